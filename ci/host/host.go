@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/estela-dev/estela/ci/host/internal/machine"
+	"github.com/estela-dev/estela/ci/host/internal/report"
+	"github.com/estela-dev/estela/ci/host/internal/runner"
+	"github.com/estela-dev/estela/ci/plan"
+)
+
+// The exit codes.
+const (
+	exitPassed      = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// defaultBase is where a change will go.
+const defaultBase = "origin/main"
+
+// policyFile is where Debian's packages ask whether they may start a daemon.
+const policyFile = "/usr/sbin/policy-rc.d"
+
+// Host is the machine as this program sees it.
+type Host struct {
+	// Checks is the plan.
+	Checks []plan.Check
+	Getenv func(string) string
+	// Look finds a program, as exec.LookPath does.
+	Look           func(string) (string, error)
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Run does what the command line says and returns the exit code.
+func Run(ctx context.Context, h Host, args []string) int {
+	o, err := parse(args, h.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitPassed
+	case err != nil:
+		fmt.Fprintf(h.Stderr, "%v\n`go run ./ci/host --help` says more.\n", err)
+		return exitUsage
+	case o.command == "list":
+		list(h.Stdout, h.Checks)
+		return exitPassed
+	}
+	code, err := h.test(ctx, o)
+	if err != nil {
+		fmt.Fprintln(h.Stderr, err)
+	}
+	return code
+}
+
+// test runs the checks that were asked for.
+func (h Host) test(ctx context.Context, o options) (int, error) {
+	checks := h.Checks
+	if o.command == "run" {
+		var unknown []string
+		if checks, unknown = plan.Select(checks, o.names...); len(unknown) > 0 {
+			return exitUsage, fmt.Errorf("no check and no group %q: `go run ./ci/host list` says what there is", unknown)
+		}
+	}
+	root, err := findRoot()
+	if err != nil {
+		return exitUsage, err
+	}
+	if code, err := h.prepare(ctx, o.setup, checks); err != nil {
+		return code, err
+	}
+	base, err := h.base(ctx, root, o.base, checks)
+	if err != nil {
+		return exitUsage, err
+	}
+	return h.run(ctx, runner.Config{Root: root, Base: base, Jobs: o.jobs, FailFast: !o.keepGoing}, checks)
+}
+
+func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (int, error) {
+	began := time.Now()
+	live, width := h.terminal()
+	progress := report.NewProgress(h.Stdout, len(checks), live, width)
+	results := runner.Run(ctx, cfg, checks, progress)
+	progress.Close()
+	passed := report.Summary(h.Stdout, results, time.Since(began))
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted, errors.New("interrupted")
+	case !passed:
+		return exitFailed, nil
+	}
+	return exitPassed, nil
+}
+
+// prepare makes sure that the machine has what the checks need.
+func (h Host) prepare(ctx context.Context, setup bool, checks []plan.Check) (int, error) {
+	lacks := machine.Lacks(checks, h.Look)
+	if setup && len(lacks) > 0 {
+		if err := h.installer().Install(ctx, lacks); err != nil {
+			return exitFailed, fmt.Errorf("set the machine up: %w", err)
+		}
+		lacks = machine.Lacks(checks, h.Look)
+	}
+	if len(lacks) == 0 {
+		return exitPassed, nil
+	}
+	var text strings.Builder
+	for _, l := range lacks {
+		fmt.Fprintln(&text, l)
+	}
+	return exitUsage, fmt.Errorf("this machine lacks:\n%s"+
+		"Install it, or let `go run ./ci/host --setup test` do so (Debian and its kin)", text.String())
+}
+
+func (h Host) installer() machine.Installer {
+	return machine.Installer{
+		Root:   os.Geteuid() == 0,
+		Look:   h.Look,
+		Run:    machine.Output(h.Stdin),
+		Policy: policyFile,
+		Log:    h.Stdout,
+	}
+}
+
+// base finds the revision to compare with. One that was asked for must exist;
+// the default one may be missing, as it is in a copy without a remote.
+func (h Host) base(ctx context.Context, root, asked string, checks []plan.Check) (string, error) {
+	if !slices.ContainsFunc(checks, func(c plan.Check) bool { return c.BaseFlag != "" }) {
+		return "", nil
+	}
+	rev := cmp.Or(asked, defaultBase)
+	git := exec.CommandContext(ctx, "git", "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	git.Dir = root
+	err := git.Run()
+	if err == nil {
+		return rev, nil
+	}
+	if asked != "" {
+		return "", fmt.Errorf("--base %s: git knows no such revision in %s: %w", asked, root, err)
+	}
+	fmt.Fprintf(h.Stdout, "no revision %s here: contracts are checked, but compared with nothing (see --base)\n", rev)
+	return "", nil
+}
+
+// findRoot looks for the repository above the working directory.
+func findRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the working directory: %w", err)
+	}
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.work in or above %s: run this inside the repository", wd)
+		}
+	}
+}
+
+// terminal reports whether standard output is one that can move its cursor, and
+// how wide it is, as far as the environment says.
+func (h Host) terminal() (live bool, width int) {
+	width = 80
+	if n, err := strconv.Atoi(h.Getenv("COLUMNS")); err == nil && n > 0 {
+		width = n
+	}
+	file, ok := h.Stdout.(*os.File)
+	if !ok || h.Getenv("TERM") == "dumb" || h.Getenv("TERM") == "" || h.Getenv("CI") != "" {
+		return false, width
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0, width
+}
+
+// defaultJobs leaves a core for what is light beside what is heavy.
+func defaultJobs() int { return max(2, runtime.NumCPU()/2) }

@@ -1,0 +1,56 @@
+package plan
+
+// Need is something a check wants from the machine, beside Go.
+type Need struct {
+	// Name is how messages call it.
+	Name string
+	// Programs must all be on PATH.
+	Programs []string
+	// Packages are what Debian calls them.
+	Packages []string
+}
+
+// CCompiler links DuckDB, which is C++, and the race detector.
+func CCompiler() Need {
+	return Need{
+		Name:     "a C and C++ compiler",
+		Programs: []string{"gcc", "g++"},
+		Packages: []string{"gcc", "g++", "libc6-dev"},
+	}
+}
+
+// Redis is the real server that tests start on a port of their own.
+func Redis() Need {
+	return Need{
+		Name:     "Redis",
+		Programs: []string{"redis-server"},
+		Packages: []string{"redis-server"},
+	}
+}
+
+// Promtool checks and tests the alerting rules.
+func Promtool() Need {
+	return Need{
+		Name:     "promtool",
+		Programs: []string{"promtool"},
+		Packages: []string{"prometheus"},
+	}
+}
+
+// Chromium opens the pages.
+func Chromium() Need {
+	return Need{
+		Name:     "Chromium",
+		Programs: []string{"chromium"},
+		Packages: []string{"chromium"},
+	}
+}
+
+// Git reads the revision that a change is compared with.
+func Git() Need {
+	return Need{
+		Name:     "git",
+		Programs: []string{"git"},
+		Packages: []string{"git"},
+	}
+}

@@ -1,0 +1,32 @@
+-- Distribution of the arrival delays, in buckets of equal width.
+-- Each bucket holds the flights with from_minutes <= delay < to_minutes; the
+-- first and the last one, without a bound, take what lies beyond an hour early
+-- and four hours late.
+--
+-- param: width integer default=15 enum=5,10,15,30,60 -- minutes a bucket
+-- param: origin string pattern=^[A-Z]{3}$ -- only flights from this airport
+-- param: destination string pattern=^[A-Z]{3}$ -- only flights to this airport
+-- cache: 5s
+-- chart: bar x=from_minutes y=flights
+WITH bucketed AS (
+    SELECT
+        CASE
+            WHEN arrival_delay_minutes < -60 THEN NULL
+            WHEN arrival_delay_minutes >= 240 THEN 240
+            ELSE CAST(floor(arrival_delay_minutes / $width) * $width AS INTEGER)
+        END AS from_minutes,
+        count(*) AS flights
+    FROM flights
+    WHERE ($origin IS NULL OR origin = $origin)
+      AND ($destination IS NULL OR destination = $destination)
+    GROUP BY ALL
+)
+
+SELECT
+    from_minutes,
+    CASE WHEN from_minutes IS NULL THEN -60 WHEN from_minutes < 240 THEN from_minutes + $width END AS to_minutes,
+    flights,
+    round(flights / sum(flights) OVER (), 4) AS share,
+    round(sum(flights) OVER (ORDER BY from_minutes NULLS FIRST) / sum(flights) OVER (), 4) AS cumulative_share
+FROM bucketed
+ORDER BY from_minutes NULLS FIRST

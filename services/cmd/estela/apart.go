@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+// workerCmd and apiCmd run the parts of 'up' as processes of their own, which
+// share a MotherDuck database (a DuckDB file admits one process).
+type workerCmd struct {
+	workerFlags
+
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private." default:"127.0.0.1:9090" placeholder:"HOST:PORT"`
+}
+
+type apiCmd struct {
+	listenFlags
+}
+
+// Run is 'estela worker'.
+func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	n := &node{g: g, log: g.logger(s)}
+	if n.datasets, err = g.datasets(); err != nil {
+		return err
+	}
+	url, err := g.redisURL()
+	if err != nil {
+		return err
+	}
+	if err := g.makeDataDir(); err != nil {
+		return err
+	}
+	var end cleanup
+	defer func() { err = errors.Join(err, end.run()) }()
+	ops, err := listen(c.OpsListen, "--ops-listen")
+	if err != nil {
+		return err
+	}
+	end.add(closing(ops))
+	control, remove, err := listenControl(g.DataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { remove(); return nil })
+	if n.redis, err = openRedis(ctx, url, n.log); err != nil {
+		return err
+	}
+	end.add(n.redis.Close)
+	if n.store, err = g.openWarehouse(ctx, n.datasets, false, n.log); err != nil {
+		return err
+	}
+	end.add(n.store.Close)
+	n.metrics = telemetry.New(names(n.datasets))
+	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
+	run := &runFile{PID: os.Getpid(), Redis: stream.Redact(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
+	removeRun, err := run.write(g.DataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { removeRun(); return nil })
+	n.log.Info("worker runs", "redis", run.Redis, "warehouse", n.store.Location(), "ops", run.Ops)
+
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return n.worker.Run(ctx) })
+	parts.Go(func() error { return n.serveOps(ctx, ops) })
+	parts.Go(func() error { return serve(ctx, control, n.opsHandler()) })
+	return parts.Wait()
+}
+
+// Run is 'estela api'.
+func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	n := &node{g: g, log: g.logger(s)}
+	if n.datasets, err = g.datasets(); err != nil {
+		return err
+	}
+	var end cleanup
+	defer func() { err = errors.Join(err, end.run()) }()
+	l, err := c.open(&end)
+	if err != nil {
+		return err
+	}
+	if n.store, err = g.openWarehouse(ctx, n.datasets, true, n.log); err != nil {
+		return err
+	}
+	end.add(n.store.Close)
+	n.metrics = telemetry.New(names(n.datasets))
+	app, err := n.newAPI(ctx)
+	if err != nil {
+		return err
+	}
+	n.log.Info("api runs", "api", l.api.Addr().String(), "warehouse", n.store.Location(), "ops", l.ops.Addr().String())
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return serveAPI(ctx, app, l.api) })
+	parts.Go(func() error { return n.serveOps(ctx, l.ops) })
+	return parts.Wait()
+}
+
+// serveOps serves health and metrics on a listener that others may reach.
+func (n *node) serveOps(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, guarded(n.opsHandler(), os.Getenv("ESTELA_OPS_TOKEN")))
+}
+
+// newAPI makes the API and checks every endpoint against the tables.
+func (n *node) newAPI(ctx context.Context) (*api.Server, error) {
+	cfg := api.Config{Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
+	for _, d := range n.datasets {
+		cfg.Datasets = append(cfg.Datasets, api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints})
+	}
+	app, err := api.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return app, app.Check(ctx)
+}
+
+// serveAPI answers until ctx ends, then lets requests finish.
+func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return app.Serve(l) })
+	parts.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		return app.Shutdown(grace)
+	})
+	return parts.Wait()
+}

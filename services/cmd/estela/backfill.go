@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+type backfillCmd struct {
+	fileFlags
+}
+
+// backfilled is what came of a backfill.
+type backfilled struct {
+	Stored     int `json:"stored"`
+	Duplicates int `json:"duplicates"`
+}
+
+// Run is 'estela backfill'. The rows are read and checked here and stored by the
+// process that has the warehouse.
+func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	all, err := g.datasets()
+	if err != nil {
+		return err
+	}
+	d, err := pick(all, c.Dataset)
+	if err != nil {
+		return err
+	}
+	to, err := g.control(ctx, s)
+	if err != nil {
+		return err
+	}
+	shown := newProgress(s.err, "backfill "+d.Name, -1)
+	check := &publisher{decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), report: s.err}
+	body, in := io.Pipe()
+	go func() {
+		out := bufio.NewWriterSize(in, 1<<20)
+		err := c.each(ctx, s, d, func(r warehouse.Document) error {
+			if !check.holds(r) {
+				return nil
+			}
+			shown.add(1)
+			_, err := out.Write(append(oneLine(r.JSON), '\n'))
+			return err
+		})
+		_ = in.CloseWithError(errors.Join(err, out.Flush()))
+	}()
+	var done backfilled
+	err = to.call(ctx, http.MethodPost, "/ops/backfill/"+d.Name, nil, body, &done)
+	_ = body.Close() // ends the reading, whatever came first
+	shown.finish()
+	if err = errors.Join(err, to.end()); err != nil {
+		return err
+	}
+	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
+	if check.refused > 0 {
+		return fmt.Errorf("%d rows are no events of %s and were not stored", check.refused, d.Name)
+	}
+	return nil
+}
+
+// oneLine is the document without line breaks, which JSON has between tokens only.
+func oneLine(doc []byte) []byte {
+	if !bytes.ContainsAny(doc, "\r\n") {
+		return doc
+	}
+	return bytes.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' {
+			return ' '
+		}
+		return r
+	}, doc)
+}
+
+// backfillRows is how many rows one commit of a backfill has: a row group.
+const backfillRows = 122_880
+
+// backfill stores the documents of the request's NDJSON body.
+func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
+	d, ok := n.dataset(w, r)
+	if !ok {
+		return
+	}
+	f := &filling{node: n, dataset: d, decoder: d.NewDecoder(), batches: make([]*contract.Batch, d.Shards)}
+	body, err := warehouse.OpenFile(r.Context(), warehouse.FileConfig{Reader: r.Body, Format: warehouse.NDJSON})
+	if err == nil {
+		err = body.Each(r.Context(), func(one warehouse.Document) error { return f.add(r.Context(), one) })
+		err = errors.Join(err, body.Close())
+	}
+	if err == nil {
+		err = f.storeAll(r.Context())
+	}
+	if err != nil {
+		refuse(w, fmt.Errorf("backfill %s after %d rows stored: %w", d.Name, f.done.Stored, err))
+		return
+	}
+	answer(w, f.done)
+}
+
+// filling collects a backfill's rows by shard.
+type filling struct {
+	*node
+	dataset *dataset
+	decoder *contract.Decoder
+	one     *contract.Batch
+	batches []*contract.Batch
+	done    backfilled
+}
+
+func (f *filling) add(ctx context.Context, r warehouse.Document) error {
+	if f.one == nil {
+		f.one = f.dataset.NewBatch(0, 1)
+	}
+	f.one.Reset()
+	//nolint:gosec // G115: milliseconds since 1970, and a file's rows
+	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
+		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
+	}
+	shard := contract.Shard(f.one.PartitionString(0), f.dataset.Shards)
+	if f.batches[shard] == nil {
+		f.batches[shard] = f.dataset.NewBatch(shard, backfillRows)
+	}
+	b := f.batches[shard]
+	b.Append(f.one, 0)
+	if b.Rows >= backfillRows {
+		return f.store(ctx, b)
+	}
+	return nil
+}
+
+func (f *filling) storeAll(ctx context.Context) error {
+	for _, b := range f.batches {
+		if b == nil || b.Rows == 0 {
+			continue
+		}
+		if err := f.store(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *filling) store(ctx context.Context, b *contract.Batch) error {
+	b.Unstreamed = true
+	start := time.Now()
+	if err := worker.Store(ctx, f.worker, f.node.store, b); err != nil {
+		return err
+	}
+	f.done.Stored += b.Rows
+	f.done.Duplicates += b.Duplicates
+	f.metrics.Stored(f.dataset.Name, b, time.Since(start))
+	b.Reset()
+	return nil
+}

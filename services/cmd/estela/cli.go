@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+// cli is the command line.
+type cli struct {
+	Globals
+
+	Up       upCmd       `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
+	Worker   workerCmd   `cmd:"" help:"Carry events from the streams to the warehouse."`
+	API      apiCmd      `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
+	Publish  publishCmd  `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
+	Rejects  rejectsCmd  `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
+	Replay   replayCmd   `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
+	Backfill backfillCmd `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
+	Doctor   doctorCmd   `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
+	Contract contractCmd `cmd:"" help:"Check contracts, and documents against them."`
+	Version  versionCmd  `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
+}
+
+// Globals are the flags of every command.
+type Globals struct {
+	Data      []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
+	DataDir   string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}" placeholder:"DIR"`
+	Redis     string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
+	Warehouse string   `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
+	LogLevel  string   `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
+}
+
+// errReported ends a command that has said on its own what is wrong.
+var errReported = errors.New("reported")
+
+// usageError is a wrong command line that kong can't see.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// exitCode maps an error to the documented exit code, here and nowhere else.
+func exitCode(err error) int {
+	var usage usageError
+	var endpoint *api.ParseError
+	var loss *worker.LossError
+	var schema *contract.SchemaError
+	var refused *warehouse.RefusedError
+	var server *stream.RefusedError
+	var change *breakError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage), errors.As(err, &endpoint):
+		return exitUsage
+	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &server), errors.As(err, &change):
+		return exitRefused
+	default:
+		return exitFailed
+	}
+}
+
+func (g *Globals) logger(s *streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(g.LogLevel)) // kong has checked it
+	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,80 @@
+// Command estela carries events from Redis Streams to DuckDB or MotherDuck,
+// each exactly once, and serves them over HTTP from SQL files.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes, as the documentation promises them.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// streams are the process's standard streams, so that tests can hold them.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer recoverExit(&code)
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("estela"),
+		kong.Description("Events from Redis Streams, stored exactly once in DuckDB, served over HTTP from SQL files."),
+		kong.DefaultEnvars("ESTELA"),
+		kong.Vars{"datadir": ".estela"},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&c.Globals, &streams{stdin, stdout, stderr}),
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "estela:", err)
+		return exitUsage
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "estela: %v (see estela --help)\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	if err != nil && !errors.Is(err, errReported) {
+		_, _ = fmt.Fprintln(stderr, "estela:", err)
+	}
+	return exitCode(err)
+}
+
+// exit is how kong's --help leaves.
+type exit int
+
+func recoverExit(code *int) {
+	switch e := recover().(type) {
+	case nil:
+	case exit:
+		*code = int(e)
+	default:
+		panic(e)
+	}
+}

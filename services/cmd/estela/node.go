@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+// leaseTTL is the life of a shard's lease; it is renewed three times in it.
+const leaseTTL = 15 * time.Second
+
+// node is what a serving process is made of: the parts that know nothing of
+// each other, held together.
+type node struct {
+	g        *Globals
+	log      *slog.Logger
+	datasets []*dataset
+	metrics  *telemetry.Metrics
+	redis    *stream.Client       // nil in an API apart
+	store    *warehouse.Warehouse // never nil
+	worker   *worker.Worker       // nil in an API apart
+}
+
+// openWarehouse opens the warehouse that the flags name and brings its tables up
+// to the contracts.
+func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
+	location := g.Warehouse
+	if location == "" {
+		location = filepath.Join(g.DataDir, "estela.duckdb")
+	}
+	w, err := warehouse.Open(ctx, warehouse.Config{
+		Location: location, Token: os.Getenv("MOTHERDUCK_TOKEN"), ReadOnly: readOnly, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range all {
+		if err := w.Register(ctx, d.Contract, d.views, d.references); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	return w, nil
+}
+
+// openRedis connects to the server at url and refuses one that could lose
+// events.
+func openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
+	client, err := stream.Open(ctx, stream.Config{URL: url, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Check(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
+}
+
+// addWorker makes the worker that carries every shard of every dataset.
+func (n *node) addWorker(cfg worker.Config) {
+	owner := rand.Text()
+	cfg.Contracts = contractsOf(n.datasets)
+	cfg.Sink, cfg.Observer, cfg.Logger = n.store, n.metrics, n.log
+	cfg.Renew = leaseTTL / 3
+	cfg.Source = func(c *contract.Contract, shard int) worker.Source {
+		return n.redis.Shard(c.Name, shard, owner, stream.ShardConfig{
+			Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000,
+		})
+	}
+	cfg.Live = func(ctx context.Context) (int, error) { return n.redis.Workers(ctx, owner, leaseTTL) }
+	if n.store.Remote() && cfg.CommitEvery == 0 {
+		cfg.CommitEvery = 5 * time.Second
+	}
+	n.worker = worker.New(cfg)
+	n.metrics.Gauges(n.shards)
+}
+
+func (n *node) shards() []telemetry.Shard {
+	var all []telemetry.Shard
+	for _, s := range n.worker.Status() {
+		all = append(all, telemetry.Shard{
+			Dataset: s.Dataset, Number: s.Shard, Owned: s.Owned, Oldest: s.Oldest, KeyBytes: s.KeyBytes,
+		})
+	}
+	return all
+}
+
+// unready lists why this process can't do its work; empty means ready.
+func (n *node) unready(ctx context.Context) []string {
+	var reasons []string
+	if err := n.store.Ping(ctx); err != nil {
+		reasons = append(reasons, "warehouse: "+err.Error())
+	}
+	if n.redis != nil {
+		if _, err := n.redis.Info(ctx); err != nil {
+			reasons = append(reasons, err.Error())
+		}
+	}
+	if n.worker == nil {
+		return reasons
+	}
+	for _, s := range n.worker.Status() {
+		if s.Reason != "" && s.Reason != worker.HeldElsewhere {
+			reasons = append(reasons, fmt.Sprintf("%s shard %d: %s", s.Dataset, s.Shard, s.Reason))
+		}
+	}
+	return slices.Compact(reasons)
+}
+
+// names are the datasets' names.
+func names(all []*dataset) []string {
+	out := make([]string, len(all))
+	for i, d := range all {
+		out[i] = d.Name
+	}
+	return out
+}

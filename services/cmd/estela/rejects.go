@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+type rejectsCmd struct {
+	List   rejectsListCmd   `cmd:"" help:"List rejects, newest first."`
+	Show   rejectsShowCmd   `cmd:"" help:"Show one reject: its bytes, where it came from and every violation."`
+	Replay rejectsReplayCmd `cmd:"" help:"Try the rejects of a dataset again; those that hold the contract now become rows."`
+	Purge  rejectsPurgeCmd  `cmd:"" help:"Delete rejects for good."`
+}
+
+type rejectsListCmd struct {
+	Dataset string `arg:"" optional:"" help:"Name of the dataset; all when left out."`
+	Limit   int    `help:"How many at most." default:"50"`
+	JSON    bool   `name:"json" help:"One JSON object a line."`
+}
+
+type rejectsShowCmd struct {
+	Dataset string `arg:"" help:"Name of the dataset."`
+	ID      string `arg:"" help:"The reject's id, as listed."`
+	Raw     bool   `help:"Write the bytes alone, as they were sent."`
+}
+
+type rejectsReplayCmd struct {
+	Dataset string `arg:"" help:"Name of the dataset."`
+}
+
+type rejectsPurgeCmd struct {
+	Dataset   string        `arg:"" help:"Name of the dataset."`
+	OlderThan time.Duration `help:"Only those rejected longer ago, for example 720h." default:"0"`
+	Yes       bool          `help:"Don't ask."`
+}
+
+// reject is one reject as the control interface shows it.
+type reject struct {
+	Dataset    string               `json:"dataset"`
+	ID         string               `json:"id"`
+	RejectedAt time.Time            `json:"rejected_at"`
+	Schema     string               `json:"schema_version"`
+	Violations []contract.Violation `json:"violations"`
+	Payload    []byte               `json:"payload"`
+}
+
+func (r *reject) text() string {
+	if utf8.Valid(r.Payload) {
+		return string(r.Payload)
+	}
+	return fmt.Sprintf("%q", r.Payload)
+}
+
+// ask makes one call of the control interface.
+func (g *Globals) ask(ctx context.Context, s *streams, method, path string, query url.Values, out any) (err error) {
+	c, err := g.control(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if end := c.end(); err == nil {
+			err = end
+		}
+	}()
+	return c.call(ctx, method, path, query, nil, out)
+}
+
+// Run is 'estela rejects list'.
+func (c *rejectsListCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	var found []reject
+	query := url.Values{"dataset": {c.Dataset}, "limit": {strconv.Itoa(c.Limit)}}
+	if err := g.ask(ctx, s, "GET", "/ops/rejects", query, &found); err != nil {
+		return err
+	}
+	for i := range found {
+		r := &found[i]
+		if c.JSON {
+			line, err := json.Marshal(r)
+			if err != nil {
+				return fmt.Errorf("encode reject: %w", err)
+			}
+			say(s.out, "%s", line)
+			continue
+		}
+		more := ""
+		if n := len(r.Violations); n > 1 {
+			more = fmt.Sprintf(" (and %d more)", n-1)
+		}
+		say(s.out, "%s  %s  %s  %s%s", r.Dataset, r.ID, r.RejectedAt.Format(time.RFC3339), r.Violations[0], more)
+	}
+	if len(found) == 0 {
+		say(s.err, "no rejects")
+	}
+	return nil
+}
+
+// Run is 'estela rejects show'.
+func (c *rejectsShowCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	var r reject
+	if err := g.ask(ctx, s, "GET", "/ops/rejects/"+c.Dataset+"/"+c.ID, nil, &r); err != nil {
+		return err
+	}
+	if c.Raw {
+		_, err := s.out.Write(r.Payload)
+		return err
+	}
+	say(s.out, "dataset         %s\nid              %s (shard, stream ID, line)\nrejected        %s\nschema version  %s",
+		r.Dataset, r.ID, r.RejectedAt.Format(time.RFC3339), r.Schema)
+	for _, v := range r.Violations {
+		say(s.out, "violation       %s", v)
+	}
+	say(s.out, "\n%s", r.text())
+	return nil
+}
+
+// replayed is what came of a replay of rejects.
+type replayed struct {
+	Stored     int `json:"stored"`
+	Duplicates int `json:"duplicates"`
+	Rejected   int `json:"rejected"`
+}
+
+// Run is 'estela rejects replay'.
+func (c *rejectsReplayCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	var done replayed
+	if err := g.ask(ctx, s, "POST", "/ops/rejects/"+c.Dataset+"/replay", nil, &done); err != nil {
+		return err
+	}
+	say(s.out, "%d stored, %d duplicates dropped, %d still break the contract", done.Stored, done.Duplicates, done.Rejected)
+	return nil
+}
+
+// Run is 'estela rejects purge'.
+func (c *rejectsPurgeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	if !c.Yes {
+		return usageError{fmt.Errorf("purge deletes events for good: say --yes if you mean it")}
+	}
+	var done struct{ Purged int64 }
+	query := url.Values{"older_than": {c.OlderThan.String()}}
+	if err := g.ask(ctx, s, "POST", "/ops/rejects/"+c.Dataset+"/purge", query, &done); err != nil {
+		return err
+	}
+	say(s.out, "%d purged", done.Purged)
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// sampleMark is what the warehouse notes of a dataset's sample, so that it is
+// published once, also when 'up' is stopped half-way or starts again a day
+// later, outside the dedupe window.
+type sampleMark struct {
+	Sent int64 `json:"sent"`
+	Done bool  `json:"done"`
+}
+
+// markEvery is how often the mark follows the publishing. What was sent since,
+// when the process is killed, is sent again and dropped as duplicates.
+const markEvery = time.Second
+
+// publishSamples publishes what is missing of the datasets' samples.
+func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedded bool) error {
+	if c.NoSample {
+		return nil
+	}
+	for _, d := range n.datasets {
+		if d.sample == "" {
+			continue
+		}
+		if err := c.publishSample(ctx, s, n, d, embedded); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("publish sample of %s: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *dataset, embedded bool) (err error) {
+	name := "sample:" + d.Name
+	mark, err := readMark(ctx, n.store, name)
+	if err != nil {
+		return err
+	}
+	if mark.Done {
+		say(s.err, "sample of %s: published before, nothing to do", d.Name)
+		return nil
+	}
+	file, remove, err := d.openSample(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	total, err := file.Rows(ctx)
+	if err != nil {
+		return err
+	}
+	shown := newProgress(s.err, "publish sample of "+d.Name, max(total-mark.Sent, -1))
+	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{})
+	p.skip = mark.Sent
+	before := mark.Sent
+	last := time.Now()
+	keep := func() error {
+		last, mark.Sent = time.Now(), before+p.sent()
+		return writeMark(context.WithoutCancel(ctx), n.store, name, mark)
+	}
+	err = file.Each(ctx, func(r warehouse.Document) error {
+		// The embedded Redis forgets what is not committed when the process is
+		// killed, so that its mark is written at the end only.
+		if !embedded && time.Since(last) >= markEvery {
+			if err := keep(); err != nil {
+				return err
+			}
+		}
+		return p.send(r)
+	})
+	err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
+	mark.Done = err == nil
+	shown.finish()
+	if embedded {
+		err = errors.Join(err, n.worker.Drained(context.WithoutCancel(ctx), d.Contract))
+	}
+	return errors.Join(err, keep())
+}
+
+// openSample puts the sample where DuckDB can read it and opens it there.
+func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.File, remove func(), err error) {
+	content, err := fs.ReadFile(d.folder, d.sample)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read sample: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "estela-sample-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make directory for sample: %w", err)
+	}
+	f := &fileFlags{File: filepath.Join(dir, d.sample), Format: "auto", Mapping: "auto"}
+	if err = os.WriteFile(f.File, content, 0o600); err == nil {
+		file, err = f.open(ctx, s, d)
+	}
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, nil, fmt.Errorf("open sample: %w", err)
+	}
+	return file, func() {
+		_ = file.Close()
+		_ = os.RemoveAll(dir)
+	}, nil
+}
+
+func readMark(ctx context.Context, w *warehouse.Warehouse, name string) (sampleMark, error) {
+	var mark sampleMark
+	text, err := w.Marker(ctx, name)
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &mark)
+	}
+	return mark, err
+}
+
+func writeMark(ctx context.Context, w *warehouse.Warehouse, name string, mark sampleMark) error {
+	text, err := json.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	return w.SetMarker(ctx, name, string(text))
+}

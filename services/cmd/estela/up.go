@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+type upCmd struct {
+	listenFlags
+	workerFlags
+
+	NoSample bool `help:"Don't publish the datasets' samples."`
+	Rate     int  `help:"Events a second at which a sample is published; 0 is as fast as it goes." default:"5000"`
+}
+
+type listenFlags struct {
+	Listen    string `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private." default:"127.0.0.1:9090" placeholder:"HOST:PORT"`
+}
+
+type workerFlags struct {
+	AcceptLoss bool `help:"Go on where a stream no longer holds events that are not stored."`
+}
+
+// Run is 'estela up'. The order: what can be refused first, then what others
+// need, the listeners last but before anything is promised on the terminal.
+func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	n := &node{g: g, log: g.logger(s)}
+	if n.datasets, err = g.datasets(); err != nil {
+		return err
+	}
+	if err := g.makeDataDir(); err != nil {
+		return err
+	}
+	if running, err := readRunFile(g.DataDir); err != nil {
+		return err
+	} else if running != nil {
+		return fmt.Errorf("estela runs in %s already, as process %d: stop it, or choose another --data-dir", g.DataDir, running.PID)
+	}
+	var end cleanup
+	defer func() { err = errors.Join(err, end.run()) }()
+
+	listeners, err := c.open(&end)
+	if err != nil {
+		return err
+	}
+	run := &runFile{PID: os.Getpid(), API: listeners.api.Addr().String(), Ops: listeners.ops.Addr().String()}
+	control, removeControl, err := listenControl(g.DataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { removeControl(); return nil })
+	run.Control = control.Addr().String()
+	listeners.control = control
+
+	// The warehouse before Redis: it is the one that another process may hold.
+	if n.store, err = g.openWarehouse(ctx, n.datasets, false, n.log); err != nil {
+		return err
+	}
+	end.add(n.store.Close)
+
+	n.metrics = telemetry.New(names(n.datasets))
+	if listeners.app, err = n.newAPI(ctx); err != nil {
+		return err
+	}
+
+	local := &localRedis{url: g.Redis, kind: stream.Redact(g.Redis), stop: func() {}}
+	if g.Redis == "" {
+		if local, err = startRedis(ctx, g.DataDir, n.log); err != nil {
+			return err
+		}
+	}
+	end.add(func() error { local.stop(); return nil })
+	if run.Redis = local.url; stream.Redact(local.url) != local.url {
+		run.Redis = "" // a password is not left in a file: other commands get their own --redis
+	}
+	if n.redis, err = openRedis(ctx, local.url, n.log); err != nil {
+		return err
+	}
+	end.add(n.redis.Close)
+
+	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
+	remove, err := run.write(g.DataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { remove(); return nil })
+	c.greet(s, n, run, local)
+	return c.serve(ctx, s, n, local, listeners)
+}
+
+// serve runs the parts until ctx ends or one of them fails. The worker stops
+// after the publishing, so that what was published is stored.
+func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedis, l *listeners) error {
+	g, ctx := errgroup.WithContext(ctx)
+	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error {
+		defer stopWorker()
+		if err := c.publishSamples(ctx, s, n, local.embedded); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		if local.embedded {
+			n.awaitDrained(ctx)
+		}
+		return nil
+	})
+	g.Go(func() error { return n.worker.Run(working) })
+	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
+	g.Go(func() error { return n.serveOps(ctx, l.ops) })
+	g.Go(func() error { return serve(ctx, l.control, n.opsHandler()) })
+	return g.Wait()
+}
+
+// listeners are where a process answers, and the API that does.
+type listeners struct {
+	api, ops, control net.Listener
+	app               *api.Server
+}
+
+func (f *listenFlags) open(end *cleanup) (*listeners, error) {
+	l := &listeners{}
+	var err error
+	if l.api, err = listen(f.Listen, "--listen"); err != nil {
+		return nil, err
+	}
+	end.add(closing(l.api))
+	if l.ops, err = listen(f.OpsListen, "--ops-listen"); err != nil {
+		return nil, err
+	}
+	end.add(closing(l.ops))
+	return l, nil
+}
+
+func closing(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("close listener: %w", err)
+		}
+		return nil
+	}
+}
+
+// greet says what runs where, and one thing to try.
+func (c *upCmd) greet(s *streams, n *node, run *runFile, local *localRedis) {
+	say(s.out, "Estela %s", version())
+	say(s.out, "  Redis      %s", local.kind)
+	if local.url != local.kind {
+		say(s.out, "             %s", stream.Redact(local.url))
+	}
+	say(s.out, "  warehouse  %s", n.store.Location())
+	say(s.out, "  API        http://%s/v1", run.API)
+	say(s.out, "  ops        http://%s/readyz  /metrics", run.Ops)
+	for _, d := range n.datasets {
+		if len(d.endpoints) > 0 {
+			say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, d.tryPath())
+			break
+		}
+	}
+}
+
+// tryPath is an endpoint that answers without being told anything; if there is
+// one, the first that the dataset's team would draw.
+func (d *dataset) tryPath() string {
+	path := "/v1"
+	for _, e := range d.endpoints {
+		if needsParams(e) {
+			continue
+		}
+		if e.Chart != nil {
+			return "/v1/" + d.Name + "/" + e.Name
+		}
+		if path == "/v1" {
+			path += "/" + d.Name + "/" + e.Name
+		}
+	}
+	return path
+}
+
+func needsParams(e api.Endpoint) bool {
+	for _, p := range e.Params {
+		if p.Required {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitDrained waits until all that was published is committed, for the embedded
+// Redis takes the rest with it.
+func (n *node) awaitDrained(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, d := range n.datasets {
+		if err := n.worker.Drained(ctx, d.Contract); err != nil {
+			n.log.Warn("not all that was published is stored", "dataset", d.Name, "err", err)
+		}
+	}
+}
+
+// cleanup runs what was added, last first.
+type cleanup []func() error
+
+func (c *cleanup) add(f func() error) { *c = append(*c, f) }
+
+func (c *cleanup) run() error {
+	var errs []error
+	for i := len(*c) - 1; i >= 0; i-- {
+		errs = append(errs, (*c)[i]())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+type versionCmd struct{}
+
+// Run is 'estela version'.
+func (c *versionCmd) Run(s *streams) error {
+	say(s.out, "estela %s\nDuckDB %s\n%s %s/%s", version(), warehouse.DuckDBVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+// release is set when a release is linked (-ldflags "-X main.release=v1.2.3").
+var release string
+
+// version is the release, else the commit that was built.
+func version() string {
+	if release != "" {
+		return release
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return "development, commit " + s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return "development"
+}

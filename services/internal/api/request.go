@@ -1,0 +1,127 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// request is what a client asked an endpoint for.
+type request struct {
+	// args are the values of the endpoint's parameters; asked is the same,
+	// before the values of a cursor are added to args.
+	args, asked map[string]any
+	// limit is the highest number of rows to answer with.
+	limit int
+	// behind are the cursor's keys, nil without one.
+	behind []*string
+}
+
+// request reads the query string. Everything kept is copied: Fiber reuses its
+// memory.
+func (s *Server) request(c *fiber.Ctx, r *route) (request, error) {
+	given, err := queryString(c)
+	if err != nil {
+		return request{}, err
+	}
+	q := request{args: map[string]any{}, limit: s.cfg.MaxRows}
+	for _, p := range r.Params {
+		if q.args[p.Name], err = p.read(given); err != nil {
+			return request{}, err
+		}
+		delete(given, p.Name)
+	}
+	q.asked = maps.Clone(q.args)
+	if len(r.Order) > 0 {
+		if err := s.paging(r, &q, given); err != nil {
+			return request{}, err
+		}
+	}
+	for name := range given {
+		return request{}, unknownParameter.new(name, r.unknown(name))
+	}
+	return q, nil
+}
+
+// queryString is the query's parameters, each given once.
+func queryString(c *fiber.Ctx) (map[string]string, error) {
+	given := map[string]string{}
+	var err error
+	c.Request().URI().QueryArgs().VisitAll(func(key, value []byte) {
+		name, text := string(key), string(value)
+		if _, twice := given[name]; twice {
+			err = invalidParameter.new(printable(name), "It is given more than once.")
+		}
+		if !utf8.ValidString(name+text) || strings.ContainsRune(text, 0) {
+			err = invalidParameter.new(printable(name), "It is not UTF-8 text.")
+		}
+		given[name] = text
+	})
+	return given, err
+}
+
+// printable is a name from outside, fit for an answer.
+func printable(name string) string {
+	if len(name) > 64 {
+		name = name[:64]
+	}
+	return strings.ToValidUTF8(name, "?")
+}
+
+// read is the parameter's value, or its default.
+func (p Param) read(given map[string]string) (any, error) {
+	text, ok := given[p.Name]
+	if !ok && p.Required {
+		return nil, invalidParameter.new(p.Name, "It is required.")
+	}
+	if !ok {
+		return p.Default, nil
+	}
+	value, err := p.Value(text)
+	if err != nil {
+		return nil, invalidParameter.new(p.Name, "It "+err.Error()+".")
+	}
+	return value, nil
+}
+
+// paging reads the parameters that every ordered endpoint has.
+func (s *Server) paging(r *route, q *request, given map[string]string) error {
+	limit := Param{
+		Name: "limit", Type: "integer", Default: int64(min(s.cfg.PageRows, s.cfg.MaxRows)),
+		Minimum: int64(1), Maximum: int64(s.cfg.MaxRows),
+	}
+	value, err := limit.read(given)
+	if err != nil {
+		return err
+	}
+	q.limit = int(value.(int64)) //nolint:forcetypeassert // Param.read of an integer
+	if text, ok := given["cursor"]; ok {
+		if q.behind, ok = readCursor(r.asked(q.asked), text, r.Order); !ok {
+			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+
+				"Take it from meta.next and leave the other parameters as they were; or begin without one.")
+		}
+	}
+	delete(given, "limit")
+	delete(given, "cursor")
+	return nil
+}
+
+func (r *route) unknown(name string) string {
+	if len(r.Order) == 0 && (name == "limit" || name == "cursor") {
+		return "This endpoint answers in one piece, without pages."
+	}
+	names := make([]string, 0, len(r.Params)+2)
+	for _, p := range r.Params {
+		names = append(names, p.Name)
+	}
+	if len(r.Order) > 0 {
+		names = append(names, "limit", "cursor")
+	}
+	if len(names) == 0 {
+		return "This endpoint has no parameters."
+	}
+	return fmt.Sprintf("This endpoint has the parameters %s.", strings.Join(names, ", "))
+}

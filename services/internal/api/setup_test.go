@@ -1,0 +1,322 @@
+package api_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"github.com/ringsaturn/tzf"
+
+	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/api"
+)
+
+// reader is a warehouse of the simplest kind: a DuckDB in memory.
+type reader struct{ db *sql.DB }
+
+// openDB opens one, with a table of commits for as_of.
+func openDB() (*sql.DB, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	for _, statement := range []string{
+		"SET TimeZone = 'America/Santiago'", // answers must not depend on it
+		"CREATE TABLE commits (committed_at TIMESTAMPTZ)",
+		"INSERT INTO commits VALUES ('2026-01-31T12:00:00.123456Z')",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			return nil, fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return db, nil
+}
+
+func (r reader) Read(ctx context.Context, query string, args map[string]any, each func(time.Time, *sql.Rows) error) error {
+	tx, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var asOf sql.NullTime
+	if err := tx.QueryRowContext(ctx, "SELECT max(committed_at) FROM commits").Scan(&asOf); err != nil {
+		return err
+	}
+	var named []any
+	for name, value := range args {
+		named = append(named, sql.Named(name, value))
+	}
+	rows, err := tx.QueryContext(ctx, query, named...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return errors.Join(each(asOf.Time, rows), rows.Err())
+}
+
+// instance is a server of one dataset "test" and its database.
+type instance struct {
+	*httptest.Server
+	db  *sql.DB
+	api *api.Server
+	log *syncBuffer
+}
+
+// setup serves the given endpoint files (name -> text) over a database prepared
+// by the statement.
+func setup(t *testing.T, prepare string, files map[string]string, change ...func(*api.Config)) instance {
+	t.Helper()
+	db, err := openDB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Exec(prepare); err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys["test/endpoints/"+name+".sql"] = &fstest.MapFile{Data: []byte(text)}
+	}
+	endpoints, err := api.Load(fsys, "test")
+	if len(files) > 0 && err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, db, api.Dataset{Name: "test", Description: "A test.", Endpoints: endpoints}, change...)
+}
+
+func serve(t *testing.T, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
+	t.Helper()
+	var log syncBuffer
+	cfg := api.Config{
+		Datasets: []api.Dataset{dataset},
+		Reader:   reader{db},
+		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := api.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return instance{listen(t, s), db, s, &log}
+}
+
+// listen starts the server on a free port and stops it at the test's end.
+func listen(t *testing.T, s *api.Server) *httptest.Server {
+	t.Helper()
+	front := httptest.NewUnstartedServer(nil) // for its listener and client only
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(front.Listener) }()
+	front.URL = "http://" + front.Listener.Addr().String()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := errors.Join(s.Shutdown(ctx), <-done); err != nil {
+			t.Error(err)
+		}
+	})
+	return front
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// reply is an answer or a problem.
+type reply struct {
+	status int
+	header http.Header
+	text   string
+	Data   []map[string]any
+	Meta   struct {
+		AsOf *string `json:"as_of"`
+		Rows int
+		Next *string
+	}
+	Type, Title, Detail, Instance, Parameter string
+	RequestID                                string `json:"request_id"`
+}
+
+func (i instance) get(t *testing.T, path string) reply {
+	t.Helper()
+	return i.do(t, http.MethodGet, path)
+}
+
+func (i instance) do(t *testing.T, method, path string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, i.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reply{status: res.StatusCode, header: res.Header, text: string(body)}
+	if len(body) > 0 {
+		d := json.NewDecoder(strings.NewReader(r.text))
+		d.UseNumber()
+		if err := d.Decode(&r); err != nil {
+			t.Fatalf("%s %s: %v: %s", method, path, err, body)
+		}
+	}
+	return r
+}
+
+// rows is a reply that must be an answer.
+func (i instance) rows(t *testing.T, path string) reply {
+	t.Helper()
+	r := i.get(t, path)
+	if r.status != http.StatusOK {
+		t.Fatalf("GET %s: %d %s\n%s", path, r.status, r.text, i.log)
+	}
+	if len(r.Data) != r.Meta.Rows {
+		t.Errorf("GET %s: meta.rows is %d of %d", path, r.Meta.Rows, len(r.Data))
+	}
+	return r
+}
+
+// all follows the cursors and returns every row. Between two pages it calls pause.
+func (i instance) all(t *testing.T, path string, query url.Values, pause func(page int)) []map[string]any {
+	t.Helper()
+	var rows []map[string]any
+	for page := 1; ; page++ {
+		r := i.rows(t, path+"?"+query.Encode())
+		rows = append(rows, r.Data...)
+		if r.Meta.Next == nil {
+			return rows
+		}
+		query.Set("cursor", *r.Meta.Next)
+		pause(page)
+	}
+}
+
+// zoneFinder is timezone_at(latitude, longitude), as the engine provides it.
+type zoneFinder struct{ find tzf.F }
+
+func (z zoneFinder) Config() duckdb.ScalarFuncConfig {
+	double, _ := duckdb.NewTypeInfo(duckdb.TYPE_DOUBLE)
+	varchar, _ := duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{double, double}, ResultTypeInfo: varchar}
+}
+
+func (z zoneFinder) Executor() duckdb.ScalarFuncExecutor {
+	return duckdb.ScalarFuncExecutor{RowExecutor: func(at []driver.Value) (any, error) {
+		latitude, _ := at[0].(float64)
+		longitude, _ := at[1].(float64)
+		return z.find.GetTimezoneName(longitude, latitude), nil
+	}}
+}
+
+const flightsFolder = "../../../data/flights/"
+
+func dataFile(name string) string {
+	text, err := fs.ReadFile(data.FS, "flights/"+name)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// openMapping opens a database that has what mapping.sql needs, except source.
+func openMapping(ctx context.Context) (*sql.DB, error) {
+	db, err := openDB()
+	if err != nil {
+		return nil, err
+	}
+	finder, err := tzf.NewDefaultFinder()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := duckdb.RegisterScalarUDF(conn, "timezone_at", zoneFinder{finder}); err != nil {
+		return nil, err
+	}
+	_, err = conn.ExecContext(ctx, "CREATE TABLE airports AS FROM read_csv('"+flightsFolder+"reference/airports.csv')")
+	return db, err
+}
+
+const sampleSource = "SELECT *, file_row_number + 1 AS _row FROM read_parquet('" + flightsFolder + "sample.parquet', file_row_number = true)"
+
+// flights is the sample in the tables and views of data/flights, for tests that
+// don't write.
+var flights = sync.OnceValues(func() (*sql.DB, error) {
+	//nolint:usetesting // shared by all tests
+	db, err := openMapping(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	for _, statement := range []string{
+		"CREATE TABLE source AS " + sampleSource,
+		"CREATE TABLE flights AS SELECT * EXCLUDE (_row) REPLACE (CAST(occurred_at AS TIMESTAMPTZ) AS occurred_at) FROM (" + dataFile("mapping.sql") + ")",
+		dataFile("views.sql"),
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			return nil, err
+		}
+	}
+	return db, nil
+})
+
+func closeFlights() {
+	if db, err := flights(); err == nil {
+		db.Close()
+	}
+}
+
+// setupFlights serves data/flights over the sample.
+func setupFlights(t *testing.T) instance {
+	t.Helper()
+	db, err := flights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints, err := api.Load(data.FS, "flights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, db, api.Dataset{Name: "flights", Endpoints: endpoints})
+}
+
+func slogDiscard() *slog.Logger { return slog.New(slog.DiscardHandler) }

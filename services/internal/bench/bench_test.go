@@ -1,0 +1,382 @@
+// Package bench_test measures the pipeline as ratios in one run:
+//
+//	D  rows a second appended and committed in batches of 10,000, already
+//	   decoded: what the warehouse can do
+//	R  events a second read with XREADGROUP NOACK and decoded: what the stream
+//	   can give
+//	E  events a second end to end: from a filled stream to committed rows, with
+//	   validation and dedupe
+//
+// The figures of the README are from
+//
+//	go test ./internal/bench -run '^$' -bench . -benchtime 1x -events 2000000 -rounds 15 -timeout 60m
+//
+// Without flags the sizes are small, so that the benchmarks can run with every
+// change and not rot.
+package bench_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/redistest"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+var (
+	events = flag.Int("events", 100_000, "events of a backlog")
+	rounds = flag.Int("rounds", 2, "backlogs stored one after the other by BenchmarkFlat")
+	pace   = flag.Duration("pace", 2*time.Second, "how long BenchmarkFreshness publishes")
+)
+
+// flights are the real flights of the sample as JSON events, of which more are
+// made by moving them to other years.
+var flights = sync.OnceValue(func() [][]byte {
+	var docs [][]byte
+	dir, err := os.MkdirTemp("", "estela-bench-")
+	check(err)
+	defer os.RemoveAll(dir)
+	sample, err := data.FS.ReadFile("flights/sample.parquet")
+	check(err)
+	check(os.WriteFile(filepath.Join(dir, "sample.parquet"), sample, 0o600))
+	mapping, err := data.FS.ReadFile("flights/mapping.sql")
+	check(err)
+	airports, err := data.FS.ReadFile("flights/reference/airports.csv")
+	check(err)
+	file, err := warehouse.OpenFile(context.Background(), warehouse.FileConfig{
+		Path: filepath.Join(dir, "sample.parquet"), Format: warehouse.Parquet, Mapping: string(mapping),
+		References: map[string][]byte{"airports": airports},
+	})
+	check(err)
+	defer file.Close()
+	check(file.Each(context.Background(), func(d warehouse.Document) error {
+		docs = append(docs, bytes.Clone(d.JSON))
+		return d.Problem
+	}))
+	return docs
+})
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// flight is the nth event, different from all others.
+func flight(n int) []byte {
+	docs := flights()
+	doc := docs[n%len(docs)]
+	year := strconv.Itoa(2001 + n/len(docs))
+	return bytes.ReplaceAll(doc, []byte("2001"), []byte(year))
+}
+
+// bed is a Redis server, a warehouse file and the contract of flights.
+type bed struct {
+	b        *testing.B
+	server   *redistest.Server
+	redis    *stream.Client
+	store    *warehouse.Warehouse
+	contract *contract.Contract
+}
+
+func newBed(b *testing.B) *bed {
+	b.Helper()
+	c, err := contract.Load(data.FS, "flights")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bd := &bed{b: b, server: redistest.Start(b), contract: c}
+	if bd.redis, err = stream.Open(b.Context(), stream.Config{URL: bd.server.URL()}); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = bd.redis.Close() })
+	bd.openStore()
+	return bd
+}
+
+func (bd *bed) openStore() {
+	bd.b.Helper()
+	var err error
+	file := filepath.Join(bd.b.TempDir(), "bench.duckdb")
+	if bd.store, err = warehouse.Open(bd.b.Context(), warehouse.Config{Location: file}); err != nil {
+		bd.b.Fatal(err)
+	}
+	bd.b.Cleanup(func() { _ = bd.store.Close() })
+	if err := bd.store.Register(bd.b.Context(), bd.contract, "", nil); err != nil {
+		bd.b.Fatal(err)
+	}
+}
+
+// fill puts events from..from+n-1 into the stream.
+func (bd *bed) fill(from, n, perEntry int) {
+	bd.b.Helper()
+	p := bd.redis.Producer(bd.b.Context(), "flights", 1, stream.ProducerConfig{Batch: perEntry, HighWater: -1})
+	for i := range n {
+		if err := p.Add(bd.b.Context(), 0, flight(from+i)); err != nil {
+			bd.b.Fatal(err)
+		}
+	}
+	if err := p.Close(bd.b.Context()); err != nil {
+		bd.b.Fatal(err)
+	}
+}
+
+// committed collects what an Observer is told.
+type committed struct {
+	mu       sync.Mutex
+	commits  []time.Duration
+	ages     []time.Duration
+	largest  int
+	dropped  int
+	rejected int
+}
+
+func (c *committed) Read(string, int) {}
+func (c *committed) Retried(string)   {}
+func (c *committed) Loss(string)      {}
+
+func (c *committed) Committed(_ string, b *contract.Batch, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.commits = append(c.commits, took)
+	c.largest = max(c.largest, b.Rows)
+	c.dropped += b.Duplicates
+	c.rejected += len(b.Rejects)
+	if len(c.ages) < 10_000_000 {
+		for _, ms := range b.MS[:b.Rows] {
+			c.ages = append(c.ages, now.Sub(time.UnixMilli(int64(ms))))
+		}
+	}
+}
+
+// startWorker runs a worker until stop is called.
+func (bd *bed) startWorker(observer worker.Observer) (w *worker.Worker, stop func()) {
+	owner := fmt.Sprint(time.Now().UnixNano())
+	w = worker.New(worker.Config{
+		Contracts: []*contract.Contract{bd.contract}, Sink: bd.store, Observer: observer,
+		Source: func(c *contract.Contract, shard int) worker.Source {
+			return bd.redis.Shard(c.Name, shard, owner, stream.ShardConfig{KeepFor: 24 * time.Hour, KeepMax: 1 << 40})
+		},
+	})
+	ctx, cancel := context.WithCancel(bd.b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	return w, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			bd.b.Error(err)
+		}
+	}
+}
+
+// awaitRows waits until the table has so many rows and returns how long that
+// took, without asking so often that it costs anything.
+func awaitRows(b *testing.B, w *worker.Worker, c *contract.Contract, rows int64) time.Duration {
+	b.Helper()
+	start := time.Now()
+	for w.Counts(c).Rows < rows {
+		if time.Since(start) > 10*time.Minute {
+			b.Fatalf("only %d of %d rows after 10 minutes: %+v", w.Counts(c).Rows, rows, w.Status())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+// measureE stores the backlog and returns events a second.
+func (bd *bed) measureE(n int) float64 {
+	bd.b.Helper()
+	w, stop := bd.startWorker(&committed{})
+	defer stop()
+	return float64(n) / awaitRows(bd.b, w, bd.contract, int64(n)).Seconds()
+}
+
+// measureR reads and decodes the backlog, in two stages that overlap, and
+// returns events a second.
+func (bd *bed) measureR(n int) float64 {
+	bd.b.Helper()
+	source := bd.redis.Shard("flights", 0, "bench", stream.ShardConfig{})
+	defer func() { _ = source.Close() }()
+	if err := source.Attach(bd.b.Context(), 1, contract.ID{}); err != nil {
+		bd.b.Fatal(err)
+	}
+	type part struct {
+		entries []contract.Entry
+		release func()
+	}
+	parts := make(chan part, 1)
+	start := time.Now()
+	go func() {
+		defer close(parts)
+		for {
+			entries, release, err := source.Read(bd.b.Context())
+			if err != nil || len(entries) == 0 {
+				return
+			}
+			parts <- part{entries, release}
+		}
+	}()
+	decoder, batch, rows := bd.contract.NewDecoder(), bd.contract.NewBatch(0, 4096), 0
+	for rows < n {
+		p, ok := <-parts
+		if !ok {
+			bd.b.Fatalf("the stream ended after %d of %d events", rows, n)
+		}
+		for _, e := range p.entries {
+			decoder.DecodeEntry(batch, e)
+		}
+		p.release()
+		if batch.Rows >= 10_000 {
+			rows += batch.Rows
+			batch.Reset()
+		} else if rows+batch.Rows >= n {
+			rows += batch.Rows
+		}
+	}
+	took := time.Since(start)
+	for p := range parts {
+		p.release()
+	}
+	return float64(n) / took.Seconds()
+}
+
+// measureD commits decoded rows in batches of the given size and returns rows a
+// second.
+func (bd *bed) measureD(n, size int) float64 {
+	bd.b.Helper()
+	bd.openStore()
+	decoder := bd.contract.NewDecoder()
+	const kept = 8
+	batches := make([]*contract.Batch, 0, kept)
+	for k := range kept {
+		b := bd.contract.NewBatch(0, size)
+		for i := range size {
+			decoder.Decode(b, flight(k*size+i), contract.ID{MS: 1, Seq: uint64(k*size + i)}, 0)
+		}
+		b.Entries = size
+		batches = append(batches, b)
+	}
+	pos, err := bd.store.TakeOver(bd.b.Context(), bd.contract, 0)
+	if err != nil {
+		bd.b.Fatal(err)
+	}
+	start := time.Now()
+	for i := range (n + size - 1) / size {
+		b := batches[i%kept]
+		b.Last = contract.ID{MS: uint64(i + 1)}
+		if pos, err = bd.store.Commit(bd.b.Context(), pos, b); err != nil {
+			bd.b.Fatal(err)
+		}
+	}
+	return float64((n+size-1)/size*size) / time.Since(start).Seconds()
+}
+
+// BenchmarkThroughput measures D, R and E with single events and with 50 in an
+// entry.
+func BenchmarkThroughput(b *testing.B) {
+	for _, perEntry := range []int{1, 50} {
+		b.Run(fmt.Sprintf("PerEntry=%d", perEntry), func(b *testing.B) {
+			for b.Loop() {
+				bd := newBed(b)
+				bd.fill(0, *events, perEntry)
+				d, large := bd.measureD(*events, 10_000), bd.measureD(*events, 122_880)
+				r := bd.measureR(*events)
+				bd.openStore()
+				e := bd.measureE(*events)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(d, "D/s")
+				b.ReportMetric(large, "D122880/s")
+				b.ReportMetric(r, "R/s")
+				b.ReportMetric(e, "E/s")
+				b.ReportMetric(e/min(d, r), "E/min(D,R)")
+			}
+		})
+	}
+}
+
+// BenchmarkFlat stores backlogs one after the other in the same table, all
+// inside one dedupe window, and compares the last with the first.
+func BenchmarkFlat(b *testing.B) {
+	for b.Loop() {
+		bd := newBed(b)
+		rates := make([]float64, *rounds)
+		var peak uint64
+		for round := range *rounds {
+			bd.fill(round**events, *events, 1)
+			rates[round] = bd.measureE(*events)
+			peak = max(peak, residentBytes(b))
+			b.Logf("%9d rows before: %.0f events/s, resident %d MiB", round**events, rates[round], residentBytes(b)>>20)
+			bd.server.Do("XTRIM", stream.Key("flights", 0), "MAXLEN", "0")
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(rates[0], "first/s")
+		b.ReportMetric(rates[len(rates)-1], "last/s")
+		b.ReportMetric(slices.Min(rates)/slices.Max(rates), "slowest/fastest")
+		b.ReportMetric(float64(peak>>20), "peak-MiB")
+	}
+}
+
+// BenchmarkFreshness publishes 5,000 events a second and measures the time from
+// the stream's clock to the commit.
+func BenchmarkFreshness(b *testing.B) {
+	const rate = 5000
+	for b.Loop() {
+		bd := newBed(b)
+		seen := &committed{}
+		w, stop := bd.startWorker(seen)
+		p := bd.redis.Producer(b.Context(), "flights", 1, stream.ProducerConfig{Linger: time.Millisecond})
+		n := int(pace.Seconds() * rate)
+		start := time.Now()
+		for i := range n {
+			time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / rate)))
+			if err := p.Add(b.Context(), 0, flight(i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := p.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		awaitRows(b, w, bd.contract, int64(n))
+		stop()
+		slices.Sort(seen.ages)
+		slices.Sort(seen.commits)
+		p50, p99 := seen.ages[len(seen.ages)/2], seen.ages[len(seen.ages)*99/100]
+		commit := seen.commits[len(seen.commits)/2]
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(p50.Microseconds())/1000, "p50-ms")
+		b.ReportMetric(float64(p99.Microseconds())/1000, "p99-ms")
+		b.ReportMetric(float64(commit.Microseconds())/1000, "commit-p50-ms")
+		b.ReportMetric(float64(p99)/float64(commit), "p99/commit-p50")
+	}
+}
+
+// residentBytes is the process's resident memory after a collection.
+func residentBytes(b *testing.B) uint64 {
+	b.Helper()
+	runtime.GC()
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := bytes.Fields(statm)
+	pages, err := strconv.ParseUint(string(fields[1]), 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages * uint64(os.Getpagesize())
+}

@@ -1,0 +1,115 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Stored is what a warehouse holds, each with the number of times.
+type Stored struct {
+	Rows    map[Event]int
+	Rejects map[string]int
+}
+
+// Model is what must be stored once everything published has been carried.
+type Model struct {
+	mu   sync.Mutex
+	seen map[string]bool
+	want Stored
+}
+
+// NewModel makes a model of an empty table.
+func NewModel() *Model {
+	return &Model{
+		seen: make(map[string]bool),
+		want: Stored{Rows: make(map[Event]int), Rejects: make(map[string]int)},
+	}
+}
+
+// Row notes a valid event: the first of its key is stored. Events of one key
+// must be noted in the order in which they get into the stream.
+func (m *Model) Row(e Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.seen[e.ID] {
+		m.seen[e.ID] = true
+		m.want.Rows[e]++
+	}
+}
+
+// Again notes an event whose key is stored once more: the last one has left the
+// window.
+func (m *Model) Again(e Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.want.Rows[e]++
+}
+
+// Reject notes an event that breaks the contract.
+func (m *Model) Reject(payload []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.want.Rejects[string(payload)]++
+}
+
+// Settle notes that rejects with these bytes have become a row.
+func (m *Model) Settle(payload []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.want.Rejects, string(payload))
+}
+
+// Size is the number of rows and of rejects that must be stored.
+func (m *Model) Size() (rows, rejects int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return total(m.want.Rows), total(m.want.Rejects)
+}
+
+// Check says how what is stored differs. Rejects have no key: where a producer
+// had to send a second time without knowing what became of the first, resent
+// allows them more than once.
+func (m *Model) Check(got Stored, resent bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(
+		differ("row", m.want.Rows, got.Rows, false),
+		differ("reject", m.want.Rejects, got.Rejects, resent))
+}
+
+func differ[K comparable](what string, want, got map[K]int, more bool) error {
+	var missing, extra int
+	var examples error
+	note := func(counter *int, by int, k K, got, want int) {
+		if *counter += by; *counter <= 3 {
+			examples = errors.Join(examples, fmt.Errorf("%s %.300q: stored %d times, want %d", what, fmt.Sprint(k), got, want))
+		}
+	}
+	for k, n := range want {
+		switch {
+		case got[k] < n:
+			note(&missing, n-got[k], k, got[k], n)
+		case got[k] > n && !more:
+			note(&extra, got[k]-n, k, got[k], n)
+		}
+	}
+	for k, n := range got {
+		if want[k] == 0 {
+			note(&extra, n, k, n, 0)
+		}
+	}
+	if missing+extra == 0 {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("%ss: %d published, %d stored, %d missing, %d too many",
+		what, total(want), total(got), missing, extra), examples)
+}
+
+func total[K comparable](counts map[K]int) int {
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}

@@ -1,0 +1,66 @@
+package contract
+
+import (
+	"math"
+	"slices"
+)
+
+// columns makes the table's columns of the root's properties.
+func (c *compiler) columns(root *schema) []Column {
+	if len(root.properties) == 0 {
+		c.problem("/properties", "must name at least one property: each becomes a column")
+	}
+	if len(root.properties) > maxColumns {
+		c.problem("/properties", "has %d properties: a table has at most %d", len(root.properties), maxColumns)
+	}
+	columns := make([]Column, 0, len(root.properties))
+	for _, p := range root.properties {
+		at := "/properties/" + escapePointer(p.name)
+		if !columnName.MatchString(p.name) {
+			c.problem(at, "name %q must match %s, since it names a column; those beginning with _ are the pipeline's own",
+				p.name, columnName)
+		}
+		if p.schema.kinds == kindAny && !c.noted(at+"/type") {
+			c.problem(at, "type is missing: the column needs one")
+		}
+		columns = append(columns, Column{
+			Name: p.name, Type: p.schema.column(), Description: p.schema.description,
+			Required: p.required && !p.schema.takesNull(),
+		})
+	}
+	return columns
+}
+
+// column is the type of the column that holds the schema's values.
+func (s *schema) column() Type {
+	switch s.kind() {
+	case kindString:
+		return [...]Type{formatNone: Varchar, formatDateTime: TimestampTZ, formatDate: Date, formatUUID: UUID}[s.format]
+	case kindBoolean:
+		return Boolean
+	case kindNumber:
+		return Double
+	case kindInteger:
+		return integerColumn(s.integers())
+	default:
+		return JSON
+	}
+}
+
+func integerColumn(low, high int64) Type {
+	switch {
+	case low >= math.MinInt8 && high <= math.MaxInt8:
+		return TinyInt
+	case low >= math.MinInt16 && high <= math.MaxInt16:
+		return SmallInt
+	case low >= math.MinInt32 && high <= math.MaxInt32:
+		return Integer
+	default:
+		return BigInt
+	}
+}
+
+// noted reports whether there is a problem at that place already.
+func (c *compiler) noted(at string) bool {
+	return slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Pointer == at })
+}

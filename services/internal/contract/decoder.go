@@ -1,0 +1,155 @@
+package contract
+
+import (
+	"bytes"
+	"math/bits"
+)
+
+// Decoder turns documents into rows. It belongs to one goroutine.
+//
+// It has two ways. The fast one walks once over a document and writes each value
+// into its column as it goes; at the first thing out of the ordinary it gives up,
+// and the row is undone. The slow one is the checker, which lists every violation
+// and otherwise tells where the values lie. Both give the same row; a fuzz test
+// holds them together.
+type Decoder struct {
+	contract *Contract
+	fields   []field
+	index    map[string]int
+	// follows is, for the beginning and then each column, the column that
+	// came behind it the last time: it is likely to again, and a property that
+	// is left out costs one wrong guess.
+	follows  []int32
+	optional []int // columns that may be NULL
+	required []uint64
+	// seen and filled are sets of columns: met in this document, and given a value.
+	seen, filled []uint64
+	check        checker
+	spans        []span
+}
+
+// NewDecoder makes a decoder.
+func (c *Contract) NewDecoder() *Decoder {
+	words := (len(c.Columns) + 63) / 64
+	d := &Decoder{
+		contract: c, index: c.root.index,
+		required: make([]uint64, words), seen: make([]uint64, words), filled: make([]uint64, words),
+		spans: make([]span, len(c.Columns)),
+	}
+	for i, p := range c.root.properties {
+		d.fields = append(d.fields, newField(p))
+		d.follows = append(d.follows, int32(i))
+		if p.required {
+			d.required[i>>6] |= 1 << (i & 63)
+		}
+		if !c.Columns[i].Required {
+			d.optional = append(d.optional, i)
+		}
+	}
+	d.follows = append(d.follows, 0)
+	return d
+}
+
+// Decode checks one document and appends it to b as a row from the given place;
+// or, if it breaks the contract, as a reject with every violation. It reports
+// whether it became a row. The payload is copied where it is kept.
+func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
+	if len(payload) <= MaxEvent {
+		if d.fast(b, payload) {
+			d.finish(b, id, line)
+			return true
+		}
+		b.undo()
+	}
+	return d.slow(b, payload, id, line)
+}
+
+// DecodeEntry decodes every event of a stream entry into b and counts the entry.
+// Lines are counted from 1; blank ones are passed over. A Foreign entry becomes
+// a reject. The batch's Last is the caller's to set.
+func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
+	b.Entries++
+	switch e.Kind {
+	case Single:
+		d.Decode(b, e.Payload, e.ID, 0)
+	case Lines:
+		d.decodeLines(b, e)
+	default:
+		b.reject(e.Payload, e.ID, 0, []Violation{{
+			Keyword: keywordEntry,
+			Message: `is a stream entry with neither the field "event" (one JSON document) nor "events" (NDJSON)`,
+		}})
+	}
+}
+
+func (d *Decoder) decodeLines(b *Batch, e Entry) {
+	rest := e.Payload
+	for line := uint32(1); len(rest) > 0; line++ {
+		event := rest
+		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+			event, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
+		if skipSpace(event, 0) < len(event) {
+			d.Decode(b, event, e.ID, line)
+		}
+	}
+}
+
+// Validate reports every violation of one document, none if it is valid. Beyond
+// MaxViolations a last one says that there are more.
+func (d *Decoder) Validate(payload []byte) []Violation {
+	d.check.reset(payload)
+	d.check.quiet, d.check.spans = false, nil
+	d.check.document(d.contract.root)
+	d.check.p = nil
+	return d.check.out
+}
+
+// slow decodes a document that the fast path gave up on.
+func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
+	clear(d.spans)
+	d.check.reset(payload)
+	d.check.quiet, d.check.spans = false, d.spans
+	d.check.document(d.contract.root)
+	d.check.p = nil
+	if len(d.check.out) > 0 {
+		b.reject(payload, id, line, d.check.out)
+		return false
+	}
+	clear(d.filled)
+	for i, at := range d.spans {
+		if at.to > 0 && b.Columns[i].write(payload[at.from:at.to]) {
+			d.filled[i>>6] |= 1 << (i & 63)
+		}
+	}
+	d.finish(b, id, line)
+	return true
+}
+
+// finish ends the row: whatever was not filled is NULL.
+func (d *Decoder) finish(b *Batch, id ID, line uint32) {
+	for _, i := range d.optional {
+		v := &b.Columns[i]
+		if d.filled[i>>6]>>(i&63)&1 == 0 {
+			v.appendNull(b.Rows)
+		} else if v.Nulls != nil {
+			v.Nulls = append(v.Nulls, 0)
+		}
+	}
+	b.add(id, line, b.Columns[d.contract.Key].hash(b.Rows))
+}
+
+func (b *Batch) reject(payload []byte, id ID, line uint32, violations []Violation) {
+	b.Rejects = append(b.Rejects, Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
+}
+
+// lacking reports whether a required property was not met.
+func (d *Decoder) lacking() bool {
+	var missing uint64
+	for i, want := range d.required {
+		missing |= want &^ d.seen[i]
+	}
+	return bits.OnesCount64(missing) > 0
+}

@@ -1,0 +1,265 @@
+package contract
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// fast decodes a document into the columns of b, not yet as a row. It reports
+// false, with the columns in between, if anything is out of the ordinary: wrong,
+// or right and rare.
+func (d *Decoder) fast(b *Batch, p []byte) bool {
+	d.begin(p)
+	i := skipSpace(p, 0)
+	if i >= len(p) || p[i] != '{' {
+		return false
+	}
+	i = skipSpace(p, i+1)
+	behind := 0 // 1 + the column of the last property
+	for {
+		column, end := d.name(p, i, behind)
+		if end < 0 {
+			return false
+		}
+		if column >= 0 {
+			behind = column + 1
+			i = d.property(b, p, end, column)
+		} else {
+			i = d.extra(p, i, end)
+		}
+		if i < 0 {
+			return false
+		}
+		if i = skipSpace(p, i); i >= len(p) {
+			return false
+		}
+		if p[i] == ',' {
+			i = skipSpace(p, i+1)
+			continue
+		}
+		return p[i] == '}' && skipSpace(p, i+1) == len(p) && !d.lacking()
+	}
+}
+
+func (d *Decoder) begin(p []byte) {
+	clear(d.seen)
+	clear(d.filled)
+	c := &d.check
+	c.reset(p)
+	c.quiet, c.spans = true, nil
+}
+
+// name finds the column of the property whose name begins at i, -1 if it has
+// none, and where its value begins; -1 if the name isn't a plain one.
+func (d *Decoder) name(p []byte, i, behind int) (column, value int) {
+	column = int(d.follows[behind])
+	quoted := d.fields[column].quoted
+	if end := i + len(quoted); end < len(p) && string(p[i:end]) == quoted {
+		return column, afterColon(p, end)
+	}
+	return d.lookup(p, i, behind)
+}
+
+// lookup is name for a property that isn't the expected one. It expects it the
+// next time.
+func (d *Decoder) lookup(p []byte, i, behind int) (column, value int) {
+	if i >= len(p) || p[i] != '"' {
+		return -1, -1
+	}
+	end, ascii := scanText(p, i+1)
+	if end >= len(p) || p[end] != '"' || !ascii && !utf8.Valid(p[i+1:end]) {
+		return -1, -1
+	}
+	column, ok := d.index[string(p[i+1:end])]
+	if !ok {
+		return -1, afterColon(p, end+1)
+	}
+	d.follows[behind] = int32(column)
+	return column, afterColon(p, end+1)
+}
+
+// afterColon is where the value begins, -1 if there is no colon before it.
+func afterColon(p []byte, i int) int {
+	if i = skipSpace(p, i); i >= len(p) || p[i] != ':' {
+		return -1
+	}
+	return skipSpace(p, i+1)
+}
+
+// property reads the value at i into its column. It gives the end of the value,
+// or -1.
+func (d *Decoder) property(b *Batch, p []byte, i, column int) int {
+	word, bit := column>>6, uint64(1)<<(column&63)
+	if d.seen[word]&bit != 0 || i >= len(p) {
+		return -1
+	}
+	d.seen[word] |= bit
+	f := &d.fields[column]
+	if p[i] == 'n' && f.nullable && bytes.HasPrefix(p[i:], []byte("null")) {
+		return i + len("null")
+	}
+	d.filled[word] |= bit
+	v := &b.Columns[column]
+	switch f.reading {
+	case readText, readInstant, readDate, readUUID:
+		return d.text(f, v, p, i)
+	case readInteger:
+		return d.integer(f, v, p, i)
+	case readDouble:
+		return d.double(f, v, p, i)
+	case readBoolean:
+		return boolean(v, p, i)
+	default:
+		return d.any(f, v, p, i)
+	}
+}
+
+// extra passes over a property that the contract doesn't name, but not over what
+// is wrong with it.
+func (d *Decoder) extra(p []byte, i, value int) int {
+	c := &d.check
+	o := objectScan{}
+	if d.contract.root.closed || c.repeated(&o, p[i+1:i+1+bytes.IndexByte(p[i+1:], '"')]) || len(c.names) >= manyNames {
+		return -1
+	}
+	c.i = value
+	if c.value(nil, 1); c.failed {
+		return -1
+	}
+	return c.i
+}
+
+// any reads a value through the checker.
+func (d *Decoder) any(f *field, v *Vector, p []byte, i int) int {
+	c := &d.check
+	c.i = i
+	if c.value(f.schema, 1); c.failed || !v.write(p[i:c.i]) {
+		return -1
+	}
+	return c.i
+}
+
+func (d *Decoder) text(f *field, v *Vector, p []byte, i int) int {
+	if p[i] != '"' {
+		return -1
+	}
+	end, ascii := scanText(p, i+1)
+	if end >= len(p) || p[end] != '"' || !ascii {
+		return d.rareText(f, v, p, i)
+	}
+	if !f.store(v, p[i+1:end], true) {
+		return -1
+	}
+	return end + 1
+}
+
+// rareText reads a string with escapes or with characters beyond ASCII.
+func (d *Decoder) rareText(f *field, v *Vector, p []byte, i int) int {
+	end, ascii, escaped, ok := endOfText(p, i+1)
+	if !ok {
+		return -1
+	}
+	text, buffer, fault := plainText(d.check.buffer, p[i+1:end], ascii, escaped)
+	d.check.buffer = buffer
+	if fault != textFine || !f.store(v, text, ascii && !escaped) {
+		return -1
+	}
+	return end + 1
+}
+
+// store adds a text to the column, in the column's type, if it is valid.
+func (f *field) store(v *Vector, text []byte, ascii bool) bool {
+	switch f.reading {
+	case readInstant:
+		micros, ok := parseInstant(text)
+		v.appendInt(micros)
+		return ok
+	case readDate:
+		days, ok := parseDate(text)
+		v.appendInt(int64(days))
+		return ok
+	case readUUID:
+		id, ok := parseUUID(text)
+		v.Data = append(v.Data, id[:]...)
+		return ok
+	default:
+		v.appendText(text)
+		return f.admits(text, ascii)
+	}
+}
+
+// admits holds a text against the lengths, the pattern and the words.
+func (f *field) admits(text []byte, ascii bool) bool {
+	if f.measured {
+		n := len(text)
+		if !ascii {
+			n = utf8.RuneCount(text)
+		}
+		if n < f.minLength || n > f.maxLength {
+			return false
+		}
+	}
+	if f.pattern != nil && !f.pattern.match(text, ascii) {
+		return false
+	}
+	if f.words == nil {
+		return true
+	}
+	for _, w := range f.words {
+		if string(text) == w {
+			return true
+		}
+	}
+	return false
+}
+
+// maxFastDigits is how many digits surely fit 64 bits.
+const maxFastDigits = 18
+
+func (d *Decoder) integer(f *field, v *Vector, p []byte, i int) int {
+	from, negative := i, p[i] == '-'
+	if negative {
+		i++
+	}
+	first := i
+	var n int64
+	for i < len(p) && p[i]-'0' <= 9 {
+		n = n*10 + int64(p[i]-'0')
+		i++
+	}
+	if i == first || i-first > maxFastDigits || i >= len(p) || p[first] == '0' && i > first+1 {
+		return d.any(f, v, p, from) // 1.0, 1e3, or a long one
+	}
+	if b := p[i]; b == '.' || b|0x20 == 'e' {
+		return d.any(f, v, p, from)
+	}
+	if negative {
+		n = -n
+	}
+	if n < f.low || n > f.high || f.step != 0 && n%f.step != 0 {
+		return -1
+	}
+	v.appendInt(n)
+	return i
+}
+
+func (d *Decoder) double(f *field, v *Vector, p []byte, i int) int {
+	x, end, ok := shortDouble(p, i)
+	if !ok || !(x > f.above && x < f.below) {
+		return d.any(f, v, p, i)
+	}
+	v.appendDouble(x)
+	return end
+}
+
+func boolean(v *Vector, p []byte, i int) int {
+	switch {
+	case bytes.HasPrefix(p[i:], []byte("true")):
+		v.appendBool(true)
+		return i + len("true")
+	case bytes.HasPrefix(p[i:], []byte("false")):
+		v.appendBool(false)
+		return i + len("false")
+	}
+	return -1
+}

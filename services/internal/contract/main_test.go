@@ -1,0 +1,100 @@
+package contract_test
+
+import (
+	"math"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// parse compiles a schema that must be right.
+func parse(tb testing.TB, schema string) *contract.Contract {
+	tb.Helper()
+	c, err := contract.Parse("events", "events/contract.json", []byte(schema))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// withProperties makes a contract of a key, a time and the given properties.
+func withProperties(properties string) string {
+	if properties != "" {
+		properties = ", " + properties
+	}
+	return `{"type": "object", "x-estela": {"key": "id", "time": "at"}, "required": ["id", "at"],
+		"properties": {"id": {"type": "string"}, "at": {"type": "string", "format": "date-time"}` + properties + `}}`
+}
+
+// event makes an event of such a contract.
+func event(properties string) string {
+	if properties != "" {
+		properties = "," + properties
+	}
+	return `{"id":"a","at":"2001-01-01T00:00:00Z"` + properties + `}`
+}
+
+// uuid is a UUID vector's value.
+type uuid struct{ low, high uint64 }
+
+// value reads a batch's value as the layout of batch.go has it: nil, string,
+// bool, int64, float64 or uuid.
+func value(b *contract.Batch, column, row int) any {
+	v := &b.Columns[column]
+	if v.Nulls != nil && v.Nulls[row] == 1 {
+		return nil
+	}
+	switch v.Type {
+	case contract.Varchar, contract.JSON:
+		return text(v, row)
+	case contract.Boolean:
+		return v.Data[row] == 1
+	case contract.TinyInt:
+		return int64(contract.Values[int8](v)[row])
+	case contract.SmallInt:
+		return int64(contract.Values[int16](v)[row])
+	case contract.Integer, contract.Date:
+		return int64(contract.Values[int32](v)[row])
+	case contract.BigInt, contract.TimestampTZ:
+		return contract.Values[int64](v)[row]
+	case contract.Double:
+		return contract.Values[float64](v)[row]
+	default:
+		return contract.Values[uuid](v)[row]
+	}
+}
+
+type record struct {
+	length uint32
+	prefix [4]byte
+	rest   [8]byte
+}
+
+func text(v *contract.Vector, row int) string {
+	r := contract.Values[record](v)[row]
+	if r.length <= 12 {
+		return (string(r.prefix[:]) + string(r.rest[:]))[:r.length]
+	}
+	at := contract.Values[uint64](v)[2*row+1]
+	s := string(v.Heap[at : at+uint64(r.length)])
+	if s[:4] != string(r.prefix[:]) {
+		return "the prefix differs from the heap"
+	}
+	return s
+}
+
+// row is all values of a row, NaN-safe for comparison.
+func row(b *contract.Batch, i int) []any {
+	values := make([]any, len(b.Columns))
+	for c := range b.Columns {
+		values[c] = value(b, c, i)
+		if f, ok := values[c].(float64); ok {
+			values[c] = math.Float64bits(f)
+		}
+	}
+	return values
+}

@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Attach makes the group estela:EPOCH.N that reads after the given ID, N
+// counting up, and destroys every older one, which also ends a read that still
+// blocks on it. The reader gets a new connection.
+//
+// If a younger epoch's group is there, it fails with [contract.ErrFenced]; unless
+// the caller holds the lease: then the group is a leftover, of a warehouse that was
+// restored or replaced since, and goes too.
+func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) error {
+	_ = s.Close() // it may be broken: that is why we are here
+	s.n++
+	s.trimmed = contract.ID{}
+	group := groupName(epoch, s.n)
+	if err := s.makeGroup(ctx, epoch, group, after); err != nil {
+		return fmt.Errorf("make group %s of %s: %w", group, s.key, err)
+	}
+	conn, err := dial(ctx, s.client.opts)
+	if err != nil {
+		return fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
+	}
+	s.conn, s.group, s.count = conn, group, firstCount
+	return nil
+}
+
+func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after contract.ID) error {
+	answer, err := s.client.eval(ctx, attachScript, []string{s.key, s.leaseKey()},
+		epoch, s.n, group, after.String(), s.token).Slice()
+	if err != nil {
+		return err
+	}
+	if len(answer) != 2 {
+		return errProtocol
+	}
+	younger, _ := answer[1].(string)
+	if answer[0] != int64(1) {
+		return fmt.Errorf("%s is there: %w", younger, contract.ErrFenced)
+	}
+	if younger != "" {
+		s.client.logger.Warn("destroyed the group of a younger owner: this worker holds the lease",
+			slog.String("stream", s.key), slog.String("group", younger), slog.String("made", group),
+			slog.String("hint", "expected once after the warehouse was restored or replaced; "+
+				"if it comes again, two warehouses are fed from one stream"))
+	}
+	return nil
+}
+
+// Lift sets the stream's last ID to at least the given one, and makes the
+// stream if there is none.
+func (s *Shard) Lift(ctx context.Context, to contract.ID) error {
+	if to.IsZero() {
+		return nil
+	}
+	lift := s.lift
+	if s.client.embedded {
+		lift = s.liftByEntry
+	}
+	if err := lift(ctx, to); err != nil {
+		return fmt.Errorf("lift the last ID of %s to %s: %w", s.key, to, err)
+	}
+	return nil
+}
+
+func (s *Shard) lift(ctx context.Context, to contract.ID) error {
+	return s.client.eval(ctx, liftScript, []string{s.key}, to.String()).Err()
+}
+
+// liftByEntry adds an entry with that ID and deletes it, in one transaction:
+// miniredis has no XSETID.
+func (s *Shard) liftByEntry(ctx context.Context, to contract.ID) error {
+	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
+		state, err := s.streamInfo(ctx)
+		if err != nil || state.Last.Compare(to) >= 0 {
+			return err
+		}
+		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.key, ID: to.String(), Values: []string{"lift", ""}})
+			pipe.XDel(ctx, s.key, to.String())
+			return nil
+		})
+		return err
+	}, s.key)
+	if errors.Is(err, redis.TxFailedErr) || isTooSmall(err) {
+		return s.liftByEntry(ctx, to) // the stream moved on meanwhile: look again
+	}
+	return err
+}
+
+func isTooSmall(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "equal or smaller than")
+}

@@ -1,0 +1,96 @@
+package stream
+
+import "bytes"
+
+// shardOut is what is the same in every command of a shard.
+type shardOut struct {
+	key string
+	// single and lines begin an XADD whose last argument, the payload, follows.
+	single, lines []byte
+}
+
+func newShardOut(key string) shardOut {
+	return shardOut{key: key, single: addCommand(key, "event"), lines: addCommand(key, "events")}
+}
+
+// addCommand is XADD KEY * FIELD, one argument short.
+func addCommand(key, field string) []byte {
+	command := appendHeader(nil, '*', 5)
+	args := appendCommand(nil, "XADD", key, "*", field)
+	return append(command, args[len("*4\r\n"):]...)
+}
+
+// batch is what one transaction adds: commands as RESP, ready to be sent as often as
+// needed.
+type batch struct {
+	out      []byte
+	commands int
+	events   int
+	touched  []bool // by shard
+	packs    []pack // by shard
+	packed   int
+}
+
+// pack is an entry of several events that is still being filled.
+type pack struct {
+	lines  []byte
+	events int
+}
+
+func newBatch(shards int) *batch {
+	b := &batch{touched: make([]bool, shards), packs: make([]pack, shards)}
+	b.reset()
+	return b
+}
+
+func (b *batch) reset() {
+	b.out = appendCommand(b.out[:0], "MULTI")
+	b.commands, b.events, b.packed = 0, 0, 0
+	clear(b.touched)
+}
+
+func (b *batch) size() int { return len(b.out) + b.packed }
+
+// add appends an event, packed with others if packs hold more than one.
+func (b *batch) add(to *shardOut, shard int, event []byte, perPack int) {
+	b.events++
+	b.touched[shard] = true
+	if perPack == 1 || !isLine(event) {
+		b.seal(to, shard)
+		b.command(to.single, event)
+		return
+	}
+	p := &b.packs[shard]
+	if len(p.lines)+len(event)+1 > MaxEntry {
+		b.seal(to, shard)
+	}
+	p.lines = append(append(p.lines, event...), '\n')
+	p.events++
+	b.packed += len(event) + 1
+	if p.events >= perPack {
+		b.seal(to, shard)
+	}
+}
+
+// isLine reports whether an event is itself again after it was a line of NDJSON.
+// One that is not travels alone.
+func isLine(event []byte) bool {
+	return len(bytes.TrimSpace(event)) > 0 && event[len(event)-1] != '\r' && bytes.IndexByte(event, '\n') < 0
+}
+
+// seal turns a shard's pack into a command.
+func (b *batch) seal(to *shardOut, shard int) {
+	p := &b.packs[shard]
+	if p.events == 0 {
+		return
+	}
+	b.command(to.lines, p.lines)
+	b.packed -= len(p.lines)
+	p.lines, p.events = p.lines[:0], 0
+}
+
+func (b *batch) command(begin, payload []byte) {
+	b.out = appendHeader(append(b.out, begin...), '$', len(payload))
+	b.out = append(append(b.out, payload...), '\r', '\n')
+	b.commands++
+}

@@ -1,0 +1,104 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Config says where Redis is.
+type Config struct {
+	// URL is redis://, rediss:// (TLS) or unix://, with user, password and
+	// database where needed.
+	URL string
+
+	// Logger receives what an operator should know.
+	//
+	// Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Client is a connection pool to one Redis server. It is safe for concurrent
+// use.
+type Client struct {
+	rdb      *redis.Client
+	opts     *redis.Options
+	logger   *slog.Logger
+	where    string
+	embedded bool
+	// runID is what this client proposes as the run id of an embedded server.
+	runID string
+}
+
+// quiet keeps go-redis from writing to stderr: all it says is returned as an
+// error as well.
+var quiet = sync.OnceFunc(logging.Disable)
+
+// Open connects to the server and asks what it is. It does not check whether
+// the server may be used: see [Client.Check].
+func Open(ctx context.Context, cfg Config) (*Client, error) {
+	opts, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	quiet()
+	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: rand.Text()}
+	c.opts = c.rdb.Options()
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	fields, err := c.info(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to Redis at %s: %w", c.where, err), c.Close())
+	}
+	c.embedded = fields["redis_version"] == ""
+	return c, nil
+}
+
+// Close closes every connection.
+func (c *Client) Close() error { return c.rdb.Close() }
+
+// String is the server's URL without its password.
+func (c *Client) String() string { return c.where }
+
+// parseURL never repeats the URL in its errors: any part of one that can't be
+// parsed may be the password.
+func parseURL(raw string) (*redis.Options, error) {
+	opts, err := redis.ParseURL(raw)
+	if err != nil {
+		return nil, errors.New("the Redis URL is not understood: write redis://[USER:PASSWORD@]HOST:PORT[/DB], " +
+			"rediss://… for TLS or unix://[USER:PASSWORD@]/PATH.sock[?db=DB]; " +
+			"percent-encode any of :/?#@% in the password")
+	}
+	// A read is never repeated: its reply may be lost after it moved a cursor.
+	opts.MaxRetries = -1
+	opts.Protocol = 2
+	opts.ClientName = "estela"
+	opts.DisableIdentity = true
+	opts.ContextTimeoutEnabled = true
+	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return opts, nil
+}
+
+// Redact is a Redis URL without its password, fit for logs.
+func Redact(raw string) string {
+	u, err := url.Parse(raw)
+	if err == nil && u.Scheme != "" {
+		u.RawQuery, u.Fragment = "", ""
+		return u.Redacted()
+	}
+	scheme, _, found := strings.Cut(raw, "://")
+	if !found {
+		return "(not a URL)"
+	}
+	return scheme + "://…"
+}

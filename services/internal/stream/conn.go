@@ -1,0 +1,154 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// conn is a connection of its own, outside go-redis' pool, for what has to be
+// fast: blocked reads and flushes. It speaks RESP2.
+type conn struct {
+	net.Conn
+	out []byte
+}
+
+// dial connects and logs in as go-redis would with the same options.
+func dial(ctx context.Context, opts *redis.Options) (*conn, error) {
+	raw, err := dialRaw(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw}
+	stop := c.closeOn(ctx)
+	defer stop()
+	if err := c.login(opts); err != nil {
+		return nil, errors.Join(err, ctx.Err(), c.Close())
+	}
+	return c, nil
+}
+
+func dialRaw(ctx context.Context, opts *redis.Options) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: opts.DialTimeout}
+	if opts.TLSConfig == nil {
+		return dialer.DialContext(ctx, opts.Network, opts.Addr)
+	}
+	secure := &tls.Dialer{NetDialer: dialer, Config: opts.TLSConfig}
+	return secure.DialContext(ctx, opts.Network, opts.Addr)
+}
+
+// closeOn closes the connection when ctx ends, so that whatever uses it returns
+// at once. Calling stop ends the watch.
+func (c *conn) closeOn(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = c.Close() })
+}
+
+func (c *conn) login(opts *redis.Options) error {
+	var commands [][]string
+	switch {
+	case opts.Username != "":
+		commands = append(commands, []string{"AUTH", opts.Username, opts.Password})
+	case opts.Password != "":
+		commands = append(commands, []string{"AUTH", opts.Password})
+	}
+	if opts.DB != 0 {
+		commands = append(commands, []string{"SELECT", strconv.Itoa(opts.DB)})
+	}
+	return c.ask(opts.DialTimeout, commands)
+}
+
+// ask sends commands whose replies are one line each, and fails with the first
+// error among these.
+func (c *conn) ask(timeout time.Duration, commands [][]string) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	c.out = c.out[:0]
+	for _, command := range commands {
+		c.out = appendCommand(c.out, command...)
+	}
+	if _, err := c.Write(c.out); err != nil {
+		return err
+	}
+	in := bufio.NewReader(c)
+	for _, command := range commands {
+		if _, err := readLine(in); err != nil {
+			return fmt.Errorf("%s: %w", command[0], err)
+		}
+	}
+	return nil
+}
+
+// appendCommand writes a command as RESP.
+func appendCommand(buf []byte, args ...string) []byte {
+	buf = appendHeader(buf, '*', len(args))
+	for _, arg := range args {
+		buf = appendHeader(buf, '$', len(arg))
+		buf = append(append(buf, arg...), '\r', '\n')
+	}
+	return buf
+}
+
+func appendHeader(buf []byte, kind byte, n int) []byte {
+	buf = strconv.AppendInt(append(buf, kind), int64(n), 10)
+	return append(buf, '\r', '\n')
+}
+
+// readLine reads a reply of one line. It is valid until the next read. An error
+// reply is a [ReplyError].
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	line = trimCRLF(line)
+	if len(line) == 0 {
+		return nil, errProtocol
+	}
+	if line[0] == '-' {
+		return nil, ReplyError(line[1:])
+	}
+	return line, nil
+}
+
+// readInt reads a header or an integer of the given kind.
+func readInt(in *bufio.Reader, kind byte) (int64, error) {
+	line, err := readLine(in)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := parseInt(line[1:])
+	if line[0] != kind || !ok {
+		return 0, errProtocol
+	}
+	return n, nil
+}
+
+// skipBulk reads a bulk string and forgets it.
+func skipBulk(in *bufio.Reader) error {
+	n, err := readInt(in, '$')
+	if err != nil || n < 0 {
+		return err
+	}
+	_, err = io.CopyN(io.Discard, in, n+2)
+	return err
+}
+
+func trimCRLF(line []byte) []byte {
+	line = line[:len(line)-1]
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line
+}

@@ -1,0 +1,89 @@
+// Package stream is Estela's side of Redis Streams: the group reader with its
+// lease, the trimmer and the producer. It is the only package that knows Redis.
+//
+// # Keys
+//
+//	estela:{DATASET:SHARD}             the stream of one shard
+//	estela:{DATASET:SHARD}:lease       the token of the worker that reads it, with a time to live
+//	estela:{DATASET:SHARD}:trimmed_to  the ID up to which this pipeline has trimmed it
+//	estela:workers                     sorted set: a worker's token, scored by when it expires (server clock, ms)
+//	estela:run_id                      embedded servers only: stands in for INFO's run_id
+//
+// The braces are a hash tag: the three keys of a shard lie in one slot.
+//
+// # Entries
+//
+// An entry has the field "event" (one JSON document) or the field "events"
+// (NDJSON, one document a line). Other fields beside it, such as traceparent,
+// are allowed and ignored. An entry with neither field, with both, or with one
+// of them twice is [contract.Foreign]: its payload is a JSON object of all its
+// fields, so that nothing of it is lost when it is rejected. In that object a
+// name or value that is not valid UTF-8, or that begins with "base64:", is
+// written as "base64:" and its standard base64. IDs come from the server
+// (XADD *): their first half is the time at which the event was streamed.
+//
+// # A shard's life
+//
+//	         Acquire: true            Attach(epoch, after)            Read
+//	(idle) ───────────────> (leased) ────────────────────> (reading) ─────┐
+//	  ^                        ^  ^                          │  │  ^      │
+//	  │ Release, lease lost    │  │ any error: the cursor is │  │  └──────┘
+//	  └────────────────────────┘  └────── unknown, Attach ───┘  │ ErrNoGroup, ErrFenced:
+//	  ^                                                         │ another worker took over
+//	  └─────────────────────────────────────────────────────────┘
+//
+// A group is the cursor of one owner, named estela:EPOCH.N. Attach makes the
+// next one at the last ID received and destroys every other one of this
+// pipeline, in one step on the server. It meets a younger epoch's group with
+// [contract.ErrFenced], unless the caller holds the lease: then the group was
+// left behind by a warehouse that has been restored or replaced since. Groups of
+// other names are never touched.
+//
+// Reads are XREADGROUP … NOACK: there are no pending entries. The price is that
+// a reply lost on the way has moved the cursor past entries that nobody got.
+// Therefore no read is ever repeated: after any error, group N+1 starts at the
+// last ID received, on a new connection. Destroying group N also stops a blocked
+// read of the dead connection from taking entries.
+//
+// Reads go over a connection of their own, not over go-redis: its typed reader
+// makes six allocations an entry and takes eight times the processor time, its
+// raw ones take four to fifteen times as much and leave the parsing to be done
+// (BenchmarkRead). Ours also lets a cancelled context end a blocked read at once
+// (go-redis#2556), and takes a reply in parts of 1 MiB, so that memory is bounded
+// by one part and one entry, whatever a producer has put into the stream.
+//
+// # When things fail
+//
+//   - Redis is gone, a connection is cut: the error is returned; nothing here
+//     repeats a read or a lease command. The producer repeats (see below).
+//   - The stream or all of Redis was emptied: a read finds [ErrNoGroup].
+//   - Redis is full (maxmemory, noeviction): producers wait. The scripts that a
+//     worker needs for reading and trimming run with allow-oom, or one that starts
+//     then could never make room.
+//   - The worker is paused past its lease: another takes it; the old one's Renew
+//     says false, its Read [ErrNoGroup], its commit is fenced in the warehouse.
+//   - The server lost the newest entries (restart without AOF, failover): its run
+//     id changed, or its last ID is below the position. The worker reads again
+//     from the oldest entry and calls Lift, so that no ID up to the position is
+//     handed out a second time.
+//
+// # Producer
+//
+// Each flush is one MULTI … EXEC: all of it is in the stream, in order, or
+// nothing is. A full server (OOM), a stream above its high-water mark, a server
+// that is loading or read-only: the producer waits and tries again. After a cut
+// connection the outcome is unknown and the flush is sent again: its events can
+// be in the stream twice, and the second is dropped downstream by its key.
+//
+// # Trimming
+//
+// Only entries at or before the position go, and none that a group of another
+// name has not yet delivered or has pending. The highest ID that goes is noted
+// in trimmed_to in the same step, before the entries go. Plain XREAD subscribers
+// leave no trace in Redis: give them KeepFor.
+//
+// Nothing newer than Redis 7.0's commands is used. The embedded miniredis works
+// too, with these differences: its run id is a key, Lift adds and deletes an
+// entry (it has no XSETID), and leases expire only as its clock is moved on
+// (FastForward).
+package stream

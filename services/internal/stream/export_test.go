@@ -1,0 +1,51 @@
+package stream
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// ParseReply reads one reply as a reader would, from reads of at most step
+// bytes, and returns copies of the entries.
+func ParseReply(reply []byte, step int) ([]contract.Entry, error) {
+	var in replyReader
+	defer in.reset()
+	from := &stepReader{in: bytes.NewReader(reply), step: step}
+	var all []contract.Entry
+	for {
+		part, err := in.next(from)
+		if err != nil {
+			return all, err
+		}
+		if part != nil {
+			for _, e := range part.entries {
+				e.Payload = bytes.Clone(e.Payload)
+				all = append(all, e)
+			}
+			part.release()
+		}
+		if !in.pending() {
+			return all, nil
+		}
+	}
+}
+
+type stepReader struct {
+	in   io.Reader
+	step int
+}
+
+func (r *stepReader) Read(p []byte) (int, error) {
+	return r.in.Read(p[:min(len(p), r.step)])
+}
+
+// Group is the name of the reader's group; Count is what it asks for next.
+func (s *Shard) Group() string { return s.group }
+
+// Count is how many entries the reader asks for next.
+func (s *Shard) Count() int { return s.count }
+
+// ChunkSize is the size of a part of a reply.
+const ChunkSize = chunkSize

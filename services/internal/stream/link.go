@@ -1,0 +1,223 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	minBackoff = 10 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// link carries a producer's batches to the server, as often as it takes.
+type link struct {
+	client *Client
+	cfg    ProducerConfig
+	conn   *conn
+	in     *bufio.Reader
+	// lengths are the streams' at the last answer; nil: not asked yet.
+	lengths []int64
+}
+
+func (l *link) close() {
+	if l.conn != nil {
+		_ = l.conn.Close() // all that was acknowledged is read
+		l.conn = nil
+	}
+}
+
+// send returns when the whole batch is acknowledged, when ctx ends, or when the
+// server's refusal will not pass.
+func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
+	for i := range b.packs {
+		b.seal(&shards[i], i)
+	}
+	l.finish(b, shards)
+	if err := l.awaitRoom(ctx, b, shards); err != nil {
+		return err
+	}
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		err := l.exchange(ctx, b)
+		if err == nil || !l.mayPass(ctx, err) {
+			return err
+		}
+		if err := l.pause(ctx, Waiting{Err: err, For: wait}); err != nil {
+			return err
+		}
+	}
+}
+
+// finish appends what follows the events: EXEC, WAIT, and XLEN of the streams
+// they went to.
+func (l *link) finish(b *batch, shards []shardOut) {
+	b.out = appendCommand(b.out, "EXEC")
+	if l.cfg.Wait > 0 {
+		b.out = appendCommand(b.out, "WAIT", strconv.Itoa(l.cfg.Wait),
+			strconv.FormatInt(max(l.cfg.WaitTimeout.Milliseconds(), 1), 10))
+	}
+	for i, touched := range b.touched {
+		if touched {
+			b.out = appendCommand(b.out, "XLEN", shards[i].key)
+		}
+	}
+}
+
+// mayPass reports whether to try again. A cut connection, a time-out: whether the events are
+// in the stream is unknown, and a second copy is dropped downstream.
+func (l *link) mayPass(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || errors.Is(err, ErrReplicas) || errors.Is(err, errProtocol) {
+		return false
+	}
+	var reply ReplyError
+	return !errors.As(err, &reply) || reply.isPassing()
+}
+
+func (l *link) pause(ctx context.Context, why Waiting) error {
+	if l.cfg.OnWait != nil {
+		l.cfg.OnWait(why)
+	}
+	select {
+	case <-time.After(why.For):
+		return nil
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), why.Err)
+	}
+}
+
+// exchange sends the batch once. Any error ends the connection: replies may be
+// left on it.
+func (l *link) exchange(ctx context.Context, b *batch) (err error) {
+	if l.conn == nil {
+		if l.conn, err = dial(ctx, l.client.opts); err != nil {
+			return err
+		}
+		l.in = bufio.NewReaderSize(l.conn, 64<<10)
+	}
+	stop := l.conn.closeOn(ctx)
+	defer stop()
+	if err = l.roundTrip(b); err != nil {
+		l.close()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+func (l *link) roundTrip(b *batch) error {
+	if err := l.conn.SetDeadline(time.Now().Add(l.cfg.Timeout + l.cfg.WaitTimeout)); err != nil {
+		return err
+	}
+	if _, err := l.conn.Write(b.out); err != nil {
+		return err
+	}
+	if err := l.readQueued(b.commands); err != nil {
+		return err
+	}
+	if err := l.readAdded(b.commands); err != nil {
+		return err
+	}
+	if err := l.readReplicas(); err != nil {
+		return err
+	}
+	return l.readLengths(b)
+}
+
+// readQueued reads the answers to MULTI and to each XADD. A refused XADD makes
+// EXEC refuse all; the first refusal says more than EXEC's.
+func (l *link) readQueued(commands int) error {
+	for range commands + 1 {
+		if _, err := readLine(l.in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAdded reads EXEC's answer: the new IDs.
+func (l *link) readAdded(commands int) error {
+	n, err := readInt(l.in, '*')
+	if err != nil {
+		return err
+	}
+	if n != int64(commands) {
+		return errProtocol
+	}
+	for range commands {
+		if err := skipBulk(l.in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *link) readReplicas() error {
+	if l.cfg.Wait <= 0 {
+		return nil
+	}
+	n, err := readInt(l.in, ':')
+	if err == nil && n < int64(l.cfg.Wait) {
+		return fmt.Errorf("%w: %d of %d within %s", ErrReplicas, n, l.cfg.Wait, l.cfg.WaitTimeout)
+	}
+	return err
+}
+
+func (l *link) readLengths(b *batch) error {
+	for i, touched := range b.touched {
+		if !touched {
+			continue
+		}
+		n, err := readInt(l.in, ':')
+		if err != nil {
+			return err
+		}
+		l.lengths[i] = n
+	}
+	return nil
+}
+
+// awaitRoom waits until no stream of the batch is above the high-water mark. Their
+// lengths came with the last answer; only at first, and while one is
+// full, they are asked for.
+func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error {
+	first := l.lengths == nil
+	if first {
+		l.lengths = make([]int64, len(shards))
+	}
+	if l.cfg.HighWater < 0 {
+		return nil
+	}
+	for i, touched := range b.touched {
+		if !touched || (!first && l.lengths[i] < l.cfg.HighWater) {
+			continue
+		}
+		if err := l.awaitShard(ctx, i, shards[i].key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		n, err := l.client.rdb.XLen(ctx, key).Result()
+		if err == nil && n < l.cfg.HighWater {
+			l.lengths[shard] = n
+			return nil
+		}
+		var refused redis.Error
+		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() {
+			return err
+		}
+		if err := l.pause(ctx, Waiting{Shard: shard, Length: n, Err: err, For: wait}); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,364 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+const (
+	// MaxEvent is the longest event that a producer takes.
+	MaxEvent = contract.MaxEvent
+	// MaxEntry is the longest payload that a producer puts into one entry.
+	MaxEntry = 4 << 20
+)
+
+// ProducerConfig says how a producer batches and when it waits.
+type ProducerConfig struct {
+	// Batch is how many events are packed into one entry, as the NDJSON field
+	// "events".
+	//
+	// Default: 1, each event is an entry of its own with the field "event".
+	Batch int
+
+	// FlushEvents and FlushBytes are how much is sent at once, in one
+	// transaction of the server.
+	//
+	// Default: 1,000 events, or 16 full entries a shard if that is more; 1 MiB.
+	FlushEvents, FlushBytes int
+
+	// Linger is how long an event waits for others.
+	//
+	// Default: 20 ms.
+	Linger time.Duration
+
+	// Timeout is how long to wait for the server's answer to a flush.
+	//
+	// Default: 10 s.
+	Timeout time.Duration
+
+	// Wait is how many replicas must have each flush (WAIT), within WaitTimeout;
+	// with fewer the producer ends with [ErrReplicas]. It narrows what a
+	// failover can lose to nothing only if that many replicas survive.
+	//
+	// Default: 0 replicas, 1 s.
+	Wait        int
+	WaitTimeout time.Duration
+
+	// HighWater is the number of entries in a shard's stream above which the
+	// producer waits for the consumers.
+	//
+	// Default: 1,000,000 divided by Batch, at least 1,000; negative: no limit.
+	HighWater int64
+
+	// OnAck is called with the number of events that the server has just
+	// acknowledged; OnWait each time the producer is about to wait. Both are called
+	// from the producer's goroutine.
+	OnAck  func(events int)
+	OnWait func(Waiting)
+}
+
+// Waiting is why a producer waits: its stream is full, or a passing error.
+type Waiting struct {
+	// Shard and Length are of the stream that is full, if Err is nil.
+	Shard  int
+	Length int64
+	// Err is what the server or the network said.
+	Err error
+	// For is how long until the next try.
+	For time.Duration
+}
+
+func (w Waiting) String() string {
+	if w.Err != nil {
+		return fmt.Sprintf("next try in %s: %v", w.For, w.Err)
+	}
+	return fmt.Sprintf("next look in %s: shard %d holds %d entries that the workers have not stored yet", w.For, w.Shard, w.Length)
+}
+
+func (c ProducerConfig) withDefaults(shards int) ProducerConfig {
+	c.Batch = max(c.Batch, 1)
+	c.FlushEvents = orDefault(c.FlushEvents, 1000)
+	if c.Batch > 1 {
+		c.FlushEvents = max(c.FlushEvents, 16*c.Batch*shards)
+	}
+	c.FlushBytes = orDefault(c.FlushBytes, 1<<20)
+	c.Linger = orDefault(c.Linger, 20*time.Millisecond)
+	c.Timeout = orDefault(c.Timeout, 10*time.Second)
+	c.WaitTimeout = orDefault(c.WaitTimeout, time.Second)
+	c.HighWater = orDefault(c.HighWater, max(1_000_000/int64(c.Batch), 1000))
+	return c
+}
+
+// TooLargeError refuses an event above [MaxEvent].
+type TooLargeError struct{ Size int }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the event has %d bytes, the limit is %d: split it, or put the large part elsewhere and refer to it",
+		e.Size, MaxEvent)
+}
+
+// Producer writes events to the streams of one dataset. Events of one shard get
+// into its stream in the order of their Add. It is safe for concurrent use.
+type Producer struct {
+	client *Client
+	cfg    ProducerConfig
+	ctx    context.Context //nolint:containedctx // it is the sender's, whose life is the producer's
+	cancel context.CancelFunc
+
+	// turn is the lock of filling, as a channel so that waiting for it can end.
+	turn    chan struct{}
+	filling *batch
+	full    chan *batch
+	idle    chan *batch
+	flushes chan chan error
+	done    chan struct{}
+	err     error // set before done is closed
+
+	shards []shardOut
+	link   *link
+	added  atomic.Int64
+	acked  atomic.Int64
+}
+
+// errClosed is what a closed producer answers.
+var errClosed = errors.New("the producer is closed")
+
+// Producer starts a producer that works until Close, or until ctx ends: then what is not
+// acknowledged yet is given up, and Close says how much.
+func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg ProducerConfig) *Producer {
+	p := &Producer{
+		client: c, cfg: cfg.withDefaults(shards),
+		turn: make(chan struct{}, 1), full: make(chan *batch, 1), idle: make(chan *batch, 3),
+		flushes: make(chan chan error), done: make(chan struct{}),
+		shards: make([]shardOut, shards),
+	}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	for i := range p.shards {
+		p.shards[i] = newShardOut(Key(dataset, i))
+	}
+	p.link = &link{client: c, cfg: p.cfg}
+	p.filling = newBatch(shards)
+	go p.run()
+	return p
+}
+
+// Added and Acked count events: handed to Add, and acknowledged by the server.
+func (p *Producer) Added() int64 { return p.added.Load() }
+
+// Acked counts the events that the server has acknowledged.
+func (p *Producer) Acked() int64 { return p.acked.Load() }
+
+// Add takes an event for a shard; it copies it. It waits while two flushes are under
+// way. An error of ctx or a refusal concerns this event alone, which is not
+// taken; after any other error the producer has ended.
+func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
+	if err := p.accepts(shard, event); err != nil {
+		return err
+	}
+	if err := p.lock(ctx); err != nil {
+		return err
+	}
+	defer p.unlock()
+	if err := p.makeRoom(ctx); err != nil {
+		return err
+	}
+	p.filling.add(&p.shards[shard], shard, event, p.cfg.Batch)
+	p.added.Add(1)
+	if p.isFull() {
+		select { // early, if the sender is free
+		case p.full <- p.filling:
+			p.filling = p.fresh()
+		default:
+		}
+	}
+	return nil
+}
+
+func (p *Producer) accepts(shard int, event []byte) error {
+	if shard < 0 || shard >= len(p.shards) {
+		return fmt.Errorf("add an event: there is no shard %d, the dataset has %d", shard, len(p.shards))
+	}
+	if len(event) > MaxEvent {
+		return &TooLargeError{Size: len(event)}
+	}
+	return nil
+}
+
+func (p *Producer) isFull() bool {
+	return p.filling.events >= p.cfg.FlushEvents || p.filling.size() >= p.cfg.FlushBytes
+}
+
+// makeRoom hands a full batch to the sender.
+func (p *Producer) makeRoom(ctx context.Context) error {
+	if !p.isFull() {
+		return nil
+	}
+	select {
+	case p.full <- p.filling:
+		p.filling = p.fresh()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.done:
+		return p.end()
+	}
+}
+
+func (p *Producer) lock(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.end()
+	default:
+	}
+	select { // the usual case, ten times as fast as the full choice
+	case p.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.done:
+		return p.end()
+	}
+}
+
+func (p *Producer) unlock() { <-p.turn }
+
+func (p *Producer) fresh() *batch {
+	select {
+	case b := <-p.idle:
+		return b
+	default:
+		return newBatch(len(p.shards))
+	}
+}
+
+// Flush returns when every event added before is acknowledged, or with the
+// error that ended the producer.
+func (p *Producer) Flush(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case p.flushes <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.done:
+		return p.end()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close flushes and ends the producer. If ctx ends first, what is not
+// acknowledged is given up; the error says how much.
+func (p *Producer) Close(ctx context.Context) error {
+	err := p.Flush(ctx)
+	p.cancel()
+	<-p.done
+	if errors.Is(err, errClosed) {
+		return nil
+	}
+	if left := p.Added() - p.Acked(); err != nil && left > 0 {
+		return fmt.Errorf("%d of %d events were not acknowledged: %w", left, p.Added(), err)
+	}
+	return err
+}
+
+// end is the error of a producer that is done.
+func (p *Producer) end() error {
+	if p.err != nil {
+		return p.err
+	}
+	return errClosed
+}
+
+// run is the sender: it alone talks to the server.
+func (p *Producer) run() {
+	defer close(p.done)
+	defer p.link.close()
+	tick := time.NewTicker(p.cfg.Linger)
+	defer tick.Stop()
+	for p.err == nil {
+		select {
+		case b := <-p.full:
+			p.err = p.send(b)
+		case <-tick.C:
+			p.err = p.drain()
+		case answer := <-p.flushes:
+			p.err = p.drain()
+			answer <- p.err
+		case <-p.ctx.Done():
+			p.stop()
+			return
+		}
+	}
+}
+
+// stop leaves an error if events are given up.
+func (p *Producer) stop() {
+	if p.Added() > p.Acked() {
+		p.err = fmt.Errorf("send events: %w", p.ctx.Err())
+	}
+}
+
+// drain sends everything that was added.
+func (p *Producer) drain() error {
+	for {
+		b := p.take()
+		if b == nil {
+			return nil
+		}
+		if err := p.send(b); err != nil {
+			return err
+		}
+	}
+}
+
+// take is the oldest batch, nil if nothing waits. One that waits for room in full holds
+// the turn: so both are awaited.
+func (p *Producer) take() *batch {
+	select {
+	case b := <-p.full:
+		return b
+	case p.turn <- struct{}{}:
+	}
+	defer p.unlock()
+	select {
+	case b := <-p.full:
+		return b
+	default:
+	}
+	if p.filling.events == 0 {
+		return nil
+	}
+	b := p.filling
+	p.filling = p.fresh()
+	return b
+}
+
+func (p *Producer) send(b *batch) error {
+	if err := p.link.send(p.ctx, b, p.shards); err != nil {
+		return fmt.Errorf("send %d events: %w", b.events, err)
+	}
+	p.acked.Add(int64(b.events))
+	if p.cfg.OnAck != nil {
+		p.cfg.OnAck(b.events)
+	}
+	b.reset()
+	select {
+	case p.idle <- b:
+	default:
+	}
+	return nil
+}

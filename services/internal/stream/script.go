@@ -1,0 +1,108 @@
+package stream
+
+import (
+	"context"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The scripts run with allow-oom: a worker that starts on a full server must be able to
+// take its lease and its cursor, or nothing would ever be trimmed.
+const (
+	shebang = "#!lua flags=allow-oom\n"
+
+	// above compares IDs as text: their halves can exceed Lua's numbers.
+	aboveFunc = `
+local function above(a, b)
+  local am, as = string.match(a, '^(%d+)-(%d+)$')
+  local bm, bs = string.match(b, '^(%d+)-(%d+)$')
+  if #am ~= #bm then return #am > #bm end
+  if am ~= bm then return am > bm end
+  if #as ~= #bs then return #as > #bs end
+  return as > bs
+end
+`
+
+	// Keys: lease. Args: token, ttl in ms. One's own token is no other holder: the
+	// reply to an earlier try may have been lost.
+	acquireScript = shebang + `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`
+
+	renewScript = shebang + `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+
+	releaseScript = shebang + `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`
+
+	// Keys: stream, lease. Args: epoch, n, group, after, token. Returns whether the
+	// group was made, and the name of a younger group if one was there. Who
+	// holds the lease is the owner: a younger group is then what another
+	// warehouse, or this one before it was restored, has left behind.
+	attachScript = shebang + `
+local epoch, n, others, younger = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, ''
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local name
+    for i = 1, #group, 2 do
+      if group[i] == 'name' then name = group[i + 1] end
+    end
+    local e, m = string.match(name, '^estela:(%d+)%.(%d+)$')
+    if e then
+      e, m = tonumber(e), tonumber(m)
+      if e > epoch or (e == epoch and m >= n) then younger = name end
+      others[#others + 1] = name
+    end
+  end
+end
+if younger ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {0, younger} end
+for _, name in ipairs(others) do redis.call('XGROUP', 'DESTROY', KEYS[1], name) end
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM')
+return {1, younger}`
+
+	// Keys: stream. Args: ID. The comparison is in the script because XSETID
+	// would also lower the last ID of an empty stream.
+	liftScript = shebang + aboveFunc + `
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('XGROUP', 'CREATE', KEYS[1], 'estela:0.0', '0', 'MKSTREAM')
+  redis.call('XGROUP', 'DESTROY', KEYS[1], 'estela:0.0')
+end
+local info, last = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0'
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then last = info[i + 1] end
+end
+if not above(ARGV[1], last) then return 0 end
+redis.call('XSETID', KEYS[1], ARGV[1])
+return 1`
+
+	// Keys: stream, trimmed_to. Args: bound, the ID after it. What is noted is the
+	// highest ID that really goes: a warehouse that has read less lacks something.
+	// Returns the number of entries removed.
+	trimScript = shebang + aboveFunc + `
+local doomed = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)
+if #doomed == 0 then return 0 end
+local noted = redis.call('GET', KEYS[2])
+if not noted or above(doomed[1][1], noted) then redis.call('SET', KEYS[2], doomed[1][1]) end
+return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[2])`
+
+	// Keys: workers. Args: owner, ttl in ms. Returns how many are alive.
+	heartbeatScript = shebang + `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+return redis.call('ZCARD', KEYS[1])`
+)
+
+// eval runs a script. The embedded server has neither flags nor a memory limit.
+func (c *Client) eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	if c.embedded {
+		script = strings.TrimPrefix(script, shebang)
+	}
+	return c.rdb.Eval(ctx, script, keys, args...)
+}

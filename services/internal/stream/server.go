@@ -1,0 +1,121 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ServerInfo is what a server says of itself. A value it does not tell is
+// empty or 0.
+type ServerInfo struct {
+	// Version is Redis' version, also on servers compatible with it.
+	Version string
+	// RunID changes at every start of the server.
+	RunID string
+	// Embedded: an in-memory server inside a process (miniredis), which tells
+	// nothing else.
+	Embedded bool
+	// MaxMemory and UsedMemory are bytes; MaxMemory 0 is without limit.
+	MaxMemory, UsedMemory int64
+	// Policy is maxmemory-policy.
+	Policy string
+	// AOF: every write is logged to disk, so a restart loses little or nothing.
+	AOF bool
+	// ClockSkew is the server's clock minus ours, give or take RoundTrip.
+	ClockSkew, RoundTrip time.Duration
+}
+
+// Info asks the server what it is.
+func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
+	fields, err := c.info(ctx)
+	if err != nil {
+		return ServerInfo{}, fmt.Errorf("ask %s for its state: %w", c.where, err)
+	}
+	s := ServerInfo{
+		Version: fields["redis_version"], RunID: fields["run_id"], Embedded: c.embedded,
+		MaxMemory: number(fields["maxmemory"]), UsedMemory: number(fields["used_memory"]),
+		Policy: fields["maxmemory_policy"], AOF: fields["aof_enabled"] == "1",
+	}
+	if c.embedded {
+		if s.RunID, err = c.embeddedRunID(ctx); err != nil {
+			return ServerInfo{}, fmt.Errorf("ask %s for its run id: %w", c.where, err)
+		}
+	}
+	before := time.Now()
+	now, err := c.rdb.Time(ctx).Result()
+	if err != nil {
+		return ServerInfo{}, fmt.Errorf("ask %s for its time: %w", c.where, err)
+	}
+	s.RoundTrip = time.Since(before)
+	s.ClockSkew = now.Sub(before.Add(s.RoundTrip / 2))
+	return s, nil
+}
+
+// Check refuses, with a [RefusedError], a server that would lose events
+// silently or lacks commands.
+func (c *Client) Check(ctx context.Context) error {
+	s, err := c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Check()
+}
+
+// Check refuses, with a [RefusedError], a server that would lose events
+// silently or lacks commands.
+func (s ServerInfo) Check() error {
+	if s.Embedded {
+		return nil
+	}
+	major, _, _ := strings.Cut(s.Version, ".")
+	if number(major) < 7 {
+		return &RefusedError{
+			Err: ErrVersion, Reason: "this is version " + s.Version,
+			Hint: "run Redis 7.0 or newer, or Valkey",
+		}
+	}
+	if s.Policy != "noeviction" {
+		return &RefusedError{
+			Err:    ErrPolicy,
+			Reason: fmt.Sprintf("maxmemory-policy is %q, which can delete a stream with all its events", s.Policy),
+			Hint:   "run redis-cli CONFIG SET maxmemory-policy noeviction, and set it where the server is configured",
+		}
+	}
+	return nil
+}
+
+// info reads INFO's default sections: an embedded server refuses named ones.
+func (c *Client) info(ctx context.Context) (map[string]string, error) {
+	text, err := c.rdb.Info(ctx).Result()
+	if err != nil {
+		return nil, err
+	}
+	return parseInfo(text), nil
+}
+
+func parseInfo(text string) map[string]string {
+	fields := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// embeddedRunID is a random word that lives as long as the server's memory,
+// which is what a run id is for.
+func (c *Client) embeddedRunID(ctx context.Context) (string, error) {
+	if err := c.rdb.SetNX(ctx, runIDKey, c.runID, 0).Err(); err != nil {
+		return "", err
+	}
+	return c.rdb.Get(ctx, runIDKey).Result()
+}
+
+func number(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}

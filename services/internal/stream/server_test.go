@@ -1,0 +1,207 @@
+package stream_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/redistest"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+func TestRefusesEviction(t *testing.T) {
+	t.Parallel()
+	_, client := setup(t, redistest.WithPolicy("allkeys-lru"))
+	err := client.Check(t.Context())
+	wantErr(t, err, stream.ErrPolicy)
+	var refused *stream.RefusedError
+	want(t, "typed", errors.As(err, &refused), true)
+	want(t, "says what to run", strings.Contains(refused.Hint, "CONFIG SET maxmemory-policy noeviction"), true)
+	want(t, "names the policy", strings.Contains(err.Error(), `"allkeys-lru"`), true)
+}
+
+func TestRefusesOldVersions(t *testing.T) {
+	t.Parallel()
+	for version, expected := range map[string]error{
+		"6.2.14": stream.ErrVersion, "5.0": stream.ErrVersion, "": stream.ErrVersion,
+		"7.0.0": nil, "7.2.4": nil, "10.1": nil,
+	} {
+		err := stream.ServerInfo{Version: version, Policy: "noeviction"}.Check()
+		want(t, version, errors.Is(err, expected), true)
+		want(t, version, err == nil, expected == nil)
+	}
+}
+
+func TestInfoOfServer(t *testing.T) {
+	t.Parallel()
+	_, client := setup(t, redistest.WithAOF(), redistest.WithMaxMemory(64<<20))
+	info, err := client.Info(t.Context())
+	must(t, err)
+	want(t, "AOF", info.AOF, true)
+	want(t, "max memory", info.MaxMemory, 64<<20)
+	want(t, "used memory", info.UsedMemory > 0, true)
+	want(t, "policy", info.Policy, "noeviction")
+	want(t, "version", strings.Count(info.Version, ".") == 2, true)
+	want(t, "embedded", info.Embedded, false)
+}
+
+func TestServerThatSteppedBack(t *testing.T) {
+	t.Parallel()
+	server, client := setup(t)
+	s := shard(t, client, stream.ShardConfig{})
+	publish(t, client, 1, 10, stream.ProducerConfig{})
+	before, err := s.State(t.Context())
+	must(t, err)
+	must(t, s.Trim(t.Context(), before.First))
+	server.Restart()
+	after, err := s.State(t.Context())
+	must(t, err)
+	want(t, "all is gone", after, contract.StreamState{RunID: after.RunID})
+	want(t, "another run", after.RunID != before.RunID && after.RunID != "", true)
+
+	must(t, s.Lift(t.Context(), before.Last))
+	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	publish(t, client, 11, 12, stream.ProducerConfig{})
+	got, last := drain(t, s)
+	wantRange(t, got, 11, 12)
+	want(t, "new IDs are above", last.Compare(before.Last), 1)
+}
+
+func TestServerThatKeptAll(t *testing.T) {
+	t.Parallel()
+	server, client := setup(t, redistest.WithAOF())
+	s := shard(t, client, stream.ShardConfig{})
+	publish(t, client, 1, 10, stream.ProducerConfig{})
+	before, err := s.State(t.Context())
+	must(t, err)
+	must(t, s.Trim(t.Context(), before.First))
+	before, err = s.State(t.Context())
+	must(t, err)
+	server.Restart()
+	after, err := s.State(t.Context())
+	must(t, err)
+	want(t, "another run", after.RunID != before.RunID, true)
+	after.RunID = before.RunID
+	want(t, "state", after, before)
+}
+
+func TestPasswordIsNeverShown(t *testing.T) {
+	t.Parallel()
+	const password = "s3cr3tp4ss"
+	server := redistest.Start(t, redistest.WithPassword(password))
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	tryOpen := func(url string) string {
+		client, err := stream.Open(t.Context(), stream.Config{URL: url, Logger: logger})
+		if err == nil {
+			shown := client.String()
+			must(t, client.Close())
+			return shown
+		}
+		return err.Error()
+	}
+	addr := server.Addr()
+	for _, url := range []string{
+		"redis://:" + password + "@" + addr,
+		"redis://me:" + password + "@" + addr,
+		"redis://:wrong" + password + "@" + addr,
+		"redis://:" + password + "@127.0.0.1:1",
+		"redis://:" + password + "#@" + addr,
+		"redis://:" + password + "%zz@" + addr,
+		"redis://:" + password + "/x@" + addr,
+		"redis://:a b" + password + "@" + addr,
+		"redis://u:" + password,
+		"http://:" + password + "@" + addr,
+		password + "@" + addr,
+		":" + password,
+		"redis://:" + password + "@" + addr + "?no_such=1",
+		"redis://" + addr + "?password=" + password,
+		"unix://:" + password + "@/nowhere.sock",
+	} {
+		if shown := tryOpen(url) + stream.Redact(url); strings.Contains(shown, password) {
+			t.Errorf("%s shows the password: %s", url, shown)
+		}
+	}
+	if strings.Contains(log.String(), password) {
+		t.Errorf("the log shows the password: %s", log.String())
+	}
+	want(t, "where", tryOpen(server.URL()), "redis://:xxxxx@"+addr)
+}
+
+// roundTrip publishes and reads over whatever way the URL names.
+func roundTrip(t *testing.T, url string) {
+	t.Helper()
+	client := open(t, url)
+	must(t, client.Check(t.Context()))
+	s := shard(t, client, stream.ShardConfig{})
+	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	publish(t, client, 1, 3000, stream.ProducerConfig{})
+	got, _ := drain(t, s)
+	wantRange(t, got, 1, 3000)
+}
+
+func TestPasswordAndDatabase(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.WithPassword("p@ss/w:rd"))
+	roundTrip(t, "redis://:p%40ss%2Fw%3Ard@"+server.Addr()+"/3")
+	server.Do("ACL", "SETUSER", "someone", "on", ">word", "~*", "+@all")
+	roundTrip(t, "redis://someone:word@"+server.Addr()+"/4")
+}
+
+func TestUnixSocket(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	redistest.Start(t, redistest.WithArgs("--unixsocket", socket))
+	roundTrip(t, "unix://"+socket)
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	port := freePort(t)
+	redistest.Start(t, redistest.WithArgs("--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no"))
+	roundTrip(t, "rediss://127.0.0.1:"+port+"?skip_verify=true")
+	_, err := stream.Open(t.Context(), stream.Config{URL: "rediss://127.0.0.1:" + port})
+	want(t, "an unknown certificate is refused", err != nil, true)
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = listener.Close() }()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	must(t, err)
+	return port
+}
+
+func certificate(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	must(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	must(t, err)
+	write := func(name, kind string, bytes []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600))
+		return file
+	}
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", secret)
+}

@@ -1,0 +1,246 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// maxBlock bounds a blocked read.
+const maxBlock = 2 * time.Second
+
+// ShardConfig says how a shard is read and trimmed.
+type ShardConfig struct {
+	// Lease is how long a lease lasts that is not renewed.
+	//
+	// Default: 15 s.
+	Lease time.Duration
+
+	// Block is how long a read waits for entries, at most 2 s.
+	//
+	// Default: 1 s.
+	Block time.Duration
+
+	// Timeout is how long to wait for the server beyond Block.
+	//
+	// Default: 5 s.
+	Timeout time.Duration
+
+	// MaxCount is the most entries asked for at once. Large entries lower it, so
+	// that a reply stays below about 16 MiB.
+	//
+	// Default: 4,096, which reads fastest: a reply stays in the processor's caches.
+	MaxCount int
+
+	// KeepFor is how long entries that are stored stay in the stream, for a
+	// replay or for subscribers without a group.
+	//
+	// Default: 0, they go at the next Trim.
+	KeepFor time.Duration
+
+	// KeepMax limits KeepFor: while the stream has more entries, each Trim drops
+	// the older half (by time) of those that are stored. It must be well below
+	// the producers' HighWater, or what is kept stops them.
+	//
+	// Default: 500,000; negative: no limit.
+	KeepMax int64
+
+	// WarnAfter is how long a foreign group may stand still, while entries wait only for
+	// it to be trimmed, before the log says so.
+	//
+	// Default: 1 minute.
+	WarnAfter time.Duration
+}
+
+func (c ShardConfig) withDefaults() ShardConfig {
+	c.Lease = orDefault(c.Lease, 15*time.Second)
+	c.Block = min(max(orDefault(c.Block, time.Second), time.Millisecond), maxBlock)
+	c.Timeout = orDefault(c.Timeout, 5*time.Second)
+	c.MaxCount = orDefault(c.MaxCount, 4096)
+	c.KeepMax = orDefault(c.KeepMax, 500_000)
+	c.WarnAfter = orDefault(c.WarnAfter, time.Minute)
+	return c
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// Shard is one shard's stream as its reader sees it. One goroutine uses it at a
+// time.
+type Shard struct {
+	client *Client
+	cfg    ShardConfig
+	key    string
+	owner  string
+	// token names this holder of the lease; no two are equal.
+	token string
+
+	group string
+	n     int64
+	conn  *conn
+	in    replyReader
+	count int
+	// trimmed is the bound of the last Trim since Attach.
+	trimmed contract.ID
+	held    hold
+}
+
+// Shard is a reader of one shard. The owner's name appears in the lease and in
+// Redis' lists of consumers.
+func (c *Client) Shard(dataset string, shard int, owner string, cfg ShardConfig) *Shard {
+	return &Shard{
+		client: c, cfg: cfg.withDefaults(), key: Key(dataset, shard),
+		owner: owner, token: owner + "/" + rand.Text(),
+	}
+}
+
+// Close closes the reader's connection. The lease stays as it is.
+func (s *Shard) Close() error {
+	if s.conn == nil {
+		return nil
+	}
+	err := s.conn.Close()
+	s.conn = nil
+	s.in.reset()
+	return err
+}
+
+func (s *Shard) leaseKey() string   { return s.key + ":lease" }
+func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
+
+// Acquire takes the lease, or reports false when another holds it. Who holds
+// it already keeps it.
+func (s *Shard) Acquire(ctx context.Context) (bool, error) {
+	ok, err := s.onLease(ctx, acquireScript)
+	if err != nil {
+		return false, fmt.Errorf("take the lease of %s: %w", s.key, err)
+	}
+	return ok, nil
+}
+
+// Renew prolongs the lease; false: it was lost.
+func (s *Shard) Renew(ctx context.Context) (bool, error) {
+	ok, err := s.onLease(ctx, renewScript)
+	if err != nil {
+		return false, fmt.Errorf("renew the lease of %s: %w", s.key, err)
+	}
+	return ok, nil
+}
+
+// Release gives the lease back if it is still held, and closes the reader's
+// connection.
+func (s *Shard) Release(ctx context.Context) error {
+	closed := s.Close()
+	if _, err := s.onLease(ctx, releaseScript); err != nil {
+		return fmt.Errorf("give back the lease of %s: %w", s.key, err)
+	}
+	if closed != nil {
+		return fmt.Errorf("close the reader of %s: %w", s.key, closed)
+	}
+	return nil
+}
+
+func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
+	return s.client.eval(ctx, script, []string{s.leaseKey()}, s.token, s.cfg.Lease.Milliseconds()).Bool()
+}
+
+// State tells how the stream and its server stand. A stream that does not exist
+// has zeros.
+func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
+	state, err := s.state(ctx)
+	if err != nil {
+		return contract.StreamState{}, fmt.Errorf("ask for the state of %s: %w", s.key, err)
+	}
+	return state, nil
+}
+
+func (s *Shard) state(ctx context.Context) (state contract.StreamState, err error) {
+	if state, err = s.streamInfo(ctx); err != nil {
+		return state, err
+	}
+	if state.RunID, err = s.client.currentRunID(ctx); err != nil {
+		return state, err
+	}
+	trimmed, err := s.client.rdb.Get(ctx, s.trimmedKey()).Result()
+	if errors.Is(err, redis.Nil) {
+		return state, nil
+	}
+	if err != nil {
+		return state, err
+	}
+	state.TrimmedTo, err = contract.ParseID(trimmed)
+	return state, err
+}
+
+func (c *Client) currentRunID(ctx context.Context) (string, error) {
+	if c.embedded {
+		return c.embeddedRunID(ctx)
+	}
+	text, err := c.rdb.Info(ctx, "server").Result()
+	if err != nil {
+		return "", err
+	}
+	return parseInfo(text)["run_id"], nil
+}
+
+// streamInfo reads XINFO STREAM by name: its fields differ between servers.
+func (s *Shard) streamInfo(ctx context.Context) (state contract.StreamState, err error) {
+	fields, err := s.client.rdb.Do(ctx, "XINFO", "STREAM", s.key).Slice()
+	if isNoKey(err) {
+		return state, nil
+	}
+	if err != nil {
+		return state, err
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		switch fields[i] {
+		case "length":
+			state.Length, _ = fields[i+1].(int64)
+		case "last-generated-id":
+			err = errors.Join(err, setID(&state.Last, fields[i+1]))
+		case "max-deleted-entry-id":
+			err = errors.Join(err, setID(&state.MaxDeleted, fields[i+1]))
+		case "first-entry":
+			if entry, ok := fields[i+1].([]any); ok && len(entry) > 0 {
+				err = errors.Join(err, setID(&state.First, entry[0]))
+			}
+		}
+	}
+	if err == nil && state.Length > 0 && state.First.IsZero() {
+		state.First, err = s.first(ctx) // the embedded server's XINFO lacks it
+	}
+	return state, err
+}
+
+func (s *Shard) first(ctx context.Context) (contract.ID, error) {
+	entries, err := s.client.rdb.XRangeN(ctx, s.key, "-", "+", 1).Result()
+	if err != nil || len(entries) == 0 {
+		return contract.ID{}, err
+	}
+	return contract.ParseID(entries[0].ID)
+}
+
+func setID(id *contract.ID, value any) (err error) {
+	text, _ := value.(string)
+	if text == "" {
+		return nil
+	}
+	*id, err = contract.ParseID(text)
+	return err
+}
+
+func isNoKey(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "no such key")
+}

@@ -1,0 +1,182 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Trim removes the entries at or before the given ID that no foreign group
+// still wants and that KeepFor does not keep. It notes in Redis how far, before
+// they go.
+//
+// The bound is exact (MINID =, not ~): whole nodes of the stream go at the same
+// cost either way, and only one node is rewritten.
+func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
+	bound, err := s.trimBound(ctx, to)
+	if err != nil {
+		return fmt.Errorf("find how far %s can be trimmed: %w", s.key, err)
+	}
+	if bound.Compare(s.trimmed) <= 0 {
+		return nil
+	}
+	keys := []string{s.key, s.trimmedKey()}
+	if err := s.client.eval(ctx, trimScript, keys, bound.String(), next(bound).String()).Err(); err != nil {
+		return fmt.Errorf("trim %s to %s: %w", s.key, bound, err)
+	}
+	s.trimmed = bound
+	return nil
+}
+
+func (s *Shard) trimBound(ctx context.Context, to contract.ID) (contract.ID, error) {
+	foreign, group, err := s.foreignBound(ctx)
+	if err != nil {
+		return contract.ID{}, err
+	}
+	bound := to
+	if foreign.Compare(to) < 0 {
+		bound = foreign
+	} else {
+		group = ""
+	}
+	s.noteHeld(group, foreign)
+	if s.cfg.KeepFor > 0 {
+		return s.keepBound(ctx, bound)
+	}
+	return bound, nil
+}
+
+// hold is how a foreign group keeps entries in the stream.
+type hold struct {
+	group string
+	at    contract.ID
+	since time.Time
+	told  bool
+}
+
+// noteHeld warns, once, of a group that stands still and keeps entries in the stream: if
+// nobody uses it any more, it fills the server.
+func (s *Shard) noteHeld(group string, at contract.ID) {
+	if group == "" || group != s.held.group || at != s.held.at {
+		s.held = hold{group: group, at: at, since: time.Now()}
+	}
+	if group == "" || s.held.told || time.Since(s.held.since) < s.cfg.WarnAfter {
+		return
+	}
+	s.held.told = true
+	s.client.logger.Warn("a subscriber's group stands still: the stream is not trimmed beyond it",
+		slog.String("stream", s.key), slog.String("group", group), slog.String("bound", at.String()),
+		slog.String("hint", "if nobody uses it any more: XGROUP DESTROY "+s.key+" "+group))
+}
+
+// foreignBound is the highest ID that every foreign group has done with, and the
+// group that decides it.
+func (s *Shard) foreignBound(ctx context.Context) (contract.ID, string, error) {
+	lowest, holder := contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}, ""
+	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()
+	if isNoKey(err) {
+		return lowest, "", nil
+	}
+	if err != nil {
+		return lowest, "", err
+	}
+	for _, group := range groups {
+		if isOwnGroup(group.Name) {
+			continue
+		}
+		bound, err := s.groupBound(ctx, group)
+		if err != nil {
+			return lowest, "", fmt.Errorf("group %s: %w", group.Name, err)
+		}
+		if bound.Compare(lowest) < 0 {
+			lowest, holder = bound, group.Name
+		}
+	}
+	return lowest, holder, nil
+}
+
+// groupBound is the lower of the group's cursor and the ID before its oldest
+// pending entry.
+func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (contract.ID, error) {
+	bound, err := contract.ParseID(group.LastDeliveredID)
+	if err != nil || group.Pending == 0 {
+		return bound, err
+	}
+	pending, err := s.client.rdb.XPending(ctx, s.key, group.Name).Result()
+	if errors.Is(err, redis.Nil) || (err == nil && pending.Count == 0) {
+		return bound, nil
+	}
+	if err != nil {
+		return bound, err
+	}
+	oldest, err := contract.ParseID(pending.Lower)
+	if err == nil && previous(oldest).Compare(bound) < 0 {
+		bound = previous(oldest)
+	}
+	return bound, err
+}
+
+// keepBound lowers the bound to what KeepFor keeps, unless the stream is above
+// KeepMax.
+func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, error) {
+	now, err := s.client.rdb.Time(ctx).Result()
+	if err != nil {
+		return bound, err
+	}
+	keep := before(now.Add(-s.cfg.KeepFor))
+	if s.cfg.KeepMax > 0 {
+		state, err := s.streamInfo(ctx)
+		if err != nil {
+			return bound, err
+		}
+		if state.Length > s.cfg.KeepMax && state.First.Compare(bound) <= 0 {
+			keep = later(keep, middle(state.First, bound))
+		}
+	}
+	if keep.Compare(bound) < 0 {
+		return keep, nil
+	}
+	return bound, nil
+}
+
+// middle is halfway between two IDs in time; entries of one millisecond go
+// together.
+func middle(first, last contract.ID) contract.ID {
+	return contract.ID{MS: first.MS + (last.MS-first.MS)/2, Seq: math.MaxUint64}
+}
+
+func before(t time.Time) contract.ID {
+	return previous(contract.ID{MS: uint64(max(t.UnixMilli(), 0))})
+}
+
+func later(a, b contract.ID) contract.ID {
+	if a.Compare(b) > 0 {
+		return a
+	}
+	return b
+}
+
+func next(id contract.ID) contract.ID {
+	if id.Seq == math.MaxUint64 {
+		return contract.ID{MS: id.MS + 1}
+	}
+	return contract.ID{MS: id.MS, Seq: id.Seq + 1}
+}
+
+func previous(id contract.ID) contract.ID {
+	switch {
+	case id.Seq > 0:
+		return contract.ID{MS: id.MS, Seq: id.Seq - 1}
+	case id.MS > 0:
+		return contract.ID{MS: id.MS - 1, Seq: math.MaxUint64}
+	default:
+		return id
+	}
+}

@@ -1,0 +1,111 @@
+// Package telemetry holds the metrics of the pipeline, named by Prometheus'
+// conventions: base units, a unit suffix, bounded labels.
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Metrics counts what happens. Its methods are safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	entries, events, retries, losses *prometheus.CounterVec
+	batchRows, commitSeconds         *prometheus.HistogramVec
+	freshness                        *freshness
+	requests                         *prometheus.HistogramVec
+}
+
+// New makes the metrics of the given datasets in a registry of their own, so
+// that every series is there before the first event.
+func New(datasets []string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		entries: counter("estela_stream_entries_read_total",
+			"Stream entries read, each with one event or a batch of them."),
+		events: counter("estela_events_total",
+			"Events settled, by outcome: stored, rejected or duplicate.", "outcome"),
+		retries: counter("estela_commit_retries_total",
+			"Times that the warehouse refused and was asked again."),
+		losses: counter("estela_loss_detected_total",
+			"Times that a stream was found to have lost entries that were not stored."),
+		batchRows: histogram("estela_commit_rows",
+			"Rows stored by one commit.", prometheus.ExponentialBuckets(1, 4, 10), "dataset"),
+		commitSeconds: histogram("estela_commit_duration_seconds",
+			"Time of one commit, dedupe and retries included.", prometheus.ExponentialBuckets(0.001, 2, 15), "dataset"),
+		freshness: newFreshness(datasets),
+		requests: histogram("estela_http_request_duration_seconds",
+			"Time to answer a request, by endpoint and status.",
+			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint", "status"),
+	}
+	for _, d := range datasets {
+		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.losses} {
+			c.WithLabelValues(d)
+		}
+		for _, outcome := range []string{"stored", "rejected", "duplicate"} {
+			m.events.WithLabelValues(d, outcome)
+		}
+	}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.entries, m.events, m.retries, m.losses, m.batchRows, m.commitSeconds, m.freshness, m.requests)
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help},
+		append([]string{"dataset"}, labels...))
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Read counts stream entries.
+func (m *Metrics) Read(dataset string, entries int) {
+	m.entries.WithLabelValues(dataset).Add(float64(entries))
+}
+
+// Committed counts what became of a batch that came from the stream.
+func (m *Metrics) Committed(dataset string, b *contract.Batch, took time.Duration) {
+	m.Stored(dataset, b, took)
+	m.freshness.observe(dataset, b.MS[:b.Rows], time.Now())
+}
+
+// Stored counts what became of a batch from elsewhere: a backfill or a replay,
+// whose freshness says nothing.
+func (m *Metrics) Stored(dataset string, b *contract.Batch, took time.Duration) {
+	m.events.WithLabelValues(dataset, "stored").Add(float64(b.Rows))
+	m.events.WithLabelValues(dataset, "rejected").Add(float64(len(b.Rejects)))
+	m.events.WithLabelValues(dataset, "duplicate").Add(float64(b.Duplicates))
+	m.batchRows.WithLabelValues(dataset).Observe(float64(b.Rows))
+	m.commitSeconds.WithLabelValues(dataset).Observe(took.Seconds())
+}
+
+// Retried counts a refusal of the warehouse.
+func (m *Metrics) Retried(dataset string) { m.retries.WithLabelValues(dataset).Inc() }
+
+// Loss counts a stream found short.
+func (m *Metrics) Loss(dataset string) { m.losses.WithLabelValues(dataset).Inc() }
+
+// Request records an answered request. The endpoint is the route, never the
+// path that was asked for.
+func (m *Metrics) Request(endpoint string, status int, seconds float64) {
+	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Observe(seconds)
+}
+
+// Gauges calls read at every scrape for the values that are states.
+func (m *Metrics) Gauges(read func() []Shard) { m.registry.MustRegister(&gauges{read: read}) }

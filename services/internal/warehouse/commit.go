@@ -1,0 +1,137 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// settleTime bounds the reading of the position after a commit has failed.
+const settleTime = 10 * time.Second
+
+// errMoved says that the position row is not as the owner knows it.
+var errMoved = errors.New("position has moved")
+
+// Commit stores the batch's rows and rejects, deletes the rejects it settles and
+// moves the position from at to the batch's Last, in one transaction, and
+// returns the new position. contract.ErrFenced: another owner moved it, drop the
+// batch. After any other error nothing was stored, or nothing could be learnt;
+// Commit with the same arguments again settles which.
+func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error) {
+	next := advanced(at, b, time.Now())
+	err := w.write(ctx, func(ctx context.Context, s *session) error {
+		return w.commit(ctx, s, at, next, b)
+	})
+	if err != nil {
+		next, err = w.settle(ctx, at, next, err)
+	}
+	if err != nil {
+		return contract.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
+	}
+	return next, nil
+}
+
+// advanced is the position after the batch. Times are kept to the microsecond.
+func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.Position {
+	next := at
+	next.Last = b.Last
+	next.Rev++
+	next.Rows += int64(b.Rows)
+	next.Rejected += int64(len(b.Rejects))
+	next.Duplicates += int64(b.Duplicates)
+	next.CommittedAt = now.UTC().Truncate(time.Microsecond)
+	if b.RunID != "" {
+		next.RunID = b.RunID
+	}
+	return next
+}
+
+// commit is one try. Staging comes before BEGIN, because a transaction writes to
+// one attached database; the position comes first in it, so that a fenced owner
+// writes nothing.
+func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Position, b *contract.Batch) error {
+	loads, err := w.loads(ctx, s, b, next.CommittedAt)
+	if err != nil {
+		return err
+	}
+	settled := replayed(b)
+	if err := w.stage(ctx, s, loads, settled); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	err = transaction(ctx, s.conn, func() error {
+		if err := w.cfg.Hook(PointBegun); err != nil {
+			return err
+		}
+		if err := move(ctx, s, at, next); err != nil {
+			return err
+		}
+		for _, l := range loads {
+			if err := l.store(ctx, s, w.cfg.staged()); err != nil {
+				return err
+			}
+		}
+		if err := settled.remove(ctx, s); err != nil {
+			return err
+		}
+		return w.cfg.Hook(PointWritten)
+	})
+	if err != nil {
+		return err
+	}
+	return w.cfg.Hook(PointCommitted)
+}
+
+// move updates the position row, which must be exactly as the owner knows it.
+// rev is compared too, because a batch that came from no stream leaves Last as
+// it is.
+func move(ctx context.Context, s *session, at, next contract.Position) error {
+	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
+		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?
+		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
+		next.Last.MS, next.Last.Seq, next.RunID, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt,
+		at.Dataset, at.Shard, at.Epoch, at.Rev, at.Last.MS, at.Last.Seq)
+	switch {
+	case isConflict(err):
+		return fmt.Errorf("%w: %w", contract.ErrFenced, err)
+	case err != nil:
+		return fmt.Errorf("move position: %w", err)
+	case n != 1:
+		return fmt.Errorf("%w: %d rows match", errMoved, n)
+	}
+	return nil
+}
+
+// settle finds out what became of a commit that failed with cause. It asks even
+// when ctx has ended, because the answer decides whether the batch is dropped.
+func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, cause error) (contract.Position, error) {
+	if errors.Is(cause, contract.ErrFenced) || errors.Is(cause, ErrReadOnly) {
+		return next, cause
+	}
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	var now contract.Position
+	err := w.write(lasting, func(ctx context.Context, s *session) (err error) {
+		now, err = position(ctx, s.conn, at.Dataset, at.Shard)
+		return err
+	})
+	switch {
+	case err != nil:
+		return next, errors.Join(cause, fmt.Errorf("read position: %w", err))
+	case sameStep(now, next):
+		return now, nil
+	case sameStep(now, at):
+		return next, cause
+	default:
+		return next, fmt.Errorf("%w: %w", contract.ErrFenced, cause)
+	}
+}
+
+// sameStep reports whether the row is at the same change of the same owner. Only
+// the owner of an epoch raises rev within it, one commit at a time.
+func sameStep(a, b contract.Position) bool {
+	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last &&
+		a.Rows == b.Rows && a.Rejected == b.Rejected && a.Duplicates == b.Duplicates
+}

@@ -1,0 +1,169 @@
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2/mapping"
+)
+
+// rowColumn is the column that tells where in the file a row comes from.
+const rowColumn = "_row"
+
+// documentColumn is a column of the mapping's result on its way into documents.
+type documentColumn struct {
+	label []byte // "name":
+	time  bool   // text is a time, not JSON
+}
+
+// eachResult runs the mapping, or takes source as it is, and writes its rows as
+// documents.
+func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
+	query := strings.TrimRight(f.cfg.Mapping, "; \t\r\n")
+	if query == "" {
+		query = "FROM source"
+	}
+	fields, err := f.scratch.columns(ctx, query)
+	if err != nil {
+		return fmt.Errorf("prepare mapping: %w", err)
+	}
+	rows, err := stream(ctx, f.scratch.raw, documentQuery(query, fields))
+	if err != nil {
+		return fmt.Errorf("run mapping: %w", err)
+	}
+	defer rows.close()
+	w := documentWriter{columns: documentColumns(fields), fn: fn}
+	return rows.each(ctx, w.chunk)
+}
+
+// documentQuery turns every column into text: times by strftime, all else by
+// to_json. The first column is the row number, NULL if there is none.
+func documentQuery(query string, fields []field) string {
+	line, columns := "NULL::BIGINT", ""
+	for _, f := range fields {
+		name := "m." + quoteName(f.name)
+		switch {
+		case f.name == rowColumn:
+			line = name + "::BIGINT"
+		case f.kind == "TIMESTAMP WITH TIME ZONE":
+			columns += ", strftime(" + name + ", '%Y-%m-%dT%H:%M:%S.%fZ')"
+		case strings.HasPrefix(f.kind, "TIMESTAMP"):
+			columns += ", strftime(" + name + "::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')"
+		default:
+			columns += ", to_json(" + name + ")::VARCHAR"
+		}
+	}
+	return "SELECT " + line + columns + " FROM (\n" + query + "\n) m"
+}
+
+func documentColumns(fields []field) []documentColumn {
+	var columns []documentColumn
+	for _, f := range fields {
+		if f.name != rowColumn {
+			label := append(appendJSONString(nil, []byte(f.name)), ':')
+			columns = append(columns, documentColumn{label, strings.HasPrefix(f.kind, "TIMESTAMP")})
+		}
+	}
+	return columns
+}
+
+// documentWriter writes chunks of documentQuery's answer.
+type documentWriter struct {
+	columns []documentColumn
+	fn      func(Document) error
+	rows    int64
+	buf     []byte
+}
+
+func (w *documentWriter) chunk(chunk mapping.DataChunk, n int) error {
+	lines, lineMask := values[int64](chunk, 0, n), maskOf(chunk, 0)
+	texts, masks := make([][]record, len(w.columns)), make([][]uint64, len(w.columns))
+	for c := range w.columns {
+		texts[c], masks[c] = values[record](chunk, c+1, n), maskOf(chunk, c+1)
+	}
+	for i := range n {
+		w.rows++
+		line := w.rows
+		if isValid(lineMask, i) {
+			line = lines[i]
+		}
+		if err := w.fn(Document{Line: line, JSON: w.row(texts, masks, i)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *documentWriter) row(texts [][]record, masks [][]uint64, i int) []byte {
+	w.buf = append(w.buf[:0], '{')
+	for c := range w.columns {
+		if !isValid(masks[c], i) {
+			continue
+		}
+		text := texts[c][i].bytes()
+		if string(text) == "null" {
+			continue
+		}
+		if len(w.buf) > 1 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = append(w.buf, w.columns[c].label...)
+		if w.columns[c].time {
+			w.buf = appendTime(w.buf, text)
+		} else {
+			w.buf = append(w.buf, text...)
+		}
+	}
+	w.buf = append(w.buf, '}')
+	return w.buf
+}
+
+// appendTime writes a time as a JSON string, without a fraction of zeros.
+func appendTime(buf, text []byte) []byte {
+	zone := ""
+	if bytes.HasSuffix(text, []byte("Z")) {
+		text, zone = text[:len(text)-1], "Z"
+	}
+	if bytes.IndexByte(text, '.') >= 0 {
+		text = bytes.TrimRight(bytes.TrimRight(text, "0"), ".")
+	}
+	buf = append(append(buf, '"'), text...)
+	return append(append(buf, zone...), '"')
+}
+
+// maskOf is the column's validity mask, nil if no row is NULL.
+func maskOf(chunk mapping.DataChunk, column int) []uint64 {
+	mask := mapping.VectorGetValidity(mapping.DataChunkGetVector(chunk, mapping.IdxT(column)))
+	if mask == nil {
+		return nil
+	}
+	return maskAt(mask)
+}
+
+func isValid(mask []uint64, i int) bool { return mask == nil || mask[i/64]>>(i%64)&1 == 1 }
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONString writes valid UTF-8 text as a JSON string.
+func appendJSONString(buf, text []byte) []byte {
+	buf = append(buf, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			buf = append(buf, '\\', c)
+		case c < 0x20:
+			buf = append(buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			buf = append(buf, c)
+		}
+	}
+	return append(buf, '"')
+}
+
+func appendRow(buf []byte, line int64) []byte {
+	buf = append(buf, `{"`+rowColumn+`":`...)
+	return strconv.AppendInt(buf, line, 10)
+}

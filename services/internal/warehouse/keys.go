@@ -1,0 +1,101 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"unsafe"
+
+	"github.com/duckdb/duckdb-go/v2/mapping"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Keys calls each with the hash and stream time of every key stored for the
+// shard since the given stream time (milliseconds), in the table's order. Rows
+// are streamed and hashed where they lie, so that 30 million of them take
+// seconds and no memory.
+func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms uint64)) error {
+	key := c.Columns[c.Key]
+	query := "SELECT " + quoteName(key.Name) + ", _stream_ms FROM " + datasetTable(c.Name).String() +
+		" WHERE _shard = " + strconv.Itoa(shard) + " AND _stream_ms >= " + strconv.FormatUint(sinceMS, 10)
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		raw, err := rawConnection(conn)
+		if err != nil {
+			return err
+		}
+		rows, err := stream(ctx, raw, query)
+		if err != nil {
+			return err
+		}
+		defer rows.close()
+		return rows.each(ctx, func(chunk mapping.DataChunk, n int) error {
+			return eachKey(chunk, n, key.Type, each)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read keys of %s:%d: %w", c.Name, shard, err)
+	}
+	return nil
+}
+
+// eachKey hashes the keys in the chunk's first column; the second is the time.
+func eachKey(chunk mapping.DataChunk, n int, kind contract.Type, each func(hash, ms uint64)) error {
+	hash, err := keyHash(chunk, n, kind)
+	if err != nil {
+		return err
+	}
+	for i, ms := range values[uint64](chunk, 1, n) {
+		each(hash(i), ms)
+	}
+	return nil
+}
+
+// keyHash is the function that hashes the i-th key of the chunk as the decoder
+// hashes it.
+func keyHash(chunk mapping.DataChunk, n int, kind contract.Type) (func(i int) uint64, error) {
+	switch kind {
+	case contract.Varchar:
+		keys := values[record](chunk, 0, n)
+		return func(i int) uint64 { return contract.HashString(keys[i].text()) }, nil
+	case contract.UUID:
+		keys := values[[16]byte](chunk, 0, n)
+		return func(i int) uint64 { return contract.HashUUID(keys[i]) }, nil
+	case contract.TinyInt:
+		return integerHash[int8](chunk, n), nil
+	case contract.SmallInt:
+		return integerHash[int16](chunk, n), nil
+	case contract.Integer:
+		return integerHash[int32](chunk, n), nil
+	case contract.BigInt:
+		return integerHash[int64](chunk, n), nil
+	default:
+		return nil, fmt.Errorf("a key can't be a %s", kind)
+	}
+}
+
+func integerHash[T int8 | int16 | int32 | int64](chunk mapping.DataChunk, n int) func(i int) uint64 {
+	keys := values[T](chunk, 0, n)
+	return func(i int) uint64 { return contract.HashInt(int64(keys[i])) }
+}
+
+// values are a column of the chunk, which owns them.
+func values[T any](chunk mapping.DataChunk, column, n int) []T {
+	return unsafe.Slice((*T)(mapping.VectorGetData(mapping.DataChunkGetVector(chunk, mapping.IdxT(column)))), n)
+}
+
+// bytes is the string of a record in a vector of DuckDB's, which owns it.
+func (r *record) bytes() []byte {
+	if r.length <= inPlace {
+		return r.inline()[:r.length]
+	}
+	//nolint:gosec,govet // G103: DuckDB's pointer to a string that lives as long as its chunk
+	return unsafe.Slice(*(**byte)(unsafe.Pointer(&r.at)), r.length)
+}
+
+// text is bytes as a string, just as long-lived.
+func (r *record) text() string {
+	b := r.bytes()
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}

@@ -1,0 +1,221 @@
+package warehouse
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+const (
+	// maxSpans bounds the queries of one look-up.
+	maxSpans = 16
+	// nearMS is how near two times must be to be looked up together for sure.
+	nearMS = 2000
+)
+
+// span is a range of stream time in milliseconds, inclusive.
+type span struct{ from, to uint64 }
+
+// Lookup tells which of the candidate rows the table answers for already and
+// which of the batch's rejects are stored. Its cost is that of the stream time
+// it must look at, not of the table's size: rows lie in the order of their
+// stream time, so DuckDB skips what is outside.
+func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error) {
+	var found contract.Found
+	err := w.look(ctx, func(ctx context.Context, s *session) error {
+		if err := lookupRows(ctx, s, b, candidates, &found); err != nil {
+			return err
+		}
+		return lookupRejects(ctx, s, b, &found)
+	})
+	if err != nil {
+		return contract.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
+	}
+	return found, nil
+}
+
+func lookupRows(ctx context.Context, s *session, b *contract.Batch, candidates []contract.Candidate, found *contract.Found) error {
+	if len(candidates) == 0 {
+		return nil
+	}
+	if err := candidateLoad(b, candidates).create(ctx, s); err != nil {
+		return err
+	}
+	stored, duplicates := map[int]bool{}, map[int]bool{}
+	for _, sp := range spansOf(b, candidates) {
+		if err := lookupSpan(ctx, s.conn, b, sp, stored, duplicates); err != nil {
+			return err
+		}
+	}
+	found.Stored, found.Duplicates = ascending(stored), ascending(duplicates)
+	return execAll(ctx, s.conn, "TRUNCATE temp.main.candidates")
+}
+
+// candidateLoad stages the candidates' keys, so that any key is data and never
+// SQL.
+func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
+	n := len(candidates)
+	rows, from, to := make([]int32, n), make([]uint64, n), make([]uint64, n)
+	ms, seq, line := make([]uint64, n), make([]uint64, n), make([]uint32, n)
+	for i, c := range candidates {
+		rows[i], from[i], to[i] = int32(c.Row), c.FromMS, c.ToMS //nolint:gosec // G115: a batch is smaller
+		ms[i], seq[i], line[i] = b.MS[c.Row], b.Seq[c.Row], b.Line[c.Row]
+	}
+	places := numbers(seq)
+	places.null = b.Unstreamed // such a row has no place to be found by
+	key := b.Contract.Columns[b.Contract.Key]
+	return load{
+		into: temporary("candidates"),
+		fields: []field{
+			{"n", "INTEGER"}, {"key", key.Type.String()}, {"from_ms", "UBIGINT"}, {"to_ms", "UBIGINT"},
+			{"ms", "UBIGINT"}, {"seq", "UBIGINT"}, {"line", "UINTEGER"},
+		},
+		sources: []source{
+			numbers(rows), gather(&b.Columns[b.Contract.Key], candidates), numbers(from), numbers(to),
+			numbers(ms), places, numbers(line),
+		},
+		rows: n,
+	}
+}
+
+// gather is the values of the candidates' rows.
+func gather(v *contract.Vector, candidates []contract.Candidate) source {
+	s := vectorSource(v)
+	s.data = make([]byte, 0, len(candidates)*s.width)
+	for _, c := range candidates {
+		s.data = append(s.data, v.Data[c.Row*s.width:(c.Row+1)*s.width]...)
+	}
+	s.nulls = nil // a key is never NULL
+	return s
+}
+
+// lookupSpan compares the candidates with the rows of one span.
+func lookupSpan(ctx context.Context, conn *sql.Conn, b *contract.Batch, sp span, stored, duplicates map[int]bool) error {
+	rows, err := conn.QueryContext(ctx, spanQuery(b.Contract), b.Shard, sp.from, sp.to)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int
+		var here, elsewhere bool
+		if err := rows.Scan(&n, &here, &elsewhere); err != nil {
+			return err
+		}
+		if here {
+			stored[n] = true
+		}
+		if elsewhere {
+			duplicates[n] = true
+		}
+	}
+	return rows.Err()
+}
+
+func spanQuery(c *contract.Contract) string {
+	key := quoteName(c.Columns[c.Key].Name)
+	return `SELECT n, bool_or(here), bool_or(near AND NOT here) FROM (
+		SELECT c.n, coalesce(t._stream_ms = c.ms AND t._stream_seq = c.seq AND t._line = c.line, false) AS here,
+			t._stream_ms BETWEEN c.from_ms AND c.to_ms AS near
+		FROM ` + datasetTable(c.Name).String() + ` t JOIN temp.main.candidates c ON t.` + key + ` = c.key
+		WHERE t._shard = ? AND t._stream_ms BETWEEN ? AND ?
+	) WHERE here OR near GROUP BY n`
+}
+
+// spansOf covers every time at which a candidate may be stored by few spans:
+// its own and those of its duplicates.
+func spansOf(b *contract.Batch, candidates []contract.Candidate) []span {
+	all := make([]span, 0, 2*len(candidates))
+	for _, c := range candidates {
+		if c.FromMS <= c.ToMS {
+			all = append(all, span{c.FromMS, c.ToMS})
+		}
+		if !b.Unstreamed {
+			all = append(all, span{b.MS[c.Row], b.MS[c.Row]})
+		}
+	}
+	return fewSpans(merged(all, nearMS))
+}
+
+// merged joins the spans that overlap or are at most gap apart.
+func merged(spans []span, gap uint64) []span {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var out []span
+	for _, s := range spans {
+		if last := len(out) - 1; last >= 0 && s.from <= out[last].to+gap {
+			out[last].to = max(out[last].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// fewSpans joins across the smallest gaps until at most maxSpans are left.
+func fewSpans(spans []span) []span {
+	if len(spans) <= maxSpans {
+		return spans
+	}
+	gaps := make([]uint64, 0, len(spans)-1)
+	for i := 1; i < len(spans); i++ {
+		gaps = append(gaps, spans[i].from-spans[i-1].to)
+	}
+	slices.Sort(gaps)
+	return merged(spans, gaps[len(gaps)-maxSpans])
+}
+
+// lookupRejects compares all rejects of the batch by place and bytes.
+func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *contract.Found) error {
+	if len(b.Rejects) == 0 {
+		return nil
+	}
+	n := make([]int32, len(b.Rejects))
+	sp := span{b.Rejects[0].ID.MS, b.Rejects[0].ID.MS}
+	for i, r := range b.Rejects {
+		n[i] = int32(i) //nolint:gosec // G115: a batch is smaller
+		sp = span{min(sp.from, r.ID.MS), max(sp.to, r.ID.MS)}
+	}
+	l := load{
+		temporary("rejected"), slices.Concat([]field{{"n", "INTEGER"}}, replayedFields),
+		slices.Concat([]source{numbers(n)}, placesOf(b, b.Rejects)), len(b.Rejects),
+	}
+	if err := l.create(ctx, s); err != nil {
+		return err
+	}
+	rows, err := s.conn.QueryContext(ctx, `SELECT DISTINCT d.n FROM warehouse.estela.rejects r JOIN temp.main.rejected d
+		ON r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq AND r.line = d.line
+			AND r.payload_hash = d.payload_hash AND r.payload = d.payload
+		WHERE r.dataset = ? AND r.shard = ? AND r.stream_ms BETWEEN ? AND ? ORDER BY 1`,
+		b.Contract.Name, b.Shard, sp.from, sp.to)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	found.Rejects, err = scanInts(rows)
+	return err
+}
+
+func scanInts(rows *sql.Rows) ([]int, error) {
+	var all []int
+	for rows.Next() {
+		var n int
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, rows.Err()
+}
+
+func ascending(set map[int]bool) []int {
+	all := make([]int, 0, len(set))
+	for n := range set {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}

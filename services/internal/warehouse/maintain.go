@@ -1,0 +1,72 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// idleWAL is the size of the write-ahead log from which Idle makes a checkpoint.
+const idleWAL = 16 << 20
+
+// Checkpoint moves what the write-ahead log holds into the file. Commits of this
+// handle wait for it; while another handle is in a transaction it fails, and can
+// be tried later. MotherDuck sees to itself.
+func (w *Warehouse) Checkpoint(ctx context.Context) error {
+	if w.cfg.remote() {
+		return nil
+	}
+	err := w.write(ctx, func(ctx context.Context, s *session) error {
+		return execAll(ctx, s.conn, "CHECKPOINT warehouse")
+	})
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Idle is called when nothing waits to be stored: the time for a checkpoint, if
+// the write-ahead log has grown enough to be worth it. A commit that comes
+// meanwhile waits for tens of milliseconds.
+func (w *Warehouse) Idle(ctx context.Context) {
+	if w.cfg.ReadOnly || w.WALSize() < idleWAL {
+		return
+	}
+	if err := w.Checkpoint(ctx); err != nil {
+		w.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "checkpoint put off", slog.Any("error", err))
+	}
+}
+
+// WALSize is the size of the write-ahead log in bytes, 0 for MotherDuck.
+func (w *Warehouse) WALSize() int64 {
+	if w.cfg.remote() {
+		return 0
+	}
+	info, err := os.Stat(w.cfg.Location + ".wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Prune deletes the dataset's rows that were stored longer ago than its
+// retention and returns how many.
+func (w *Warehouse) Prune(ctx context.Context, c *contract.Contract) (int64, error) {
+	if c.Retention <= 0 {
+		return 0, nil
+	}
+	var n int64
+	err := w.write(ctx, func(ctx context.Context, s *session) (err error) {
+		n, err = changed(ctx, s.conn, "DELETE FROM "+datasetTable(c.Name).String()+" WHERE _ingested_at < ?",
+			time.Now().Add(-c.Retention))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("prune %s: %w", c.Name, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,54 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Marker reads a note that SetMarker left, "" if there is none.
+func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
+	var value string
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		value, err = marker(ctx, conn, name)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read marker %q: %w", name, err)
+	}
+	return value, nil
+}
+
+// SetMarker leaves a note under a name, in place of any that was there.
+func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
+	err := w.write(ctx, func(ctx context.Context, s *session) error {
+		return retryConflicts(ctx, func() error {
+			return transaction(ctx, s.conn, func() error { return setMarker(ctx, s.conn, name, value) })
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("set marker %q: %w", name, err)
+	}
+	return nil
+}
+
+func marker(ctx context.Context, conn *sql.Conn, name string) (string, error) {
+	var value string
+	err := conn.QueryRowContext(ctx,
+		`SELECT value FROM warehouse.estela.markers WHERE name = ? ORDER BY "at" DESC LIMIT 1`, name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+// setMarker runs inside a transaction.
+func setMarker(ctx context.Context, conn *sql.Conn, name, value string) error {
+	n, err := changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "INSERT INTO warehouse.estela.markers VALUES (?, ?, now())", name, value)
+	return err
+}

@@ -1,0 +1,112 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// TakeOver makes the caller the owner of the shard: epoch and rev go up by one,
+// committed before the position is read. A commit of the last owner that is
+// under way is waited for. contract.ErrFenced: yet another took over meanwhile.
+func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (contract.Position, error) {
+	var pos contract.Position
+	err := w.write(ctx, func(ctx context.Context, s *session) error {
+		var epoch int64
+		err := retryConflicts(ctx, func() error {
+			return transaction(ctx, s.conn, func() (err error) {
+				epoch, err = nextEpoch(ctx, s.conn, c.Name, shard)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if pos, err = position(ctx, s.conn, c.Name, shard); err == nil && pos.Epoch != epoch {
+			return contract.ErrFenced
+		}
+		return err
+	})
+	if err != nil {
+		return contract.Position{}, fmt.Errorf("take over %s:%d: %w", c.Name, shard, err)
+	}
+	return pos, nil
+}
+
+// nextEpoch raises the epoch, adding the row if there is none.
+func nextEpoch(ctx context.Context, conn *sql.Conn, dataset string, shard int) (int64, error) {
+	var epoch int64
+	err := conn.QueryRowContext(ctx, `UPDATE warehouse.estela.positions SET epoch = epoch + 1, rev = rev + 1
+		WHERE dataset = ? AND shard = ? RETURNING epoch`, dataset, shard).Scan(&epoch)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return epoch, err
+	}
+	if _, err := conn.ExecContext(ctx, `UPDATE warehouse.estela.markers SET "at" = now() WHERE name = ?`, newPosition); err != nil {
+		return 0, err
+	}
+	_, err = conn.ExecContext(ctx,
+		"INSERT INTO warehouse.estela.positions VALUES (?, ?, 0, 0, 1, 1, '', 0, 0, 0, ?)", dataset, shard, time.Now())
+	return 1, err
+}
+
+const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, "rows", rejected, duplicates, committed_at
+	FROM warehouse.estela.positions `
+
+// position reads a shard's row.
+func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (contract.Position, error) {
+	row := conn.QueryRowContext(ctx, selectPositions+"WHERE dataset = ? AND shard = ?", dataset, shard)
+	return scanPosition(row.Scan)
+}
+
+func scanPosition(scan func(...any) error) (contract.Position, error) {
+	var p contract.Position
+	err := scan(&p.Dataset, &p.Shard, &p.Last.MS, &p.Last.Seq, &p.Epoch, &p.Rev, &p.RunID,
+		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt)
+	p.CommittedAt = p.CommittedAt.UTC()
+	return p, err
+}
+
+// Positions lists how far every shard of every dataset is stored.
+func (w *Warehouse) Positions(ctx context.Context) ([]contract.Position, error) {
+	var all []contract.Position
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		rows, err := conn.QueryContext(ctx, selectPositions+"ORDER BY dataset, shard")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			p, err := scanPosition(rows.Scan)
+			if err != nil {
+				return err
+			}
+			all = append(all, p)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read positions: %w", err)
+	}
+	return all, nil
+}
+
+// Position reads the shard's position without taking it over; false: nobody has
+// owned it yet.
+func (w *Warehouse) Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error) {
+	var pos contract.Position
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		pos, err = position(ctx, conn, c.Name, shard)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return contract.Position{}, false, nil
+	}
+	if err != nil {
+		return contract.Position{}, false, fmt.Errorf("read position of %s:%d: %w", c.Name, shard, err)
+	}
+	return pos, true, nil
+}

@@ -1,0 +1,184 @@
+package warehouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Register makes the dataset's table fit its contract: creates it, or adds a
+// column for each new optional property. Then it loads the reference tables
+// (name -> CSV with a header) that have changed and runs views, CREATE OR
+// REPLACE VIEW statements, if their text or a table has. A contract that breaks
+// the stored one is refused with *RefusedError. A warehouse open for reading
+// only verifies that the table is there.
+func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
+	var err error
+	if w.cfg.ReadOnly {
+		err = w.checkTable(ctx, c)
+	} else {
+		err = w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs) })
+	}
+	if err != nil {
+		return fmt.Errorf("register dataset %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+func (w *Warehouse) register(ctx context.Context, s *session, c *contract.Contract, views string, refs map[string][]byte) error {
+	if err := checkNames(ctx, s.conn, c, refs); err != nil {
+		return err
+	}
+	w.layouts.Delete(c.Name)
+	err := retryConflicts(ctx, func() error {
+		return transaction(ctx, s.conn, func() error { return fitTable(ctx, s.conn, c) })
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		if err := w.loadReference(ctx, s, name, refs[name]); err != nil {
+			return fmt.Errorf("load reference table %s: %w", name, err)
+		}
+	}
+	return applyViews(ctx, s.conn, c, views)
+}
+
+// checkTable verifies what a reader needs.
+func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error {
+	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		have, err := columnsOf(ctx, conn, c.Name)
+		if err != nil {
+			return err
+		}
+		for _, column := range c.Columns {
+			if !slices.ContainsFunc(have, func(f field) bool { return f.name == column.Name }) {
+				return fmt.Errorf("its table has no column %s: start a worker with this contract on this warehouse first", column.Name)
+			}
+		}
+		return nil
+	})
+}
+
+// checkNames refuses a dataset and a reference table of one name.
+func checkNames(ctx context.Context, conn *sql.Conn, c *contract.Contract, refs map[string][]byte) error {
+	for name := range refs {
+		stored, err := storedSchema(ctx, conn, name)
+		if err != nil {
+			return err
+		}
+		if name == c.Name || stored != "" {
+			return fmt.Errorf("reference table %s has the name of a dataset: rename its file", name)
+		}
+	}
+	hash, err := marker(ctx, conn, referenceMarker(c.Name))
+	if err == nil && hash != "" {
+		err = fmt.Errorf("a reference table has the name %s already: rename its file", c.Name)
+	}
+	return err
+}
+
+// fitTable compares the contract with the stored one and changes the table.
+func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract) error {
+	old, err := storedSchema(ctx, conn, c.Name)
+	if err != nil {
+		return err
+	}
+	if old != "" {
+		if err := refuse(c, old); err != nil {
+			return err
+		}
+	}
+	have, err := columnsOf(ctx, conn, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := execAll(ctx, conn, alterations(c, have)...); err != nil {
+		return fmt.Errorf("change table: %w", err)
+	}
+	if old == string(c.Schema) {
+		return nil
+	}
+	_, err = conn.ExecContext(ctx, "INSERT INTO warehouse.estela.contracts VALUES (?, ?, ?, now())", c.Name, c.Version, string(c.Schema))
+	return err
+}
+
+// storedSchema is the contract last registered under the name, "" if none was.
+func storedSchema(ctx context.Context, conn *sql.Conn, name string) (string, error) {
+	var schema string
+	err := conn.QueryRowContext(ctx,
+		"SELECT schema FROM warehouse.estela.contracts WHERE dataset = ? ORDER BY applied_at DESC LIMIT 1", name).Scan(&schema)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return schema, err
+}
+
+// alterations are the statements that make a table with the columns have fit the
+// contract.
+func alterations(c *contract.Contract, have []field) []string {
+	t := datasetTable(c.Name).String()
+	if len(have) == 0 {
+		return []string{"CREATE TABLE " + t + " " + columnList(slices.Concat(contractFields(c), placeFields))}
+	}
+	kinds := make(map[string]string, len(have))
+	for _, f := range have {
+		kinds[f.name] = f.kind
+	}
+	var all []string
+	for _, f := range contractFields(c) {
+		switch kind, ok := kinds[f.name]; {
+		case !ok:
+			all = append(all, "ALTER TABLE "+t+" ADD COLUMN "+quoteName(f.name)+" "+f.kind)
+		case kind != f.kind:
+			all = append(all, "ALTER TABLE "+t+" ALTER COLUMN "+quoteName(f.name)+" TYPE "+f.kind)
+		}
+	}
+	return all
+}
+
+// contractFields are the contract's columns. TIMESTAMPTZ is spelt as DuckDB
+// lists it.
+func contractFields(c *contract.Contract) []field {
+	fields := make([]field, len(c.Columns))
+	for i, column := range c.Columns {
+		fields[i] = field{column.Name, column.Type.String()}
+		if column.Type == contract.TimestampTZ {
+			fields[i].kind = "TIMESTAMP WITH TIME ZONE"
+		}
+	}
+	return fields
+}
+
+// applyViews runs the statements when they, or the columns they were bound to,
+// have changed since the last time.
+func applyViews(ctx context.Context, conn *sql.Conn, c *contract.Contract, views string) error {
+	if strings.TrimSpace(views) == "" {
+		return nil
+	}
+	name := "views of " + c.Name
+	hash := digest([]byte(c.Version + "\n" + views))
+	done, err := marker(ctx, conn, name)
+	if err != nil || done == hash {
+		return err
+	}
+	return transaction(ctx, conn, func() error {
+		if err := execAll(ctx, conn, views); err != nil {
+			return fmt.Errorf("create views: %w", err)
+		}
+		return setMarker(ctx, conn, name, hash)
+	})
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

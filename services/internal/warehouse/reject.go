@@ -1,0 +1,157 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// ErrNoReject says that no reject is stored under a key.
+var ErrNoReject = errors.New("no such reject")
+
+// RejectKey is where a dataset's reject came from. Its text is
+// SHARD/MS-SEQ/LINE.
+type RejectKey struct {
+	Shard int
+	ID    contract.ID
+	Line  uint32
+}
+
+// StoredReject is a reject as it is kept.
+type StoredReject struct {
+	contract.Reject
+
+	Dataset       string
+	Shard         int
+	SchemaVersion string
+	RejectedAt    time.Time
+}
+
+// ParseRejectKey reads what String writes.
+func ParseRejectKey(text string) (RejectKey, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		return RejectKey{}, fmt.Errorf("parse reject %q: want SHARD/MS-SEQ/LINE, for example 0/1526919030474-55/0", text)
+	}
+	shard, err1 := strconv.ParseInt(parts[0], 10, 32)
+	id, err2 := contract.ParseID(parts[1])
+	line, err3 := strconv.ParseUint(parts[2], 10, 32)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return RejectKey{}, fmt.Errorf("parse reject %q: want SHARD/MS-SEQ/LINE, for example 0/1526919030474-55/0: %w", text, err)
+	}
+	return RejectKey{int(shard), id, uint32(line)}, nil
+}
+
+func (k RejectKey) String() string {
+	return strconv.Itoa(k.Shard) + "/" + k.ID.String() + "/" + strconv.FormatUint(uint64(k.Line), 10)
+}
+
+// Key is where the reject came from.
+func (r StoredReject) Key() RejectKey { return RejectKey{r.Shard, r.ID, r.Line} }
+
+const selectRejects = `SELECT dataset, shard, stream_ms, stream_seq, line, payload, violations::VARCHAR, schema_version, rejected_at
+	FROM warehouse.estela.rejects WHERE dataset = ? `
+
+// ListRejects gives at most limit rejects of the dataset in the order of their
+// keys, those after the given key; nil begins at the first.
+func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, after *RejectKey) ([]StoredReject, error) {
+	where, args := "", []any{dataset}
+	if after != nil {
+		where = "AND (shard, stream_ms, stream_seq, line) > (?::INTEGER, ?::UBIGINT, ?::UBIGINT, ?::UINTEGER) "
+		args = append(args, after.Shard, after.ID.MS, after.ID.Seq, after.Line)
+	}
+	var all []StoredReject
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, where+"ORDER BY shard, stream_ms, stream_seq, line LIMIT ?", append(args, limit)...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list rejects of %s: %w", dataset, err)
+	}
+	return all, nil
+}
+
+// GetReject gives one reject, or ErrNoReject.
+func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
+	var all []StoredReject
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, key.ID.MS, key.ID.Seq, key.Line)
+		return err
+	})
+	if err == nil && len(all) == 0 {
+		err = ErrNoReject
+	}
+	if err != nil {
+		return StoredReject{}, fmt.Errorf("read reject %s of %s: %w", key, dataset, err)
+	}
+	return all[0], nil
+}
+
+const byKey = "shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ?"
+
+func queryRejects(ctx context.Context, conn *sql.Conn, where string, args ...any) ([]StoredReject, error) {
+	rows, err := conn.QueryContext(ctx, selectRejects+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []StoredReject
+	for rows.Next() {
+		r, err := scanReject(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+func scanReject(rows *sql.Rows) (StoredReject, error) {
+	var r StoredReject
+	var violations string
+	err := rows.Scan(&r.Dataset, &r.Shard, &r.ID.MS, &r.ID.Seq, &r.Line, &r.Payload, &violations, &r.SchemaVersion, &r.RejectedAt)
+	if err != nil {
+		return r, err
+	}
+	r.RejectedAt = r.RejectedAt.UTC()
+	return r, json.Unmarshal([]byte(violations), &r.Violations)
+}
+
+// PurgeRejects deletes the dataset's rejects that were stored before the given
+// time or, if keys are given, those; it returns how many.
+func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time, keys ...RejectKey) (int64, error) {
+	var n int64
+	err := w.write(ctx, func(ctx context.Context, s *session) error {
+		return transaction(ctx, s.conn, func() (err error) {
+			n, err = purge(ctx, s.conn, dataset, before, keys)
+			return err
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("purge rejects of %s: %w", dataset, err)
+	}
+	return n, nil
+}
+
+func purge(ctx context.Context, conn *sql.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
+	const from = "DELETE FROM warehouse.estela.rejects WHERE dataset = ? AND "
+	if len(keys) == 0 {
+		return changed(ctx, conn, from+"rejected_at < ?", dataset, before)
+	}
+	var all int64
+	for _, k := range keys {
+		n, err := changed(ctx, conn, from+byKey, dataset, k.Shard, k.ID.MS, k.ID.Seq, k.Line)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
+}

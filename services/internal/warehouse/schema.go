@@ -1,0 +1,118 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// format is the version of the system tables.
+const format = 1
+
+// The markers that the warehouse itself keeps.
+const (
+	formatMarker = "format"
+	// newPosition is updated by whoever adds a position row: without a primary
+	// key this is what makes two of them conflict.
+	newPosition = "new position"
+)
+
+// System tables. None has a primary key: see the package's comment.
+var systemTables = []struct {
+	name   string
+	fields []field
+}{
+	{"positions", []field{
+		{"dataset", "VARCHAR"}, {"shard", "INTEGER"}, {"last_ms", "UBIGINT"}, {"last_seq", "UBIGINT"},
+		{"epoch", "BIGINT"}, {"rev", "BIGINT"}, {"run_id", "VARCHAR"}, {"rows", "BIGINT"},
+		{"rejected", "BIGINT"}, {"duplicates", "BIGINT"}, {"committed_at", "TIMESTAMPTZ"},
+	}},
+	{"rejects", rejectFields},
+	{"contracts", []field{
+		{"dataset", "VARCHAR"}, {"version", "VARCHAR"}, {"schema", "VARCHAR"}, {"applied_at", "TIMESTAMPTZ"},
+	}},
+	{"markers", []field{{"name", "VARCHAR"}, {"value", "VARCHAR"}, {"at", "TIMESTAMPTZ"}}},
+}
+
+var rejectFields = []field{
+	{"dataset", "VARCHAR"}, {"shard", "INTEGER"}, {"stream_ms", "UBIGINT"}, {"stream_seq", "UBIGINT"},
+	{"line", "UINTEGER"}, {"payload", "BLOB"}, {"payload_hash", "UBIGINT"}, {"violations", "JSON"},
+	{"schema_version", "VARCHAR"}, {"rejected_at", "TIMESTAMPTZ"},
+}
+
+// placeFields are the columns that every dataset table has besides the
+// contract's: where a row came from and when it was stored.
+var placeFields = []field{
+	{"_shard", "INTEGER"}, {"_stream_ms", "UBIGINT"}, {"_stream_seq", "UBIGINT"},
+	{"_line", "UINTEGER"}, {"_ingested_at", "TIMESTAMPTZ"},
+}
+
+// migrate creates what is missing. Another process may do the same on
+// MotherDuck: the one that loses finds the other's work at the second try.
+func migrate(ctx context.Context, conn *sql.Conn) error {
+	return retryConflicts(ctx, func() error {
+		err := transaction(ctx, conn, func() error { return createSystem(ctx, conn) })
+		if err != nil {
+			return fmt.Errorf("create system tables: %w", err)
+		}
+		return nil
+	})
+}
+
+func createSystem(ctx context.Context, conn *sql.Conn) error {
+	if err := execAll(ctx, conn, "CREATE SCHEMA IF NOT EXISTS warehouse.estela"); err != nil {
+		return err
+	}
+	for _, t := range systemTables {
+		create := "CREATE TABLE IF NOT EXISTS " + systemTable(t.name).String() + " " + columnList(t.fields)
+		if err := execAll(ctx, conn, create); err != nil {
+			return err
+		}
+	}
+	found, err := marker(ctx, conn, formatMarker)
+	if err != nil {
+		return err
+	}
+	if found != "" {
+		return checkFormat(found)
+	}
+	if err := setMarker(ctx, conn, newPosition, ""); err != nil {
+		return err
+	}
+	return setMarker(ctx, conn, formatMarker, strconv.Itoa(format))
+}
+
+// checkSystem makes sure that a worker has prepared the database.
+func checkSystem(ctx context.Context, conn *sql.Conn) error {
+	found, err := marker(ctx, conn, formatMarker)
+	if err != nil {
+		return fmt.Errorf("find Estela's tables (start a worker on this warehouse first): %w", err)
+	}
+	return checkFormat(found)
+}
+
+func checkFormat(found string) error {
+	if n, err := strconv.Atoi(found); err != nil || n > format {
+		return fmt.Errorf("warehouse has format %q, this program knows up to %d: use a newer one", found, format)
+	}
+	return nil
+}
+
+// retryConflicts repeats fn while another transaction is in its way, for about a
+// second.
+func retryConflicts(ctx context.Context, fn func() error) error {
+	for wait := 4 * time.Millisecond; ; wait *= 2 {
+		err := fn()
+		if !isConflict(err) || wait > 500*time.Millisecond {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"github.com/duckdb/duckdb-go/v2/mapping"
+)
+
+// scratch is a throw-away DuckDB instance that may read files, with a database
+// in a directory of its own.
+type scratch struct {
+	dir  string
+	db   *sql.DB
+	conn *sql.Conn
+	raw  mapping.Connection
+}
+
+func openScratch(ctx context.Context, memoryLimit string) (*scratch, error) {
+	dir, err := os.MkdirTemp("", "estela-")
+	if err != nil {
+		return nil, fmt.Errorf("make temporary directory: %w", err)
+	}
+	s := &scratch{dir: dir}
+	if err := s.open(ctx, memoryLimit); err != nil {
+		return nil, errors.Join(fmt.Errorf("start DuckDB for files: %w", err), s.close())
+	}
+	return s, nil
+}
+
+func (s *scratch) open(ctx context.Context, memoryLimit string) error {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return err
+	}
+	s.db = sql.OpenDB(connector)
+	if s.conn, err = s.db.Conn(ctx); err != nil {
+		return err
+	}
+	if s.raw, err = rawConnection(s.conn); err != nil {
+		return err
+	}
+	if memoryLimit == "" {
+		memoryLimit = "1GB"
+	}
+	return execAll(ctx, s.conn,
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET GLOBAL TimeZone = 'UTC'",
+		"SET memory_limit = "+quoteText(memoryLimit),
+		"SET temp_directory = "+quoteText(filepath.Join(s.dir, "spill")),
+		"ATTACH "+quoteText(filepath.Join(s.dir, "scratch.duckdb"))+" AS scratch",
+		"USE scratch",
+	)
+}
+
+// loadCSV makes a table of a CSV file with a header. The types are found from
+// all of its rows.
+func (s *scratch) loadCSV(ctx context.Context, name string, content []byte) error {
+	path := filepath.Join(s.dir, "reference.csv")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		return fmt.Errorf("write reference file: %w", err)
+	}
+	defer os.Remove(path)
+	return execAll(ctx, s.conn, "CREATE TABLE "+quoteName(name)+
+		" AS SELECT * FROM read_csv("+quoteText(path)+", header = true, sample_size = -1)")
+}
+
+// columns are the columns of a query's answer.
+func (s *scratch) columns(ctx context.Context, query string) ([]field, error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+query+")")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var fields []field
+	for rows.Next() {
+		var f field
+		if err := rows.Scan(&f.name, &f.kind); err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+	}
+	return fields, rows.Err()
+}
+
+// close removes the instance and all its files.
+func (s *scratch) close() error {
+	var errs []error
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}

@@ -1,0 +1,26 @@
+// Package worker carries events from a stream to the warehouse, each exactly
+// once.
+//
+// A shard of a dataset has one owner at a time. Its life:
+//
+//	waiting ──lease──> taking over ──epoch+1──> attached ──read error──┐
+//	   ^                                          │  ^                 │
+//	   │                                          │  └── drain, attach again
+//	   └──── lease lost or commit fenced ─────────┘
+//
+// While it is attached, three stages overlap: one goroutine reads, one decodes
+// into columns, one commits. While there is a backlog a commit waits for a
+// whole row group; without one it takes what has come since the last.
+//
+// What is guaranteed: the position lies in the warehouse and moves in the
+// transaction that stores the rows. An entry above the position is new. One at
+// or below it (the server may have stepped back) is looked up by its place and
+// key before it is stored. Whoever was replaced, however late it wakes, cannot
+// commit: the epoch in the position row is no longer its own.
+//
+// What happens when things fail: a fault of Redis ends the reading, what was
+// received is committed, and a new group continues at the position. A fault of
+// the warehouse is retried with backoff and stops the reading when the stages
+// are full, so that events wait in Redis. Events that break their contract are
+// no fault: they are stored as rejects.
+package worker

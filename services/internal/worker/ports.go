@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Source is one shard's stream. One goroutine uses it at a time.
+type Source interface {
+	// Acquire takes the shard's lease or reports false when another holds it.
+	Acquire(ctx context.Context) (bool, error)
+	// Renew prolongs the lease; false: it was lost.
+	Renew(ctx context.Context) (bool, error)
+	// Release gives the lease back if it is still held.
+	Release(ctx context.Context) error
+
+	// State tells how the stream and its server stand.
+	State(ctx context.Context) (contract.StreamState, error)
+	// Attach makes a group that reads after the given ID, under a name made of
+	// the owner's epoch and a counter, and destroys every older group of this
+	// pipeline. It fails with contract.ErrFenced if a younger epoch's is there.
+	Attach(ctx context.Context, epoch int64, after contract.ID) error
+	// Read returns the next entries, none after the bounded wait. Their bytes
+	// are valid until release is called. After any error the group's cursor is
+	// unknown: Attach again at the last ID received.
+	Read(ctx context.Context) (entries []contract.Entry, release func(), err error)
+	// Lift sets the stream's last ID to at least the given one, so that no ID
+	// up to it is handed out again.
+	Lift(ctx context.Context, to contract.ID) error
+	// Trim removes entries at or before the given ID that no foreign group
+	// still wants, after noting in Redis how far.
+	Trim(ctx context.Context, to contract.ID) error
+	// Close drops the connection that Read uses. Attach makes a new one.
+	Close() error
+}
+
+// Sink is the warehouse.
+type Sink interface {
+	// TakeOver makes the caller the owner of the shard: epoch and rev go up by
+	// one, committed before the position is read.
+	TakeOver(ctx context.Context, c *contract.Contract, shard int) (contract.Position, error)
+	// Commit stores the batch and moves the position from at to the batch's
+	// Last, in one transaction, and returns the new position. contract.ErrFenced:
+	// another owner moved it, drop the batch. Any other error: nothing was
+	// stored, or nothing could be learnt; Commit with the same arguments again
+	// settles which.
+	Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error)
+	// Lookup tells which of the candidate rows the table answers for already.
+	Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error)
+	// Position reads the shard's position without taking it over; false: nobody
+	// has owned it yet.
+	Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error)
+	// Idle is called when nothing waits to be stored: the time for a checkpoint.
+	Idle(ctx context.Context)
+	// Prune deletes the rows that were stored longer ago than the contract's
+	// retention and returns how many.
+	Prune(ctx context.Context, c *contract.Contract) (int64, error)
+	// Keys calls each with the hash and stream time of every key stored for the
+	// shard since the given stream time (milliseconds).
+	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms uint64)) error
+}
+
+// Observer is told what happens. Its methods must be quick.
+type Observer interface {
+	// Read: so many stream entries arrived.
+	Read(dataset string, entries int)
+	// Committed: the batch is stored, dedupe and commit took that long.
+	Committed(dataset string, b *contract.Batch, took time.Duration)
+	// Retried: the warehouse refused and is asked again.
+	Retried(dataset string)
+	// Loss: the stream no longer holds entries that are not stored.
+	Loss(dataset string)
+}

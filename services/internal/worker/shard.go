@@ -1,0 +1,270 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// errNotOwner ends an ownership: the lease is another's.
+var errNotOwner = errors.New("the shard's lease is held by another worker")
+
+// LossError refuses to go on where the stream no longer holds entries that the
+// warehouse has not got.
+type LossError struct {
+	Dataset        string
+	Shard          int
+	Position, Gone contract.ID
+	Reason         string
+}
+
+func (e *LossError) Error() string {
+	return fmt.Sprintf(
+		"dataset %s, shard %d: the warehouse is at %s but the stream was %s up to %s: what lay between is not in Redis any more. "+
+			"Restore a newer copy of the warehouse, or go on without those events with --accept-loss",
+		e.Dataset, e.Shard, e.Position, e.Reason, e.Gone)
+}
+
+// shard is one shard of one dataset as this process sees it.
+type shard struct {
+	contract *contract.Contract
+	number   int
+	source   Source
+	cfg      *Config
+	log      *slog.Logger
+	observe  Observer
+	hook     func(step string)
+	share    *share
+	inFlight inFlight
+	waiters  waiters
+
+	mu        sync.Mutex
+	committer *committer // nil while another owns the shard
+	status    string     // why it is not running; empty when it is
+
+	tended, trimmed time.Time
+	pruned          time.Time
+	entries, rows   atomic.Int64 // settled, stored
+}
+
+// own takes the shard over and carries its events until the lease is lost, the
+// shard is fenced, or soft ends (nil).
+func (s *shard) own(soft, hard context.Context) error {
+	defer s.disown(hard)
+	s.setStatus("taking over")
+	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
+	if err := s.retry(soft)(func() error { return c.takeOver(soft, s.number) }); err != nil {
+		return ignoreEnd(soft, err)
+	}
+	s.mu.Lock()
+	s.committer = c
+	s.mu.Unlock()
+	for soft.Err() == nil {
+		readErr, err := s.session(soft, hard, c)
+		if err != nil {
+			return err
+		}
+		if errors.Is(readErr, errNotOwner) {
+			return readErr
+		}
+		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
+			s.setStatus("reading: " + readErr.Error())
+			s.log.Warn("reading ended, attaching again", "err", readErr)
+			pause(soft, s.cfg.Backoff)
+		}
+	}
+	return nil
+}
+
+// session is one attachment: from the check of the stream's state to the commit
+// of the last entry received.
+func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err error) {
+	held, err := s.hold(soft)
+	if err != nil {
+		return err, nil
+	}
+	if !held {
+		return nil, errNotOwner
+	}
+	state, err := s.source.State(soft)
+	if err != nil {
+		return err, nil
+	}
+	pos := c.position()
+	if err := s.checkLoss(pos, state); err != nil {
+		return nil, err
+	}
+	from := s.resume(pos, state)
+	if err := s.source.Attach(soft, pos.Epoch, from.after); err != nil {
+		if errors.Is(err, contract.ErrFenced) {
+			return nil, err
+		}
+		return err, nil
+	}
+	s.setStatus("")
+	return newPipeline(s, from).run(soft, hard)
+}
+
+// rereading is noted as the run id while what a server that stepped back keeps
+// is being read again, and is no server's: whoever goes on before the end of
+// that begins it anew.
+const rereading = "rereading"
+
+// origin is where an attachment begins to read.
+type origin struct {
+	after  contract.ID
+	reread contract.ID // entries up to here may be stored already
+	// runID is noted with the position, once the reading is beyond reread;
+	// until then early is.
+	runID, early string
+}
+
+// resume decides where to read: after the position or, if the server may have
+// stepped back or a replay was asked for, from the oldest entry kept.
+func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
+	from := origin{after: pos.Last, runID: state.RunID}
+	if s.waiters.begin() {
+		from.after, from.reread = contract.ID{}, pos.Last
+	}
+	if !pos.Last.IsZero() && (state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0) {
+		s.log.Info("the server was restarted or stepped back: reading again what it keeps",
+			"position", pos.Last.String(), "stream_last", state.Last.String())
+		from.after, from.reread, from.early = contract.ID{}, pos.Last, rereading
+	}
+	return from
+}
+
+// hold makes sure that the lease is this worker's.
+func (s *shard) hold(ctx context.Context) (bool, error) {
+	s.tended = time.Now()
+	held, err := s.source.Renew(ctx)
+	if held || err != nil {
+		return held, err
+	}
+	return s.source.Acquire(ctx)
+}
+
+// tend keeps the lease and trims the stream, each when it is due.
+func (s *shard) tend(ctx context.Context) error {
+	if time.Since(s.tended) < s.cfg.Renew {
+		return nil
+	}
+	s.tended = time.Now()
+	held, err := s.source.Renew(ctx)
+	if err != nil {
+		return fmt.Errorf("renew lease: %w", err)
+	}
+	if !held {
+		return errNotOwner
+	}
+	if s.share.surplus(s) {
+		return errNotOwner
+	}
+	if settled := s.inFlight.settledTo(); !settled.IsZero() && time.Since(s.trimmed) >= s.cfg.TrimEvery {
+		s.trimmed = time.Now()
+		if err := s.source.Trim(ctx, settled); err != nil {
+			return fmt.Errorf("trim stream: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) error {
+	loss := &LossError{Dataset: s.contract.Name, Shard: s.number, Position: pos.Last}
+	switch {
+	case state.TrimmedTo.Compare(pos.Last) > 0:
+		loss.Gone, loss.Reason = state.TrimmedTo, "trimmed"
+	case state.MaxDeleted.Compare(pos.Last) > 0:
+		loss.Gone, loss.Reason = state.MaxDeleted, "deleted from"
+	default:
+		return nil
+	}
+	s.observe.Loss(s.contract.Name)
+	if !s.cfg.AcceptLoss {
+		return loss
+	}
+	s.log.Error("events lost, going on as told", "err", loss)
+	return nil
+}
+
+// disown gives the lease back.
+func (s *shard) disown(hard context.Context) {
+	s.mu.Lock()
+	s.committer = nil
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(hard, time.Second)
+	defer cancel()
+	if err := s.source.Release(ctx); err != nil {
+		s.log.Warn("lease not given back, it will expire", "err", err)
+	}
+	if err := s.source.Close(); err != nil {
+		s.log.Warn("connection not closed", "err", err)
+	}
+}
+
+// retry repeats what the warehouse could not do, with growing pauses, until it
+// succeeds, the shard is fenced or ctx ends.
+func (s *shard) retry(ctx context.Context) retrier {
+	return func(do func() error) error {
+		wait := s.cfg.Backoff
+		was, refused := "", false
+		for {
+			err := do()
+			if refused && err == nil {
+				s.setStatus(was)
+			}
+			if err == nil || errors.Is(err, contract.ErrFenced) {
+				return err
+			}
+			s.observe.Retried(s.contract.Name)
+			s.log.Warn("warehouse refused, trying again", "err", err, "wait", wait)
+			if before := s.setStatus("warehouse: " + err.Error()); !refused {
+				was, refused = before, true
+			}
+			if !pause(ctx, wait) {
+				return err
+			}
+			wait = min(2*wait, maxBackoff)
+		}
+	}
+}
+
+// reason is why the shard is not being carried; empty when it is.
+func (s *shard) reason() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *shard) setStatus(status string) (was string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, s.status = s.status, status
+	return was
+}
+
+// pause waits, unless ctx ends: then it reports false.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ignoreEnd forgets an error that the end of ctx brought about.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, contract.ErrFenced) {
+		return nil
+	}
+	return err
+}

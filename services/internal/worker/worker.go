@@ -1,0 +1,302 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+const maxBackoff = 5 * time.Second
+
+// HeldElsewhere is the reason of a shard that another process carries.
+const HeldElsewhere = "held by another worker"
+
+// Config says what a worker does.
+type Config struct {
+	// Contracts are the datasets to carry.
+	Contracts []*contract.Contract
+	// Source opens the stream of one shard.
+	Source func(c *contract.Contract, shard int) Source
+	// Sink is the warehouse.
+	Sink Sink
+	// Live says how many workers share the datasets, this one among them.
+	//
+	// Default: this one alone.
+	Live func(ctx context.Context) (int, error)
+	// Observer is told what happens.
+	//
+	// Default: nobody.
+	Observer Observer
+	Logger   *slog.Logger
+
+	// CommitEvery is the least time between two commits of a shard, unless
+	// a whole row group has come. A file needs none; MotherDuck wants seconds.
+	//
+	// Default: 0.
+	CommitEvery time.Duration
+	// Renew is how often a lease is renewed: a third of its life.
+	//
+	// Default: 5 s.
+	Renew time.Duration
+	// TrimEvery is how often a stream is trimmed behind its position.
+	//
+	// Default: 10 s.
+	TrimEvery time.Duration
+	// StopTimeout is how long what was read may take to be committed when the
+	// worker is stopped.
+	//
+	// Default: 8 s, below Cloud Run's 10.
+	StopTimeout time.Duration
+	// Backoff is the first pause after a fault; it doubles up to 5 s.
+	//
+	// Default: 100 ms.
+	Backoff time.Duration
+	// AcceptLoss goes on where the stream has lost events that are not stored.
+	AcceptLoss bool
+	// Hook is called at each step of a batch: "read", "decoded", "committing",
+	// "committed". For failure tests.
+	Hook func(step string)
+}
+
+func (c *Config) withDefaults() {
+	orDuration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	orDuration(&c.Renew, 5*time.Second)
+	orDuration(&c.TrimEvery, 10*time.Second)
+	orDuration(&c.StopTimeout, 8*time.Second)
+	orDuration(&c.Backoff, 100*time.Millisecond)
+	if c.Live == nil {
+		c.Live = func(context.Context) (int, error) { return 1, nil }
+	}
+	if c.Observer == nil {
+		c.Observer = silent{}
+	}
+	if c.Hook == nil {
+		c.Hook = func(string) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Worker carries the shards of its datasets, as many of them as are its share.
+type Worker struct {
+	cfg    Config
+	shards []*shard
+	share  *share
+}
+
+// New makes a worker. Run starts it.
+func New(cfg Config) *Worker {
+	cfg.withDefaults()
+	w := &Worker{cfg: cfg, share: &share{limit: math.MaxInt}}
+	for _, c := range cfg.Contracts {
+		for n := range c.Shards {
+			w.shards = append(w.shards, &shard{
+				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
+				log:     cfg.Logger.With("dataset", c.Name, "shard", n),
+				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting",
+			})
+		}
+	}
+	return w
+}
+
+// Run carries events until ctx ends, then commits what was read, gives the
+// leases back and returns nil. It returns an error only when every shard refuses
+// to go on.
+func (w *Worker) Run(ctx context.Context) error {
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.StopTimeout, cancel) })()
+	refused := make([]error, len(w.shards))
+	var all sync.WaitGroup
+	all.Go(func() { w.countLive(ctx) })
+	var shards sync.WaitGroup
+	for i, s := range w.shards {
+		shards.Go(func() { refused[i] = w.keep(ctx, hard, s) })
+	}
+	shards.Wait()
+	err := errors.Join(refused...)
+	for _, e := range refused {
+		if e == nil {
+			err = nil
+		}
+	}
+	if err == nil {
+		<-ctx.Done()
+	}
+	cancel()
+	all.Wait()
+	return err
+}
+
+// keep owns one shard whenever it can. It returns why, when the shard refuses to
+// go on, or nil when ctx ends.
+func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
+	for ctx.Err() == nil {
+		owned, err := w.try(ctx, hard, s)
+		if loss := (*LossError)(nil); errors.As(err, &loss) {
+			s.setStatus(err.Error())
+			s.log.Error("refusing to go on", "err", err)
+			return err
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil && !errors.Is(err, errNotOwner):
+			s.setStatus(err.Error())
+			s.log.Warn("shard given up", "err", err)
+		case !owned:
+			s.setStatus(HeldElsewhere)
+		}
+		pause(ctx, w.cfg.Renew/5)
+	}
+	s.setStatus("stopped")
+	return nil
+}
+
+func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error) {
+	if !w.share.take() {
+		return false, nil
+	}
+	defer w.share.give(s)
+	if owned, err = s.source.Acquire(ctx); err != nil || !owned {
+		return false, err
+	}
+	return true, s.own(ctx, hard)
+}
+
+// countLive keeps this worker's fair share up to date.
+func (w *Worker) countLive(ctx context.Context) {
+	for {
+		if live, err := w.cfg.Live(ctx); err != nil {
+			w.cfg.Logger.Warn("other workers not counted", "err", err)
+		} else {
+			w.share.set((len(w.shards) + live - 1) / max(1, live))
+		}
+		if !pause(ctx, w.cfg.Renew/2) {
+			return
+		}
+	}
+}
+
+// ShardStatus is how one shard stands in this process.
+type ShardStatus struct {
+	Dataset string
+	Shard   int
+	// Owned is true while this process carries the shard.
+	Owned bool
+	// Reason says why the shard is not being carried; empty when it is.
+	Reason string
+	// Position is the last committed, while owned.
+	Position contract.Position
+	// Oldest is the age of the oldest event that was read or should have been
+	// and is not committed.
+	Oldest time.Duration
+	// KeyBytes is the memory of the dedupe window.
+	KeyBytes int
+}
+
+// Status tells how every shard stands.
+func (w *Worker) Status() []ShardStatus {
+	all := make([]ShardStatus, len(w.shards))
+	for i, s := range w.shards {
+		s.mu.Lock()
+		c, reason := s.committer, s.status
+		s.mu.Unlock()
+		all[i] = ShardStatus{Dataset: s.contract.Name, Shard: s.number, Owned: c != nil, Reason: reason}
+		if c != nil {
+			all[i].Oldest = s.inFlight.age(time.Now())
+			state := c.state.Load()
+			all[i].Position, all[i].KeyBytes = state.position, state.keyBytes
+		}
+	}
+	return all
+}
+
+// Counts are what a worker has done for a dataset since it began.
+type Counts struct{ Entries, Rows int64 }
+
+// Counts tells how many stream entries were settled and rows stored.
+func (w *Worker) Counts(c *contract.Contract) Counts {
+	var sum Counts
+	for _, s := range w.shards {
+		if s.contract.Name == c.Name {
+			sum.Entries += s.entries.Load()
+			sum.Rows += s.rows.Load()
+		}
+	}
+	return sum
+}
+
+// owner is the committer of a shard that this process carries, or nil.
+func (w *Worker) owner(c *contract.Contract, number int) *committer {
+	for _, s := range w.shards {
+		if s.contract.Name == c.Name && s.number == number {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.committer
+		}
+	}
+	return nil
+}
+
+// Store puts a batch that did not come from the stream's reading (a backfill,
+// replayed rejects) through the shard's commit queue. Where another process
+// carries the shard, the position's rev keeps the two apart: the batch is tried
+// again when the other was first, and the other, when it was second, takes the
+// shard over anew and so learns the keys that were stored here.
+func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
+	once := func(do func() error) error { return do() }
+	for try := 0; ; try++ {
+		c, err := queue(ctx, w, sink, b)
+		if err != nil {
+			return err
+		}
+		b.Last = contract.ID{} // commit lifts it to the position
+		err = c.commit(ctx, b, c.position().Last, once)
+		if !errors.Is(err, contract.ErrFenced) || try == 20 {
+			return err
+		}
+		if !pause(ctx, time.Duration(try+1)*20*time.Millisecond) {
+			return ctx.Err()
+		}
+		if err := c.catchUp(ctx); err != nil && !errors.Is(err, contract.ErrFenced) {
+			return err
+		}
+	}
+}
+
+// queue is the commit queue of the batch's shard: the worker's where it carries
+// the shard, else one at the stored position.
+func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*committer, error) {
+	if w != nil {
+		if c := w.owner(b.Contract, b.Shard); c != nil {
+			return c, nil
+		}
+	}
+	pos, found, err := sink.Position(ctx, b.Contract, b.Shard)
+	if err == nil && !found {
+		pos, err = sink.TakeOver(ctx, b.Contract, b.Shard)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find position of shard %d: %w", b.Shard, err)
+	}
+	return newCommitter(sink, b.Contract, pos), nil
+}
+
+type silent struct{}
+
+func (silent) Read(string, int)                                 {}
+func (silent) Committed(string, *contract.Batch, time.Duration) {}
+func (silent) Retried(string)                                   {}
+func (silent) Loss(string)                                      {}
