@@ -6,11 +6,13 @@
 -- order: movements desc, airport asc
 -- cache: 5s
 WITH moves AS (
-    SELECT origin AS airport, origin_zone AS zone, 1 AS departures, 0 AS arrivals
+    SELECT origin AS airport, any_value(origin_zone) AS zone, count(*) AS departures, 0 AS arrivals
     FROM flights
+    GROUP BY origin
     UNION ALL
-    SELECT destination, NULL, 0, 1
+    SELECT destination, NULL, 0, count(*)
     FROM flights
+    GROUP BY destination
 )
 
 SELECT
@@ -21,7 +23,7 @@ SELECT
     airports.latitude,
     airports.longitude,
     any_value(moves.zone) AS zone,
-    count(*) AS movements,
+    CAST(sum(moves.departures + moves.arrivals) AS BIGINT) AS movements,
     CAST(sum(moves.departures) AS BIGINT) AS departures,
     CAST(sum(moves.arrivals) AS BIGINT) AS arrivals
 FROM moves

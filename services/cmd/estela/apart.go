@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 
@@ -32,7 +33,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if n.datasets, err = g.datasets(); err != nil {
 		return err
 	}
-	url, err := g.redisURL()
+	url, err := g.redisURL(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,10 +68,11 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		return err
 	}
 	end.add(func() error { removeRun(); return nil })
-	n.log.Info("worker runs", "redis", run.Redis, "warehouse", n.store.Location(), "ops", run.Ops)
+	n.log.Info("worker runs",
+		slog.String("redis", run.Redis), slog.String("warehouse", n.store.Location()), slog.String("ops", run.Ops))
 
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return n.worker.Run(ctx) })
+	parts.Go(func() error { return n.runWorker(ctx) })
 	parts.Go(func() error { return n.serveOps(ctx, ops) })
 	parts.Go(func() error { return serve(ctx, control, n.opsHandler()) })
 	return parts.Wait()
@@ -97,7 +99,8 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	n.log.Info("api runs", "api", l.api.Addr().String(), "warehouse", n.store.Location(), "ops", l.ops.Addr().String())
+	n.log.Info("api runs",
+		slog.Any("api", l.api.Addr()), slog.String("warehouse", n.store.Location()), slog.Any("ops", l.ops.Addr()))
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return serveAPI(ctx, app, l.api) })
 	parts.Go(func() error { return n.serveOps(ctx, l.ops) })
@@ -115,7 +118,7 @@ func (n *node) newAPI(ctx context.Context) (*api.Server, error) {
 	for _, d := range n.datasets {
 		cfg.Datasets = append(cfg.Datasets, api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints})
 	}
-	app, err := api.New(cfg)
+	app, err := api.New(cfg) //nolint:contextcheck // its handlers have each request's context
 	if err != nil {
 		return nil, err
 	}

@@ -94,6 +94,7 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 	f := &filling{node: n, dataset: d, decoder: d.NewDecoder(), batches: make([]*contract.Batch, d.Shards)}
 	body, err := warehouse.OpenFile(r.Context(), warehouse.FileConfig{Reader: r.Body, Format: warehouse.NDJSON})
 	if err == nil {
+		//nolint:contextcheck // it is the request's
 		err = body.Each(r.Context(), func(one warehouse.Document) error { return f.add(r.Context(), one) })
 		err = errors.Join(err, body.Close())
 	}
@@ -122,7 +123,7 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 		f.one = f.dataset.NewBatch(0, 1)
 	}
 	f.one.Reset()
-	//nolint:gosec // G115: milliseconds since 1970, and a file's rows
+
 	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
 		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
 	}

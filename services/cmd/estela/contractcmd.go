@@ -121,7 +121,6 @@ func (g *Globals) dirOf(name string) (string, error) {
 
 // git runs a git command in a directory and returns what it prints.
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	//nolint:gosec // G204: git with a revision that rev-parse has verified
 	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return nil, fmt.Errorf("git %s: %s", args[0], strings.TrimSpace(string(exit.Stderr)))

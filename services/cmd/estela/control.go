@@ -27,7 +27,7 @@ type control struct {
 
 // control finds or makes the process to speak to.
 func (g *Globals) control(ctx context.Context, s *streams) (*control, error) {
-	running, err := readRunFile(g.DataDir)
+	running, err := readRunFile(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (n *node) withWorker(ctx context.Context) (stop func() error, err error) {
 		return func() error { return nil }, nil
 	}
 	if n.redis == nil {
-		url, err := n.g.redisURL()
+		url, err := n.g.redisURL(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +93,7 @@ func (n *node) withWorker(ctx context.Context) (stop func() error, err error) {
 	n.addWorker(worker.Config{})
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
-	go func() { ended <- n.worker.Run(running) }()
+	go func() { ended <- n.runWorker(running) }()
 	return func() error {
 		cancel()
 		defer func() { n.worker = nil }()
@@ -109,11 +109,11 @@ func (n *node) stopRedis() error {
 }
 
 // redisURL is the server that the flags or the running process name.
-func (g *Globals) redisURL() (string, error) {
+func (g *Globals) redisURL(ctx context.Context) (string, error) {
 	if g.Redis != "" {
 		return g.Redis, nil
 	}
-	running, err := readRunFile(g.DataDir)
+	running, err := readRunFile(ctx, g.DataDir)
 	if err != nil {
 		return "", err
 	}

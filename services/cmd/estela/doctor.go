@@ -69,10 +69,12 @@ func (g *Globals) examineContracts() []finding {
 }
 
 func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
-	url, err := g.redisURL()
+	url, err := g.redisURL(ctx)
 	if err != nil {
-		return []finding{{name: "redis", found: "none given and none runs here", warning: true,
-			fix: "give --redis URL; 'estela up' starts one of its own"}}
+		return []finding{{
+			name: "redis", found: "none given and none runs here", warning: true,
+			fix: "give --redis URL; 'estela up' starts one of its own",
+		}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -91,8 +93,10 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
 func examineServer(ctx context.Context, client *stream.Client, info stream.ServerInfo) []finding {
 	found := []finding{{name: "redis", found: client.String() + ", version " + info.Version}}
 	if info.Embedded {
-		return append(found, finding{name: "redis persistence", found: "embedded, in memory", warning: true,
-			fix: "install redis-server (Debian: apt-get install redis-server)"})
+		return append(found, finding{
+			name: "redis persistence", found: "embedded, in memory", warning: true,
+			fix: "install redis-server (Debian: apt-get install redis-server)",
+		})
 	}
 	var refused *stream.RefusedError
 	if err := client.Check(ctx); errors.As(err, &refused) {
@@ -102,8 +106,10 @@ func examineServer(ctx context.Context, client *stream.Client, info stream.Serve
 	}
 	persistence := finding{name: "redis persistence", found: "append-only file"}
 	if !info.AOF {
-		persistence = finding{name: "redis persistence", found: "no append-only file", warning: true,
-			fix: "redis-cli CONFIG SET appendonly yes, or what was acknowledged is lost when the server restarts"}
+		persistence = finding{
+			name: "redis persistence", found: "no append-only file", warning: true,
+			fix: "redis-cli CONFIG SET appendonly yes, or what was acknowledged is lost when the server restarts",
+		}
 	}
 	clock := finding{name: "clock", found: fmt.Sprintf("Redis' is %s from this machine's", info.ClockSkew.Round(time.Millisecond))}
 	if info.ClockSkew.Abs() > maxSkew {
@@ -113,7 +119,7 @@ func examineServer(ctx context.Context, client *stream.Client, info stream.Serve
 }
 
 func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []finding {
-	if running, err := readRunFile(g.DataDir); err == nil && running != nil && g.Warehouse == "" {
+	if running, err := readRunFile(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
 		return []finding{{name: "warehouse", found: fmt.Sprintf("held by process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))

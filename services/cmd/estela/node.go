@@ -31,6 +31,7 @@ type node struct {
 	redis    *stream.Client       // nil in an API apart
 	store    *warehouse.Warehouse // never nil
 	worker   *worker.Worker       // nil in an API apart
+	owner    string               // the worker's token on leases and the list of workers
 }
 
 // openWarehouse opens the warehouse that the flags name and brings its tables up
@@ -69,21 +70,33 @@ func openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Clien
 
 // addWorker makes the worker that carries every shard of every dataset.
 func (n *node) addWorker(cfg worker.Config) {
-	owner := rand.Text()
+	n.owner = rand.Text()
 	cfg.Contracts = contractsOf(n.datasets)
 	cfg.Sink, cfg.Observer, cfg.Logger = n.store, n.metrics, n.log
 	cfg.Renew = leaseTTL / 3
 	cfg.Source = func(c *contract.Contract, shard int) worker.Source {
-		return n.redis.Shard(c.Name, shard, owner, stream.ShardConfig{
+		return n.redis.Shard(c.Name, shard, n.owner, stream.ShardConfig{
 			Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000,
 		})
 	}
-	cfg.Live = func(ctx context.Context) (int, error) { return n.redis.Workers(ctx, owner, leaseTTL) }
+	cfg.Live = func(ctx context.Context) (int, error) { return n.redis.Workers(ctx, n.owner, leaseTTL) }
 	if n.store.Remote() && cfg.CommitEvery == 0 {
 		cfg.CommitEvery = 5 * time.Second
 	}
 	n.worker = worker.New(cfg)
 	n.metrics.Gauges(n.shards)
+}
+
+// runWorker runs the worker until ctx ends and takes it off the list, so that
+// the others have its share at once.
+func (n *node) runWorker(ctx context.Context) error {
+	err := n.worker.Run(ctx)
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if e := n.redis.Leave(leave, n.owner); e != nil {
+		n.log.Warn("not taken off the list of workers, the entry will expire", slog.Any("error", e))
+	}
+	return err
 }
 
 func (n *node) shards() []telemetry.Shard {

@@ -30,7 +30,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	url, err := g.redisURL()
+	url, err := g.redisURL(ctx)
 	if err != nil {
 		return err
 	}

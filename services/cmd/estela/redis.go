@@ -82,13 +82,14 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 		return nil, err
 	}
 	var output bytes.Buffer
-	//nolint:gosec // G204: redis-server from PATH, with arguments of our own
-	cmd := exec.Command(program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
+
+	// It outlives the command's context: what is stored last still needs it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
 		"--dir", dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning")
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = childAttributes()
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	started := make(chan error, 1)
 	go func() {
 		// The kernel ends the child when the thread that started it ends, so the
@@ -98,7 +99,8 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			ended <- cmd.Wait()
+			_ = cmd.Wait() // how it ended is in its output
+			close(ended)
 		}
 	}()
 	if err := <-started; err != nil {
@@ -111,7 +113,7 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
-			log.Warn("redis-server does not end, killing it", "pid", cmd.Process.Pid)
+			log.Warn("redis-server does not end, killing it", slog.Int("pid", cmd.Process.Pid))
 			_ = cmd.Process.Kill()
 			<-ended
 		}
@@ -130,7 +132,7 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 var errRedisEnded = errors.New("it ended at once")
 
 // awaitRedis waits until the server has loaded its data and answers.
-func awaitRedis(ctx context.Context, url string, ended chan error) error {
+func awaitRedis(ctx context.Context, url string, ended <-chan struct{}) error {
 	for {
 		client, err := stream.Open(ctx, stream.Config{URL: url})
 		if err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func runFilePath(dataDir string) string { return filepath.Join(dataDir, "run.jso
 
 // readRunFile finds the process that runs on the data directory; nil when there
 // is none that answers.
-func readRunFile(dataDir string) (*runFile, error) {
+func readRunFile(ctx context.Context, dataDir string) (*runFile, error) {
 	text, err := os.ReadFile(runFilePath(dataDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // none is a normal answer
@@ -41,12 +42,11 @@ func readRunFile(dataDir string) (*runFile, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, fmt.Errorf("read run file %s (remove it if nothing runs there): %w", runFilePath(dataDir), err)
 	}
-	conn, err := net.DialTimeout("unix", r.Control, time.Second)
-	if err != nil {
-		return nil, nil //nolint:nilnil // the process that wrote it is gone
+	dialer := net.Dialer{Timeout: time.Second}
+	if conn, err := dialer.DialContext(ctx, "unix", r.Control); err == nil {
+		return &r, conn.Close()
 	}
-	_ = conn.Close()
-	return &r, nil
+	return nil, nil //nolint:nilnil // the process that wrote it is gone
 }
 
 // write replaces the run file; the returned function removes it.

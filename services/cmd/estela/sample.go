@@ -35,10 +35,11 @@ func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedde
 		if d.sample == "" {
 			continue
 		}
-		if err := c.publishSample(ctx, s, n, d, embedded); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		err := c.publishSample(ctx, s, n, d, embedded)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped half-way: the next run goes on there
+		}
+		if err != nil {
 			return fmt.Errorf("publish sample of %s: %w", d.Name, err)
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,7 +45,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err := g.makeDataDir(); err != nil {
 		return err
 	}
-	if running, err := readRunFile(g.DataDir); err != nil {
+	if running, err := readRunFile(ctx, g.DataDir); err != nil {
 		return err
 	} else if running != nil {
 		return fmt.Errorf("estela runs in %s already, as process %d: stop it, or choose another --data-dir", g.DataDir, running.PID)
@@ -55,6 +57,12 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	// The warehouse first: it is what another process may hold.
+	if n.store, err = g.openWarehouse(ctx, n.datasets, false, n.log); err != nil {
+		return err
+	}
+	end.add(n.store.Close)
+
 	run := &runFile{PID: os.Getpid(), API: listeners.api.Addr().String(), Ops: listeners.ops.Addr().String()}
 	control, removeControl, err := listenControl(g.DataDir)
 	if err != nil {
@@ -63,12 +71,6 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	end.add(func() error { removeControl(); return nil })
 	run.Control = control.Addr().String()
 	listeners.control = control
-
-	// The warehouse before Redis: it is the one that another process may hold.
-	if n.store, err = g.openWarehouse(ctx, n.datasets, false, n.log); err != nil {
-		return err
-	}
-	end.add(n.store.Close)
 
 	n.metrics = telemetry.New(names(n.datasets))
 	if listeners.app, err = n.newAPI(ctx); err != nil {
@@ -116,7 +118,7 @@ func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedi
 		}
 		return nil
 	})
-	g.Go(func() error { return n.worker.Run(working) })
+	g.Go(func() error { return n.runWorker(working) })
 	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
 	g.Go(func() error { return n.serveOps(ctx, l.ops) })
 	g.Go(func() error { return serve(ctx, l.control, n.opsHandler()) })
@@ -204,7 +206,7 @@ func (n *node) awaitDrained(ctx context.Context) {
 	defer cancel()
 	for _, d := range n.datasets {
 		if err := n.worker.Drained(ctx, d.Contract); err != nil {
-			n.log.Warn("not all that was published is stored", "dataset", d.Name, "err", err)
+			n.log.Warn("not all that was published is stored", slog.String("dataset", d.Name), slog.Any("error", err))
 		}
 	}
 }
@@ -216,8 +218,8 @@ func (c *cleanup) add(f func() error) { *c = append(*c, f) }
 
 func (c *cleanup) run() error {
 	var errs []error
-	for i := len(*c) - 1; i >= 0; i-- {
-		errs = append(errs, (*c)[i]())
+	for _, f := range slices.Backward(*c) {
+		errs = append(errs, f())
 	}
 	return errors.Join(errs...)
 }

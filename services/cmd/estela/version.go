@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -11,8 +12,9 @@ type versionCmd struct{}
 
 // Run is 'estela version'.
 func (c *versionCmd) Run(s *streams) error {
-	say(s.out, "estela %s\nDuckDB %s\n%s %s/%s", version(), warehouse.DuckDBVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
+	_, err := fmt.Fprintf(s.out, "estela %s\nDuckDB %s\n%s %s/%s\n",
+		version(), warehouse.DuckDBVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // release is set when a release is linked (-ldflags "-X main.release=v1.2.3").

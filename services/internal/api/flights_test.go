@@ -138,6 +138,10 @@ func TestRoutesAndAirports(t *testing.T) {
 	if want := scalar[int](t, i.db, "SELECT count(DISTINCT a) FROM (SELECT origin a FROM source UNION SELECT destination FROM source)"); len(airports) != want {
 		t.Errorf("%d airports, the file has %d", len(airports), want)
 	}
+	first := airports[0]
+	if want := scalar[int](t, i.db, fmt.Sprintf("SELECT count(*) FROM source WHERE '%s' IN (origin, destination)", first["airport"])); fmt.Sprint(first["movements"]) != fmt.Sprint(want) {
+		t.Errorf("busiest airport: %v, the file has %d movements", first, want)
+	}
 }
 
 // The events come as the contract has them, property by property.
@@ -174,91 +178,64 @@ func TestEventsHaveTheContractsProperties(t *testing.T) {
 	}
 }
 
-// mapped runs mapping.sql over a source and returns its rows by _row.
-func mapped(t *testing.T, source string) map[int64]map[string]any {
+// mapped makes the table of that name from mapping.sql over a source.
+func mapped(t *testing.T, db *sql.DB, table, source string) {
+	t.Helper()
+	for _, statement := range []string{
+		"CREATE OR REPLACE VIEW source AS " + source,
+		"CREATE TABLE " + table + " AS " + dataFile("mapping.sql"),
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func setupMapping(t *testing.T) *sql.DB {
 	t.Helper()
 	db, err := openMapping(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := db.Exec("CREATE TABLE source AS " + source); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := db.QueryContext(t.Context(), dataFile("mapping.sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[int64]map[string]any{}
-	for rows.Next() {
-		values, into := make([]any, len(columns)), make([]any, len(columns))
-		for i := range values {
-			into[i] = &values[i]
-		}
-		if err := rows.Scan(into...); err != nil {
-			t.Fatal(err)
-		}
-		event := map[string]any{}
-		for i, name := range columns {
-			event[name] = values[i]
-		}
-		all[event["_row"].(int64)] = event
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 // A cut between days gives the events that the whole file gives, whatever order
 // the rows have, and no two events share an ID.
 func TestMappingGivesTheSameIDsForACut(t *testing.T) {
 	t.Parallel()
-	whole := mapped(t, sampleSource)
-	ids := map[any]bool{}
-	for _, event := range whole {
-		ids[event["event_id"]] = true
+	db := setupMapping(t)
+	mapped(t, db, "whole", sampleSource)
+	mapped(t, db, "cut", "SELECT * FROM ("+sampleSource+") WHERE date >= '2001-01-03' AND date < '2001-01-05' ORDER BY hash(_row)")
+	if rows := scalar[int](t, db, "SELECT count(*) FROM whole"); rows < 100_000 || rows != scalar[int](t, db, "SELECT count(DISTINCT event_id) FROM whole") {
+		t.Errorf("%d rows share IDs", rows)
 	}
-	if len(ids) != len(whole) || len(whole) < 100_000 {
-		t.Fatalf("%d rows have %d IDs", len(whole), len(ids))
+	if repeated := scalar[int](t, db, "SELECT count(*) FROM cut WHERE NOT ends_with(flight_id, '-1')"); repeated < 50 {
+		t.Errorf("%d rows of the cut repeat another's minute and route: nothing is shown", repeated)
 	}
-	cut := mapped(t, "SELECT * FROM ("+sampleSource+") WHERE date >= '2001-01-03' AND date < '2001-01-05' ORDER BY hash(_row)")
-	repeated := 0
-	for row, event := range cut {
-		if !maps.Equal(event, whole[row]) {
-			t.Fatalf("row %d is\n%v in the cut and\n%v in the whole", row, event, whole[row])
-		}
-		if !strings.HasSuffix(event["flight_id"].(string), "-1") {
-			repeated++
-		}
-	}
-	if len(cut) < 30_000 || repeated < 50 {
-		t.Errorf("the cut has %d rows, of which %d repeat another's minute and route: nothing is shown", len(cut), repeated)
+	if differ := scalar[int](t, db, "SELECT count(*) FROM (FROM cut EXCEPT FROM whole)"); differ > 0 {
+		t.Errorf("%d events of the cut are others in the whole", differ)
 	}
 }
 
 // Local time becomes UTC by the rules that the origin had on that day.
 func TestMappingKnowsTheZones(t *testing.T) {
 	t.Parallel()
-	for local, want := range map[string]string{
-		"IND 2001-06-01 12:00": "2001-06-01T17:00:00Z", // Indiana had no summer time then
-		"PHX 2001-06-01 12:00": "2001-06-01T19:00:00Z",
-		"LAX 2001-06-01 12:00": "2001-06-01T19:00:00Z",
-		"LAX 2001-01-01 12:00": "2001-01-01T20:00:00Z",
-		"HNL 2001-01-01 12:00": "2001-01-01T22:00:00Z",
-		"LAX 2001-04-01 02:10": "2001-04-01T10:10:00Z", // skipped: with the offset from before
-		"LAX 2001-10-28 01:10": "2001-10-28T09:10:00Z", // twice: the second one
-	} {
-		airport, at, _ := strings.Cut(local, " ")
-		event := mapped(t, fmt.Sprintf(`SELECT 1::BIGINT AS _row, TIMESTAMP '%s' AS date, 5 AS delay, 100 AS distance, '%s' AS origin, 'ATL' AS destination`, at, airport))[1]
-		if event["occurred_at"] != want || event["departed_local"] != strings.Replace(at, " ", "T", 1)+":00" {
-			t.Errorf("%s is %v, want %s", local, event, want)
-		}
+	db := setupMapping(t)
+	mapped(t, db, "events", `SELECT row_number() OVER () AS _row, col0::TIMESTAMP AS date, 5 AS delay, 100 AS distance,
+		col1 AS origin, 'ATL' AS destination, col2 AS utc FROM (VALUES
+		('2001-06-01 12:00', 'IND', '2001-06-01T17:00:00Z'), -- Indiana had no summer time then
+		('2001-06-01 12:00', 'PHX', '2001-06-01T19:00:00Z'),
+		('2001-06-01 12:00', 'LAX', '2001-06-01T19:00:00Z'),
+		('2001-01-01 12:00', 'LAX', '2001-01-01T20:00:00Z'),
+		('2001-01-01 12:00', 'HNL', '2001-01-01T22:00:00Z'),
+		('2001-04-01 02:10', 'LAX', '2001-04-01T10:10:00Z'), -- skipped: with the offset from before
+		('2001-10-28 01:10', 'LAX', '2001-10-28T09:10:00Z')) -- twice: the second one`)
+	wrong := scalar[string](t, db, `SELECT coalesce(string_agg(utc || ' is ' || occurred_at, ', '), '') FROM source JOIN events USING (_row)
+		WHERE occurred_at IS DISTINCT FROM utc OR departed_local <> strftime(date, '%Y-%m-%dT%H:%M:00')`)
+	if wrong != "" {
+		t.Error(wrong)
 	}
 }
 
@@ -266,25 +243,25 @@ func TestMappingKnowsTheZones(t *testing.T) {
 // contract refuses it: it is never dropped, rounded or made up.
 func TestMappingReportsBadRows(t *testing.T) {
 	t.Parallel()
-	for bad, fault := range map[string]string{
-		"'2001-01-01 12:00', '5', '100', 'XXX', 'ATL'":   "origin_zone occurred_at",
-		"'2001-01-01 12:00', '5', '100', NULL, 'ATL'":    "origin origin_zone event_id",
-		"'soon', '5', '100', 'LAX', 'ATL'":               "departed_local occurred_at event_id",
-		"'2001-01-01 12:00', 'x', '100', 'LAX', 'ATL'":   "arrival_delay_minutes",
-		"'2001-01-01 12:00', '5.5', '100', 'LAX', 'ATL'": "arrival_delay_minutes",
-		"'2001-01-01 12:00', '5', '1e99', 'LAX', 'ATL'":  "distance_miles",
-		"'2001-01-01 12:00', NULL, '100', 'LAX', NULL":   "arrival_delay_minutes destination event_id",
-	} {
-		events := mapped(t, "SELECT column0::BIGINT AS _row, column1 AS date, column2 AS delay, column3 AS distance, column4 AS origin, column5 AS destination "+
-			"FROM (VALUES (1, '2001-01-01 12:00', '5', '100', 'LAX', 'ATL'), (2, "+bad+"))  AS v(column0, column1, column2, column3, column4, column5)")
-		if len(events) != 2 || events[1]["occurred_at"] != "2001-01-01T20:00:00Z" {
-			t.Fatalf("%s: %d rows came out: %v", bad, len(events), events)
-		}
-		for _, name := range strings.Fields(fault) {
-			if value, ok := events[2][name]; !ok || value != nil {
-				t.Errorf("%s: %s is %v, want NULL", bad, name, value)
-			}
-		}
+	db := setupMapping(t)
+	mapped(t, db, "events", `SELECT row_number() OVER () AS _row, col0 AS date, col1 AS delay, col2 AS distance,
+		col3 AS origin, col4 AS destination, col5 AS fault FROM (VALUES
+		('2001-01-01 12:00', '5', '100', 'LAX', 'ATL', ''),
+		('2001-01-01 12:00', '5', '100', 'XXX', 'ATL', 'occurred_at origin_zone'),
+		('2001-01-01 12:00', '5', '100', NULL, 'ATL', 'event_id occurred_at flight_id origin origin_zone'),
+		('soon', '5', '100', 'LAX', 'ATL', 'event_id occurred_at flight_id departed_local'),
+		('2001-01-01 12:00', 'x', '100', 'LAX', 'ATL', 'arrival_delay_minutes'),
+		('2001-01-01 12:00', '5.5', '100', 'LAX', 'ATL', 'arrival_delay_minutes'),
+		('2001-01-01 12:00', '5.0', '1e99', 'LAX', 'ATL', 'distance_miles'),
+		('2001-01-01 12:00', NULL, '100', 'LAX', NULL, 'event_id flight_id destination arrival_delay_minutes'))`)
+	// UNPIVOT leaves NULLs out: what is missing in it is NULL.
+	wrong := scalar[string](t, db, `WITH present AS (FROM (SELECT _row, CAST(COLUMNS(* EXCLUDE (_row)) AS VARCHAR) FROM events) UNPIVOT (v FOR name IN (* EXCLUDE (_row)))),
+		missing AS (SELECT _row, string_agg(column_name, ' ' ORDER BY column_index) AS names FROM source, duckdb_columns()
+			WHERE table_name = 'events' AND column_name <> '_row' AND (_row, column_name) NOT IN (SELECT _row, name FROM present) GROUP BY _row)
+		SELECT coalesce(string_agg(_row || ': ' || coalesce(names, '') || ' instead of ' || fault, '; '), '')
+		FROM source LEFT JOIN missing USING (_row) WHERE coalesce(names, '') <> fault`)
+	if wrong != "" || scalar[int](t, db, "SELECT count(*) FROM events") != 8 {
+		t.Error(wrong)
 	}
 }
 

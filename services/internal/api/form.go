@@ -2,13 +2,11 @@ package api
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // form is how a column's values become JSON.
@@ -121,22 +119,32 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 	return strconv.AppendFloat(b, v, 'f', -1, bits)
 }
 
-// appendString writes a JSON string; what needs no escape is copied.
+// appendString writes a JSON string: UTF-8 as it is, with the escapes that JSON
+// demands and no more.
 func appendString(b []byte, text string) []byte {
+	b = append(b, '"')
+	from := 0
 	for i := range len(text) {
-		if c := text[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return appendEscaped(b, text)
+		if c := text[i]; c < 0x20 || c == '"' || c == '\\' {
+			b = appendEscape(append(b, text[from:i]...), c)
+			from = i + 1
 		}
 	}
-	b = append(b, '"')
-	b = append(b, text...)
-	return append(b, '"')
+	return append(append(b, text[from:]...), '"')
 }
 
-func appendEscaped(b []byte, text string) []byte {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		return append(b, "null"...) // a string can always be marshalled
+func appendEscape(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	default:
+		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 	}
-	return append(b, quoted...)
 }

@@ -100,7 +100,7 @@ func (p *parser) comment(line string, text []string) []string {
 
 func paragraphs(lines []string) string {
 	var all []string
-	for _, p := range strings.Split(strings.Join(lines, "\n"), "\n\n") {
+	for p := range strings.SplitSeq(strings.Join(lines, "\n"), "\n\n") {
 		if p = strings.Join(strings.Fields(p), " "); p != "" {
 			all = append(all, p)
 		}
@@ -134,7 +134,7 @@ func (p *parser) repeated(key, what string) bool {
 
 func (p *parser) order(value string) {
 	p.orderLine = p.line
-	for _, part := range strings.Split(value, ",") {
+	for part := range strings.SplitSeq(value, ",") {
 		fields := strings.Fields(part)
 		if !validOrder(fields) {
 			p.fail(fmt.Sprintf("%q is no order", strings.TrimSpace(part)), "write COLUMN [asc|desc], …")

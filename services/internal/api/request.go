@@ -97,7 +97,7 @@ func (s *Server) paging(r *route, q *request, given map[string]string) error {
 	if err != nil {
 		return err
 	}
-	q.limit = int(value.(int64)) //nolint:forcetypeassert // Param.read of an integer
+	q.limit = int(value.(int64))
 	if text, ok := given["cursor"]; ok {
 		if q.behind, ok = readCursor(r.asked(q.asked), text, r.Order); !ok {
 			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+

@@ -34,6 +34,8 @@ type scanner struct {
 	first string
 	out   statement
 	err   *scanError
+	// lines are the line ends in sql[:counted].
+	lines, counted int
 }
 
 // scanSQL finds the parameters of one SELECT statement and refuses anything else.
@@ -171,7 +173,9 @@ func (s *scanner) dollar() {
 		s.fail(start, "has a parameter without a name", "write $name")
 	default:
 		s.at = end
-		s.out.params = append(s.out.params, use{name, start, end, 1 + strings.Count(s.sql[:start], "\n")})
+		s.lines += strings.Count(s.sql[s.counted:start], "\n")
+		s.counted = start
+		s.out.params = append(s.out.params, use{name, start, end, 1 + s.lines})
 	}
 }
 

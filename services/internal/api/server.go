@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,6 +78,10 @@ type Server struct {
 	cfg    Config
 	app    *fiber.App
 	routes []*route
+
+	mu       sync.Mutex
+	listener net.Listener // nil before Serve
+	stopped  bool
 }
 
 // route is an endpoint at its path.
@@ -144,9 +149,18 @@ func (s *Server) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Serve answers the listener's connections until Shutdown.
+// Serve answers the listener's connections until Shutdown, and closes it. It
+// returns at once if Shutdown came first.
 func (s *Server) Serve(listener net.Listener) error {
-	if err := s.app.Listener(listener); err != nil {
+	once := &closeOnce{Listener: listener}
+	s.mu.Lock()
+	s.listener = once
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return once.Close()
+	}
+	if err := s.app.Listener(once); err != nil {
 		return fmt.Errorf("serve API on %s: %w", listener.Addr(), err)
 	}
 	return nil
@@ -154,10 +168,31 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // Shutdown stops listening and waits for the requests under way, until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.app.ShutdownWithContext(ctx); err != nil {
+	s.mu.Lock()
+	s.stopped = true
+	listener := s.listener
+	s.mu.Unlock()
+	if listener == nil {
+		return nil
+	}
+	// Fiber closes the listener only if Serve has got as far as accepting.
+	if err := errors.Join(s.app.ShutdownWithContext(ctx), listener.Close()); err != nil {
 		return fmt.Errorf("stop API: %w", err)
 	}
 	return nil
+}
+
+// closeOnce is a listener that may be closed again.
+type closeOnce struct {
+	net.Listener
+
+	once sync.Once
+	err  error
+}
+
+func (l *closeOnce) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
 }
 
 // labelKey is where a handler leaves the endpoint's label for observe.

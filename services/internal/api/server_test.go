@@ -24,7 +24,7 @@ func TestJSONOfEveryType(t *testing.T) {
 SELECT true AS b, 1::TINYINT AS i8, 9223372036854775807 AS i64, 18446744073709551615::UBIGINT AS u64,
   170141183460469231731687303715884105727::HUGEINT AS huge, 1.50::DECIMAL(18,2) AS dec, 0.1::FLOAT AS f32, 0.1::DOUBLE AS f64,
   1e300::DOUBLE AS big, 'nan'::DOUBLE AS nan, '-inf'::DOUBLE AS inf,
-  'a"\é' || chr(10) AS text, '<&>' AS html, NULL::VARCHAR AS missing, 'good'::mood AS enum,
+  'a"\é' || chr(10) || chr(1) AS text, '<&>' AS html, NULL::VARCHAR AS missing, 'good'::mood AS enum,
   DATE '2001-01-31' AS day, TIME '12:00:00.5' AS clock,
   TIMESTAMPTZ '2001-01-31 12:00:00.123456+01' AS instant, TIMESTAMPTZ '2001-01-31 12:00:00Z' AS second,
   TIMESTAMP '2001-01-31 12:00:00.5' AS local, TIMESTAMP_NS '2001-01-31 12:00:00.123456789' AS nanos,
@@ -38,7 +38,7 @@ SELECT true AS b, 1::TINYINT AS i8, 9223372036854775807 AS i64, 1844674407370955
 	want := `{"data":[{"b":true,"i8":1,"i64":9223372036854775807,"u64":18446744073709551615,` +
 		`"huge":170141183460469231731687303715884105727,"dec":1.50,"f32":0.1,"f64":0.1,` +
 		`"big":1e+300,"nan":null,"inf":null,` +
-		`"text":"a\"\\é\n","html":"\u003c\u0026\u003e","missing":null,"enum":"good",` +
+		`"text":"a\"\\é\n\u0001","html":"<&>","missing":null,"enum":"good",` +
 		`"day":"2001-01-31","clock":"12:00:00.5",` +
 		`"instant":"2001-01-31T11:00:00.123456Z","second":"2001-01-31T12:00:00Z",` +
 		`"local":"2001-01-31T12:00:00.5","nanos":"2001-01-31T12:00:00.123456789",` +
@@ -70,14 +70,10 @@ func TestParametersAreTyped(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"echo": echo})
 	for query, want := range map[string]string{
-		"must=":                  `"s":null,"i":null,"n":2.5,"b":null,"d":null,"t":null,"u":null,"e":"x","must":""`,
-		"must=a%27%3B--&s=a%00b": "",
+		"must=": `"s":null,"i":null,"n":2.5,"b":null,"d":null,"t":null,"u":null,"e":"x","must":""`,
 		"must=%27%3B--&s=a%C3%A9&i=-5&n=1e2&b=true&d=2001-01-31&t=2001-01-31T12:00:00.5%2B01:00&u=6B7F4B2E-0000-4000-8000-00000000000A&e=y": `"s":"aé","i":-5,"n":100,"b":true,"d":"2001-01-31",` +
 			`"t":"2001-01-31T11:00:00.5Z","u":"6b7f4b2e-0000-4000-8000-00000000000a","e":"y","must":"';--"`,
 	} {
-		if want == "" {
-			continue
-		}
 		if got := i.rows(t, "/v1/test/echo?"+query).text; !strings.Contains(got, want) {
 			t.Errorf("%s:\n got %s\nwant %s", query, got, want)
 		}
@@ -232,14 +228,14 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	i := setup(t, `CREATE TABLE things AS SELECT
 		range AS id,
-		CASE WHEN range % 7 > 0 THEN TIMESTAMPTZ '2001-01-01 00:00:00Z' + to_microseconds(range // 20 * 333333) END AS at,
+		CASE WHEN range % 7 > 0 THEN TIMESTAMPTZ '2001-01-01 00:00:00Z' + to_microseconds(range // 20 * 333333) END AS moment,
 		CASE WHEN range % 5 > 0 THEN 'é"' || range % 3 END AS text,
 		CASE range % 6 WHEN 0 THEN NULL WHEN 1 THEN 'nan' WHEN 2 THEN '-inf' ELSE 1 / (1 + range % 4) END::DOUBLE AS f,
 		(range % 3 / 10)::DECIMAL(18,3) AS dec, (DATE '2001-01-01' + (range % 4)::INTEGER) AS day, range % 2 = 0 AS even,
 		md5((range % 11)::VARCHAR)::UUID AS u, (range % 2)::HUGEINT AS h, 0.1::FLOAT + range % 3 AS g, TIME '12:00:00' + to_seconds(range % 3) AS clock
 		FROM range(500)`, nil)
 	orders := []string{
-		"id", "id desc", "at desc, id", "at, id desc", "text, at desc, id", "f desc, id", "f, id desc", "text desc, f, id desc",
+		"id", "id desc", "moment desc, id", "moment, id desc", "text, moment desc, id", "f desc, id", "f, id desc", "text desc, f, id desc",
 		"dec desc, day, even desc, id", "u, h desc, g, clock desc, id",
 	}
 	files := map[string]string{}
@@ -302,8 +298,8 @@ func ids(t *testing.T, db *sql.DB, query string) []string {
 // Rows that arrive while a client pages make it miss none and see none twice.
 func TestPagesWhileRowsArrive(t *testing.T) {
 	t.Parallel()
-	i := setup(t, "CREATE TABLE log AS SELECT range AS id, TIMESTAMPTZ '2001-01-01 00:00:00Z' + to_seconds(range // 3) AS at FROM range(1000)",
-		map[string]string{"log": "-- Log.\n-- order: at desc, id desc\nSELECT id, at FROM log"})
+	i := setup(t, "CREATE TABLE log AS SELECT range AS id, TIMESTAMPTZ '2001-01-01 00:00:00Z' + to_seconds(range // 3) AS moment FROM range(1000)",
+		map[string]string{"log": "-- Log.\n-- order: moment desc, id desc\nSELECT id, moment FROM log"})
 	arrive := func(page int) {
 		if _, err := i.db.Exec(`INSERT INTO log SELECT 10000 + 10 * $1 + range, CASE WHEN range < 5
 			THEN TIMESTAMPTZ '2002-01-01 00:00:00Z' + to_minutes($1) ELSE TIMESTAMPTZ '2000-01-01 00:00:00Z' - to_minutes($1) END FROM range(10)`, page); err != nil {

@@ -282,7 +282,6 @@ const sampleSource = "SELECT *, file_row_number + 1 AS _row FROM read_parquet('"
 // flights is the sample in the tables and views of data/flights, for tests that
 // don't write.
 var flights = sync.OnceValues(func() (*sql.DB, error) {
-	//nolint:usetesting // shared by all tests
 	db, err := openMapping(context.Background())
 	if err != nil {
 		return nil, err

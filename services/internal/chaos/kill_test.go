@@ -58,7 +58,7 @@ func (p *pipeline) killOne(random *rand.Rand, turn int) {
 	p.t.Helper()
 	o := orders{
 		URL: p.redis.URL(), Location: p.location, Staged: p.staged, Shards: p.shards,
-		Nth: 1 + random.IntN(5), Owner: fmt.Sprintf("killed-%d", turn),
+		Nth: 1 + random.Int64N(5), Owner: fmt.Sprintf("killed-%d", turn),
 	}
 	switch at := turn % (len(steps) + len(points) + 1); {
 	case at < len(steps):
@@ -108,7 +108,7 @@ type orders struct {
 	Shards               int
 	// Kill is the step at whose Nth time the process kills itself; "" is never.
 	Kill string
-	Nth  int
+	Nth  int64
 }
 
 // obey is the worker process.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -380,14 +380,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("%s: still not after %s", what, patience)
 }
 
-// once is a function that calls do at the nth call of all and never again.
-func once(n int, do func()) func() {
-	calls := make(chan int, 1)
-	calls <- 0
+// once is a function that calls do at the nth call of all and never again. Calls
+// after it do not wait for it.
+func once(n int64, do func()) func() {
+	var calls atomic.Int64
 	return func() {
-		count := <-calls + 1
-		calls <- count
-		if count == n {
+		if calls.Add(1) == n {
 			do()
 		}
 	}
@@ -398,5 +396,3 @@ var steps = []string{"read", "decoded", "committing", "committed"}
 
 // points are the steps of a commit in the warehouse.
 var points = []warehouse.Point{warehouse.PointBegun, warehouse.PointWritten, warehouse.PointCommitted}
-
-func isStep(name string) bool { return slices.Contains(steps, name) }

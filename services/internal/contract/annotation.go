@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,22 +76,13 @@ func (c *compiler) column(to *Contract, m member, at string, types ...Type) int 
 		if !column.Required {
 			c.problem(at, "property %q %s: it must be required and never null", column.Name, duties[m.name])
 		}
-		if !hasType(types, column.Type) {
+		if !slices.Contains(types, column.Type) {
 			c.problem(at, "property %q %s: it must be %s, and is a %s", column.Name, duties[m.name], wanted(m.name), column.Type)
 		}
 		return i
 	}
 	c.problem(at, "names no property: found %s", m.value.raw)
 	return 0
-}
-
-func hasType(types []Type, t Type) bool {
-	for _, each := range types {
-		if each == t {
-			return true
-		}
-	}
-	return false
 }
 
 func wanted(duty string) string {

@@ -100,6 +100,6 @@ func Values[T any](v *Vector) []T {
 		return nil
 	}
 	var zero T
-	//nolint:gosec // G103: the layout is fixed by Type.Width; Data is allocated 8-byte aligned
+	// The layout is fixed by Type.Width, and Data is aligned to eight bytes.
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(v.Data))), len(v.Data)/int(unsafe.Sizeof(zero)))
 }

@@ -214,7 +214,7 @@ func fits(raw []byte) bool {
 // parseDouble gives the double nearest to a valid JSON number and whether it is
 // within range.
 func parseDouble(raw []byte) (float64, bool) {
-	//nolint:gosec // G103: a view of the bytes that ends with the call and saves a copy for each number
+	// A view of the bytes that ends with the call saves a copy for each number.
 	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(raw), len(raw)), 64)
 	return x, err == nil
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -34,7 +35,9 @@ func (d *Decoder) fast(b *Batch, p []byte) bool {
 			return false
 		}
 		if p[i] == ',' {
-			i = skipSpace(p, i+1)
+			if i++; i < len(p) && p[i] != '"' {
+				i = skipSpace(p, i)
+			}
 			continue
 		}
 		return p[i] == '}' && skipSpace(p, i+1) == len(p) && !d.lacking()
@@ -55,7 +58,10 @@ func (d *Decoder) name(p []byte, i, behind int) (column, value int) {
 	column = int(d.follows[behind])
 	quoted := d.fields[column].quoted
 	if end := i + len(quoted); end < len(p) && string(p[i:end]) == quoted {
-		return column, afterColon(p, end)
+		if p[end] > ' ' {
+			return column, end
+		}
+		return column, skipSpace(p, end)
 	}
 	return d.lookup(p, i, behind)
 }
@@ -147,6 +153,13 @@ func (d *Decoder) text(f *field, v *Vector, p []byte, i int) int {
 	if end >= len(p) || p[end] != '"' || !ascii {
 		return d.rareText(f, v, p, i)
 	}
+	if n := end - i - 1; f.reading == readText && n <= inPlace && len(p)-i > inPlace {
+		v.appendShort(p[i+1:], n)
+		if f.free || f.admits(p[i+1:end], true) {
+			return end + 1
+		}
+		return -1
+	}
 	if !f.store(v, p[i+1:end], true) {
 		return -1
 	}
@@ -202,15 +215,7 @@ func (f *field) admits(text []byte, ascii bool) bool {
 	if f.pattern != nil && !f.pattern.match(text, ascii) {
 		return false
 	}
-	if f.words == nil {
-		return true
-	}
-	for _, w := range f.words {
-		if string(text) == w {
-			return true
-		}
-	}
-	return false
+	return f.words == nil || slices.ContainsFunc(f.words, func(w string) bool { return w == string(text) })
 }
 
 // maxFastDigits is how many digits surely fit 64 bits.

@@ -18,14 +18,14 @@ const (
 
 // field is a property prepared for the fast path.
 type field struct {
-	quoted   string // the name as a document has it, mostly
+	quoted   string // the name and the colon as a document has them, mostly
 	schema   *schema
 	reading  reading
 	nullable bool
 
 	// Of readText.
 	minLength, maxLength int
-	measured             bool
+	measured, free       bool // there are lengths; there is nothing to check
 	pattern              *pattern
 	words                []string // enum or const; nil: neither
 
@@ -39,7 +39,7 @@ type field struct {
 
 func newField(p property) field {
 	s := p.schema
-	f := field{quoted: `"` + p.name + `"`, schema: s, nullable: s.takesNull(), maxLength: math.MaxInt}
+	f := field{quoted: `"` + p.name + `":`, schema: s, nullable: s.takesNull(), maxLength: math.MaxInt}
 	switch s.kind() {
 	case kindString:
 		f.ofString(s)
@@ -76,6 +76,7 @@ func (f *field) ofString(s *schema) {
 	if s.enum != nil || s.constant != nil {
 		f.words = []string{}
 	}
+	f.free = bare
 	for _, k := range s.enum {
 		f.word(s, k)
 	}

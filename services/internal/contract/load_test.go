@@ -53,8 +53,7 @@ func ExampleSchemaError() {
 		}
 	}`)}}
 	_, err := contract.Load(fsys, "sightings")
-	var schema *contract.SchemaError
-	if errors.As(err, &schema) {
+	if schema, ok := errors.AsType[*contract.SchemaError](err); ok {
 		for _, p := range schema.Problems {
 			fmt.Println(schema.File+"#"+p.Pointer, strings.SplitN(p.Reason, ":", 2)[0])
 		}

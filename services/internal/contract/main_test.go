@@ -11,8 +11,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// failer is a test, of package testing or of rapid.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // parse compiles a schema that must be right.
-func parse(tb testing.TB, schema string) *contract.Contract {
+func parse(tb failer, schema string) *contract.Contract {
 	tb.Helper()
 	c, err := contract.Parse("events", "events/contract.json", []byte(schema))
 	if err != nil {

@@ -31,6 +31,12 @@ type pattern struct {
 	next  []uint16
 	width int
 	final []bool // by row: a match if the text ends here
+	// Most patterns begin with places at which the byte before says nothing about
+	// the next: prefix of them, which bring a text to the state after, unless bit
+	// i of admits is 0 for byte i. These steps don't wait for each other.
+	admits [256]uint64
+	prefix int
+	after  uint16
 }
 
 func newPattern(source string) (*pattern, error) {
@@ -57,8 +63,17 @@ func (m *pattern) match(s []byte, ascii bool) bool {
 	if m.next == nil || !ascii {
 		return m.re.Match(s)
 	}
-	state := uint16(0)
-	next := m.next
+	state, next := uint16(0), m.next
+	if len(s) >= m.prefix {
+		ok := uint64(1)
+		for i, b := range s[:m.prefix] {
+			ok &= m.admits[b] >> (i & 63)
+		}
+		if ok == 0 {
+			return false
+		}
+		state, s = m.after, s[m.prefix:]
+	}
 	for _, b := range s {
 		at := int(state) + int(m.class[b])
 		if at >= len(next) {
@@ -89,6 +104,51 @@ func (m *pattern) pack(a *automaton) {
 			m.next = append(m.next, column[s]*uint16(m.width))
 		}
 	}
+	m.straighten(a)
+}
+
+// straighten finds the prefix.
+func (m *pattern) straighten(a *automaton) {
+	state := 0
+	for m.prefix < 64 {
+		to, alone := a.onlyWay(state)
+		if !alone || to == state {
+			break
+		}
+		for b := range asciiSize {
+			if int(a.rows[state][b]) == to {
+				m.admits[b] |= 1 << m.prefix
+			}
+		}
+		m.prefix++
+		state = to
+	}
+	m.after = uint16(state * m.width)
+}
+
+// onlyWay is the one state that a byte can lead to from here, other than one
+// from which there is no match; false if there are more, or none.
+func (a *automaton) onlyWay(from int) (to int, alone bool) {
+	to = -1
+	for _, next := range a.rows[from] {
+		if n := int(next); n != to && !a.dead(n) {
+			if to >= 0 {
+				return 0, false
+			}
+			to = n
+		}
+	}
+	return to, to >= 0
+}
+
+// dead reports whether a state has no way on and is no match.
+func (a *automaton) dead(state int) bool {
+	for _, next := range a.rows[state] {
+		if int(next) != state {
+			return false
+		}
+	}
+	return !a.final[state]
 }
 
 // automaton is the subset construction of an expression's program. A state is
@@ -115,7 +175,7 @@ func determinize(prog *syntax.Prog) (*automaton, bool) {
 	a := &automaton{prog: prog, index: map[string]uint16{}}
 	set, match := a.closure([]uint32{uint32(prog.Start)}, syntax.EmptyBeginText)
 	a.add(set, match, syntax.EmptyBeginText)
-	for s := 0; s < len(a.sets); s++ {
+	for s := 0; s != len(a.sets); s++ { // it grows on the way
 		for b := range asciiSize {
 			a.rows[s][b] = a.step(s, rune(b))
 		}
@@ -171,6 +231,7 @@ func (a *automaton) add(set []uint32, match bool, holds syntax.EmptyOp) uint16 {
 // of the text stays in the set.
 func (a *automaton) closure(from []uint32, holds syntax.EmptyOp) (set []uint32, match bool) {
 	seen := make([]bool, len(a.prog.Inst))
+	from = slices.Clone(from)
 	for len(from) > 0 {
 		pc := from[len(from)-1]
 		from = from[:len(from)-1]
@@ -185,11 +246,12 @@ func (a *automaton) closure(from []uint32, holds syntax.EmptyOp) (set []uint32, 
 		case syntax.InstCapture, syntax.InstNop:
 			from = append(from, inst.Out)
 		case syntax.InstEmptyWidth:
-			missing := syntax.EmptyOp(inst.Arg) &^ holds
-			if missing == 0 {
+			switch syntax.EmptyOp(inst.Arg) &^ holds {
+			case 0:
 				from = append(from, inst.Out)
-			} else if missing == syntax.EmptyEndText {
+			case syntax.EmptyEndText:
 				set = append(set, pc)
+			default: // can't hold here
 			}
 		case syntax.InstMatch:
 			match = true

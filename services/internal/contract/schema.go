@@ -1,6 +1,9 @@
 package contract
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kinds is a set of JSON types.
 type kinds uint8
@@ -112,15 +115,7 @@ func (s *schema) takesNull() bool {
 	if s.constant != nil && !null(*s.constant) {
 		return false
 	}
-	if s.enum == nil {
-		return true
-	}
-	for _, c := range s.enum {
-		if null(c) {
-			return true
-		}
-	}
-	return false
+	return s.enum == nil || slices.ContainsFunc(s.enum, null)
 }
 
 // kind is the one type beside null, kindAny if none was named.

@@ -186,9 +186,7 @@ func endOfText(p []byte, i int) (end int, ascii, escaped, ok bool) {
 		case p[stop] != '\\':
 			return stop, ascii, escaped, false
 		}
-		if escaped = true; stop+1 < len(p) && p[stop+1] >= 0x80 {
-			ascii = false
-		}
-		i = stop + 2
+		escaped = true
+		i = stop + 2 // whatever the backslash escapes: unescape looks at it
 	}
 }

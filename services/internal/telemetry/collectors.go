@@ -100,7 +100,7 @@ func (f *freshness) observe(dataset string, publishedMS []uint64, now time.Time)
 			n++
 		}
 		publishedMS = publishedMS[n:]
-		age := max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds()) //nolint:gosec // G115: milliseconds since 1970
+		age := max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds())
 		i, _ := slices.BinarySearch(freshnessBounds, age)
 		b.counts[i] += uint64(n)
 		b.count += uint64(n)

@@ -2,7 +2,8 @@ package warehouse_test
 
 import (
 	"fmt"
-	"path/filepath"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -13,18 +14,20 @@ import (
 
 // wide is a dataset of 12 columns whose events take about 300 bytes as JSON.
 func wide() *contract.Contract {
-	c := &contract.Contract{Name: "wide", Version: "v1", Schema: []byte("{}"), Shards: 1}
-	for _, column := range []contract.Column{
-		{Name: "event_id", Type: contract.Varchar}, {Name: "flight_id", Type: contract.Varchar},
-		{Name: "occurred_at", Type: contract.TimestampTZ}, {Name: "scheduled_at", Type: contract.TimestampTZ},
-		{Name: "actual_at", Type: contract.TimestampTZ}, {Name: "origin", Type: contract.Varchar},
-		{Name: "destination", Type: contract.Varchar}, {Name: "zone", Type: contract.Varchar},
-		{Name: "status", Type: contract.Varchar}, {Name: "delay", Type: contract.SmallInt},
-		{Name: "distance", Type: contract.SmallInt}, {Name: "diverted", Type: contract.Boolean},
-	} {
-		c.Columns = append(c.Columns, column)
-	}
-	return c
+	return &contract.Contract{Name: "wide", Version: "v1", Schema: []byte("{}"), Shards: 1, Columns: []contract.Column{
+		{Name: "event_id", Type: contract.Varchar},
+		{Name: "flight_id", Type: contract.Varchar},
+		{Name: "occurred_at", Type: contract.TimestampTZ},
+		{Name: "scheduled_at", Type: contract.TimestampTZ},
+		{Name: "actual_at", Type: contract.TimestampTZ},
+		{Name: "origin", Type: contract.Varchar},
+		{Name: "destination", Type: contract.Varchar},
+		{Name: "zone", Type: contract.Varchar},
+		{Name: "status", Type: contract.Varchar},
+		{Name: "delay", Type: contract.SmallInt},
+		{Name: "distance", Type: contract.SmallInt},
+		{Name: "diverted", Type: contract.Boolean},
+	}}
 }
 
 // fillWide makes a batch of rows rows from the given place on.
@@ -43,20 +46,12 @@ func fillWide(c *contract.Contract, rows, from int) warehousetest.Batch {
 	return b
 }
 
-func BenchmarkCommit(b *testing.B) {
-	for _, staged := range []bool{false, true} {
-		for _, rows := range []int{100, 1000, 10_000, 122_880} {
-			b.Run(fmt.Sprintf("staged=%t/rows=%d", staged, rows), func(b *testing.B) { benchmarkCommit(b, rows, staged) })
-		}
-	}
-}
+// rowGroup is DuckDB's row-group size.
+const rowGroup = 122_880
 
-func benchmarkCommit(b *testing.B, rows int, staged bool) {
-	w, err := warehouse.Open(b.Context(), warehouse.Config{Location: filepath.Join(b.TempDir(), "bench.duckdb"), Staged: staged})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer w.Close()
+// benchWide opens a new warehouse with the wide dataset.
+func benchWide(b *testing.B, staged bool) (*warehouse.Warehouse, *contract.Contract, contract.Position) {
+	w := warehousetest.New(b, func(c *warehouse.Config) { c.Staged = staged })
 	c := wide()
 	if err := w.Register(b.Context(), c, "", nil); err != nil {
 		b.Fatal(err)
@@ -65,11 +60,87 @@ func benchmarkCommit(b *testing.B, rows int, staged bool) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return w, c, pos
+}
+
+// BenchmarkCommit stores batches of 12 columns, about 300 bytes an event as JSON.
+func BenchmarkCommit(b *testing.B) {
+	for _, staged := range []bool{false, true} {
+		for _, rows := range []int{100, 1000, 10_000, rowGroup} {
+			b.Run(fmt.Sprintf("staged=%t/rows=%d", staged, rows), func(b *testing.B) { benchmarkCommit(b, rows, staged) })
+		}
+	}
+}
+
+func benchmarkCommit(b *testing.B, rows int, staged bool) {
+	w, c, pos := benchWide(b, staged)
 	batch := fillWide(c, rows, 0)
 	for b.Loop() {
+		var err error
 		if pos, err = w.Commit(b.Context(), pos, batch.Batch); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkLookup looks up 1,000 keys, each stored somewhere in the last
+// 100,000 rows, in tables of different size: the cost must be that of the span
+// and not of the table.
+func BenchmarkLookup(b *testing.B) {
+	for _, groups := range benchGroups() {
+		b.Run(fmt.Sprintf("rows=%d", groups*rowGroup), func(b *testing.B) {
+			w, c, rows := filled(b, groups)
+			again := fillWide(c, 1000, rows)
+			candidates := make([]contract.Candidate, again.Rows)
+			from := uint64(rows-100_000) / 10
+			for i := range candidates {
+				candidates[i] = contract.Candidate{Row: i, FromMS: from, ToMS: uint64(rows) / 10}
+			}
+			for b.Loop() {
+				found, err := w.Lookup(b.Context(), again.Batch, candidates)
+				if err != nil || len(found.Duplicates) != 0 {
+					b.Fatal(found, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkKeys reads the keys of a whole table.
+func BenchmarkKeys(b *testing.B) {
+	for _, groups := range benchGroups() {
+		b.Run(fmt.Sprintf("rows=%d", groups*rowGroup), func(b *testing.B) {
+			w, c, rows := filled(b, groups)
+			for b.Loop() {
+				n := 0
+				if err := w.Keys(b.Context(), c, 0, 0, func(uint64, uint64) { n++ }); err != nil || n != rows {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "keys/s")
+		})
+	}
+}
+
+// benchGroups are the table sizes in row groups; ESTELA_BENCH_GROUPS adds one,
+// such as 82 for ten million rows.
+func benchGroups() []int {
+	groups := []int{2, 8}
+	if n, err := strconv.Atoi(os.Getenv("ESTELA_BENCH_GROUPS")); err == nil {
+		groups = append(groups, n)
+	}
+	return groups
+}
+
+// filled is a warehouse with that many row groups, no key twice.
+func filled(b *testing.B, groups int) (*warehouse.Warehouse, *contract.Contract, int) {
+	w, c, pos := benchWide(b, false)
+	for i := range groups {
+		var err error
+		if pos, err = w.Commit(b.Context(), pos, fillWide(c, rowGroup, i*rowGroup).Batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return w, c, groups * rowGroup
 }

@@ -110,6 +110,7 @@ func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, caus
 	if errors.Is(cause, contract.ErrFenced) || errors.Is(cause, ErrReadOnly) {
 		return next, cause
 	}
+	w.layouts.Delete(at.Dataset) // it may be why
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	var now contract.Position

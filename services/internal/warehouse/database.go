@@ -56,7 +56,7 @@ func (d *database) with(ctx context.Context, fn func(context.Context, *instance)
 func (d *database) run(ctx context.Context, inst *instance, fn func(context.Context, *instance) error) error {
 	bound, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(inst.ctx, cancel)
+	stop := context.AfterFunc(inst.ctx, cancel) //nolint:contextcheck // the instance's life, beside the caller's
 	defer stop()
 	err := fn(bound, inst)
 	if err == nil {

@@ -22,15 +22,18 @@ type documentColumn struct {
 // eachResult runs the mapping, or takes source as it is, and writes its rows as
 // documents.
 func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
-	query := strings.TrimRight(f.cfg.Mapping, "; \t\r\n")
-	if query == "" {
-		query = "FROM source"
+	mapped := "source"
+	if f.cfg.Mapping != "" {
+		mapped = "mapped"
+		if err := execAll(ctx, f.scratch.conn, "CREATE OR REPLACE VIEW mapped AS "+f.cfg.Mapping); err != nil {
+			return fmt.Errorf("prepare mapping: %w", err)
+		}
 	}
-	fields, err := f.scratch.columns(ctx, query)
+	fields, err := f.scratch.columns(ctx, mapped)
 	if err != nil {
 		return fmt.Errorf("prepare mapping: %w", err)
 	}
-	rows, err := stream(ctx, f.scratch.raw, documentQuery(query, fields))
+	rows, err := stream(ctx, f.scratch.raw, documentQuery(mapped, fields))
 	if err != nil {
 		return fmt.Errorf("run mapping: %w", err)
 	}
@@ -41,7 +44,7 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 
 // documentQuery turns every column into text: times by strftime, all else by
 // to_json. The first column is the row number, NULL if there is none.
-func documentQuery(query string, fields []field) string {
+func documentQuery(from string, fields []field) string {
 	line, columns := "NULL::BIGINT", ""
 	for _, f := range fields {
 		name := "m." + quoteName(f.name)
@@ -56,7 +59,7 @@ func documentQuery(query string, fields []field) string {
 			columns += ", to_json(" + name + ")::VARCHAR"
 		}
 	}
-	return "SELECT " + line + columns + " FROM (\n" + query + "\n) m"
+	return "SELECT " + line + columns + " FROM " + from + " m"
 }
 
 func documentColumns(fields []field) []documentColumn {

@@ -20,3 +20,10 @@ func (w *Warehouse) Exec(ctx context.Context, statement string) error {
 
 // Redact hides a secret in an error.
 func Redact(err error, secret string) error { return redact(err, secret) }
+
+// Break makes the instance unusable, as a fatal error would.
+func (w *Warehouse) Break() {
+	w.database.mu.RLock()
+	defer w.database.mu.RUnlock()
+	w.inst.abandon()
+}

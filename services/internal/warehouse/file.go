@@ -56,7 +56,7 @@ type FileConfig struct {
 	Types map[string]contract.Type
 	// MemoryLimit bounds DuckDB's memory for the file.
 	//
-	// Default: "1GB".
+	// Default: "2GB".
 	MemoryLimit string
 }
 

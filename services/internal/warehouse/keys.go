@@ -90,7 +90,6 @@ func (r *record) bytes() []byte {
 	if r.length <= inPlace {
 		return r.inline()[:r.length]
 	}
-	//nolint:gosec,govet // G103: DuckDB's pointer to a string that lives as long as its chunk
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&r.at)), r.length)
 }
 

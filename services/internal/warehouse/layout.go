@@ -53,7 +53,7 @@ func columnsOf(ctx context.Context, conn *sql.Conn, name string) ([]field, error
 // contract does not know was added by a newer one: its rows are NULL.
 func (l *layout) sources(b *contract.Batch, at time.Time) []source {
 	byName := map[string]source{
-		"_shard":       constant(int32(b.Shard)), //nolint:gosec // G115: a small number
+		"_shard":       constant(int32(b.Shard)),
 		"_stream_ms":   numbers(b.MS),
 		"_stream_seq":  numbers(b.Seq),
 		"_line":        numbers(b.Line),

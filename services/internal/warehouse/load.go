@@ -87,9 +87,8 @@ func (l load) store(ctx context.Context, s *session, staged bool) error {
 		return l.append(s)
 	}
 	from := l.staging().into
-	_, err := s.conn.ExecContext(ctx,
-		"INSERT INTO "+l.into.String()+" ("+names(l.fields)+") SELECT "+names(l.fields)+" FROM "+from.String())
-	if err != nil {
+	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.into, names(l.fields), names(l.fields), from)
+	if err := execAll(ctx, s.conn, insert); err != nil {
 		return fmt.Errorf("insert into %s: %w", l.into, err)
 	}
 	// Frees the memory; the next commit makes the table anew.
@@ -111,7 +110,7 @@ func rejectSources(b *contract.Batch, at time.Time) ([]source, error) {
 		violations.add(text)
 	}
 	return []source{
-		constantText(b.Contract.Name), constant(int32(b.Shard)), numbers(ms), numbers(seq), numbers(line), //nolint:gosec // G115: a small number
+		constantText(b.Contract.Name), constant(int32(b.Shard)), numbers(ms), numbers(seq), numbers(line),
 		payloads.source(), numbers(hashes), violations.source(), constantText(b.Contract.Version), constant(at.UnixMicro()),
 	}, nil
 }
@@ -128,8 +127,13 @@ func constantText(text string) source {
 type settled struct{ load }
 
 var replayedFields = []field{
-	{"dataset", "VARCHAR"}, {"shard", "INTEGER"}, {"stream_ms", "UBIGINT"}, {"stream_seq", "UBIGINT"},
-	{"line", "UINTEGER"}, {"payload", "BLOB"}, {"payload_hash", "UBIGINT"},
+	{"dataset", "VARCHAR"},
+	{"shard", "INTEGER"},
+	{"stream_ms", "UBIGINT"},
+	{"stream_seq", "UBIGINT"},
+	{"line", "UINTEGER"},
+	{"payload", "BLOB"},
+	{"payload_hash", "UBIGINT"},
 }
 
 func replayed(b *contract.Batch) settled {
@@ -151,7 +155,7 @@ func placesOf(b *contract.Batch, rejects []contract.Reject) []source {
 		payloads.add(r.Payload)
 	}
 	return []source{
-		constantText(b.Contract.Name), constant(int32(b.Shard)), //nolint:gosec // G115: a small number
+		constantText(b.Contract.Name), constant(int32(b.Shard)),
 		numbers(ms), numbers(seq), numbers(line), payloads.source(), numbers(hashes),
 	}
 }

@@ -62,7 +62,7 @@ func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
 	rows, from, to := make([]int32, n), make([]uint64, n), make([]uint64, n)
 	ms, seq, line := make([]uint64, n), make([]uint64, n), make([]uint32, n)
 	for i, c := range candidates {
-		rows[i], from[i], to[i] = int32(c.Row), c.FromMS, c.ToMS //nolint:gosec // G115: a batch is smaller
+		rows[i], from[i], to[i] = int32(c.Row), c.FromMS, c.ToMS
 		ms[i], seq[i], line[i] = b.MS[c.Row], b.Seq[c.Row], b.Line[c.Row]
 	}
 	places := numbers(seq)
@@ -71,8 +71,13 @@ func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
 	return load{
 		into: temporary("candidates"),
 		fields: []field{
-			{"n", "INTEGER"}, {"key", key.Type.String()}, {"from_ms", "UBIGINT"}, {"to_ms", "UBIGINT"},
-			{"ms", "UBIGINT"}, {"seq", "UBIGINT"}, {"line", "UINTEGER"},
+			{"n", "INTEGER"},
+			{"key", key.Type.String()},
+			{"from_ms", "UBIGINT"},
+			{"to_ms", "UBIGINT"},
+			{"ms", "UBIGINT"},
+			{"seq", "UBIGINT"},
+			{"line", "UINTEGER"},
 		},
 		sources: []source{
 			numbers(rows), gather(&b.Columns[b.Contract.Key], candidates), numbers(from), numbers(to),
@@ -176,7 +181,7 @@ func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *co
 	n := make([]int32, len(b.Rejects))
 	sp := span{b.Rejects[0].ID.MS, b.Rejects[0].ID.MS}
 	for i, r := range b.Rejects {
-		n[i] = int32(i) //nolint:gosec // G115: a batch is smaller
+		n[i] = int32(i)
 		sp = span{min(sp.from, r.ID.MS), max(sp.to, r.ID.MS)}
 	}
 	l := load{

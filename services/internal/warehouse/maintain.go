@@ -31,7 +31,7 @@ func (w *Warehouse) Checkpoint(ctx context.Context) error {
 
 // Idle is called when nothing waits to be stored: the time for a checkpoint, if
 // the write-ahead log has grown enough to be worth it. A commit that comes
-// meanwhile waits for tens of milliseconds.
+// meanwhile waits for about a tenth of a second.
 func (w *Warehouse) Idle(ctx context.Context) {
 	if w.cfg.ReadOnly || w.WALSize() < idleWAL {
 		return

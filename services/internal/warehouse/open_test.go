@@ -147,8 +147,7 @@ func TestMotherDuckWithoutExtension(t *testing.T) {
 	_, err := warehouse.Open(t.Context(), warehouse.Config{
 		Location: "md:flights", Token: "s3cret", ExtensionDirectory: t.TempDir(), ExtensionRepository: "http://127.0.0.1:1",
 	})
-	var extension *warehouse.ExtensionError
-	if !errors.As(err, &extension) {
+	if _, ok := errors.AsType[*warehouse.ExtensionError](err); !ok {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{"md:flights", "network", "container image", "--warehouse FILE"} {

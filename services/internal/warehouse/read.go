@@ -42,7 +42,7 @@ func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any,
 // Describe tells which columns the query answers with, without running it.
 func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]any) ([]Column, error) {
 	var columns []Column
-	none := "SELECT * FROM (\n" + strings.TrimRight(query, "; \t\r\n") + "\n) LIMIT 0"
+	none := strings.Join([]string{"SELECT * FROM (", withoutEnd(query), ") LIMIT 0"}, "\n")
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if err := w.checkArgs(ctx, conn, none, args); err != nil {
 			return err
@@ -56,6 +56,18 @@ func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]
 		return err
 	})
 	return columns, err
+}
+
+// withoutEnd is the query without the semicolon and the comment lines after it.
+func withoutEnd(query string) string {
+	for {
+		query = strings.TrimRight(query, "; \t\r\n")
+		start := strings.LastIndexByte(query, '\n') + 1
+		if !strings.HasPrefix(strings.TrimSpace(query[start:]), "--") {
+			return query
+		}
+		query = query[:start]
+	}
 }
 
 func columnTypes(rows *sql.Rows) ([]Column, error) {
@@ -91,7 +103,7 @@ func (d *database) read(ctx context.Context, fn func(context.Context, *sql.Conn)
 // snapshot runs fn in a transaction that is rolled back, with the time of the
 // last commit in it.
 func snapshot(ctx context.Context, conn *sql.Conn, fn func(asOf time.Time) error) error {
-	if err := execAll(ctx, conn, "BEGIN"); err != nil {
+	if err := execAll(context.WithoutCancel(ctx), conn, "BEGIN"); err != nil {
 		return err
 	}
 	var asOf sql.NullTime

@@ -27,7 +27,7 @@ func (w *Warehouse) loadReference(ctx context.Context, s *session, name string, 
 	if err := from.loadCSV(ctx, name, content); err != nil {
 		return err
 	}
-	fields, err := from.columns(ctx, "FROM "+quoteName(name))
+	fields, err := from.columns(ctx, name)
 	if err != nil {
 		return err
 	}

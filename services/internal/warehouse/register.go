@@ -37,7 +37,7 @@ func (w *Warehouse) register(ctx context.Context, s *session, c *contract.Contra
 	if err := checkNames(ctx, s.conn, c, refs); err != nil {
 		return err
 	}
-	w.layouts.Delete(c.Name)
+	defer w.layouts.Delete(c.Name)
 	err := retryConflicts(ctx, func() error {
 		return transaction(ctx, s.conn, func() error { return fitTable(ctx, s.conn, c) })
 	})

@@ -26,9 +26,17 @@ var systemTables = []struct {
 	fields []field
 }{
 	{"positions", []field{
-		{"dataset", "VARCHAR"}, {"shard", "INTEGER"}, {"last_ms", "UBIGINT"}, {"last_seq", "UBIGINT"},
-		{"epoch", "BIGINT"}, {"rev", "BIGINT"}, {"run_id", "VARCHAR"}, {"rows", "BIGINT"},
-		{"rejected", "BIGINT"}, {"duplicates", "BIGINT"}, {"committed_at", "TIMESTAMPTZ"},
+		{"dataset", "VARCHAR"},
+		{"shard", "INTEGER"},
+		{"last_ms", "UBIGINT"},
+		{"last_seq", "UBIGINT"},
+		{"epoch", "BIGINT"},
+		{"rev", "BIGINT"},
+		{"run_id", "VARCHAR"},
+		{"rows", "BIGINT"},
+		{"rejected", "BIGINT"},
+		{"duplicates", "BIGINT"},
+		{"committed_at", "TIMESTAMPTZ"},
 	}},
 	{"rejects", rejectFields},
 	{"contracts", []field{
@@ -38,16 +46,26 @@ var systemTables = []struct {
 }
 
 var rejectFields = []field{
-	{"dataset", "VARCHAR"}, {"shard", "INTEGER"}, {"stream_ms", "UBIGINT"}, {"stream_seq", "UBIGINT"},
-	{"line", "UINTEGER"}, {"payload", "BLOB"}, {"payload_hash", "UBIGINT"}, {"violations", "JSON"},
-	{"schema_version", "VARCHAR"}, {"rejected_at", "TIMESTAMPTZ"},
+	{"dataset", "VARCHAR"},
+	{"shard", "INTEGER"},
+	{"stream_ms", "UBIGINT"},
+	{"stream_seq", "UBIGINT"},
+	{"line", "UINTEGER"},
+	{"payload", "BLOB"},
+	{"payload_hash", "UBIGINT"},
+	{"violations", "JSON"},
+	{"schema_version", "VARCHAR"},
+	{"rejected_at", "TIMESTAMPTZ"},
 }
 
 // placeFields are the columns that every dataset table has besides the
 // contract's: where a row came from and when it was stored.
 var placeFields = []field{
-	{"_shard", "INTEGER"}, {"_stream_ms", "UBIGINT"}, {"_stream_seq", "UBIGINT"},
-	{"_line", "UINTEGER"}, {"_ingested_at", "TIMESTAMPTZ"},
+	{"_shard", "INTEGER"},
+	{"_stream_ms", "UBIGINT"},
+	{"_stream_seq", "UBIGINT"},
+	{"_line", "UINTEGER"},
+	{"_ingested_at", "TIMESTAMPTZ"},
 }
 
 // migrate creates what is missing. Another process may do the same on

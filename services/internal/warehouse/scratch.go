@@ -46,7 +46,7 @@ func (s *scratch) open(ctx context.Context, memoryLimit string) error {
 		return err
 	}
 	if memoryLimit == "" {
-		memoryLimit = "1GB"
+		memoryLimit = "2GB"
 	}
 	return execAll(ctx, s.conn,
 		"SET autoinstall_known_extensions = false",
@@ -71,9 +71,10 @@ func (s *scratch) loadCSV(ctx context.Context, name string, content []byte) erro
 		" AS SELECT * FROM read_csv("+quoteText(path)+", header = true, sample_size = -1)")
 }
 
-// columns are the columns of a query's answer.
-func (s *scratch) columns(ctx context.Context, query string) ([]field, error) {
-	rows, err := s.conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+query+")")
+// columns are the columns of a table or view.
+func (s *scratch) columns(ctx context.Context, name string) ([]field, error) {
+	rows, err := s.conn.QueryContext(ctx, `SELECT column_name, data_type FROM information_schema.columns
+		WHERE table_catalog = 'scratch' AND table_schema = 'main' AND table_name = ? ORDER BY ordinal_position`, name)
 	if err != nil {
 		return nil, err
 	}

@@ -71,12 +71,15 @@ func execAll(ctx context.Context, on execer, statements ...string) error {
 }
 
 // transaction runs fn between BEGIN and COMMIT, or rolls back. The end of ctx
-// interrupts fn but neither COMMIT nor ROLLBACK, whose outcome must be known.
+// interrupts fn but none of these, whose outcome must be known.
 func transaction(ctx context.Context, conn *sql.Conn, fn func() error) error {
-	if err := execAll(ctx, conn, "BEGIN"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	lasting := context.WithoutCancel(ctx)
+	if err := execAll(lasting, conn, "BEGIN"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
 	if err := fn(); err != nil {
 		return rolledBack(lasting, conn, err)
 	}

@@ -28,11 +28,11 @@ func eachLine(ctx context.Context, in io.Reader, fn func(line int64, text []byte
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		text, problem, err := readLine(r, buf[:0])
-		buf = text
-		if err != nil && !errors.Is(err, io.EOF) {
+		text, problem, last, err := readLine(r, buf[:0])
+		if err != nil {
 			return err
 		}
+		buf = text
 		if line == 1 {
 			text = bytes.TrimPrefix(text, byteOrderMark)
 		}
@@ -41,14 +41,15 @@ func eachLine(ctx context.Context, in io.Reader, fn func(line int64, text []byte
 				return err
 			}
 		}
-		if err != nil {
+		if last {
 			return nil
 		}
 	}
 }
 
-// readLine appends a line to buf. What is beyond maxLine is passed over.
-func readLine(r *bufio.Reader, buf []byte) (text []byte, problem, err error) {
+// readLine appends a line to buf. What is beyond maxLine is passed over. Last:
+// the input ends here.
+func readLine(r *bufio.Reader, buf []byte) (text []byte, problem error, last bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		if len(buf)+len(part) > maxLine {
@@ -57,8 +58,11 @@ func readLine(r *bufio.Reader, buf []byte) (text []byte, problem, err error) {
 		} else if problem == nil {
 			buf = append(buf, part...)
 		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return buf, problem, err
+		switch {
+		case errors.Is(err, io.EOF):
+			return buf, problem, true, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return buf, problem, false, err
 		}
 	}
 }
@@ -145,7 +149,7 @@ func csvOutcome(r *csv.Reader, header, record []string, readErr error) (line int
 	case errors.As(readErr, &parse) && parse.Line > parse.StartLine:
 		return int64(parse.StartLine), fmt.Errorf("lines %d to %d: %w", parse.StartLine, parse.Line, parse.Err), nil
 	case errors.As(readErr, &parse):
-		return int64(parse.StartLine), fmt.Errorf("column %d: %w", parse.Column, parse.Err), nil
+		return int64(parse.StartLine), fmt.Errorf("byte %d of the line: %w", parse.Column, parse.Err), nil
 	case readErr != nil:
 		return 0, nil, readErr
 	}
@@ -214,7 +218,11 @@ func documentsOf(types map[string]contract.Type, fn func(Document) error) csvRow
 // appendValue writes a CSV value as JSON. What does not read as its type stays a
 // string, so that the contract's decoder says what is wrong with it.
 func appendValue(buf []byte, text string, kind contract.Type, known bool) []byte {
-	if known && isText(kind) || !isLiteral(text) && !(known && kind == contract.JSON && json.Valid([]byte(text))) {
+	literal := isLiteral(text)
+	if known {
+		literal = literal && !isText(kind) || kind == contract.JSON && json.Valid([]byte(text))
+	}
+	if !literal {
 		return appendJSONString(buf, []byte(text))
 	}
 	return append(buf, text...)

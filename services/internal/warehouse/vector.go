@@ -52,7 +52,6 @@ func numbers[T any](values []T) source {
 	if len(values) == 0 {
 		return source{width: width}
 	}
-	//nolint:gosec // G103: a view of the slice's memory as bytes
 	return source{data: unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*width), width: width}
 }
 
@@ -70,7 +69,7 @@ type stringColumn struct {
 }
 
 func (c *stringColumn) add(value []byte) {
-	r := record{length: uint32(len(value))} //nolint:gosec // G115: bounded by the size limit of an entry
+	r := record{length: uint32(len(value))}
 	if len(value) <= inPlace {
 		copy(r.inline(), value)
 	} else {
@@ -86,7 +85,6 @@ func (c *stringColumn) reset() { c.records, c.heap = c.records[:0], c.heap[:0] }
 
 // inline is the record's space for a short string.
 func (r *record) inline() []byte {
-	//nolint:gosec // G103: the twelve bytes after the length, as DuckDB lays them out
 	return unsafe.Slice((*byte)(unsafe.Pointer(&r.prefix)), inPlace)
 }
 

@@ -73,12 +73,12 @@ func appendValue(v *contract.Vector, value any) {
 		v.Data = append(v.Data, map[bool]byte{true: 1}[x])
 	case int:
 		var buf [8]byte
-		order.PutUint64(buf[:], uint64(x)) //nolint:gosec // G115: two's complement
+		order.PutUint64(buf[:], uint64(x))
 		v.Data = append(v.Data, buf[:v.Type.Width()]...)
 	case float64:
 		v.Data = order.AppendUint64(v.Data, math.Float64bits(x))
 	case time.Time:
-		v.Data = order.AppendUint64(v.Data, uint64(x.UnixMicro())) //nolint:gosec // G115: two's complement
+		v.Data = order.AppendUint64(v.Data, uint64(x.UnixMicro()))
 	case [16]byte:
 		v.Data = order.AppendUint64(v.Data, binary.BigEndian.Uint64(x[8:]))
 		v.Data = order.AppendUint64(v.Data, binary.BigEndian.Uint64(x[:8])^1<<63)
@@ -89,7 +89,7 @@ func appendValue(v *contract.Vector, value any) {
 
 func appendString(v *contract.Vector, s string) {
 	var record [16]byte
-	binary.NativeEndian.PutUint32(record[:], uint32(len(s))) //nolint:gosec // G115: a test's string
+	binary.NativeEndian.PutUint32(record[:], uint32(len(s)))
 	copy(record[4:], s[:min(len(s), 12)])
 	if len(s) > 12 {
 		binary.NativeEndian.PutUint64(record[8:], uint64(len(v.Heap)))

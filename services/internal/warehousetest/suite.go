@@ -86,11 +86,11 @@ func simple(b Batch, at contract.ID, line uint32, key string) Batch {
 	return b.Add(at, line, values...)
 }
 
-// simples is a batch of n rows a millisecond apart, keys k0, k1…
+// simples is a batch of n rows a millisecond apart, keys k0 and on.
 func (f *fixture) simples(n int, fromMS uint64) Batch {
 	b := NewBatch(f.c, 0)
 	for i := range n {
-		simple(b, id(fromMS+uint64(i), 0), 0, fmt.Sprintf("k%d", i)) //nolint:gosec // G115: small
+		simple(b, id(fromMS+uint64(i), 0), 0, fmt.Sprintf("k%d", i))
 	}
 	return b
 }
@@ -184,7 +184,7 @@ func sparseNulls(t *testing.T, f *fixture) {
 		if i != 2100 && i != 4999 {
 			values[2], values[8] = fmt.Sprintf("a name of some length %d", i), i
 		}
-		b.Add(id(uint64(i), 0), 0, values...) //nolint:gosec // G115: small
+		b.Add(id(uint64(i), 0), 0, values...)
 	}
 	f.commit(t, f.takeOver(t), b)
 	f.expect(t, "SELECT _stream_ms::VARCHAR FROM sample WHERE name IS NULL OR big IS NULL ORDER BY _stream_ms", "2100", "4999")
@@ -197,7 +197,7 @@ func uuidOrder(t *testing.T, f *fixture) {
 	for i, first := range []byte{0xff, 0x00, 0x80, 0x7f} {
 		values := make([]any, len(f.c.Columns))
 		values[0], values[1], values[11] = fmt.Sprint(i), day, uuid(first)
-		b.Add(id(uint64(i), 1), 0, values...) //nolint:gosec // G115: small
+		b.Add(id(uint64(i), 1), 0, values...)
 	}
 	f.commit(t, f.takeOver(t), b)
 	f.expect(t, "SELECT left(ref::VARCHAR, 2) FROM sample ORDER BY ref", "00", "7f", "80", "ff")

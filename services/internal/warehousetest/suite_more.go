@@ -25,7 +25,7 @@ func (f *fixture) storeRejects(t *testing.T) (contract.Position, Batch) {
 	t.Helper()
 	b := NewBatch(f.c, 0)
 	for i, p := range payloads {
-		b.Reject(id(uint64(i)+1, 5), uint32(i), p, //nolint:gosec // G115: small
+		b.Reject(id(uint64(i)+1, 5), uint32(i), p,
 			contract.Violation{Pointer: "/a~1b", Keyword: "type", Message: "expected a string, found \"é\""}, contract.Violation{Keyword: "json"})
 	}
 	return f.commit(t, f.takeOver(t), b), b
@@ -115,8 +115,13 @@ func lookup(t *testing.T, f *fixture) {
 	simple(b, id(106, 0), 0, "k6")   // 6: stored; no range
 	b.Reject(id(150, 1), 0, "bad").Reject(id(150, 1), 0, "other bytes").Reject(id(150, 1), 1, "worse").Reject(id(151, 1), 0, "bad")
 	found, err := f.Lookup(t.Context(), b.Batch, []contract.Candidate{
-		{Row: 0, FromMS: 0, ToMS: 200}, {Row: 1, FromMS: 0, ToMS: 200}, {Row: 2, FromMS: 102, ToMS: 102},
-		{Row: 3, FromMS: 104, ToMS: 4999}, {Row: 4, FromMS: 0, ToMS: 9000}, {Row: 5, FromMS: 1, ToMS: 0}, {Row: 6, FromMS: 1, ToMS: 0},
+		{Row: 0, FromMS: 0, ToMS: 200},
+		{Row: 1, FromMS: 0, ToMS: 200},
+		{Row: 2, FromMS: 102, ToMS: 102},
+		{Row: 3, FromMS: 104, ToMS: 4999},
+		{Row: 4, FromMS: 0, ToMS: 9000},
+		{Row: 5, FromMS: 1, ToMS: 0},
+		{Row: 6, FromMS: 1, ToMS: 0},
 	})
 	want := contract.Found{Stored: []int{0, 6}, Duplicates: []int{1, 2}, Rejects: []int{0, 2}}
 	if err != nil || !reflect.DeepEqual(found, want) {
@@ -135,7 +140,7 @@ func lookupSpans(t *testing.T, f *fixture) {
 	for i := range uint64(n) {
 		simple(stored, id(i*apart, 0), 0, fmt.Sprint("key ", i))
 		simple(again, id(n*apart+i, 0), 0, fmt.Sprint("key ", i*2))
-		candidates = append(candidates, contract.Candidate{Row: int(i), FromMS: i * 2 * apart, ToMS: i*2*apart + 5}) //nolint:gosec // G115: small
+		candidates = append(candidates, contract.Candidate{Row: int(i), FromMS: i * 2 * apart, ToMS: i*2*apart + 5})
 	}
 	f.commit(t, f.takeOver(t), stored)
 	found, err := f.Lookup(t.Context(), again.Batch, candidates)
@@ -148,7 +153,7 @@ func lookupAnyKey(t *testing.T, f *fixture) {
 	keys := []string{"'; DROP TABLE sample; --", "", "\x00", strings.Repeat("ü", 3000), `"quoted"`, "$1 ? %s"}
 	b, candidates := NewBatch(f.c, 0), []contract.Candidate{}
 	for i, key := range keys {
-		simple(b, id(uint64(i), 0), 0, key) //nolint:gosec // G115: small
+		simple(b, id(uint64(i), 0), 0, key)
 		candidates = append(candidates, contract.Candidate{Row: i, FromMS: 1, ToMS: 0})
 	}
 	f.commit(t, f.takeOver(t), b)
@@ -161,7 +166,7 @@ func lookupAnyKey(t *testing.T, f *fixture) {
 func keys(t *testing.T, f *fixture) {
 	b := NewBatch(f.c, 0)
 	for i := range 3000 {
-		simple(b, id(uint64(i), 0), 0, strings.Repeat("k", i%30)+fmt.Sprint(i)) //nolint:gosec // G115: small
+		simple(b, id(uint64(i), 0), 0, strings.Repeat("k", i%30)+fmt.Sprint(i))
 	}
 	f.commit(t, f.takeOver(t), b)
 	want, got := map[uint64]uint64{}, map[uint64]uint64{}
@@ -185,7 +190,8 @@ func readSnapshot(t *testing.T, f *fixture) {
 	go func() {
 		defer close(done)
 		for i := uint64(0); ctx.Err() == nil; i++ {
-			next, err := f.Commit(t.Context(), pos, simple(NewBatch(f.c, 0), id(i+1, 0), 0, fmt.Sprint(i)).Batch)
+			next, err := f.Commit(t.Context(), pos, //nolint:contextcheck // ctx ends the loop and not a commit
+				simple(NewBatch(f.c, 0), id(i+1, 0), 0, fmt.Sprint(i)).Batch)
 			if err != nil {
 				t.Error(err)
 				return
@@ -215,7 +221,7 @@ func readSnapshot(t *testing.T, f *fixture) {
 }
 
 func readParameters(t *testing.T, f *fixture) {
-	const text = "SELECT coalesce($b::VARCHAR, '') || $a::VARCHAR -- $c\n ;"
+	const text = "SELECT coalesce($b::VARCHAR, '') || $a::VARCHAR -- $c\n ;\n-- end\n"
 	args := map[string]any{"a": "'; DROP TABLE sample; --", "b": nil, "unused": 1}
 	columns, err := f.Describe(t.Context(), text, args)
 	if err != nil || len(columns) != 1 || columns[0].Type != "VARCHAR" {

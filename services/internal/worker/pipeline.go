@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -133,9 +134,9 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID, waiting int)
 	p.pruned = time.Now()
 	rows, err := p.cfg.Sink.Prune(ctx, p.contract)
 	if err != nil {
-		p.log.Warn("rows past their retention not deleted", "err", err)
+		p.log.Warn("rows past their retention not deleted", slog.Any("error", err))
 	} else if rows > 0 {
-		p.log.Info("deleted rows past their retention", "rows", rows)
+		p.log.Info("deleted rows past their retention", slog.Int64("rows", rows))
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (p *pipeline) pass(ctx, hard context.Context, c chunk) error {
 			return hard.Err()
 		case <-tick.C:
 			if err := p.tend(context.WithoutCancel(ctx)); err != nil {
-				p.log.Warn("lease not renewed", "err", err) // the next read fails or is fenced
+				p.log.Warn("lease not renewed", slog.Any("error", err)) // the next read fails or is fenced
 			}
 		}
 	}

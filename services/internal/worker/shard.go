@@ -75,7 +75,7 @@ func (s *shard) own(soft, hard context.Context) error {
 		}
 		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
-			s.log.Warn("reading ended, attaching again", "err", readErr)
+			s.log.Warn("reading ended, attaching again", slog.Any("error", readErr))
 			pause(soft, s.cfg.Backoff)
 		}
 	}
@@ -134,7 +134,7 @@ func (s *shard) resume(pos contract.Position, state contract.StreamState) origin
 	}
 	if !pos.Last.IsZero() && (state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0) {
 		s.log.Info("the server was restarted or stepped back: reading again what it keeps",
-			"position", pos.Last.String(), "stream_last", state.Last.String())
+			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
 		from.after, from.reread, from.early = contract.ID{}, pos.Last, rereading
 	}
 	return from
@@ -189,7 +189,7 @@ func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) err
 	if !s.cfg.AcceptLoss {
 		return loss
 	}
-	s.log.Error("events lost, going on as told", "err", loss)
+	s.log.Error("events lost, going on as told", slog.Any("error", loss))
 	return nil
 }
 
@@ -201,10 +201,10 @@ func (s *shard) disown(hard context.Context) {
 	ctx, cancel := context.WithTimeout(hard, time.Second)
 	defer cancel()
 	if err := s.source.Release(ctx); err != nil {
-		s.log.Warn("lease not given back, it will expire", "err", err)
+		s.log.Warn("lease not given back, it will expire", slog.Any("error", err))
 	}
 	if err := s.source.Close(); err != nil {
-		s.log.Warn("connection not closed", "err", err)
+		s.log.Warn("connection not closed", slog.Any("error", err))
 	}
 }
 
@@ -223,7 +223,7 @@ func (s *shard) retry(ctx context.Context) retrier {
 				return err
 			}
 			s.observe.Retried(s.contract.Name)
-			s.log.Warn("warehouse refused, trying again", "err", err, "wait", wait)
+			s.log.Warn("warehouse refused, trying again", slog.Any("error", err), slog.Duration("wait", wait))
 			if before := s.setStatus("warehouse: " + err.Error()); !refused {
 				was, refused = before, true
 			}

@@ -103,7 +103,7 @@ func New(cfg Config) *Worker {
 		for n := range c.Shards {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
-				log:     cfg.Logger.With("dataset", c.Name, "shard", n),
+				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
 				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting",
 			})
 		}
@@ -147,14 +147,14 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 		owned, err := w.try(ctx, hard, s)
 		if loss := (*LossError)(nil); errors.As(err, &loss) {
 			s.setStatus(err.Error())
-			s.log.Error("refusing to go on", "err", err)
+			s.log.Error("refusing to go on", slog.Any("error", err))
 			return err
 		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.log.Warn("shard given up", "err", err)
+			s.log.Warn("shard given up", slog.Any("error", err))
 		case !owned:
 			s.setStatus(HeldElsewhere)
 		}
@@ -179,7 +179,7 @@ func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error
 func (w *Worker) countLive(ctx context.Context) {
 	for {
 		if live, err := w.cfg.Live(ctx); err != nil {
-			w.cfg.Logger.Warn("other workers not counted", "err", err)
+			w.cfg.Logger.Warn("other workers not counted", slog.Any("error", err))
 		} else {
 			w.share.set((len(w.shards) + live - 1) / max(1, live))
 		}

@@ -43,7 +43,7 @@ func TestKeySetForgetsWhatLeftTheWindow(t *testing.T) {
 	const window = 60_000
 	set := newKeySet(window)
 	for i := range uint64(2_000_000) { // 33 windows
-		set.note(rand.Uint64(), 1_700_000_000_000+i) //nolint:gosec // G404: a test's keys
+		set.note(rand.Uint64(), 1_700_000_000_000+i)
 	}
 	if perKey := set.bytes() / window; perKey > 40 {
 		t.Errorf("%d bytes a key of the window: what left it stays", perKey)

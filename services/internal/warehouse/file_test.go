@@ -1,0 +1,241 @@
+package warehouse_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// read gives each row as "line document" or "line !problem".
+func read(t *testing.T, cfg warehouse.FileConfig) []string {
+	t.Helper()
+	got, err := tryRead(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func tryRead(t *testing.T, cfg warehouse.FileConfig) ([]string, error) {
+	t.Helper()
+	f, err := warehouse.OpenFile(t.Context(), cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var got []string
+	err = f.Each(t.Context(), func(d warehouse.Document) error {
+		if d.Problem != nil {
+			got = append(got, fmt.Sprintf("%d !%v", d.Line, d.Problem))
+		} else {
+			got = append(got, fmt.Sprintf("%d %s", d.Line, d.JSON))
+		}
+		return nil
+	})
+	return got, err
+}
+
+func expectRead(t *testing.T, cfg warehouse.FileConfig, want ...string) {
+	t.Helper()
+	if got := read(t, cfg); !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+const dirty = "\xef\xbb\xbfid,delay,note\n" + // 1
+	"1,2,a\n" + // 2
+	"\n" + // 3
+	"2,x,b\n" + // 4
+	"3,4,\"two\nlines \"\"quoted\"\"\"\n" + // 5, 6
+	"4,5\n" + // 7
+	"007,-1.5e3,\n" + // 8
+	"8,true,\"a \"b\" c\"\n" + // 9
+	"9,1,\xff\n" + // 10
+	"10,11,é\\\t\n" // 11
+
+func TestCSV(t *testing.T) {
+	t.Parallel()
+	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(dirty), Format: warehouse.CSV},
+		`2 {"id":1,"delay":2,"note":"a"}`,
+		`4 {"id":2,"delay":"x","note":"b"}`,
+		`5 {"id":3,"delay":4,"note":"two\u000alines \"quoted\""}`,
+		`7 !it has 2 columns, the header 3`,
+		`8 {"id":"007","delay":-1.5e3}`,
+		`9 !byte 11 of the line: extraneous or missing " in quoted-field`,
+		`10 !column note: not valid UTF-8`,
+		`11 {"id":10,"delay":11,"note":"é\\\u0009"}`,
+	)
+}
+
+func TestCSVTypes(t *testing.T) {
+	t.Parallel()
+	expectRead(t, warehouse.FileConfig{
+		Reader: strings.NewReader("id;n;flag;data;day\n1;2;true;\"{\"\"a\"\":[1]}\";2001\n007;x;maybe;{;\n"), Format: warehouse.CSV,
+		Types: map[string]contract.Type{
+			"id": contract.Varchar, "n": contract.BigInt, "flag": contract.Boolean, "data": contract.JSON, "day": contract.Date,
+		},
+	},
+		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001"}`,
+		`3 {"id":"007","n":"x","flag":"maybe","data":"{"}`,
+	)
+}
+
+func TestCSVWithMapping(t *testing.T) {
+	t.Parallel()
+	expectRead(t, warehouse.FileConfig{
+		Reader: strings.NewReader(dirty), Format: warehouse.CSV,
+		Mapping:    "SELECT _row, 'id-' || id AS id, TRY_CAST(delay AS INTEGER) AS delay, place, note\nFROM source LEFT JOIN places ON places.code = source.id ORDER BY _row; -- end",
+		References: map[string][]byte{"places": []byte("code,place\n1,\"one, or so\"\n3,three\n")},
+	},
+		`7 !it has 2 columns, the header 3`,
+		`9 !byte 11 of the line: extraneous or missing " in quoted-field`,
+		`10 !column note: not valid UTF-8`,
+		`2 {"id":"id-1","delay":2,"place":"one, or so","note":"a"}`,
+		`4 {"id":"id-2","note":"b"}`,
+		`5 {"id":"id-3","delay":4,"place":"three","note":"two\nlines \"quoted\""}`,
+		`8 {"id":"id-007","delay":-1500}`,
+		`11 {"id":"id-10","delay":11,"note":"é\\\t"}`,
+	)
+}
+
+func TestNDJSON(t *testing.T) {
+	t.Parallel()
+	const text = "{\"a\":1}\n\n  {\"a\": 12345678901234567890.123 }\r\nnot json\n{\"a\":\"last\"}"
+	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(text), Format: warehouse.NDJSON},
+		`1 {"a":1}`, `3 {"a": 12345678901234567890.123 }`, `4 not json`, `5 {"a":"last"}`)
+	expectRead(t, warehouse.FileConfig{
+		Reader: strings.NewReader(`{"a":1}` + "\n\n[1]\n{\n{}\n" + `{"a":2,"b":{"c":"d"}}`), Format: warehouse.NDJSON,
+		Mapping: "SELECT _row, a + 1 AS more, b FROM source ORDER BY _row",
+	}, `3 !not a JSON object`, `4 !not a JSON object`, `1 {"more":2}`, `5 {}`, `6 {"more":3,"b":{"c":"d"}}`)
+}
+
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	long := bytes.Repeat([]byte("x"), 17<<20)
+	in := bytes.NewReader(bytes.Join([][]byte{[]byte(`{"a":1}`), long, []byte(`{"a":3}`)}, []byte("\n")))
+	expectRead(t, warehouse.FileConfig{Reader: in, Format: warehouse.NDJSON},
+		`1 {"a":1}`, `2 !the line is longer than 16777216 bytes`, `3 {"a":3}`)
+}
+
+// writeParquet makes a Parquet file of a query.
+func writeParquet(t *testing.T, query string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "it's a file.parquet")
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	quoted := strings.ReplaceAll(path, "'", "''")
+	if _, err := db.ExecContext(t.Context(), "COPY ("+query+") TO '"+quoted+"' (FORMAT parquet)"); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const everyType = `SELECT 'a"b' AS text, 1::TINYINT AS tiny, 2.50::DECIMAL(4,2) AS dec, 1e20::DOUBLE AS big, true AS flag,
+	DATE '2001-01-13' AS day, TIMESTAMP '2001-01-13 14:56:00' AS local, TIMESTAMPTZ '2001-01-13 14:56:00.25-03' AS at,
+	TIMESTAMP_NS '2001-01-13 14:56:00.123456789' AS nanos, [1, 2] AS list, {'x': 1, 'y': NULL} AS nested,
+	'00000000-0000-0000-0000-000000000001'::UUID AS ref, NULL::VARCHAR AS nothing, '{"j":[null]}'::JSON AS j
+	UNION ALL BY NAME SELECT 'second' AS text`
+
+func TestParquet(t *testing.T) {
+	t.Parallel()
+	cfg := warehouse.FileConfig{Path: writeParquet(t, everyType), Format: warehouse.Parquet}
+	want := []string{
+		`1 {"text":"a\"b","tiny":1,"dec":2.5,"big":100000000000000000000.0,"flag":true,"day":"2001-01-13",` +
+			`"local":"2001-01-13T14:56:00","at":"2001-01-13T17:56:00.25Z","nanos":"2001-01-13T14:56:00.123456",` +
+			`"list":[1,2],"nested":{"x":1,"y":null},"ref":"00000000-0000-0000-0000-000000000001","j":{"j":[null]}}`,
+		`2 {"text":"second"}`,
+	}
+	expectRead(t, cfg, want...)
+	content, err := os.ReadFile(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectRead(t, warehouse.FileConfig{Reader: bytes.NewReader(content), Format: warehouse.Parquet}, want...)
+	cfg.Mapping = "SELECT text FROM source ORDER BY _row DESC"
+	expectRead(t, cfg, `1 {"text":"second"}`, `2 {"text":"a\"b"}`)
+}
+
+// TestLocalTimeToUTC is what the flights' mapping does: local time becomes UTC by
+// the zone at the airport's coordinates.
+func TestLocalTimeToUTC(t *testing.T) {
+	t.Parallel()
+	expectRead(t, warehouse.FileConfig{
+		Path:   writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
+		Format: warehouse.Parquet,
+		Mapping: `WITH zones AS (SELECT iata, timezone_at(latitude, longitude) AS zone FROM airports)
+			SELECT _row, origin, zone, timezone(zone, local) AS at FROM source LEFT JOIN zones ON iata = origin ORDER BY _row`,
+		References: map[string][]byte{"airports": []byte("iata,latitude,longitude\nLAX,33.94,-118.4\nSCL,-33.39,-70.79\nXXX,91,0\n")},
+	},
+		`1 {"origin":"LAX","zone":"America/Los_Angeles","at":"2001-07-01T15:00:00Z"}`,
+		`2 {"origin":"SCL","zone":"America/Santiago","at":"2001-01-01T11:00:00Z"}`,
+		`3 {"origin":"XXX"}`,
+	)
+}
+
+func TestFileErrors(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "text.parquet")
+	if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		cfg  warehouse.FileConfig
+		want string
+	}{
+		"no file":            {warehouse.FileConfig{Path: "missing.csv", Format: warehouse.CSV}, "missing.csv"},
+		"no such format":     {warehouse.FileConfig{Path: path, Format: "xml"}, "csv, ndjson or parquet"},
+		"not Parquet":        {warehouse.FileConfig{Path: path, Format: warehouse.Parquet}, "text.parquet"},
+		"empty CSV":          {warehouse.FileConfig{Reader: strings.NewReader(""), Format: warehouse.CSV}, "header"},
+		"faulty mapping":     {warehouse.FileConfig{Reader: strings.NewReader("a\n1\n"), Format: warehouse.CSV, Mapping: "SELECT b FROM source"}, `"b"`},
+		"mapping that fails": {warehouse.FileConfig{Reader: strings.NewReader("a\nx\n"), Format: warehouse.CSV, Mapping: "SELECT a::INTEGER AS a FROM source"}, "x"},
+	} {
+		if _, err := tryRead(t, test.cfg); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+func TestFileCanBeLeft(t *testing.T) {
+	t.Parallel()
+	cfg := warehouse.FileConfig{Path: writeParquet(t, "SELECT range AS n FROM range(100000)"), Format: warehouse.Parquet}
+	f, err := warehouse.OpenFile(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if n, err := f.Rows(t.Context()); n != 100_000 || err != nil {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	enough := errors.New("enough")
+	if err := f.Each(t.Context(), func(warehouse.Document) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	n := 0
+	err = f.Each(ctx, func(warehouse.Document) error {
+		if n++; n == 10 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || n == 100_000 {
+		t.Errorf("after %d rows: %v", n, err)
+	}
+}
