@@ -20,7 +20,7 @@ import (
 type workerCmd struct {
 	workerFlags
 
-	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private." default:"127.0.0.1:9090" placeholder:"HOST:PORT"`
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
 }
 
 type apiCmd struct {

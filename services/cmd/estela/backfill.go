@@ -28,11 +28,7 @@ type backfilled struct {
 // Run is 'estela backfill'. The rows are read and checked here and stored by the
 // process that has the warehouse.
 func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := g.datasets()
-	if err != nil {
-		return err
-	}
-	d, err := pick(all, c.Dataset)
+	d, err := g.pick(c.Dataset)
 	if err != nil {
 		return err
 	}

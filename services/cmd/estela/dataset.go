@@ -147,6 +147,15 @@ func readOptional(fsys fs.FS, name string) (string, error) {
 	return string(text), nil
 }
 
+// pick reads the datasets and finds the one of that name.
+func (g *Globals) pick(name string) (*dataset, error) {
+	all, err := g.datasets()
+	if err != nil {
+		return nil, err
+	}
+	return pick(all, name)
+}
+
 // pick finds the dataset of that name.
 func pick(all []*dataset, name string) (*dataset, error) {
 	names := make([]string, len(all))

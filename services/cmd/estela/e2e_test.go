@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -315,6 +316,7 @@ func TestE2EUp(t *testing.T) {
 	s := up(t, dir, "--rate", "0")
 	s.awaitEvents("flights", "stored", int(total(want)))
 	s.checkRoutes(want)
+	s.checkREADME()
 	for _, text := range []string{"redis-server", "curl -s 'http://" + s.api, filepath.Join(dir, "estela.duckdb")} {
 		if !strings.Contains(s.out.String(), text) {
 			t.Errorf("the greeting does not say %q:\n%s", text, &s.out)
@@ -349,6 +351,30 @@ func (s *system) checkRoutes(want map[string][2]int64) {
 		if r["flights"] != float64(n[0]) || r["on_time"] != float64(n[1]) {
 			s.t.Errorf("%v: want %v", r, n)
 		}
+	}
+}
+
+// checkREADME holds the README's first answer against the real one.
+func (s *system) checkREADME() {
+	s.t.Helper()
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)curl -s 'http://127.0.0.1:8080([^']*)'\n```\n\n```json\n(.*?)```").FindSubmatch(readme)
+	if shown == nil {
+		s.t.Fatal("no curl with an answer in the README")
+	}
+	body, err := get("http://" + s.api + string(shown[1]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var want, got answer
+	if err := errors.Join(json.Unmarshal(shown[2], &want), json.Unmarshal([]byte(body), &got)); err != nil {
+		s.t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Data, want.Data) {
+		s.t.Errorf("the README shows\n%v\nthe answer is\n%v", want.Data, got.Data)
 	}
 }
 

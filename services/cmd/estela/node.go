@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
@@ -34,6 +35,9 @@ type node struct {
 	owner    string               // the worker's token on leases and the list of workers
 }
 
+// memorySize is a size as DuckDB reads it.
+var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$`)
+
 // openWarehouse opens the warehouse that the flags name and brings its tables up
 // to the contracts.
 func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
@@ -41,8 +45,11 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 	if location == "" {
 		location = filepath.Join(g.DataDir, "estela.duckdb")
 	}
+	if !memorySize.MatchString(g.Memory) {
+		return nil, usageError{fmt.Errorf("--memory %q: give a size such as 512MB or 2GB", g.Memory)}
+	}
 	w, err := warehouse.Open(ctx, warehouse.Config{
-		Location: location, Token: os.Getenv("MOTHERDUCK_TOKEN"), ReadOnly: readOnly, Logger: log,
+		Location: location, Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, ReadOnly: readOnly, Logger: log,
 	})
 	if err != nil {
 		return nil, err

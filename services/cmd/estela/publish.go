@@ -22,11 +22,7 @@ type publishCmd struct {
 
 // Run is 'estela publish'.
 func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := g.datasets()
-	if err != nil {
-		return err
-	}
-	d, err := pick(all, c.Dataset)
+	d, err := g.pick(c.Dataset)
 	if err != nil {
 		return err
 	}

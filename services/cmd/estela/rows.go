@@ -18,7 +18,7 @@ type fileFlags struct {
 	Dataset string `arg:"" help:"Name of the dataset."`
 	File    string `arg:"" optional:"" help:"File to read; - or nothing is standard input."`
 	Format  string `help:"Format of the file (${enum}); auto goes by its name, NDJSON if that says nothing." enum:"auto,ndjson,csv,parquet" default:"auto"`
-	Mapping string `help:"How the columns of a CSV or Parquet file become events: auto takes the dataset's mapping.sql if there is one, none the columns as they are, else a SQL file." default:"auto" placeholder:"auto|none|FILE"`
+	Mapping string `help:"How the columns of a CSV or Parquet file become events: auto takes the dataset's mapping.sql if there is one, none the columns as they are, else a SQL file." default:"auto"`
 }
 
 // each calls fn with every row of the file in turn. Its document is valid during

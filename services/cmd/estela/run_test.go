@@ -63,6 +63,8 @@ func TestExitCodes(t *testing.T) {
 		{"no dataset in the folder", []string{"contract", "check", "--data", empty}, 2, "no dataset in"},
 		{"bad contract", []string{"contract", "check", "--data", bad}, 3, "/properties/id/minimumLength"},
 		{"purge unasked", []string{"rejects", "purge", "flights", "--data-dir", dir}, 2, "--yes"},
+		{"open to anyone, unsaid", []string{"up", "--listen", "0.0.0.0:0", "--ops-listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "open")}, 2, "--anonymous"},
+		{"memory that is no size", []string{"up", "--memory", "lots", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "memory")}, 2, "512MB"},
 		{"Redis that does not answer", []string{"publish", "flights", "--redis", "redis://:hunter2@127.0.0.1:1"}, 1, "connect to Redis"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,8 +27,9 @@ type upCmd struct {
 }
 
 type listenFlags struct {
-	Listen    string `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private." default:"127.0.0.1:9090" placeholder:"HOST:PORT"`
+	Listen    string `help:"Address of the API." default:"127.0.0.1:8080"`
+	Anonymous bool   `help:"Let anyone read who reaches the API, where it listens beyond loopback."`
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
 }
 
 type workerFlags struct {
@@ -138,6 +139,10 @@ func (f *listenFlags) open(end *cleanup) (*listeners, error) {
 		return nil, err
 	}
 	end.add(closing(l.api))
+	if at, ok := l.api.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous {
+		return nil, usageError{fmt.Errorf(
+			"listen on %s: anyone who reaches it could read everything; say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)}
+	}
 	if l.ops, err = listen(f.OpsListen, "--ops-listen"); err != nil {
 		return nil, err
 	}

@@ -77,21 +77,22 @@ func (s *Source) Next() (payload []byte, key string) {
 	if s.Repeat > 0 && len(s.recent) > 0 && s.random.IntN(s.Repeat) == 0 {
 		key = s.recent[s.random.IntN(len(s.recent))]
 	}
+	if s.recent = append(s.recent, key); len(s.recent) > 2000 {
+		s.recent = s.recent[1000:]
+	}
 	e := s.event(key)
 	s.Model.Row(e)
 	return e.JSON(), key
 }
 
-// Fresh is a valid event of a new key. The model is not told.
+// Fresh is a valid event of a new key, which Next will not repeat. The model is
+// not told.
 func (s *Source) Fresh() Event {
 	s.n++
 	return s.event(fmt.Sprintf("%s-%d", s.name, s.n))
 }
 
 func (s *Source) event(key string) Event {
-	if s.recent = append(s.recent, key); len(s.recent) > 2000 {
-		s.recent = s.recent[1000:]
-	}
 	return Event{
 		ID: key, At: time.Now().UnixMicro(), N: s.random.Int64N(1 << 40),
 		Text: strings.Repeat("ñ", s.random.IntN(40)) + " of " + key,

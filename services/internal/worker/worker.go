@@ -119,8 +119,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.StopTimeout, cancel) })()
 	refused := make([]error, len(w.shards))
+	counting, stop := context.WithCancel(ctx)
+	defer stop()
 	var all sync.WaitGroup
-	all.Go(func() { w.countLive(ctx) })
+	all.Go(func() { w.countLive(counting) })
 	var shards sync.WaitGroup
 	for i, s := range w.shards {
 		shards.Go(func() { refused[i] = w.keep(ctx, hard, s) })
@@ -135,6 +137,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err == nil {
 		<-ctx.Done()
 	}
+	stop()
 	cancel()
 	all.Wait()
 	return err
