@@ -150,7 +150,7 @@ func e2eCheck() Check {
 }
 
 func chaosCheck() Check {
-	c := goTest(15*time.Minute, "-run", "^TestChaos", "./internal/chaos")
+	c := goTest(15*time.Minute, "-race", "-run", "^TestChaos", "./internal/chaos")
 	c.Name, c.Group, c.Dir = "chaos", Chaos, "services"
 	c.Doc = "kills, cuts, full disks and stale owners: nothing lost, nothing twice"
 	c.Needs = append(c.Needs, Redis())

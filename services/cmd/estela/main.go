@@ -29,7 +29,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		// Most of the heap is keys and columns, which hold no pointers and cost the
 		// collector nothing, so that it can run often and keep the process small.
-		debug.SetGCPercent(25)
+		debug.SetGCPercent(10)
 	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -41,9 +41,9 @@ func (l *looked) since() (calls, candidates int) {
 	return calls, candidates
 }
 
-// TestDedupe drops a second event of a key inside one entry, one batch, across
+// TestChaosDedupe drops a second event of a key inside one entry, one batch, across
 // batches and across a restart of the worker.
-func TestDedupe(t *testing.T) {
+func TestChaosDedupe(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})
@@ -79,9 +79,9 @@ func TestDedupe(t *testing.T) {
 	})
 }
 
-// TestDedupeWindow accepts a key again when it has left the window, by stream
+// TestChaosDedupeWindow accepts a key again when it has left the window, by stream
 // time, also when the worker was started anew or comes late.
-func TestDedupeWindow(t *testing.T) {
+func TestChaosDedupeWindow(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{dedupe: "2s"})
 	e := p.source.Fresh()
@@ -109,9 +109,9 @@ func TestDedupeWindow(t *testing.T) {
 	p.verify()
 }
 
-// TestDedupeCostIsFlat looks up only what was seen before, and only where it was
+// TestChaosDedupeCostIsFlat looks up only what was seen before, and only where it was
 // stored, however large the table is.
-func TestDedupeCostIsFlat(t *testing.T) {
+func TestChaosDedupeCostIsFlat(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	sink := &looked{Sink: p.store}
@@ -141,9 +141,9 @@ func TestDedupeCostIsFlat(t *testing.T) {
 	}
 }
 
-// TestDedupeAgainstLaterBackfill stores an event by a backfill while the same
+// TestChaosDedupeAgainstLaterBackfill stores an event by a backfill while the same
 // event still waits in the stream, with an earlier time.
-func TestDedupeAgainstLaterBackfill(t *testing.T) {
+func TestChaosDedupeAgainstLaterBackfill(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{dedupe: "2s"})
 	e := p.source.Fresh()

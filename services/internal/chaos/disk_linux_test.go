@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestDiskFull fills the warehouse's disk while events are carried: commits are
+// TestChaosDiskFull fills the warehouse's disk while events are carried: commits are
 // tried again, the status says why, and when there is room nothing is missing.
-func TestDiskFull(t *testing.T) {
+func TestChaosDiskFull(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		dir := smallDisk(t)

@@ -6,14 +6,17 @@
 // events published, each once, the first of each key; the rejects are the events
 // that broke the contract, byte for byte.
 //
-// Which test holds which promise of the delivery:
+// Which test holds which promise of the delivery (all names begin with TestChaos):
 //
-//	position beside the rows, fencing     TestKilledWorker, TestPausedWorker, TestUnknownCommitOutcome
-//	a group is a cursor of one owner      TestConnectionsCutMidReply, TestPausedWorker
-//	exactly once in the table             TestRedisKilled, TestShorterStream, TestStepBackIsReadToTheEnd, TestReplay…
-//	duplicates                            TestDedupe…, TestOneCommitQueue…
-//	nothing Redis kept is lost            TestPoison…, TestDiskFull
-//	trim                                  TestTrim…, TestLoss…
-//	backpressure                          TestBackpressure
-//	shares, stopping                      TestTwoWorkersShareShards
+//	the position lies with the rows, fencing  KilledWorker, PausedWorker, UnknownCommitOutcome
+//	a group is a cursor of one owner          ConnectionsCutMidReply, CutReaderLosesNothing, PausedWorker
+//	exactly once in the table                 RedisKilled, FlushedStream…, ShorterStream,
+//	                                          StepBackIsReadToTheEnd, ReplayLeavesTheTableTheSame
+//	an entry is never split                   KilledWorker
+//	duplicates                                Dedupe…
+//	one commit queue                          OneCommitQueue, StoreAfterAnotherProcess, RejectsReplayed
+//	nothing Redis kept is lost                PoisonByteForByte, DiskFull
+//	trim, loss                                Trim…, Loss…
+//	backpressure                              Backpressure
+//	shares and stopping                       TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
 package chaos

@@ -28,10 +28,10 @@ const (
 	killLease   = 400 * time.Millisecond
 )
 
-// TestKilledWorker kills workers with SIGKILL, 200 times, at each step of a batch
+// TestChaosKilledWorker kills workers with SIGKILL, 200 times, at each step of a batch
 // and of its commit and at random moments, while a producer writes. The last one
 // finishes.
-func TestKilledWorker(t *testing.T) {
+func TestChaosKilledWorker(t *testing.T) {
 	t.Parallel()
 	for lane := range lanes {
 		staged, shards := lane%2 == 1, 1+lane/2
@@ -47,6 +47,8 @@ func TestKilledWorker(t *testing.T) {
 			p.openStore()
 			p.drain(p.work())
 			p.verify()
+			want(t, "entries that were split over commits", p.number(`SELECT count(*) FROM (SELECT 1 FROM chaos
+				GROUP BY _shard, _stream_ms, _stream_seq HAVING count(DISTINCT _ingested_at) > 1)`), 0)
 			rows, rejects := p.model.Size()
 			t.Logf("%d kills, %d rows, %d rejects, %d owners of shard 0", killsInLane, rows, rejects, p.position(0).Epoch)
 		})

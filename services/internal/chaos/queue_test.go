@@ -13,35 +13,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/chaos"
-	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-type (
-	producerConfig = stream.ProducerConfig
-	waiting        = stream.Waiting
-)
-
-// streamOf packs so many events into an entry.
-func streamOf(batch int) producerConfig { return producerConfig{Batch: batch} }
-
-// backfill is a batch of shard 0 that came from no stream.
-func (p *pipeline) backfill(payloads ...[]byte) *contract.Batch {
-	b, d := p.contract.NewBatch(0, len(payloads)), p.contract.NewDecoder()
-	for i, payload := range payloads {
-		d.Decode(b, payload, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(i+1))
-	}
-	b.Unstreamed = true
-	return b
-}
-
-// TestOneCommitQueue streams events while the same events and others are
+// TestChaosOneCommitQueue streams events while the same events and others are
 // backfilled, through the worker's queue, from another writer with its own handle,
 // and from both.
-func TestOneCommitQueue(t *testing.T) {
+func TestChaosOneCommitQueue(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})
@@ -95,9 +75,9 @@ func TestOneCommitQueue(t *testing.T) {
 	})
 }
 
-// TestStoreAfterAnotherProcess backfills through an idle worker whose position
+// TestChaosStoreAfterAnotherProcess backfills through an idle worker whose position
 // another process has moved on.
-func TestStoreAfterAnotherProcess(t *testing.T) {
+func TestChaosStoreAfterAnotherProcess(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	other := warehousetest.Another(t, p.store)
@@ -115,9 +95,9 @@ func TestStoreAfterAnotherProcess(t *testing.T) {
 	p.verify()
 }
 
-// TestRejectsReplayed fixes the contract and replays the rejects, from two writers
+// TestChaosRejectsReplayed fixes the contract and replays the rejects, from two writers
 // at once and while events are carried: each becomes one row.
-func TestRejectsReplayed(t *testing.T) {
+func TestChaosRejectsReplayed(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})
@@ -173,8 +153,8 @@ func (p *pipeline) replayRejects(ctx context.Context, w *worker.Worker, sink *wa
 	return nil
 }
 
-// TestReplayLeavesTheTableTheSame reads the stream again: not a byte changes.
-func TestReplayLeavesTheTableTheSame(t *testing.T) {
+// TestChaosReplayLeavesTheTableTheSame reads the stream again: not a byte changes.
+func TestChaosReplayLeavesTheTableTheSame(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 2})
@@ -208,9 +188,9 @@ func (p *pipeline) sums() (sums string) {
 	return sums
 }
 
-// TestUnknownCommitOutcome loses the answer of commits at every step: what was
+// TestChaosUnknownCommitOutcome loses the answer of commits at every step: what was
 // stored is not stored again, what was not is.
-func TestUnknownCommitOutcome(t *testing.T) {
+func TestChaosUnknownCommitOutcome(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		for _, point := range points {

@@ -14,9 +14,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// TestRedisKilled kills a server that logs every write before it answers, and
+// TestChaosRedisKilled kills a server that logs every write before it answers, and
 // starts it again, while events are published and carried.
-func TestRedisKilled(t *testing.T) {
+func TestChaosRedisKilled(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 2, redis: []redistest.Option{redistest.WithAOF()}})
@@ -37,8 +37,8 @@ func TestRedisKilled(t *testing.T) {
 	})
 }
 
-// TestFlushedStream empties the server under a worker that has stored everything.
-func TestFlushedStream(t *testing.T) {
+// TestChaosFlushedStream empties the server under a worker that has stored everything.
+func TestChaosFlushedStream(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})
@@ -54,10 +54,10 @@ func TestFlushedStream(t *testing.T) {
 	})
 }
 
-// TestFlushedStreamStaysAbovePosition has the server's clock behind the position:
+// TestChaosFlushedStreamStaysAbovePosition has the server's clock behind the position:
 // the event that comes before the worker can lift the stream's last ID gets a lower
 // ID than the position, those after it a higher one. All are stored.
-func TestFlushedStreamStaysAbovePosition(t *testing.T) {
+func TestChaosFlushedStreamStaysAbovePosition(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	w := p.work()
@@ -81,10 +81,10 @@ func TestFlushedStreamStaysAbovePosition(t *testing.T) {
 	}
 }
 
-// TestShorterStream restores the server from an older copy. What it has forgotten
+// TestChaosShorterStream restores the server from an older copy. What it has forgotten
 // is published again, and before the worker comes back an ID is handed out a
 // second time, to another event: both are stored.
-func TestShorterStream(t *testing.T) {
+func TestChaosShorterStream(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})
@@ -124,11 +124,11 @@ func TestShorterStream(t *testing.T) {
 	})
 }
 
-// TestStepBackIsReadToTheEnd fences the worker again and again while it reads a
+// TestChaosStepBackIsReadToTheEnd fences the worker again and again while it reads a
 // stream that came back with other events at or below the position. Each successor
 // must begin anew: that some of them are stored does not say that all are. And
 // nothing may be trimmed up to a position below which unread events lie.
-func TestStepBackIsReadToTheEnd(t *testing.T) {
+func TestChaosStepBackIsReadToTheEnd(t *testing.T) {
 	t.Parallel()
 	var faults warehousetest.Faults
 	p := setup(t, setting{hook: faults.Hook, maxCount: 10})
@@ -171,9 +171,9 @@ func TestStepBackIsReadToTheEnd(t *testing.T) {
 	want(t, "times that the worker was replaced", successors, 5)
 }
 
-// TestConnectionsCutMidReply cuts the connections of producer and worker at any
+// TestChaosConnectionsCutMidReply cuts the connections of producer and worker at any
 // byte of a reply, again and again.
-func TestConnectionsCutMidReply(t *testing.T) {
+func TestChaosConnectionsCutMidReply(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 2})
@@ -194,9 +194,9 @@ func TestConnectionsCutMidReply(t *testing.T) {
 	})
 }
 
-// TestCutReaderLosesNothing cuts only the worker: the producer never repeats, so
+// TestChaosCutReaderLosesNothing cuts only the worker: the producer never repeats, so
 // that every reject must be there exactly once as well.
-func TestCutReaderLosesNothing(t *testing.T) {
+func TestChaosCutReaderLosesNothing(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	proxy := redistest.NewProxy(t, p.redis.Addr())
@@ -220,9 +220,9 @@ func cut(t *testing.T, proxy *redistest.Proxy, after int64) {
 	eventually(t, "the connections are cut", func() bool { return proxy.Passed()-before >= after })
 }
 
-// TestPoisonByteForByte sends what can't be an event, as entries of their own, as
+// TestChaosPoisonByteForByte sends what can't be an event, as entries of their own, as
 // lines of a batch and as entries of no known kind.
-func TestPoisonByteForByte(t *testing.T) {
+func TestChaosPoisonByteForByte(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged})

@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"context"
-	"database/sql"
 	"flag"
 	"fmt"
 	"os"
@@ -139,7 +138,6 @@ type running struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	ended  chan error
-	err    error
 }
 
 // work starts a worker, which is stopped at the end of the test at the latest.
@@ -204,155 +202,6 @@ func (p *pipeline) drain(r *running) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	must(p.t, r.Drained(ctx, p.contract))
-}
-
-// publish publishes n events of the source and waits until they are acknowledged.
-func (p *pipeline) publish(n int, cfg ...stream.ProducerConfig) {
-	p.t.Helper()
-	producer := p.producer(p.client, cfg...)
-	for range n {
-		p.next(producer)
-	}
-	must(p.t, producer.Close(p.t.Context()))
-}
-
-func (p *pipeline) producer(client *stream.Client, cfg ...stream.ProducerConfig) *stream.Producer {
-	return client.Producer(p.t.Context(), p.contract.Name, p.shards, append(cfg, stream.ProducerConfig{})[0])
-}
-
-// next hands the source's next event to the producer.
-func (p *pipeline) next(producer *stream.Producer) {
-	payload, key := p.source.Next()
-	if err := producer.Add(p.t.Context(), contract.Shard(key, p.shards), payload); err != nil {
-		p.t.Error(err)
-	}
-}
-
-// send publishes these payloads to shard 0, in one entry or in one each.
-func (p *pipeline) send(batch int, payloads ...[]byte) {
-	p.t.Helper()
-	producer := p.producer(p.client, stream.ProducerConfig{Batch: batch})
-	for _, payload := range payloads {
-		must(p.t, producer.Add(p.t.Context(), 0, payload))
-	}
-	must(p.t, producer.Close(p.t.Context()))
-}
-
-// publishing publishes bursts, single events and batch entries in turn, until
-// stop is called, which returns when all is acknowledged.
-func (p *pipeline) publishing(client *stream.Client, burst int, every time.Duration) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for round := 0; ; round++ {
-			producer := p.producer(client, stream.ProducerConfig{Batch: 1 + round%2*19, Linger: 5 * time.Millisecond})
-			for range burst {
-				p.next(producer)
-			}
-			if err := producer.Close(p.t.Context()); err != nil {
-				p.t.Error(err)
-				return
-			}
-			select {
-			case <-quit:
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func() {
-		close(quit)
-		select {
-		case <-done:
-		case <-time.After(patience):
-			p.t.Error("the producer does not finish")
-		}
-	}
-}
-
-// add puts one entry into shard 0 under an ID of the test's choice.
-func (p *pipeline) add(id contract.ID, payload []byte) {
-	p.t.Helper()
-	p.redis.Do("XADD", p.key(0), id.String(), "event", payload)
-}
-
-func (p *pipeline) key(shard int) string { return stream.Key(p.contract.Name, shard) }
-
-// verify compares what is stored with what was published.
-func (p *pipeline) verify() {
-	p.t.Helper()
-	p.check(false)
-}
-
-// verifyResent is verify where the producer had to send a second time.
-func (p *pipeline) verifyResent() {
-	p.t.Helper()
-	p.check(true)
-}
-
-func (p *pipeline) check(resent bool) {
-	p.t.Helper()
-	if err := p.model.Check(p.stored(), resent); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// stored reads the tables.
-func (p *pipeline) stored() chaos.Stored {
-	p.t.Helper()
-	got := chaos.Stored{Rows: make(map[chaos.Event]int), Rejects: make(map[string]int)}
-	p.query(`SELECT id, epoch_us("at"), n, text, count(*) FROM chaos GROUP BY ALL`, func(rows *sql.Rows) error {
-		var e chaos.Event
-		var n int
-		err := rows.Scan(&e.ID, &e.At, &e.N, &e.Text, &n)
-		got.Rows[e] += n
-		return err
-	})
-	p.query("SELECT payload, count(*) FROM warehouse.estela.rejects GROUP BY ALL", func(rows *sql.Rows) error {
-		var payload []byte
-		var n int
-		err := rows.Scan(&payload, &n)
-		got.Rejects[string(payload)] += n
-		return err
-	})
-	return got
-}
-
-func (p *pipeline) query(query string, each func(*sql.Rows) error) {
-	p.t.Helper()
-	must(p.t, p.store.Read(p.t.Context(), query, nil, func(_ time.Time, rows *sql.Rows) error {
-		for rows.Next() {
-			if err := each(rows); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
-
-// number is a query's one answer.
-func (p *pipeline) number(query string) (n int64) {
-	p.t.Helper()
-	p.query(query, func(rows *sql.Rows) error { return rows.Scan(&n) })
-	return n
-}
-
-// position is the stored position of a shard.
-func (p *pipeline) position(shard int) contract.Position {
-	p.t.Helper()
-	pos, _, err := p.store.Position(p.t.Context(), p.contract, shard)
-	must(p.t, err)
-	return pos
-}
-
-// state is how the stream of a shard stands.
-func (p *pipeline) state(shard int) contract.StreamState {
-	p.t.Helper()
-	state, err := p.client.Shard(p.contract.Name, shard, "look", stream.ShardConfig{}).State(p.t.Context())
-	must(p.t, err)
-	return state
 }
 
 func must(t *testing.T, err error) {

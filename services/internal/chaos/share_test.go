@@ -11,10 +11,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// TestTwoWorkersShareShards has two workers carry four shards, two each. When one
+// TestChaosTwoWorkersShareShards has two workers carry four shards, two each. When one
 // is stopped, or freezes, the other carries all four; when it is back, they share
 // again.
-func TestTwoWorkersShareShards(t *testing.T) {
+func TestChaosTwoWorkersShareShards(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 4, lease: time.Second})

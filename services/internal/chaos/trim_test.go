@@ -19,9 +19,9 @@ import (
 // often trims as often as can be.
 func often(cfg *worker.Config) { cfg.Renew, cfg.TrimEvery = 5*time.Millisecond, time.Millisecond }
 
-// TestTrimStopsAtPosition holds a commit while the stream is trimmed all the time:
+// TestChaosTrimStopsAtPosition holds a commit while the stream is trimmed all the time:
 // what is read and not stored stays.
-func TestTrimStopsAtPosition(t *testing.T) {
+func TestChaosTrimStopsAtPosition(t *testing.T) {
 	t.Parallel()
 	var gate chaos.Gate
 	p := setup(t, setting{hook: func(warehouse.Point) error {
@@ -46,9 +46,9 @@ func TestTrimStopsAtPosition(t *testing.T) {
 	p.verify()
 }
 
-// TestTrimLeavesForeignGroups has a subscriber with a group of its own, slower
+// TestChaosTrimLeavesForeignGroups has a subscriber with a group of its own, slower
 // than the worker: it reads everything.
-func TestTrimLeavesForeignGroups(t *testing.T) {
+func TestChaosTrimLeavesForeignGroups(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	p.redis.Do("XGROUP", "CREATE", p.key(0), "subscriber", "0", "MKSTREAM")
@@ -89,9 +89,9 @@ func (*lossCounter) Committed(string, *contract.Batch, time.Duration) {}
 func (*lossCounter) Retried(string)                                   {}
 func (c *lossCounter) Loss(string)                                    { c.losses.Add(1) }
 
-// TestLossIsRefused restores an old copy of the warehouse, after which the stream
+// TestChaosLossIsRefused restores an old copy of the warehouse, after which the stream
 // was trimmed: the worker refuses to go on, unless it is told to.
-func TestLossIsRefused(t *testing.T) {
+func TestChaosLossIsRefused(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{apart: true})
 	p.session(func(w *running) {
@@ -115,8 +115,8 @@ func TestLossIsRefused(t *testing.T) {
 	p.refusal("trimmed", func() { p.publish(100) })
 }
 
-// TestLossByDeletedEntries deletes an entry that is not stored yet.
-func TestLossByDeletedEntries(t *testing.T) {
+// TestChaosLossByDeletedEntries deletes an entry that is not stored yet.
+func TestChaosLossByDeletedEntries(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{apart: true})
 	p.publish(10)
@@ -163,9 +163,9 @@ func (p *pipeline) session(do func(w *running)) {
 	must(p.t, store.Close())
 }
 
-// TestBackpressure fills the stream while nobody carries it: the producer waits
+// TestChaosBackpressure fills the stream while nobody carries it: the producer waits
 // at the high-water mark and says so, and goes on when a worker comes.
-func TestBackpressure(t *testing.T) {
+func TestChaosBackpressure(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	const highWater, flush, all = 500, 100, 3000
