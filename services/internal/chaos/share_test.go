@@ -61,3 +61,38 @@ func (p *pipeline) shared(owner string, gate *chaos.Gate) func(*worker.Config) {
 		cfg.Hook = func(string) { gate.Pass() }
 	}
 }
+
+// slowKeys is a sink whose keys take longer to rebuild than a lease lasts.
+type slowKeys struct {
+	worker.Sink
+
+	takes time.Duration
+}
+
+func (s slowKeys) Keys(
+	ctx context.Context, c *contract.Contract, shard int, since uint64, each func(hash, ms uint64),
+) error {
+	time.Sleep(s.takes)
+	return s.Sink.Keys(ctx, c, shard, since, each)
+}
+
+// TestChaosSlowTakeOverKeepsTheLease rebuilds keys for three leases while another
+// worker waits for the shard: it gets no chance.
+func TestChaosSlowTakeOverKeepsTheLease(t *testing.T) {
+	t.Parallel()
+	const lease = 600 * time.Millisecond
+	p := setup(t, setting{lease: lease})
+	other := warehousetest.Another(t, p.store)
+	slow := func(cfg *worker.Config) { cfg.Sink = slowKeys{cfg.Sink, 3 * lease} }
+	first := p.work(slow)
+	eventually(t, "the first takes over", func() bool {
+		return p.number("SELECT count(*) FROM warehouse.estela.positions") == 1
+	})
+	p.work(func(cfg *worker.Config) { cfg.Sink = other }, slow)
+	p.publish(100)
+	p.drain(first)
+	p.verify()
+	if epoch := p.position(0).Epoch; epoch != 1 {
+		t.Errorf("%d owners, want the first alone", epoch)
+	}
+}

@@ -59,7 +59,10 @@ func (s *shard) own(soft, hard context.Context) error {
 	defer s.disown(hard)
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
-	if err := s.retry(soft)(func() error { return c.takeOver(soft, s.number) }); err != nil {
+	err := s.renewing(soft, func() error {
+		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
+	})
+	if err != nil {
 		return ignoreEnd(soft, err)
 	}
 	s.mu.Lock()
@@ -80,6 +83,24 @@ func (s *shard) own(soft, hard context.Context) error {
 		}
 	}
 	return nil
+}
+
+// renewing keeps the lease while do runs: rebuilding the keys of a large window
+// takes longer than a lease lasts, and two workers would take turns at it for
+// ever. Whether it was kept is seen at the attachment.
+func (s *shard) renewing(ctx context.Context, do func() error) error {
+	ctx, done := context.WithCancel(ctx)
+	var renewal sync.WaitGroup
+	renewal.Go(func() {
+		for pause(ctx, s.cfg.Renew) {
+			if _, err := s.source.Renew(ctx); err != nil {
+				s.log.Warn("lease not renewed", slog.Any("error", err))
+			}
+		}
+	})
+	defer renewal.Wait()
+	defer done()
+	return do()
 }
 
 // session is one attachment: from the check of the stream's state to the commit
