@@ -37,7 +37,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err != nil {
 		return err
 	}
-	if err := g.makeDataDir(); err != nil {
+	if err := g.claimDataDir(ctx); err != nil {
 		return err
 	}
 	var end cleanup
@@ -47,11 +47,6 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		return err
 	}
 	end.add(closing(ops))
-	control, remove, err := listenControl(g.DataDir)
-	if err != nil {
-		return err
-	}
-	end.add(func() error { remove(); return nil })
 	if n.redis, err = openRedis(ctx, url, n.log); err != nil {
 		return err
 	}
@@ -60,16 +55,21 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		return err
 	}
 	end.add(n.store.Close)
+	control, remove, err := listenControl(g.DataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { remove(); return nil })
 	n.metrics = telemetry.New(names(n.datasets))
 	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
-	run := &runFile{PID: os.Getpid(), Redis: stream.Redact(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
+	run := &runFile{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
 	removeRun, err := run.write(g.DataDir)
 	if err != nil {
 		return err
 	}
 	end.add(func() error { removeRun(); return nil })
 	n.log.Info("worker runs",
-		slog.String("redis", run.Redis), slog.String("warehouse", n.store.Location()), slog.String("ops", run.Ops))
+		slog.String("redis", stream.Redact(url)), slog.String("warehouse", n.store.Location()), slog.String("ops", run.Ops))
 
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.runWorker(ctx) })

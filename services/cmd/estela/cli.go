@@ -45,13 +45,17 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// refusedError is a refusal of the process that was asked.
+type refusedError struct{ error }
+
 // exitCode maps an error to the documented exit code, here and nowhere else.
 func exitCode(err error) int {
 	var usage usageError
 	var endpoint *api.ParseError
+	var refused refusedError
 	var loss *worker.LossError
 	var schema *contract.SchemaError
-	var refused *warehouse.RefusedError
+	var table *warehouse.RefusedError
 	var server *stream.RefusedError
 	var change *breakError
 	switch {
@@ -59,7 +63,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &endpoint):
 		return exitUsage
-	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &server), errors.As(err, &change):
+	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change):
 		return exitRefused
 	default:
 		return exitFailed

@@ -138,8 +138,11 @@ func (c *control) call(ctx context.Context, method, path string, query url.Value
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		err := errors.New(strings.TrimSpace(string(text)))
-		if resp.StatusCode == http.StatusBadRequest {
+		switch resp.StatusCode {
+		case http.StatusBadRequest:
 			return usageError{err}
+		case http.StatusConflict:
+			return refusedError{err}
 		}
 		return err
 	}

@@ -38,7 +38,7 @@ func (g *Globals) datasets() ([]*dataset, error) {
 	for _, f := range folders {
 		d, err := readDataset(f.fsys, f.dir)
 		if err == nil && slices.ContainsFunc(all, func(o *dataset) bool { return o.Name == d.Name }) {
-			err = fmt.Errorf("dataset %s: given twice; rename one of the folders", d.Name)
+			err = usageError{fmt.Errorf("dataset %s: given twice; rename one of the folders", d.Name)}
 		}
 		if err != nil {
 			faults = append(faults, err)
@@ -113,7 +113,7 @@ func readDataset(fsys fs.FS, dir string) (*dataset, error) {
 	}
 	samples, err := fs.Glob(d.folder, "sample.*")
 	if err != nil || len(samples) > 1 {
-		return nil, fmt.Errorf("dataset %s: one sample at most, found %s", dir, strings.Join(samples, ", "))
+		return nil, usageError{fmt.Errorf("dataset %s: one sample at most, found %s", dir, strings.Join(samples, ", "))}
 	}
 	if len(samples) == 1 {
 		d.sample = samples[0]

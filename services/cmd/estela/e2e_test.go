@@ -507,6 +507,11 @@ not json
 	if code != 1 || !strings.Contains(errs, fmt.Sprintf("process %d", s.cmd.Process.Pid)) {
 		t.Errorf("second process: exit %d: %s", code, errs)
 	}
+	code, _, errs = estela(t, "", append([]string{"worker", "--redis", s.redisURL()}, beside...)...)
+	if code != 1 || !strings.Contains(errs, "already") {
+		t.Errorf("worker in the same directory: exit %d: %s", code, errs)
+	}
+	must(t, "", append([]string{"rejects", "list"}, beside...)...) // and 'up' still answers
 	code, _, errs = estela(t, "", append([]string{"up"}, beside...)...)
 	if code != 1 || !strings.Contains(errs, "already") {
 		t.Errorf("second up: exit %d: %s", code, errs)

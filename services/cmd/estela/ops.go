@@ -118,8 +118,11 @@ func answer(w http.ResponseWriter, v any) {
 // refuse answers an error of the control interface in plain text.
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
-	if usage := (usageError{}); errors.As(err, &usage) {
+	switch exitCode(err) {
+	case exitUsage:
 		status = http.StatusBadRequest
+	case exitRefused:
+		status = http.StatusConflict
 	}
 	http.Error(w, err.Error(), status)
 }

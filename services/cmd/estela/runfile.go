@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/stream"
 )
 
 // runFile is what a running 'estela up' or worker leaves in its data directory
@@ -93,4 +95,25 @@ func (g *Globals) makeDataDir() error {
 		return fmt.Errorf("make data directory (choose another with --data-dir): %w", err)
 	}
 	return nil
+}
+
+// claimDataDir creates the data directory, unless a process runs on it.
+func (g *Globals) claimDataDir(ctx context.Context) error {
+	if err := g.makeDataDir(); err != nil {
+		return err
+	}
+	running, err := readRunFile(ctx, g.DataDir)
+	if err == nil && running != nil {
+		err = fmt.Errorf("estela runs in %s already, as process %d: stop it, or choose another --data-dir", g.DataDir, running.PID)
+	}
+	return err
+}
+
+// withoutPassword is the URL as it may lie in a file, or nothing if it holds a
+// password or what Redact leaves out: other commands then get their own --redis.
+func withoutPassword(url string) string {
+	if stream.Redact(url) != url {
+		return ""
+	}
+	return url
 }

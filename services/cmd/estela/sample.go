@@ -85,10 +85,12 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		return p.send(r)
 	})
 	err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
-	mark.Done = err == nil
 	shown.finish()
 	if embedded {
-		err = errors.Join(err, n.worker.Drained(context.WithoutCancel(ctx), d.Contract))
+		err = errors.Join(err, n.drained(ctx, d))
+	}
+	if mark.Done = err == nil; embedded && !mark.Done {
+		return err // what it holds is not stored: nothing is noted
 	}
 	return errors.Join(err, keep())
 }

@@ -43,13 +43,8 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if n.datasets, err = g.datasets(); err != nil {
 		return err
 	}
-	if err := g.makeDataDir(); err != nil {
+	if err := g.claimDataDir(ctx); err != nil {
 		return err
-	}
-	if running, err := readRunFile(ctx, g.DataDir); err != nil {
-		return err
-	} else if running != nil {
-		return fmt.Errorf("estela runs in %s already, as process %d: stop it, or choose another --data-dir", g.DataDir, running.PID)
 	}
 	var end cleanup
 	defer func() { err = errors.Join(err, end.run()) }()
@@ -85,9 +80,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		}
 	}
 	end.add(func() error { local.stop(); return nil })
-	if run.Redis = local.url; stream.Redact(local.url) != local.url {
-		run.Redis = "" // a password is not left in a file: other commands get their own --redis
-	}
+	run.Redis = withoutPassword(local.url)
 	if n.redis, err = openRedis(ctx, local.url, n.log); err != nil {
 		return err
 	}
@@ -207,13 +200,20 @@ func needsParams(e api.Endpoint) bool {
 // awaitDrained waits until all that was published is committed, for the embedded
 // Redis takes the rest with it.
 func (n *node) awaitDrained(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
 	for _, d := range n.datasets {
-		if err := n.worker.Drained(ctx, d.Contract); err != nil {
+		if err := n.drained(ctx, d); err != nil {
 			n.log.Warn("not all that was published is stored", slog.String("dataset", d.Name), slog.Any("error", err))
 		}
 	}
+}
+
+// drained waits until what the dataset's streams hold is committed; once ctx has
+// ended, stopGrace longer at most.
+func (n *node) drained(ctx context.Context, d *dataset) error {
+	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	return n.worker.Drained(bounded, d.Contract)
 }
 
 // cleanup runs what was added, last first.

@@ -63,6 +63,10 @@ type Batch struct {
 	// RunID is the Redis server's run_id to note with the position; empty
 	// keeps the one that is there.
 	RunID string
+	// Token identifies the commit of this batch, over all its tries: when the
+	// outcome of one is unknown, the position row says whose step it shows. The
+	// warehouse draws it at the first try; 0 is none yet.
+	Token uint64
 	// Entries counts the stream entries in the batch, Duplicates the events
 	// dropped from it.
 	Entries    int

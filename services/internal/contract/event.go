@@ -111,6 +111,8 @@ type Position struct {
 	Rev   int64 `json:"rev"`
 	// RunID is the Redis server's run_id at the last commit.
 	RunID string `json:"run_id"`
+	// Token is that of the last batch committed.
+	Token uint64 `json:"-"`
 	// Rows, Rejected and Duplicates count since the beginning.
 	Rows       int64 `json:"rows"`
 	Rejected   int64 `json:"rejected"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -21,6 +22,10 @@ var errMoved = errors.New("position has moved")
 // batch. After any other error nothing was stored, or nothing could be learnt;
 // Commit with the same arguments again settles which.
 func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error) {
+	for b.Token == 0 {
+		//nolint:gosec // G404: it tells commits apart and keeps no secret; database/sql takes 63 bits
+		b.Token = rand.Uint64() >> 1
+	}
 	next := advanced(at, b, time.Now())
 	err := w.write(ctx, func(ctx context.Context, s *session) error {
 		return w.commit(ctx, s, at, next, b)
@@ -39,6 +44,7 @@ func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.P
 	next := at
 	next.Last = b.Last
 	next.Rev++
+	next.Token = b.Token
 	next.Rows += int64(b.Rows)
 	next.Rejected += int64(len(b.Rejects))
 	next.Duplicates += int64(b.Duplicates)
@@ -89,9 +95,9 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Po
 // it is.
 func move(ctx context.Context, s *session, at, next contract.Position) error {
 	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
-		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?
+		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		next.Last.MS, next.Last.Seq, next.RunID, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt,
+		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt,
 		at.Dataset, at.Shard, at.Epoch, at.Rev, at.Last.MS, at.Last.Seq)
 	switch {
 	case isConflict(err):
@@ -130,9 +136,9 @@ func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, caus
 	}
 }
 
-// sameStep reports whether the row is at the same change of the same owner. Only
-// the owner of an epoch raises rev within it, one commit at a time.
+// sameStep reports whether the row is at the same change: of the same owner, by
+// the same batch. Within an epoch others than the owner raise rev too (a backfill
+// by another process), perhaps with as many rows: hence the token.
 func sameStep(a, b contract.Position) bool {
-	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last &&
-		a.Rows == b.Rows && a.Rejected == b.Rejected && a.Duplicates == b.Duplicates
+	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last && a.Token == b.Token
 }

@@ -33,6 +33,7 @@ var systemTables = []struct {
 		{"epoch", "BIGINT"},
 		{"rev", "BIGINT"},
 		{"run_id", "VARCHAR"},
+		{"token", "UBIGINT"},
 		{"rows", "BIGINT"},
 		{"rejected", "BIGINT"},
 		{"duplicates", "BIGINT"},

@@ -28,6 +28,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"UUIDs are in the order of their text":             uuidOrder,
 		"a commit moves position and counters":             commitMoves,
 		"rows of a batch without a stream":                 unstreamed,
+		"two steps that look alike":                        alikeSteps,
 		"an old owner's commit is fenced":                  oldOwnerFenced,
 		"a commit that meets a takeover under way":         takeoverDuringCommit,
 		"a takeover between BEGIN and the first write":     takeoverAfterBegin,
@@ -219,7 +220,7 @@ func commitMoves(t *testing.T, f *fixture) {
 	pos = f.commit(t, pos, second)
 	want := contract.Position{
 		Dataset: "sample", Last: id(301, 0), Epoch: 1, Rev: 3, RunID: "run1", Rows: 5, Rejected: 1, Duplicates: 4,
-		CommittedAt: pos.CommittedAt,
+		Token: second.Token, CommittedAt: pos.CommittedAt,
 	}
 	if pos != want || time.Since(pos.CommittedAt) > time.Minute {
 		t.Fatalf("got %+v, want %+v", pos, want)
@@ -242,6 +243,19 @@ func unstreamed(t *testing.T, f *fixture) {
 		t.Fatalf("the same again gave %+v, want %+v", again, next)
 	}
 	f.expect(t, "SELECT coalesce(_stream_seq::VARCHAR, 'NULL') FROM sample ORDER BY _stream_ms", "0", "NULL", "NULL")
+}
+
+// alikeSteps has two backfills of as many rows begin at one position: the second
+// must not take the first one's step for its own.
+func alikeSteps(t *testing.T, f *fixture) {
+	pos := f.commit(t, f.takeOver(t), f.simples(1, 50))
+	first, second := f.simples(2, 70), f.simples(2, 90)
+	for _, b := range []Batch{first, second} {
+		b.Unstreamed, b.Last = true, pos.Last
+	}
+	f.commit(t, pos, first)
+	_, err := f.Commit(t.Context(), pos, second.Batch)
+	f.expectFenced(t, err, "3")
 }
 
 func (f *fixture) expectFenced(t *testing.T, err error, rows string) {

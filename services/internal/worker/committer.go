@@ -42,20 +42,25 @@ func (c *committer) takeOver(ctx context.Context, shard int) error {
 	if err != nil {
 		return err
 	}
-	c.pos = pos
-	defer c.publish()
-	return c.loadKeys(ctx)
+	return c.moveTo(ctx, pos)
 }
 
-// loadKeys fills the key set from the table: the window before the position.
-func (c *committer) loadKeys(ctx context.Context) error {
-	if c.contract.Dedupe == 0 {
-		return nil
+// moveTo makes pos the position, with the keys of the window before it. Both
+// change or, after an error, neither: with the position and without its keys,
+// duplicates would be stored.
+func (c *committer) moveTo(ctx context.Context, pos contract.Position) error {
+	var keys *keySet
+	if c.contract.Dedupe > 0 {
+		window := uint64(c.contract.Dedupe.Milliseconds())
+		keys = newKeySet(window)
+		since := pos.Last.MS - min(pos.Last.MS, window)
+		if err := c.sink.Keys(ctx, c.contract, pos.Shard, since, keys.note); err != nil {
+			return err
+		}
 	}
-	window := uint64(c.contract.Dedupe.Milliseconds())
-	c.keys = newKeySet(window)
-	since := c.pos.Last.MS - min(c.pos.Last.MS, window)
-	return c.sink.Keys(ctx, c.contract, c.pos.Shard, since, c.keys.note)
+	c.pos, c.keys = pos, keys
+	c.publish()
+	return nil
 }
 
 // publish makes the state visible to those who must not wait for a commit.
@@ -105,12 +110,10 @@ func (c *committer) catchUp(ctx context.Context) error {
 	if !found || pos.Epoch != c.pos.Epoch {
 		return contract.ErrFenced
 	}
-	if pos.Rev == c.pos.Rev {
-		return nil
+	if pos.Rev == c.pos.Rev || c.keys == nil && c.contract.Dedupe > 0 {
+		return nil // nothing new, or not the owner's queue: it has no keys to keep
 	}
-	c.pos = pos
-	defer c.publish()
-	return c.loadKeys(ctx)
+	return c.moveTo(ctx, pos)
 }
 
 // retrier calls its argument until it succeeds, fails for good or time is up.

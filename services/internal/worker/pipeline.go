@@ -22,8 +22,8 @@ const (
 	backlogWait = 500 * time.Millisecond
 	// pruneEvery is how often rows past their retention are deleted.
 	pruneEvery = time.Hour
-	// batchesInUse circulate between decoding and committing.
-	batchesInUse = 3
+	// batchesInUse circulate: one is decoded while the other is committed.
+	batchesInUse = 2
 )
 
 // chunk is what one read gave.

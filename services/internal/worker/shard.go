@@ -51,6 +51,9 @@ type shard struct {
 	tended, trimmed time.Time
 	pruned          time.Time
 	entries, rows   atomic.Int64 // settled, stored
+
+	refused chan struct{} // closed when the shard refuses to go on
+	refusal error         // why, set before that
 }
 
 // own takes the shard over and carries its events until the lease is lost, the

@@ -104,7 +104,7 @@ func New(cfg Config) *Worker {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting",
+				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting", refused: make(chan struct{}),
 			})
 		}
 	}
@@ -151,6 +151,8 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 		if loss := (*LossError)(nil); errors.As(err, &loss) {
 			s.setStatus(err.Error())
 			s.log.Error("refusing to go on", slog.Any("error", err))
+			s.refusal = err
+			close(s.refused)
 			return err
 		}
 		switch {
