@@ -154,3 +154,17 @@ func TestVersion(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
+
+func TestNoPasswordIsLeftInAFile(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"redis://127.0.0.1:6379":          "redis://127.0.0.1:6379",
+		"unix:///tmp/redis.sock":          "unix:///tmp/redis.sock",
+		"redis://:hunter2@127.0.0.1:6379": "",
+		"unix:///tmp/redis.sock?db=2":     "",
+	} {
+		if got := withoutPassword(url); got != want {
+			t.Errorf("%s: %q, want %q", url, got, want)
+		}
+	}
+}

@@ -132,10 +132,14 @@ func (p *pipeline) refusal(reason string, more func()) {
 	p.t.Helper()
 	p.openStore()
 	losses := &lossCounter{}
-	err := worker.New(worker.Config{
+	refusing := worker.New(worker.Config{
 		Contracts: []*contract.Contract{p.contract}, Source: p.sourceOf(p.client, "refuses"), Sink: p.store, Observer: losses,
-	}).Run(p.t.Context())
+	})
+	err := refusing.Run(p.t.Context())
 	var loss *worker.LossError
+	if replay := refusing.Replay(p.t.Context(), p.contract); !errors.As(replay, &loss) {
+		p.t.Fatalf("a replay got error %v, want the loss", replay)
+	}
 	if !errors.As(err, &loss) || loss.Reason != reason || loss.Gone.Compare(loss.Position) <= 0 {
 		p.t.Fatalf("got error %v, want a loss (%s)", err, reason)
 	}
