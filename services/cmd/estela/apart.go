@@ -19,8 +19,7 @@ import (
 // share a MotherDuck database (a DuckDB file admits one process).
 type workerCmd struct {
 	workerFlags
-
-	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
+	opsFlags
 }
 
 type apiCmd struct {

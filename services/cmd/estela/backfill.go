@@ -119,7 +119,6 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 		f.one = f.dataset.NewBatch(0, 1)
 	}
 	f.one.Reset()
-
 	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
 		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
 	}

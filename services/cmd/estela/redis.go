@@ -82,7 +82,6 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 		return nil, err
 	}
 	var output bytes.Buffer
-
 	// It outlives the command's context: what is stored last still needs it.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
 		"--dir", dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",

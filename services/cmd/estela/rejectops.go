@@ -45,7 +45,7 @@ func (n *node) listRejects(w http.ResponseWriter, r *http.Request) {
 	}
 	all := []reject{}
 	for _, d := range from {
-		found, err := n.store.ListRejects(r.Context(), d.Name, limit, nil)
+		found, err := n.store.ListRejects(r.Context(), d.Name, limit-len(all), nil)
 		if err != nil {
 			refuse(w, err)
 			return
@@ -54,7 +54,7 @@ func (n *node) listRejects(w http.ResponseWriter, r *http.Request) {
 			all = append(all, shownReject(f))
 		}
 	}
-	answer(w, all[:min(limit, len(all))])
+	answer(w, all)
 }
 
 // showReject answers with one reject, its bytes in base64.

@@ -27,8 +27,13 @@ type upCmd struct {
 }
 
 type listenFlags struct {
+	opsFlags
+
 	Listen    string `help:"Address of the API." default:"127.0.0.1:8080"`
 	Anonymous bool   `help:"Let anyone read who reaches the API, where it listens beyond loopback."`
+}
+
+type opsFlags struct {
 	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
 }
 

@@ -126,25 +126,15 @@ func constantText(text string) source {
 // settled are stored rejects to delete, staged in a temporary table.
 type settled struct{ load }
 
-var replayedFields = []field{
-	{"dataset", "VARCHAR"},
-	{"shard", "INTEGER"},
-	{"stream_ms", "UBIGINT"},
-	{"stream_seq", "UBIGINT"},
-	{"line", "UINTEGER"},
-	{"payload", "BLOB"},
-	{"payload_hash", "UBIGINT"},
-}
-
 func replayed(b *contract.Batch) settled {
 	n := len(b.Replayed)
 	if n == 0 {
 		return settled{}
 	}
-	return settled{load{temporary("replayed"), replayedFields, placesOf(b, b.Replayed), n}}
+	return settled{load{temporary("replayed"), rejectKeyFields, placesOf(b, b.Replayed), n}}
 }
 
-// placesOf are the columns by which stored rejects are found: replayedFields.
+// placesOf are the columns by which stored rejects are found: rejectKeyFields.
 func placesOf(b *contract.Batch, rejects []contract.Reject) []source {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)

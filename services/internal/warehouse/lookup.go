@@ -185,7 +185,7 @@ func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *co
 		sp = span{min(sp.from, r.ID.MS), max(sp.to, r.ID.MS)}
 	}
 	l := load{
-		temporary("rejected"), slices.Concat([]field{{"n", "INTEGER"}}, replayedFields),
+		temporary("rejected"), slices.Concat([]field{{"n", "INTEGER"}}, rejectKeyFields),
 		slices.Concat([]source{numbers(n)}, placesOf(b, b.Rejects)), len(b.Rejects),
 	}
 	if err := l.create(ctx, s); err != nil {

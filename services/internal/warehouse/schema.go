@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -46,7 +47,8 @@ var systemTables = []struct {
 	{"markers", []field{{"name", "VARCHAR"}, {"value", "VARCHAR"}, {"at", "TIMESTAMPTZ"}}},
 }
 
-var rejectFields = []field{
+// rejectKeyFields tell a reject: where it came from, and its bytes.
+var rejectKeyFields = []field{
 	{"dataset", "VARCHAR"},
 	{"shard", "INTEGER"},
 	{"stream_ms", "UBIGINT"},
@@ -54,10 +56,13 @@ var rejectFields = []field{
 	{"line", "UINTEGER"},
 	{"payload", "BLOB"},
 	{"payload_hash", "UBIGINT"},
+}
+
+var rejectFields = slices.Concat(rejectKeyFields, []field{
 	{"violations", "JSON"},
 	{"schema_version", "VARCHAR"},
 	{"rejected_at", "TIMESTAMPTZ"},
-}
+})
 
 // placeFields are the columns that every dataset table has besides the
 // contract's: where a row came from and when it was stored.
