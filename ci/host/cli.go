@@ -20,6 +20,7 @@ Commands:
   test         run every check
   run NAME...  run some, each named by itself or by its group
   list         say what there is
+  setup        install what the checks need and this machine lacks, and run none
 
 A skipped test fails, and so does a check whose tests are all gone. The last
 line says how many tests passed and failed; a check without tests counts as one.
@@ -94,7 +95,7 @@ func (o options) check() error {
 		return fmt.Errorf("%w: --jobs %d: at least 1 is needed", errUsage, o.jobs)
 	case o.command == "run" && len(o.names) == 0:
 		return fmt.Errorf("%w: run what? `list` says what there is", errUsage)
-	case o.command == "test" || o.command == "list":
+	case o.command == "test" || o.command == "list" || o.command == "setup":
 		if len(o.names) > 0 {
 			return fmt.Errorf("%w: %s takes no names, got %q", errUsage, o.command, o.names)
 		}

@@ -60,11 +60,20 @@ func Run(ctx context.Context, h Host, args []string) int {
 		list(h.Stdout, h.Checks)
 		return exitPassed
 	}
-	code, err := h.test(ctx, o)
+	do := h.test
+	if o.command == "setup" {
+		do = h.setUp
+	}
+	code, err := do(ctx, o)
 	if err != nil {
 		fmt.Fprintln(h.Stderr, err)
 	}
 	return code
+}
+
+// setUp installs what the checks need, for an image in which they run later.
+func (h Host) setUp(ctx context.Context, _ options) (int, error) {
+	return h.prepare(ctx, true, h.Checks)
 }
 
 // test runs the checks that were asked for.

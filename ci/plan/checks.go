@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"time"
+
+	"github.com/estela-dev/estela/ci/pin"
 )
 
 // The parts of the tree that the plan names. Its tests compare each with the
@@ -10,6 +12,8 @@ import (
 var (
 	modules = []string{"ci", "data", "services"}
 	tested  = []string{"ci", "data", "services"}
+
+	workflows = []string{"ci", "deploy", "release", "weekly"}
 
 	fuzzed = []packages{
 		{"ci", []string{"./host/internal/testlog"}},
@@ -48,8 +52,8 @@ func lintChecks() []Check {
 			Name: "format", Group: Lint,
 			Doc:     "every Go file is as gofumpt and gci would write it",
 			Dir:     ".",
-			Command: []string{"go", "run", golangciLint, "fmt", "--diff"},
-			Fix:     []string{"go", "run", golangciLint, "fmt"},
+			Command: []string{"go", "run", pin.GolangciLint, "fmt", "--diff"},
+			Fix:     []string{"go", "run", pin.GolangciLint, "fmt"},
 			Timeout: 15 * time.Minute, // the first run builds the linter
 			Heavy:   true,
 		},
@@ -67,7 +71,7 @@ func lintChecks() []Check {
 			Doc: "golangci-lint finds nothing: layers, errors, logs, comments (.golangci.yml)",
 			Dir: ".",
 			Command: append([]string{
-				"go", "run", golangciLint, "run", "--allow-serial-runners",
+				"go", "run", pin.GolangciLint, "run", "--allow-serial-runners",
 			}, modulePatterns()...),
 			Needs:   []Need{CCompiler()},
 			Timeout: 15 * time.Minute,
@@ -75,7 +79,25 @@ func lintChecks() []Check {
 			After:   []string{"format", "vet"},
 		},
 	}
+	checks = append(checks, workflowCheck())
 	return append(checks, eachModule(modules, tidyCheck)...)
+}
+
+// workflowCheck names its files, so that it needs no git; shellcheck and pyflakes are left out, because
+// a machine may have them or not.
+func workflowCheck() Check {
+	c := Check{
+		Name: "actionlint", Group: Lint,
+		Doc:     "the workflows are ones that GitHub understands",
+		Dir:     ".",
+		Command: []string{"go", "run", pin.Actionlint, "-shellcheck=", "-pyflakes="},
+		Reads:   []string{".github"},
+		Timeout: 10 * time.Minute,
+	}
+	for _, name := range workflows {
+		c.Command = append(c.Command, ".github/workflows/"+name+".yml")
+	}
+	return c
 }
 
 func tidyCheck(module string) Check {
@@ -85,6 +107,7 @@ func tidyCheck(module string) Check {
 		Dir:     module,
 		Command: []string{"go", "mod", "tidy", "-diff"},
 		Fix:     []string{"go", "mod", "tidy"},
+		Reads:   sources(module),
 		Timeout: 5 * time.Minute,
 	}
 }
@@ -97,6 +120,7 @@ func buildChecks() []Check {
 			Dir:     module,
 			Command: []string{"go", "build", "./..."},
 			Env:     map[string]string{"GOWORK": "off"},
+			Reads:   sources(module),
 			Needs:   []Need{CCompiler()},
 			Timeout: 10 * time.Minute,
 			Heavy:   true,
@@ -109,8 +133,13 @@ func unitChecks() []Check {
 		c := goTest(10*time.Minute, "-race", "-shuffle=on", "-skip", elsewhere, "./...")
 		c.Name, c.Group, c.Dir = "unit-"+module, Unit, module
 		c.Doc = "tests of " + module + " with the race detector, in a random order"
+		c.Reads = sources(module)
 		if module == "services" {
 			c.Needs = append(c.Needs, Redis())
+			c.Privileged = true
+		}
+		if module == "ci" {
+			c.Reads = nil // it compares the plan with the tree
 		}
 		return c
 	})
@@ -122,6 +151,7 @@ func fuzzChecks() []Check {
 		c := goTest(5*time.Minute, slices.Concat([]string{"-race", "-run", "^Fuzz"}, f.patterns)...)
 		c.Name, c.Group, c.Dir = "fuzz-"+f.module, Fuzz, f.module
 		c.Doc = "every seed of every fuzz target of " + f.module + ", with the race detector"
+		c.Reads = sources(f.module)
 		checks = append(checks, c)
 	}
 	return checks
@@ -144,6 +174,7 @@ func e2eCheck() Check {
 	c := goTest(10*time.Minute, "-race", "-run", "^TestE2E", "./cmd/estela")
 	c.Name, c.Group, c.Dir = "e2e", E2E, "services"
 	c.Doc = "the built binary, from publishing to the answer of a GET"
+	c.Reads = append(sources("services"), "README.md") // whose answers it compares
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true
 	return c
@@ -153,6 +184,8 @@ func chaosCheck() Check {
 	c := goTest(15*time.Minute, "-race", "-run", "^TestChaos", "./internal/chaos")
 	c.Name, c.Group, c.Dir = "chaos", Chaos, "services"
 	c.Doc = "kills, cuts, full disks and stale owners: nothing lost, nothing twice"
+	c.Reads = sources("services")
+	c.Privileged = true
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true
 	return c
@@ -163,6 +196,7 @@ func benchCheck() Check {
 		slices.Concat([]string{"-run", "^$", "-bench", ".", "-benchtime", "1x"}, benched.patterns)...)
 	c.Name, c.Group, c.Dir = "bench", Bench, benched.module
 	c.Doc = "every benchmark once, so that none rots"
+	c.Reads = sources(benched.module)
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true
 	return c
@@ -179,6 +213,21 @@ func goTest(hang time.Duration, args ...string) Check {
 		Heavy:   true,
 		Tests:   true,
 	}
+}
+
+// sources are what a module is built from: itself, the module it embeds, and what
+// makes the workspace one.
+func sources(module string) []string {
+	reads := []string{"go.work", "go.work.sum", module}
+	for _, other := range modules {
+		if other != module {
+			reads = append(reads, other+"/go.mod")
+		}
+	}
+	if module == "services" {
+		reads = append(reads, "data")
+	}
+	return reads
 }
 
 func eachModule(names []string, check func(module string) Check) []Check {

@@ -1,6 +1,6 @@
 // Package plan says what is checked, as plain data: a name, a directory, a
 // command, and what the command needs from the machine. It runs nothing and
-// imports nothing, so that the same list serves a machine without a container
+// imports nothing but versions, so that the same list serves a machine without a container
 // engine (ci/host) and the containers of the pipeline.
 package plan
 
@@ -40,6 +40,13 @@ type Check struct {
 	// Alone says that nothing else runs beside the check: it measures time, or
 	// would be disturbed in it.
 	Alone bool
+	// Privileged says that the command mounts a file system of its own, to fill it:
+	// in a container it needs every capability.
+	Privileged bool
+	// Reads are the files and folders, from the root, that the command looks at.
+	// In a container it is given no others, so that a change elsewhere doesn't run it
+	// again. Empty: the whole tree.
+	Reads []string
 	// Tests says that the command writes the events of `go test -json`. Such a
 	// check fails when a test is skipped, and when no test ran at all.
 	Tests bool

@@ -11,6 +11,7 @@ import (
 
 	"github.com/estela-dev/estela/ci/host/internal/testlog"
 	"github.com/estela-dev/estela/ci/plan"
+	"github.com/estela-dev/estela/ci/schedule"
 )
 
 // Observer is told what happens, from one goroutine.
@@ -55,29 +56,22 @@ func Run(ctx context.Context, cfg Config, checks []plan.Check, o Observer) []Res
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cfg.Grace = cmp.Or(cfg.Grace, 5*time.Second)
-	s := newSchedule(checks, max(1, cfg.Jobs))
-	ended := make(chan Result)
-	for {
-		for c := s.next(); c != nil && ctx.Err() == nil; c = s.next() {
-			start(ctx, cfg, *s.begin(c), o, ended)
-		}
-		if s.idle() {
-			return s.results()
-		}
-		r := <-ended
-		s.end(r)
+	results := make([]Result, 0, len(checks))
+	for _, c := range checks {
+		results = append(results, Result{Check: c, Outcome: NotRun, Reason: "not run"})
+	}
+	schedule.Run(ctx, checks, cfg.Jobs, func(c plan.Check) func() Result {
+		log := testlog.New()
+		o.Started(c, log.Counts)
+		return func() Result { return one(ctx, cfg, c, log) }
+	}, func(i int, r Result) {
+		results[i] = r
 		o.Finished(r)
 		if cfg.FailFast && r.Outcome != Passed {
 			cancel()
 		}
-	}
-}
-
-// start runs one check in the background.
-func start(ctx context.Context, cfg Config, c plan.Check, o Observer, ended chan<- Result) {
-	log := testlog.New()
-	o.Started(c, log.Counts)
-	go func() { ended <- one(ctx, cfg, c, log) }()
+	})
+	return results
 }
 
 // one runs a check and judges it.
