@@ -1,0 +1,23 @@
+// Package rollout moves a stack from one image to the next, and back when a check fails. It knows no
+// tool and no cloud: a stack is driven by its config and read by its outputs, both plain strings.
+//
+//	           ┌─ no image yet ──> Up{image: new} ──> smoke
+//	read ──────┼─ new serves ────> Up{image: new} ──> smoke ──> budget
+//	outputs    └─ old serves ────> Up{image: old, candidate: new} ──> smoke the candidate
+//	                                 │ ──> Up{image: new, previous: old} ──> smoke ──> budget
+//	                                 └─ any failure ──> Up{image: old}
+//
+// What holds:
+//
+//   - The old image serves all traffic until the candidate, an API revision without traffic, has passed
+//     its smoke test in this very run.
+//   - A failure from the candidate on leads back, with a context of its own: the deadline or the Ctrl-C
+//     of the caller may be what failed.
+//   - A run that was killed at any step is mended by running the same again: every step is an update to
+//     a stated end, and the first one reads where things stand.
+//   - A failed first read, or a refused image, changes nothing.
+//
+// What does not: with the new image serving already there is no way back, because nothing tells a
+// deployment that was killed after its promotion from a change of the config alone. A failed check
+// then names the image to roll back to.
+package rollout

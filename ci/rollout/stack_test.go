@@ -1,0 +1,71 @@
+package rollout_test
+
+import (
+	"maps"
+	"reflect"
+	"testing"
+
+	"github.com/estela-dev/estela/ci/rollout"
+)
+
+func TestParseOutputs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]rollout.Outputs{
+		"{}": {},
+		`{"image":"i","url":"u","candidateUrl":"c","previous":"p","slos":["s","t"],"other":{"x":[1]}}`: {
+			Image: "i", URL: "u", CandidateURL: "c", Previous: "p", SLOs: []string{"s", "t"},
+		},
+		"{\n  \"url\": \"u\", \"candidateUrl\": null, \"slos\": null\n}\n":                    {URL: "u"},
+		`{"Image":"other","URL":"other","candidateURL":"other","Slos":["other"],"image":"i"}`: {Image: "i"},
+	} {
+		if got, err := rollout.ParseOutputs([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                       "read stack outputs",
+		"null":                   "null is no JSON object",
+		"[]":                     "a JSON object is expected",
+		`{"image":"i"} {}`:       "a JSON object is expected",
+		"error: no stack":        "pulumi stack output --json",
+		`{"image":1}`:            `read stack output "image"`,
+		`{"slos":"s"}`:           `read stack output "slos"`,
+		`{"slos":[1]}`:           `read stack output "slos"`,
+		`{"candidateUrl":["c"]}`: `read stack output "candidateUrl"`,
+	} {
+		got, err := rollout.ParseOutputs([]byte(text))
+		wantError(t, err, want)
+		if !reflect.DeepEqual(got, rollout.Outputs{}) {
+			t.Errorf("%s: got %+v", text, got)
+		}
+	}
+}
+
+func TestConfigValuesHaveEveryKey(t *testing.T) {
+	t.Parallel()
+	got := rollout.Config{Image: "i"}.Values()
+	if want := map[string]string{"image": "i", "candidate": "", "previous": ""}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestProtected(t *testing.T) {
+	t.Parallel()
+	for stack, want := range map[string]bool{
+		"prod": true, "production": true, "prd": true, "PROD": true, "Production": true,
+		"estela-prod": true, "prod-eu": true, "acme/estela/prod": true, "estela.production.eu": true,
+		"prod_1": true, "prod2": true, "eu prd": true, "pre-prod": true, "non-production": true, " prod ": true,
+		"": false, "staging": false, "dev": false, "product": false, "reproduction": false, "preprod": false,
+		"products-dev": false, "prodigy": false, "estela-pr-12": false, "2": false,
+	} {
+		if got := rollout.Protected(stack); got != want {
+			t.Errorf("%q: %t", stack, got)
+		}
+		if err := rollout.CheckDestroy(stack); want {
+			wantError(t, err, "by its name it is production", "by hand")
+		} else if (err == nil) != (stack != "") {
+			t.Errorf("%q: %v", stack, err)
+		}
+	}
+	wantError(t, rollout.CheckDestroy(" "), "name one by --stack")
+}
