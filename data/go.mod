@@ -1,3 +1,3 @@
 module github.com/estela-dev/estela/data
 
-go 1.26.0
+go 1.26.1

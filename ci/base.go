@@ -1,0 +1,58 @@
+package main
+
+import (
+	"path"
+	"strings"
+
+	"github.com/estela-dev/estela/ci/internal/dagger"
+	"github.com/estela-dev/estela/ci/pin"
+)
+
+const (
+	// src is where a container has the source.
+	src = "/src"
+	// tools is where a container has programs that were built for it.
+	tools = "/usr/local/bin/"
+)
+
+// golang is a container with Go, a C and a C++ compiler, git, and caches that outlive it:
+// modules are downloaded and packages compiled once.
+func (m *Estela) golang() *dagger.Container {
+	return dag.Container().From(m.image(pin.Golang)).
+		WithMountedCache("/go/pkg/mod", dag.CacheVolume("estela-modules")).
+		WithMountedCache("/root/.cache", dag.CacheVolume("estela-cache")).
+		WithEnvVariable("GOTOOLCHAIN", "local"). // what the image has, nothing newer
+		WithEnvVariable("GOFLAGS", "-buildvcs=false").
+		WithEnvVariable("CI", "true").
+		WithWorkdir(src)
+}
+
+// goTool is a pinned Go program, built for the containers of golang.
+func (m *Estela) goTool(pinned string) *dagger.File {
+	program, _, _ := strings.Cut(path.Base(pinned), "@")
+	return m.golang().
+		WithEnvVariable("GOBIN", "/out").
+		WithEnvVariable("CGO_ENABLED", "0").
+		WithExec([]string{"go", "install", pinned}).
+		File("/out/" + program)
+}
+
+// withTool adds a pinned Go program to a container.
+func (m *Estela) withTool(c *dagger.Container, pinned string) *dagger.Container {
+	program, _, _ := strings.Cut(path.Base(pinned), "@")
+	return c.WithFile(tools+program, m.goTool(pinned))
+}
+
+// runner is ci/host of this very module, which runs a check of the plan where it is: it
+// knows a skipped test from a passed one, and ends what hangs.
+func (m *Estela) runner() *dagger.File {
+	ours := dag.CurrentModule().Source().Filter(dagger.DirectoryFilterOpts{
+		Include: []string{"go.mod", "go.sum", "host/**/*.go", "pin/*.go", "plan/*.go", "schedule/*.go"},
+		Exclude: []string{"**/*_test.go"},
+	})
+	return m.golang().
+		WithMountedDirectory(src, ours).
+		WithEnvVariable("CGO_ENABLED", "0").
+		WithExec([]string{"go", "build", "-trimpath", "-o", "/out/estela-checks", "./host"}).
+		File("/out/estela-checks")
+}

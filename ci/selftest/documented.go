@@ -1,0 +1,13 @@
+package main
+
+// Documented are the module's functions, as the README and the issue tracker know them, in lower case.
+func Documented() []string {
+	return []string{
+		"test", "testmatrix", "lint", "compile", "unit", "fuzz", "contract", "e2e", "chaos", "bench",
+		"build", "binary", "up",
+		"scan", "scancode", "scanimage", "sbom", "sign", "publish", "release",
+		"withregistrylogin", "withregistry", "withkey", "withidentity",
+		"preview", "deploy", "rollback", "smoke", "destroy",
+		"generate", "fix", "submit",
+	}
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/estela-dev/estela/ci/submission"
+)
+
+// Deliver the challenge: POST name, mail and repository as the JSON that it asks for, and show the
+// answer. Refuses an invalid mail or URL before anything is sent.
+//
+// +cache="never"
+func (m *Estela) Submit(
+	ctx context.Context,
+	// Who delivers.
+	name string,
+	// A plain address.
+	mail string,
+	// The public repository: https://github.com/OWNER/NAME.
+	githubURL string,
+	// Where to.
+	// +default="https://advana-challenge-check-api-cr-k4hdbggvoq-uc.a.run.app/devops"
+	endpoint string,
+) (string, error) {
+	answer, err := submission.Send(ctx, http.DefaultClient, endpoint, submission.Submission{
+		Name: name, Mail: mail, GitHubURL: githubURL,
+	})
+	if err != nil {
+		return "", fmt.Errorf("submit: %w", err)
+	}
+	return answer.String(), nil
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/estela-dev/estela/ci/internal/dagger"
+	"github.com/estela-dev/estela/ci/pin"
+	"github.com/estela-dev/estela/ci/plan"
+	"github.com/estela-dev/estela/ci/schedule"
+	"github.com/estela-dev/estela/ci/summary"
+)
+
+// Everything a change must pass: every check of the plan, each in a container of its own, as many
+// at once as the machine has room for. Prints a table; fails naming what failed, and why.
+// What was tested before, and didn't change, isn't tested again.
+//
+// +cache="session"
+func (m *Estela) Test(
+	ctx context.Context,
+	// The server to test against: redis-7.2, redis-8, valkey-8 or valkey-9.
+	// +default="redis-7.2"
+	redis string,
+	// The revision whose contracts must not be broken, such as origin/main. Default: the one
+	// that --history says the change goes to, if it has it.
+	// +optional
+	base string,
+	// The repository's history, for what is compared with the base.
+	// +optional
+	// +defaultPath="/"
+	// +ignore=["*", "!.git", ".git/hooks", ".git/logs", ".git/index"]
+	history *dagger.Directory,
+) (string, error) {
+	return m.run(ctx, plan.Checks(), redis, revision{base, history})
+}
+
+// Everything a change must pass, against every server that is supported, one after the other.
+//
+// +cache="session"
+func (m *Estela) TestMatrix(ctx context.Context) (string, error) {
+	var tables strings.Builder
+	var failed []error
+	for _, server := range pin.Servers() {
+		table, err := m.run(ctx, plan.Checks(), server.Name, revision{})
+		if err != nil {
+			err = fmt.Errorf("against %s: %w", server.Name, err)
+		}
+		fmt.Fprintf(&tables, "Against %s\n\n%s\n", server.Name, table)
+		failed = append(failed, err)
+	}
+	return tables.String(), errors.Join(failed...)
+}
+
+// Format, vet, golangci-lint, actionlint, tidy modules.
+//
+// +check
+// +cache="session"
+func (m *Estela) Lint(ctx context.Context) (string, error) { return m.group(ctx, plan.Lint) }
+
+// Each module builds on its own.
+//
+// +check
+// +cache="session"
+func (m *Estela) Compile(ctx context.Context) (string, error) { return m.group(ctx, plan.Build) }
+
+// The tests of every module, with the race detector, against real servers and real files.
+//
+// +check
+// +cache="session"
+func (m *Estela) Unit(ctx context.Context) (string, error) { return m.group(ctx, plan.Unit) }
+
+// Every seed of every fuzz target.
+//
+// +check
+// +cache="session"
+func (m *Estela) Fuzz(ctx context.Context) (string, error) { return m.group(ctx, plan.Fuzz) }
+
+// Every dataset's contract loads, and its sample obeys it.
+//
+// +check
+// +cache="session"
+func (m *Estela) Contract(ctx context.Context) (string, error) { return m.group(ctx, plan.Contract) }
+
+// The challenge's integration test (3.1), on the built image: Redis and the pipeline run as
+// services, every real flight of the sample is published, and every row read back by GET
+// equals what was published, by count and by a checksum that doesn't depend on the order.
+//
+// +check
+// +cache="session"
+func (m *Estela) E2e(ctx context.Context) (string, error) { return m.group(ctx, plan.E2E) }
+
+// Failures on purpose: killed workers, cut connections, full disks. Nothing lost, nothing twice.
+//
+// +check
+// +cache="session"
+func (m *Estela) Chaos(ctx context.Context) (string, error) { return m.group(ctx, plan.Chaos) }
+
+// Every benchmark once, so that none rots. Figures are worth something on a quiet machine only:
+// the README says how to take them.
+//
+// +check
+// +cache="session"
+func (m *Estela) Bench(ctx context.Context) (string, error) { return m.group(ctx, plan.Bench) }
+
+// revision is what a change is compared with.
+type revision struct {
+	name    string
+	history *dagger.Directory
+}
+
+// group runs the checks of one group.
+func (m *Estela) group(ctx context.Context, g plan.Group) (string, error) {
+	checks, _ := plan.Select(plan.Checks(), string(g))
+	return m.run(ctx, checks, "", revision{})
+}
+
+// run runs checks, each in its container, and sums up.
+func (m *Estela) run(ctx context.Context, checks []plan.Check, redis string, base revision) (string, error) {
+	server, err := pin.FindServer(redis)
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	lines := make([]summary.Line, len(checks))
+	for i, c := range checks {
+		lines[i] = summary.Line{Name: c.Name, Outcome: "not run"}
+	}
+	jobs := max(2, runtime.NumCPU()/2)
+	schedule.Run(ctx, checks, jobs, func(c plan.Check) func() summary.Line {
+		return func() summary.Line { return m.check(ctx, c, server, base) }
+	}, func(i int, line summary.Line) { lines[i] = line })
+	return summary.Of(lines, time.Since(began))
+}
+
+// check runs one check. What fails is not kept: the next call runs it again.
+func (m *Estela) check(ctx context.Context, c plan.Check, server pin.Server, base revision) summary.Line {
+	began := time.Now()
+	line := summary.Line{Name: c.Name}
+	container, err := m.checked(ctx, c, server, base)
+	if err != nil {
+		return line.Failed("", err.Error())
+	}
+	out, err := container.Stdout(ctx)
+	line.Took = time.Since(began)
+	if failure := (*dagger.ExecError)(nil); errors.As(err, &failure) {
+		return line.Failed(failure.Stdout, failure.Stderr)
+	}
+	if err != nil {
+		return line.Failed("", err.Error())
+	}
+	return line.Passed(out)
+}
+
+// checked is the container in which a check has passed.
+func (m *Estela) checked(ctx context.Context, c plan.Check, server pin.Server, base revision) (*dagger.Container, error) {
+	command := []string{"estela-checks"}
+	tree := m.Source
+	if len(c.Reads) > 0 {
+		tree = tree.Filter(dagger.DirectoryFilterOpts{Include: c.Reads})
+	}
+	if c.BaseFlag != "" && base.history != nil {
+		tree = tree.WithDirectory("/", base.history)
+		if base.name != "" {
+			command = append(command, "--base="+base.name)
+		}
+	}
+	container := m.toolbox(server).WithMountedDirectory(src, tree)
+	if c.Group == plan.E2E {
+		var err error
+		if container, err = m.withPipeline(ctx, container, server); err != nil {
+			return nil, err
+		}
+	}
+	if c.Heavy {
+		// One at a time, also where nothing else orders them, as under `dagger check`.
+		container = container.WithMountedCache("/turn", dag.CacheVolume("estela-turn"),
+			dagger.ContainerWithMountedCacheOpts{Sharing: dagger.CacheSharingModeLocked})
+	}
+	return container.WithExec(append(command, "run", c.Name),
+		dagger.ContainerWithExecOpts{InsecureRootCapabilities: c.Privileged}), nil
+}
+
+// toolbox is a container with all that the plan's checks need. Tests start servers of
+// their own, to kill and to fill them, from the program of the server's image.
+func (m *Estela) toolbox(server pin.Server) *dagger.Container {
+	program := dag.Container().From(m.image(server.Image)).File(server.Program)
+	return m.golang().
+		WithFile(tools+"redis-server", program).
+		WithFile(tools+"estela-checks", m.runner()).
+		WithExec([]string{"git", "config", "--global", "--add", "safe.directory", src}).
+		WithExec([]string{"estela-checks", "setup"})
+}

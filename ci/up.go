@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+
+	"github.com/estela-dev/estela/ci/internal/dagger"
+	"github.com/estela-dev/estela/ci/pin"
+)
+
+const (
+	apiPort   = 8080
+	opsPort   = 9090
+	redisPort = 6379
+)
+
+// The pipeline on this machine, from the built image: Redis, worker, API and a week of real flights.
+// `dagger call up up` puts the API on port 8080 and the ops listener on 9090, both of loopback.
+//
+// +cache="session"
+func (m *Estela) Up(
+	ctx context.Context,
+	// The server of streams: redis-7.2, redis-8, valkey-8 or valkey-9.
+	// +default="redis-7.2"
+	redis string,
+) (*dagger.Service, error) {
+	server, err := pin.FindServer(redis)
+	if err != nil {
+		return nil, err
+	}
+	return m.pipeline(ctx, m.server(server))
+}
+
+// server is Redis or one of its kin as a service. noeviction: a full server refuses, it doesn't
+// forget.
+func (m *Estela) server(server pin.Server) *dagger.Service {
+	return dag.Container().From(m.image(server.Image)).
+		WithExposedPort(redisPort).
+		AsService(dagger.ContainerAsServiceOpts{
+			Args:          []string{server.Program, "--protected-mode", "no", "--appendonly", "yes", "--maxmemory-policy", "noeviction"},
+			UseEntrypoint: true,
+		})
+}
+
+// pipeline is the built image at work. DuckDB lets one process at a file, so worker and API are
+// one; apart, they share MotherDuck.
+func (m *Estela) pipeline(ctx context.Context, redis *dagger.Service, args ...string) (*dagger.Service, error) {
+	image, err := m.Build(ctx, "", "development", "", false, "")
+	if err != nil {
+		return nil, err
+	}
+	command := []string{
+		"up", "--redis", "redis://redis:6379", "--listen", "0.0.0.0:8080", "--ops-listen", "0.0.0.0:9090",
+		"--anonymous", // the service is reached through the engine only
+	}
+	return image.
+		WithServiceBinding("redis", redis).
+		WithExposedPort(opsPort).
+		AsService(dagger.ContainerAsServiceOpts{Args: append(command, args...), UseEntrypoint: true}), nil
+}
+
+// withPipeline gives a container a pipeline of its own to look at from outside.
+func (m *Estela) withPipeline(ctx context.Context, c *dagger.Container, server pin.Server) (*dagger.Container, error) {
+	redis := m.server(server)
+	pipeline, err := m.pipeline(ctx, redis, "--no-sample")
+	if err != nil {
+		return nil, err
+	}
+	return c.
+		WithServiceBinding("redis", redis).
+		WithServiceBinding("estela", pipeline).
+		WithEnvVariable("ESTELA_E2E_REDIS", "redis://redis:6379").
+		WithEnvVariable("ESTELA_E2E_URL", "http://estela:8080"), nil
+}
