@@ -43,16 +43,15 @@ func (m *Estela) withTool(c *dagger.Container, pinned string) *dagger.Container 
 	return c.WithFile(tools+program, m.goTool(pinned))
 }
 
-// runner is ci/host of this very module, which runs a check of the plan where it is: it
-// knows a skipped test from a passed one, and ends what hangs.
-func (m *Estela) runner() *dagger.File {
-	ours := dag.CurrentModule().Source().Filter(dagger.DirectoryFilterOpts{
-		Include: []string{"go.mod", "go.sum", "host/**/*.go", "pin/*.go", "plan/*.go", "schedule/*.go"},
+// ours is a program of this very module.
+func (m *Estela) ours(program string) *dagger.File {
+	source := dag.CurrentModule().Source().Filter(dagger.DirectoryFilterOpts{
+		Include: []string{"go.mod", "go.sum", "host/**/*.go", "pin/*.go", "plan/*.go", "schedule/*.go", "ship/*.go"},
 		Exclude: []string{"**/*_test.go"},
 	})
 	return m.golang().
-		WithMountedDirectory(src, ours).
+		WithMountedDirectory(src, source).
 		WithEnvVariable("CGO_ENABLED", "0").
-		WithExec([]string{"go", "build", "-trimpath", "-o", "/out/estela-checks", "./host"}).
-		File("/out/estela-checks")
+		WithExec([]string{"go", "build", "-trimpath", "-o", "/out/" + program, "./" + program}).
+		File("/out/" + program)
 }

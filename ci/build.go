@@ -60,22 +60,27 @@ func (m *Estela) Build(
 	if err != nil {
 		return nil, err
 	}
+	image := m.runtime(arch, binary, version, revision)
+	if !withMotherduck {
+		return image, nil
+	}
+	extension, err := m.motherduck(ctx, arch, extensionRepository)
+	if err != nil {
+		return nil, err
+	}
+	home := dag.Directory().WithDirectory(extensions, extension).Chown(path.Dir(path.Dir(extensions)), nonroot)
+	return image.WithDirectory("/", home.WithTimestamps(epoch)), nil
+}
+
+// runtime is the image around a binary.
+func (m *Estela) runtime(arch string, binary *dagger.File, version, revision string) *dagger.Container {
 	root := dag.Directory().
-		WithFile("usr/local/bin/estela", binary, dagger.DirectoryWithFileOpts{Permissions: 0o755})
-	home := dag.Directory().WithNewDirectory("estela", dagger.DirectoryWithNewDirectoryOpts{Permissions: 0o700})
-	image := dag.Container(dagger.ContainerOpts{Platform: dagger.Platform("linux/" + arch)}).
+		WithFile("usr/local/bin/estela", binary, dagger.DirectoryWithFileOpts{Permissions: 0o755}).
+		WithNewDirectory(dataDir, dagger.DirectoryWithNewDirectoryOpts{Permissions: 0o700}).
+		Chown(dataDir, nonroot)
+	return dag.Container(dagger.ContainerOpts{Platform: dagger.Platform("linux/" + arch)}).
 		From(m.image(pin.Distroless)).
 		WithDirectory("/", root.WithTimestamps(epoch)).
-		WithDirectory(path.Dir(dataDir), home.WithTimestamps(epoch), dagger.ContainerWithDirectoryOpts{Owner: nonroot})
-	if withMotherduck {
-		extension, err := m.motherduck(ctx, arch, extensionRepository)
-		if err != nil {
-			return nil, err
-		}
-		image = image.WithDirectory(extensions, extension.WithTimestamps(epoch),
-			dagger.ContainerWithDirectoryOpts{Owner: nonroot})
-	}
-	return image.
 		WithUser(nonroot).
 		WithWorkdir(dataDir).
 		WithEnvVariable("ESTELA_DATA_DIR", dataDir).
@@ -88,7 +93,41 @@ func (m *Estela) Build(
 		WithLabel("org.opencontainers.image.licenses", "Apache-2.0").
 		WithLabel("org.opencontainers.image.version", version).
 		WithLabel("org.opencontainers.image.revision", revision).
-		WithLabel("org.opencontainers.image.base.name", pin.Distroless.At(pin.Mirror{})), nil
+		WithLabel("org.opencontainers.image.base.name", pin.Distroless.At(pin.Mirror{}))
+}
+
+// The same source gives the same image: builds it twice, the second time without any cache of Go's, and compares
+// the digests.
+//
+// +check
+// +cache="session"
+func (m *Estela) Reproducible(ctx context.Context) (string, error) {
+	arch, err := m.arch(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	var digests []string
+	for _, from := range []dagger.WithContainerFunc{asItIs, fromNothing} {
+		binary, err := m.compiled(ctx, arch, "development", from)
+		if err != nil {
+			return "", err
+		}
+		digest, err := m.ship(ctx, "-", m.runtime(arch, binary, "development", "")).Stdout(ctx)
+		if err != nil {
+			return "", fmt.Errorf("build the image: %w", told(err))
+		}
+		digests = append(digests, strings.TrimSpace(digest))
+	}
+	if digests[0] != digests[1] {
+		return "", fmt.Errorf("two builds of the same source differ: %s and %s", digests[0], digests[1])
+	}
+	return digests[0], nil
+}
+
+func asItIs(c *dagger.Container) *dagger.Container { return c }
+
+func fromNothing(c *dagger.Container) *dagger.Container {
+	return c.WithEnvVariable("GOCACHE", "/tmp/from-nothing").With(unrepeatable)
 }
 
 // The binary alone, for Linux on the machine's architecture or another.
@@ -127,7 +166,7 @@ func (m *Estela) arch(ctx context.Context, platform dagger.Platform) (string, er
 
 // compiled is the binary for an architecture. It links libc, libm, libgcc and libstdc++, which distroless'
 // cc image has, and nothing else: a fully static one couldn't load DuckDB's extensions.
-func (m *Estela) compiled(ctx context.Context, arch, version string) (*dagger.File, error) {
+func (m *Estela) compiled(ctx context.Context, arch, version string, with ...dagger.WithContainerFunc) (*dagger.File, error) {
 	own, err := dag.DefaultPlatform(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the engine's platform: %w", err)
@@ -142,6 +181,9 @@ func (m *Estela) compiled(ctx context.Context, arch, version string) (*dagger.Fi
 		})
 		triple = strings.Replace(triple, "x86-64", "x86_64", 1)
 		cc, cxx = triple+"-gcc", triple+"-g++"
+	}
+	for _, f := range with {
+		c = f(c)
 	}
 	return c.
 		WithEnvVariable("CGO_ENABLED", "1").

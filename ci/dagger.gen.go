@@ -563,6 +563,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Estela).Release(&parent, ctx, registry, history)
+		case "Reproducible":
+			var parent Estela
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			return (*Estela).Reproducible(&parent, ctx)
 		case "Rollback":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

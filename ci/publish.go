@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/estela-dev/estela/ci/internal/dagger"
 )
@@ -39,18 +39,11 @@ func (m *Estela) Publish(
 		}
 		images = append(images, image)
 	}
-	push := dag.Container()
-	if m.Password != nil {
-		push = push.WithRegistryAuth(host(registry), m.Username, m.Password)
-	}
-	pinned, err := push.Publish(ctx, registry+":"+version, dagger.ContainerPublishOpts{
-		PlatformVariants: images,
-		RegistryService:  m.Registry,
-	})
+	pushed, err := m.ship(ctx, registry+":"+version, images...).Stdout(ctx)
 	if err != nil {
-		return "", fmt.Errorf("push %s: %w", registry, err)
+		return "", fmt.Errorf("push %s: %w", registry, told(err))
 	}
-	pinned = tag.ReplaceAllString(pinned, "$1") // the digest says it all
+	pinned := strings.TrimSpace(pushed)
 	if _, err := m.Sign(ctx, pinned); err != nil {
 		return "", err
 	}
@@ -61,5 +54,22 @@ func (m *Estela) Publish(
 	return pinned, nil
 }
 
-// tag is what stands between a reference's name and its digest.
-var tag = regexp.MustCompile(`:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})$`)
+// ship is a container in which ci/ship has pushed images as one, or, to "-", has said its digest. What an engine
+// pushes by itself bears the time of its making, and so another digest each time.
+func (m *Estela) ship(ctx context.Context, reference string, images ...*dagger.Container) *dagger.Container {
+	c := m.golang().WithFile(tools+"ship", m.ours("ship"))
+	command := []string{"ship"}
+	if reference != "-" {
+		c = m.withRegistry(ctx, c, reference).With(unrepeatable)
+		if m.Registry != nil {
+			command = append(command, "--http")
+		}
+	}
+	command = append(command, reference)
+	for i, image := range images {
+		archive := fmt.Sprintf("/images/%d.tar", i)
+		c = c.WithMountedFile(archive, image.AsTarball())
+		command = append(command, archive)
+	}
+	return c.WithExec(command)
+}

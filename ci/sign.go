@@ -123,38 +123,31 @@ func (m *Estela) cosign(ctx context.Context, args []string, with ...dagger.WithC
 		c = c.WithSecretVariable("ACTIONS_ID_TOKEN_REQUEST_URL", m.RequestURL).
 			WithSecretVariable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", m.RequestToken)
 	}
-	if m.Registry != nil {
-		c = c.WithServiceBinding("registry", m.Registry)
-	}
-	if m.Password != nil {
-		c = m.withDockerConfig(ctx, c, args[len(args)-1])
-	}
+	c = m.withRegistry(ctx, c, args[len(args)-1])
 	for _, f := range with {
 		c = f(c)
 	}
 	return c.With(unrepeatable).WithExec(append([]string{"cosign"}, args...))
 }
 
-// withDockerConfig is how cosign is told the registry's password.
-func (m *Estela) withDockerConfig(ctx context.Context, c *dagger.Container, image string) *dagger.Container {
+// withRegistry lets a container reach the registry of an image, and log in there if need be.
+func (m *Estela) withRegistry(ctx context.Context, c *dagger.Container, image string) *dagger.Container {
+	if m.Registry != nil {
+		c = c.WithServiceBinding("registry", m.Registry)
+	}
+	if m.Password == nil {
+		return c
+	}
 	password, err := m.Password.Plaintext(ctx)
 	if err != nil {
 		return c.WithError("read the registry's password: " + err.Error())
 	}
-	type auth struct {
-		Auth string `json:"auth"`
-	}
-	text, err := json.Marshal(map[string]map[string]auth{"auths": {
-		host(image): {base64.StdEncoding.EncodeToString([]byte(m.Username + ":" + password))},
-	}})
+	host, _, _ := strings.Cut(image, "/")
+	text, err := json.Marshal(map[string]any{"auths": map[string]any{host: map[string]string{
+		"auth": base64.StdEncoding.EncodeToString([]byte(m.Username + ":" + password)),
+	}}})
 	if err != nil {
 		return c.WithError("write the registry's login: " + err.Error())
 	}
-	return c.WithMountedSecret("/root/.docker/config.json", dag.SetSecret("registry-login", string(text)))
-}
-
-// host is the registry of an image.
-func host(image string) string {
-	host, _, _ := strings.Cut(image, "/")
-	return host
+	return c.WithMountedSecret("/root/.docker/config.json", dag.SetSecret("registry-login-"+host, string(text)))
 }

@@ -190,7 +190,7 @@ func (m *Estela) toolbox(server pin.Server) *dagger.Container {
 	program := dag.Container().From(m.image(server.Image)).File(server.Program)
 	return m.golang().
 		WithFile(tools+"redis-server", program).
-		WithFile(tools+"estela-checks", m.runner()).
+		WithFile(tools+"estela-checks", m.ours("host")).
 		WithExec([]string{"git", "config", "--global", "--add", "safe.directory", src}).
 		WithExec([]string{"estela-checks", "setup"})
 }

@@ -4,7 +4,7 @@ package main
 func Documented() []string {
 	return []string{
 		"test", "testmatrix", "lint", "compile", "unit", "fuzz", "contract", "e2e", "chaos", "bench",
-		"build", "binary", "up",
+		"build", "binary", "reproducible", "up",
 		"scan", "scancode", "scanimage", "sbom", "sign", "publish", "release",
 		"withregistrylogin", "withregistry", "withkey", "withidentity",
 		"preview", "deploy", "rollback", "smoke", "destroy",
