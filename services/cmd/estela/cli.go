@@ -23,6 +23,7 @@ type cli struct {
 	Replay   replayCmd   `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
 	Backfill backfillCmd `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
 	Doctor   doctorCmd   `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
+	Smoke    smokeCmd    `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
 	Contract contractCmd `cmd:"" help:"Check contracts, and documents against them."`
 	Version  versionCmd  `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 }

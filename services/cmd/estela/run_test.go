@@ -57,7 +57,7 @@ func TestExitCodes(t *testing.T) {
 		{"help", []string{"--help"}, 0, ""},
 		{"no command", nil, 2, "estela: expected one of"},
 		{"unknown flag", []string{"up", "--nope"}, 2, "unknown flag --nope"},
-		{"unknown dataset", []string{"publish", "nope", "--data-dir", dir}, 2, `no dataset "nope": there is flights`},
+		{"unknown dataset", []string{"publish", "nope", "--data-dir", dir}, 2, `no dataset "nope": there is canary, flights`},
 		{"no Redis", []string{"publish", "flights", "--data-dir", dir}, 2, "start 'estela up' there, or give --redis"},
 		{"no such folder", []string{"contract", "check", "--data", filepath.Join(dir, "none")}, 2, "none"},
 		{"no dataset in the folder", []string{"contract", "check", "--data", empty}, 2, "no dataset in"},

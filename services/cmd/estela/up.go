@@ -167,11 +167,8 @@ func (c *upCmd) greet(s *streams, n *node, run *runFile, local *localRedis) {
 	say(s.out, "  warehouse  %s", n.store.Location())
 	say(s.out, "  API        http://%s/v1", run.API)
 	say(s.out, "  ops        http://%s/readyz  /metrics", run.Ops)
-	for _, d := range n.datasets {
-		if len(d.endpoints) > 0 {
-			say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, d.tryPath())
-			break
-		}
+	if d := showcase(n.datasets); d != nil {
+		say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, d.tryPath())
 	}
 }
 
@@ -191,6 +188,20 @@ func (d *dataset) tryPath() string {
 		}
 	}
 	return path
+}
+
+// showcase is the dataset to try first: one with a sample, which has something to show.
+func showcase(all []*dataset) (chosen *dataset) {
+	for _, d := range all {
+		switch {
+		case len(d.endpoints) == 0:
+		case d.sample != "":
+			return d
+		case chosen == nil:
+			chosen = d
+		}
+	}
+	return chosen
 }
 
 func needsParams(e api.Endpoint) bool {

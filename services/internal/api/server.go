@@ -39,7 +39,7 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is told of each answer: the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "other" for a path that is none), its status and its time.
+	// GET /v1, "openapi" for its twin, "other" for a path that is none), its status and its time.
 	//
 	// Default: nobody is told.
 	Observe func(endpoint string, status int, seconds float64)
@@ -132,6 +132,14 @@ func (s *Server) routeAll() error {
 	s.app.Get("/v1", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "index")
 		return send(c, body)
+	})
+	document, err := s.openAPI()
+	if err != nil {
+		return err
+	}
+	s.app.Get("/openapi.json", func(c *fiber.Ctx) error {
+		c.Locals(labelKey, "openapi")
+		return send(c, document)
 	})
 	return nil
 }
