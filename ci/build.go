@@ -76,6 +76,8 @@ func (m *Estela) Build(
 func (m *Estela) runtime(arch string, binary *dagger.File, version, revision string) *dagger.Container {
 	root := dag.Directory().
 		WithFile("usr/local/bin/estela", binary, dagger.DirectoryWithFileOpts{Permissions: 0o755}).
+		// The parents first, or they would be closed as well.
+		WithNewDirectory(path.Dir(dataDir), dagger.DirectoryWithNewDirectoryOpts{Permissions: 0o755}).
 		WithNewDirectory(dataDir, dagger.DirectoryWithNewDirectoryOpts{Permissions: 0o700}).
 		Chown(dataDir, nonroot)
 	return dag.Container(dagger.ContainerOpts{Platform: dagger.Platform("linux/" + arch)}).

@@ -437,13 +437,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Estela).Destroy(&parent, ctx, stack, state, googleToken, pulumiPassphrase)
-		case "E2e":
+		case "EndToEnd":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)
 			if err != nil {
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
-			return (*Estela).E2e(&parent, ctx)
+			return (*Estela).EndToEnd(&parent, ctx)
 		case "Fix":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

@@ -1,7 +1,7 @@
 // Estela's whole CI/CD: test, build, publish, deploy, the same on a laptop and in Actions.
 //
 // Everything a change must pass is `dagger call test`; its parts are lint, unit, fuzz,
-// contract, e2e, chaos and bench. What runs is the plan in ci/plan, which `go run
+// contract, end-to-end, chaos and bench. What runs is the plan in ci/plan, which `go run
 // ./ci/host test` runs without a container engine too. In a network without the public
 // registries, `dagger call --mirror registry.example/hub test` takes every image from there.
 package main

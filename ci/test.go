@@ -91,7 +91,7 @@ func (m *Estela) Contract(ctx context.Context) (string, error) { return m.group(
 //
 // +check
 // +cache="session"
-func (m *Estela) E2e(ctx context.Context) (string, error) { return m.group(ctx, plan.E2E) }
+func (m *Estela) EndToEnd(ctx context.Context) (string, error) { return m.group(ctx, plan.E2E) }
 
 // Failures on purpose: killed workers, cut connections, full disks. Nothing lost, nothing twice.
 //

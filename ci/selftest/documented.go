@@ -3,7 +3,7 @@ package main
 // Documented are the module's functions, as the README and the issue tracker know them, in lower case.
 func Documented() []string {
 	return []string{
-		"test", "testmatrix", "lint", "compile", "unit", "fuzz", "contract", "e2e", "chaos", "bench",
+		"test", "testmatrix", "lint", "compile", "unit", "fuzz", "contract", "endtoend", "chaos", "bench",
 		"build", "binary", "reproducible", "up",
 		"scan", "scancode", "scanimage", "sbom", "sign", "publish", "release",
 		"withregistrylogin", "withregistry", "withkey", "withidentity",
