@@ -131,6 +131,9 @@ func (t *smokeTest) openAPI(ctx context.Context) (string, error) {
 
 // answers: what needs no parameter answers, and nonsense is refused as documented.
 func (t *smokeTest) answers(ctx context.Context) (string, error) {
+	if len(t.paths) == 0 {
+		return "", errors.New("no endpoint is known that needs no parameter: nothing could be asked")
+	}
 	for _, path := range t.paths {
 		var a struct {
 			Data *[]any
@@ -143,14 +146,12 @@ func (t *smokeTest) answers(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s answers without data or meta", path)
 		}
 	}
-	if len(t.paths) > 0 {
-		status, kind, _, err := t.ask(ctx, t.paths[0]+"?no-such-parameter=1")
-		if err != nil {
-			return "", err
-		}
-		if status != http.StatusBadRequest || !strings.HasPrefix(kind, "application/problem+json") {
-			return "", fmt.Errorf("%s with an unknown parameter: status %d, %s; want 400 and a problem document", t.paths[0], status, kind)
-		}
+	status, kind, _, err := t.ask(ctx, t.paths[0]+"?no-such-parameter=1")
+	if err != nil {
+		return "", err
+	}
+	if status != http.StatusBadRequest || !strings.HasPrefix(kind, "application/problem+json") {
+		return "", fmt.Errorf("%s with an unknown parameter: status %d, %s; want 400 and a problem document", t.paths[0], status, kind)
 	}
 	return fmt.Sprintf("%d endpoints answer, an unknown parameter is refused", len(t.paths)), nil
 }

@@ -59,6 +59,7 @@ func TestSmokeNamesWhatIsNot(t *testing.T) {
 		want  string
 	}{
 		"health":    {"/v1", text(http.StatusOK, json, `{"data":[]}`), "lists no endpoint"},
+		"unasked":   {"/v1", text(http.StatusServiceUnavailable, json, `{}`), "nothing could be asked"},
 		"html":      {"/v1", text(http.StatusOK, "text/html", "<html>"), "text/html, not JSON"},
 		"login":     {"/v1", text(http.StatusFound, "text/html", ""), "status 302"},
 		"broken":    {"/v1", text(http.StatusOK, json, `{"data":`), "read the answer"},
