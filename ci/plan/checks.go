@@ -91,7 +91,7 @@ func workflowCheck() Check {
 		Doc:     "the workflows are ones that GitHub understands",
 		Dir:     ".",
 		Command: []string{"go", "run", pin.Actionlint, "-shellcheck=", "-pyflakes="},
-		Reads:   []string{".github"},
+		Reads:   []string{"go.work", ".github"}, // the first marks the root
 		Timeout: 10 * time.Minute,
 	}
 	for _, name := range workflows {

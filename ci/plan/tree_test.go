@@ -187,3 +187,18 @@ func read(t *testing.T, file string) string {
 	}
 	return string(text)
 }
+
+// What a container is given must exist, and have the file by which the runner knows the root.
+func TestReadsNameTheTree(t *testing.T) {
+	t.Parallel()
+	for _, c := range plan.Checks() {
+		if len(c.Reads) > 0 && !slices.Contains(c.Reads, "go.work") {
+			t.Errorf("check %q reads %q, without go.work, which marks the root", c.Name, c.Reads)
+		}
+		for _, file := range c.Reads {
+			if _, err := fs.Stat(os.DirFS(root), file); err != nil {
+				t.Errorf("check %q reads %q: %v", c.Name, file, err)
+			}
+		}
+	}
+}
