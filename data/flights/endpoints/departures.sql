@@ -2,7 +2,7 @@
 -- The times are actual departures, not scheduled ones. departed_local is the
 -- clock at the airport, occurred_at the same moment in UTC.
 --
--- param: airport string required pattern=^[A-Z]{3}$ -- IATA code of the origin, such as ATL
+-- param: airport string required pattern=^[A-Z]{3}$ example=ATL -- IATA code of the origin
 -- param: destination string pattern=^[A-Z]{3}$ -- IATA code of the destination
 -- param: since date-time -- only departures at or after this instant
 -- param: until date-time -- only departures before this instant

@@ -115,9 +115,9 @@ func (n *node) serveOps(ctx context.Context, l net.Listener) error {
 func (n *node) newAPI(ctx context.Context) (*api.Server, error) {
 	cfg := api.Config{Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
 	for _, d := range n.datasets {
-		cfg.Datasets = append(cfg.Datasets, api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints})
+		cfg.Datasets = append(cfg.Datasets, api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views})
 	}
-	app, err := api.New(cfg) //nolint:contextcheck // its handlers have each request's context
+	app, err := api.New(cfg)
 	if err != nil {
 		return nil, err
 	}

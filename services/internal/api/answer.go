@@ -2,48 +2,125 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// answer is one page of an endpoint, ready to be sent.
-type answer struct {
-	body []byte
-	// asOf is the time of the last commit that it shows; zero if there is none.
+// meta is what an answer says of itself.
+type meta struct {
 	asOf time.Time
+	rows int
+	// next is the cursor of the next page, empty if there is none.
+	next string
 }
 
-// answer runs the endpoint's query.
-func (s *Server) answer(ctx context.Context, r *route, q request) (answer, error) {
+// append writes it as JSON.
+func (m meta) append(b []byte) []byte {
+	b = append(b, `{"as_of":`...)
+	if m.asOf.IsZero() {
+		b = append(b, "null"...)
+	} else {
+		b = append(appendTime(append(b, '"'), result.TimestampTZ, m.asOf.UTC()), '"')
+	}
+	b = append(b, `,"rows":`...)
+	b = strconv.AppendInt(b, int64(m.rows), 10)
+	b = append(b, `,"next":`...)
+	if m.next == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, m.next)
+	}
+	return append(b, '}')
+}
+
+// produce runs the endpoint's query and writes its answer.
+func (s *Server) produce(ctx context.Context, r *route, q request) (*entry, error) {
 	sh, err := s.shape(ctx, r)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	query, args := r.page(sh, q.behind, fetched(q.limit)+1)
-	maps.Copy(q.args, args)
-	var a answer
-	err = s.cfg.Reader.Read(ctx, query, q.args, func(asOf time.Time, rows *sql.Rows) error {
-		a.asOf = asOf
-		w := writer{sh: sh, body: append(make([]byte, 0, 4<<10), `{"data":[`...)}
-		if err := w.rows(rows, q.limit); err != nil {
-			return err
-		}
-		if w.more && len(r.Order) == 0 {
-			return tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. Narrow it with the endpoint's parameters.", q.limit))
-		}
-		a.body = w.meta(asOf, r.asked(q.asked))
-		return nil
-	})
-	var p *problem
-	if err != nil && ctx.Err() == nil && !errors.As(err, &p) {
-		// The tables may have changed since the shape was learnt.
-		r.shape.Store(nil)
+	maps.Copy(args, q.args)
+	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes}
+	if r.volatile {
+		sp.hash = xxh3.New()
 	}
-	return a, err
+	var m meta
+	var at result.Snapshot
+	err = s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) error {
+		at = now
+		m, err = r.write(sp, sh, q, at, rows)
+		return err
+	})
+	if err == nil {
+		err = sp.end()
+	}
+	if err != nil {
+		sp.drop()
+		var p *problem
+		if ctx.Err() == nil && !errors.As(err, &p) {
+			// The tables may have changed since the shape was learnt.
+			r.shape.Store(nil)
+		}
+		return nil, err
+	}
+	return newEntry(r, q, sp, m, at), nil
+}
+
+// write writes the rows, of which there may be one more than the limit at the least.
+func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
+	m := meta{asOf: at.AsOf}
+	enc, err := q.format.newEncoder(sp, r, sh)
+	if err != nil {
+		return m, err
+	}
+	last := make([]*string, len(sh.order))
+	more := false
+	for !more {
+		chunk, err := rows.Next()
+		if err != nil {
+			return m, err
+		}
+		if chunk == nil {
+			break
+		}
+		n := min(chunk.Rows, q.limit-m.rows)
+		more = n < chunk.Rows
+		if n == 0 {
+			continue
+		}
+		if err := enc.rows(chunk, n); err != nil {
+			return m, err
+		}
+		m.rows += n
+		for i := range last {
+			last[i] = textAt(chunk.Vectors[len(sh.columns)+i], n-1)
+		}
+	}
+	switch {
+	case more && len(r.Order) == 0:
+		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. Narrow it with the endpoint's parameters.", q.limit))
+	case more:
+		m.next = newCursor(r.asked(q.args), last)
+	}
+	return m, enc.end(m)
+}
+
+// textAt is a copy of a text, nil for NULL.
+func textAt(v result.Vector, i int) *string {
+	if v.Null(i) {
+		return nil
+	}
+	text := strings.Clone(v.Text(i))
+	return &text
 }
 
 // fetched is the number of rows that the query is limited to, limit or somewhat
@@ -55,80 +132,4 @@ func fetched(limit int) int {
 		n *= 10
 	}
 	return n
-}
-
-// writer writes rows as the answer's JSON.
-type writer struct {
-	sh     *shape
-	body   []byte
-	values []any // of the row last read
-	last   []*string
-	count  int
-	more   bool
-}
-
-// rows writes up to limit rows and notes whether there are more.
-func (w *writer) rows(rows *sql.Rows, limit int) error {
-	w.values = make([]any, len(w.sh.columns)+len(w.sh.order))
-	into := make([]any, len(w.values))
-	for i := range into {
-		into[i] = &w.values[i]
-	}
-	for rows.Next() {
-		if w.count == limit {
-			w.more = true
-			w.keep()
-			return rows.Err()
-		}
-		if err := rows.Scan(into...); err != nil {
-			return fmt.Errorf("read row: %w", err)
-		}
-		w.row()
-	}
-	return rows.Err()
-}
-
-// row writes the row that was read.
-func (w *writer) row() {
-	if w.count > 0 {
-		w.body = append(w.body, ',')
-	}
-	w.count++
-	for i, c := range w.sh.columns {
-		w.body = append(w.body, "{,"[min(i, 1)])
-		w.body = append(appendString(w.body, c.name), ':')
-		w.body = c.form.append(w.body, w.values[i])
-	}
-	w.body = append(w.body, '}')
-}
-
-// keep notes the keys of the last row written, whose values are still there: the
-// row after it was not scanned.
-func (w *writer) keep() {
-	for _, value := range w.values[len(w.sh.columns):] {
-		var key *string
-		if text, ok := value.(string); ok {
-			key = &text
-		}
-		w.last = append(w.last, key)
-	}
-}
-
-// meta closes the document.
-func (w *writer) meta(asOf time.Time, asked string) []byte {
-	b := append(w.body, `],"meta":{"as_of":`...)
-	if asOf.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = asInstant.appendTime(b, asOf.UTC())
-	}
-	b = append(b, `,"rows":`...)
-	b = strconv.AppendInt(b, int64(w.count), 10)
-	b = append(b, `,"next":`...)
-	if w.more {
-		b = appendString(b, newCursor(asked, w.last))
-	} else {
-		b = append(b, "null"...)
-	}
-	return append(b, "}}\n"...)
 }

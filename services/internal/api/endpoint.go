@@ -27,6 +27,8 @@ type Endpoint struct {
 	Cache time.Duration
 	// Chart is how to draw the answer; nil if the header doesn't say.
 	Chart *Chart
+	// Limit replaces the server's limits; zero: they hold.
+	Limit Limit
 	// SQL is the query as it is written, without the header.
 	SQL string
 	// Line is the file's line on which SQL begins.
@@ -42,6 +44,14 @@ type Endpoint struct {
 type Order struct {
 	Column string
 	Desc   bool
+}
+
+// Limit bounds an endpoint's answers.
+type Limit struct {
+	// Rows is the highest number of rows in an answer.
+	Rows int
+	// Time is how long the query may take, waiting included.
+	Time time.Duration
 }
 
 // Chart says how to draw an answer.

@@ -7,22 +7,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // form is how a column's values become JSON.
 type form uint8
 
 const (
-	asNative   form = iota // by the Go type: bool, integers, floats, string, bytes
+	asNative   form = iota // as it is: booleans, integers, floats, strings, blobs, dates, times
 	asText                 // cast to text, a JSON string
 	asRaw                  // cast to text that is JSON already
 	asTree                 // lists, structs and maps: made JSON by DuckDB
-	asDate                 // YYYY-MM-DD
 	asLocal                // a timestamp without a zone
-	asInstant              // a timestamp in UTC
-	localTime  = "2006-01-02T15:04:05.999999999"
-	instant    = localTime + "Z"
-	plainTypes = "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR ENUM BLOB"
+	plainTypes = "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR BLOB DATE TIMESTAMP TIMESTAMPTZ TIMESTAMP_NS"
 )
 
 // formOf is the form of a DuckDB type.
@@ -32,11 +30,7 @@ func formOf(sqlType string) form {
 		return asTree
 	case slices.Contains(strings.Fields(plainTypes), sqlType):
 		return asNative
-	case sqlType == "DATE":
-		return asDate
-	case sqlType == "TIMESTAMPTZ":
-		return asInstant
-	case strings.HasPrefix(sqlType, "TIMESTAMP"):
+	case sqlType == "TIMESTAMP_S", sqlType == "TIMESTAMP_MS":
 		return asLocal
 	case sqlType == "JSON", sqlType == "HUGEINT", sqlType == "UHUGEINT", sqlType == "BIGNUM", strings.HasPrefix(sqlType, "DECIMAL"):
 		return asRaw
@@ -52,60 +46,129 @@ func (f form) project(column string) string {
 		return "CAST(" + column + " AS VARCHAR)"
 	case asTree:
 		return "CAST(to_json(" + column + ") AS VARCHAR)"
+	case asLocal:
+		return "CAST(" + column + " AS TIMESTAMP)"
 	default:
 		return column
 	}
 }
 
-// append writes a value as JSON. What JSON can't hold becomes null.
-func (f form) append(b []byte, value any) []byte {
-	switch v := value.(type) {
-	case bool:
-		return strconv.AppendBool(b, v)
-	case int8:
-		return strconv.AppendInt(b, int64(v), 10)
-	case int16:
-		return strconv.AppendInt(b, int64(v), 10)
-	case int32:
-		return strconv.AppendInt(b, int64(v), 10)
-	case int64:
-		return strconv.AppendInt(b, v, 10)
-	case uint8:
-		return strconv.AppendUint(b, uint64(v), 10)
-	case uint16:
-		return strconv.AppendUint(b, uint64(v), 10)
-	case uint32:
-		return strconv.AppendUint(b, uint64(v), 10)
-	case uint64:
-		return strconv.AppendUint(b, v, 10)
-	case float32:
-		return appendFloat(b, float64(v), 32)
-	case float64:
-		return appendFloat(b, v, 64)
-	case string:
-		return f.appendText(b, v)
-	case []byte:
-		return f.appendText(b, base64.StdEncoding.EncodeToString(v))
-	case time.Time:
-		return f.appendTime(b, v.UTC())
+// append writes row i of a column as JSON. What JSON can't hold becomes null.
+func (f form) append(b []byte, v result.Vector, i int) []byte {
+	if v.Null(i) {
+		return append(b, "null"...)
+	}
+	switch v.Kind {
+	case result.Varchar:
+		if f == asRaw || f == asTree {
+			return append(b, v.Bytes(i)...)
+		}
+		return appendString(b, v.Text(i))
+	case result.Blob:
+		b = append(b, '"')
+		return append(base64.StdEncoding.AppendEncode(b, v.Bytes(i)), '"')
+	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS:
+		at, ok := timeOf(v, i)
+		if !ok {
+			return append(b, "null"...)
+		}
+		return append(appendTime(append(b, '"'), v.Kind, at), '"')
+	case result.Float:
+		return appendFloat(b, float64(result.At[float32](v, i)), 32)
+	case result.Double:
+		return appendFloat(b, result.At[float64](v, i), 64)
 	default:
-		return append(b, "null"...)
+		return appendPlain(b, v, i)
 	}
 }
 
-func (f form) appendText(b []byte, text string) []byte {
-	if f == asRaw || f == asTree {
-		return append(b, text...)
+// appendCSV writes row i of a column as a field of CSV.
+func (f form) appendCSV(b []byte, v result.Vector, i int) []byte {
+	if v.Null(i) {
+		return b
 	}
-	return appendString(b, text)
+	switch v.Kind {
+	case result.Varchar:
+		return appendField(b, v.Bytes(i))
+	case result.Blob:
+		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
+	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS:
+		at, ok := timeOf(v, i)
+		if !ok {
+			return b
+		}
+		return appendTime(b, v.Kind, at)
+	case result.Float:
+		return strconv.AppendFloat(b, float64(result.At[float32](v, i)), 'g', -1, 32)
+	case result.Double:
+		return strconv.AppendFloat(b, result.At[float64](v, i), 'g', -1, 64)
+	default:
+		return appendPlain(b, v, i)
+	}
 }
 
-func (f form) appendTime(b []byte, t time.Time) []byte {
-	if t.Year() < 0 || t.Year() > 9999 {
-		return append(b, "null"...)
+// appendPlain writes a boolean or an integer.
+func appendPlain(b []byte, v result.Vector, i int) []byte {
+	switch v.Kind {
+	case result.Boolean:
+		return strconv.AppendBool(b, result.At[bool](v, i))
+	case result.UTinyInt:
+		return strconv.AppendUint(b, uint64(result.At[uint8](v, i)), 10)
+	case result.USmallInt:
+		return strconv.AppendUint(b, uint64(result.At[uint16](v, i)), 10)
+	case result.UInteger:
+		return strconv.AppendUint(b, uint64(result.At[uint32](v, i)), 10)
+	case result.UBigInt:
+		return strconv.AppendUint(b, result.At[uint64](v, i), 10)
+	default:
+		return strconv.AppendInt(b, integer(v, i), 10)
 	}
-	layout := map[form]string{asDate: time.DateOnly, asLocal: localTime, asInstant: instant}[f]
-	return append(t.AppendFormat(append(b, '"'), layout), '"')
+}
+
+// integer is a value of a signed integer kind.
+func integer(v result.Vector, i int) int64 {
+	switch v.Kind {
+	case result.TinyInt:
+		return int64(result.At[int8](v, i))
+	case result.SmallInt:
+		return int64(result.At[int16](v, i))
+	case result.Integer:
+		return int64(result.At[int32](v, i))
+	default:
+		return result.At[int64](v, i)
+	}
+}
+
+// timeOf is a date or time; false for one that RFC 3339 can't write: the
+// infinite ones and years outside 0 to 9999.
+func timeOf(v result.Vector, i int) (time.Time, bool) {
+	const day = 24 * 60 * 60
+	var at time.Time
+	switch v.Kind {
+	case result.Date:
+		at = time.Unix(int64(result.At[int32](v, i))*day, 0).UTC()
+	case result.TimestampNS:
+		at = time.Unix(0, result.At[int64](v, i)).UTC()
+		if n := result.At[int64](v, i); n == math.MaxInt64 || n == -math.MaxInt64 {
+			return at, false
+		}
+	default:
+		at = time.UnixMicro(result.At[int64](v, i)).UTC()
+	}
+	year := at.Year()
+	return at, year >= 0 && year <= 9999
+}
+
+func appendTime(b []byte, kind result.Kind, at time.Time) []byte {
+	switch kind {
+	case result.Date:
+		return at.AppendFormat(b, time.DateOnly)
+	case result.TimestampTZ:
+		return at.AppendFormat(b, time.RFC3339Nano) // which Go writes faster than others
+	default:
+		b = at.AppendFormat(b, time.RFC3339Nano)
+		return b[:len(b)-1] // the zone
+	}
 }
 
 func appendFloat(b []byte, v float64, bits int) []byte {

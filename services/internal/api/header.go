@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,9 +27,10 @@ var directives = map[string]func(*parser, string){
 	"order": (*parser).order,
 	"cache": (*parser).cache,
 	"chart": (*parser).chart,
+	"limit": (*parser).limit,
 }
 
-const knownDirectives = "param, order, cache and chart"
+const knownDirectives = "param, order, cache, chart and limit"
 
 var (
 	directive   = regexp.MustCompile(`^([a-z][a-z_-]*):(?:\s+(.*))?$`)
@@ -188,6 +190,36 @@ func (p *parser) chart(value string) {
 	}
 	p.chartLine = p.line
 	p.Chart = &Chart{Kind: fields[0], X: axes["x"], Y: axes["y"]}
+}
+
+// The highest limits that an endpoint may set itself.
+const (
+	maxLimitRows = 100_000_000
+	maxLimitTime = time.Hour
+)
+
+func (p *parser) limit(value string) {
+	fix := fmt.Sprintf("write rows=N, up to %d, or time=DURATION, up to %s, or both", maxLimitRows, maxLimitTime)
+	fields := strings.Fields(value)
+	ok := len(fields) > 0
+	for _, field := range fields {
+		key, text, _ := strings.Cut(field, "=")
+		var err error
+		switch key {
+		case "rows":
+			p.Limit.Rows, err = strconv.Atoi(text)
+			ok = ok && p.Limit.Rows > 0 && p.Limit.Rows <= maxLimitRows
+		case "time":
+			p.Limit.Time, err = time.ParseDuration(text)
+			ok = ok && p.Limit.Time > 0 && p.Limit.Time <= maxLimitTime
+		default:
+			ok = false
+		}
+		ok = ok && err == nil
+	}
+	if !ok {
+		p.fail(fmt.Sprintf("%q is no limit", value), fix)
+	}
 }
 
 // body checks the SQL below the header and types its parameters.

@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -10,65 +12,176 @@ import (
 type object = map[string]any
 
 // openAPI is the answer of GET /openapi.json: an OpenAPI 3.1 document with one operation an endpoint,
-// all of it from the endpoint files.
-func (s *Server) openAPI() ([]byte, error) {
+// from the endpoint files and, once they are known, the columns they answer with.
+func (s *Server) openAPI(k *catalog) ([]byte, error) {
 	paths := object{}
-	for _, d := range s.cfg.Datasets {
-		for _, e := range d.Endpoints {
-			paths[pathOf(d, e)] = object{"get": s.operation(d, e)}
-		}
+	for _, r := range k.ordered {
+		paths[r.path] = object{"get": s.operation(r)}
 	}
-	body, err := json.Marshal(object{
+	document := object{
 		"openapi": "3.1.0",
-		"info":    object{"title": "Estela", "version": "1", "description": "Each operation is a SQL file; its header is this documentation."},
+		"info": object{
+			"title": "Estela", "version": "1",
+			"description": "Each operation is a SQL file; its header is this documentation. " +
+				"Errors are RFC 9457 problem documents whose type is a page of this server.",
+		},
 		"servers": []object{{"url": "/"}},
+		"tags":    tags(k.datasets),
 		"paths":   paths,
-		"components": object{"schemas": object{
-			"Meta":    metaSchema(),
-			"Problem": problemSchema(),
-		}},
-	})
+		"components": object{
+			"schemas":   object{"Meta": metaSchema(), "Problem": problemSchema()},
+			"headers":   answerHeaders(),
+			"responses": object{"Problem": response("What is wrong, and what to do.", "application/problem+json", ref("schemas/Problem"))},
+		},
+	}
+	if s.cfg.Keys != nil {
+		document["security"] = []object{{"key": []string{}}}
+		document["components"].(object)["securitySchemes"] = object{"key": object{"type": "http", "scheme": "bearer"}} //nolint:forcetypeassert // from above
+	}
+	body, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("write OpenAPI document: %w", err)
 	}
 	return append(body, '\n'), nil
 }
 
-func (s *Server) operation(d Dataset, e Endpoint) object {
-	params := []object{}
-	for _, p := range e.Params {
-		params = append(params, parameter(p.Name, p.Description, p.Required, paramSchema(p)))
+func tags(datasets []Dataset) []object {
+	all := make([]object, len(datasets))
+	for i, d := range datasets {
+		all[i] = object{"name": d.Name}
+		if d.Description != "" {
+			all[i]["description"] = d.Description
+		}
 	}
-	if len(e.Order) > 0 {
+	return all
+}
+
+func ref(component string) object { return object{"$ref": "#/components/" + component} }
+
+func (s *Server) operation(r *route) object {
+	params := []object{}
+	for _, p := range r.Params {
+		q := parameter(p.Name, p.Description, p.Required, paramSchema(p))
+		if p.Example != nil {
+			q["example"] = shown(p, p.Example)
+		}
+		params = append(params, q)
+	}
+	if len(r.Order) > 0 {
+		most := r.maxRows(s.cfg)
 		params = append(
 			params,
 			parameter("limit", "Rows in the page.", false, object{
-				"type": "integer", "minimum": 1, "maximum": s.cfg.MaxRows, "default": s.cfg.PageRows,
+				"type": "integer", "minimum": 1, "maximum": most, "default": min(s.cfg.PageRows, most),
 			}),
-			parameter("cursor", "Where the page begins: meta.next of the page before.", false, object{"type": "string"}),
+			parameter("cursor", "Where the page begins: meta.next, or the Link header, of the page before.", false, object{"type": "string"}),
 		)
 	}
+	names := make([]string, len(r.offers))
+	for i, f := range r.offers {
+		names[i] = f.name
+	}
+	params = append(params, parameter("format", "What the answer is written in; it goes before Accept.", false, object{"type": "string", "enum": names}))
 	op := object{
-		"operationId": d.Name + "_" + e.Name,
-		"tags":        []string{d.Name},
-		"summary":     e.Summary,
+		"operationId": r.dataset + "_" + r.Name,
+		"tags":        []string{r.dataset},
+		"summary":     r.Summary,
 		"parameters":  params,
 		"responses": object{
-			"200": response("The rows.", "application/json", object{
-				"type": "object", "required": []string{"data", "meta"},
-				"properties": object{
-					"data": object{"type": "array", "items": object{"type": "object"}},
-					"meta": object{"$ref": "#/components/schemas/Meta"},
-				},
-			}),
-			"default": response("What is wrong, and what to do.", "application/problem+json",
-				object{"$ref": "#/components/schemas/Problem"}),
+			"200":     object{"description": "The rows.", "headers": headerRefs(), "content": r.content()},
+			"304":     object{"description": "The client's answer, named in If-None-Match, is the right one still.", "headers": headerRefs()},
+			"default": ref("responses/Problem"),
 		},
 	}
-	if e.Description != "" {
-		op["description"] = e.Description
+	if r.Description != "" {
+		op["description"] = r.Description
 	}
 	return op
+}
+
+// content is the answer in each format.
+func (r *route) content() object {
+	row := object{"type": "object"}
+	if sh := r.shape.Load(); sh != nil {
+		row = sh.schema()
+	}
+	content := object{}
+	for _, f := range r.offers {
+		media := object{"schema": object{"type": "string", "description": f.doc}}
+		if f == jsonFormat {
+			media["schema"] = object{
+				"type": "object", "required": []string{"data", "meta"}, "additionalProperties": false, "description": f.doc,
+				"properties": object{"data": object{"type": "array", "items": row}, "meta": ref("schemas/Meta")},
+			}
+		}
+		content[f.accepts[0]] = media
+	}
+	return content
+}
+
+// schema is the JSON Schema of a row.
+func (sh *shape) schema() object {
+	properties, required := object{}, make([]string, len(sh.columns))
+	for i, c := range sh.columns {
+		properties[c.name] = c.schema()
+		required[i] = c.name
+	}
+	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+}
+
+var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
+
+// schema is the JSON Schema of a column's values; its type is DuckDB's name.
+func (c column) schema() object {
+	s := object{"description": c.sqlType}
+	kind := "string"
+	switch {
+	case c.sqlType == "BOOLEAN":
+		kind = "boolean"
+	case integerType.MatchString(c.sqlType):
+		kind = "integer"
+	case c.sqlType == "FLOAT", c.sqlType == "DOUBLE", decimalType.MatchString(c.sqlType):
+		kind = "number"
+	case c.sqlType == "DATE":
+		s["format"] = "date"
+	case c.sqlType == "TIMESTAMPTZ":
+		s["format"] = "date-time"
+	case c.sqlType == "UUID":
+		s["format"] = "uuid"
+	case c.sqlType == "BLOB":
+		s["contentEncoding"] = "base64"
+	case strings.HasSuffix(c.sqlType, "]"):
+		kind = "array"
+		s["items"] = object{}
+	case c.sqlType == "JSON":
+		return s // anything
+	case c.form == asTree:
+		kind = "object"
+	}
+	s["type"] = []string{kind, "null"}
+	return s
+}
+
+// answerHeaders are the headers that answers have, for the documentation.
+func answerHeaders() object {
+	header := func(description string) object {
+		return object{"description": description, "schema": object{"type": "string"}}
+	}
+	return object{
+		"ETag":          header("Names the answer. Send it as If-None-Match to be told 304 while nothing changed."),
+		"Data-As-Of":    header("Time of the last commit that the answer shows, RFC 3339."),
+		"Cache-Control": header("How long the answer may be used again."),
+		"Link":          header("The next page, if there is one: <…>; rel=\"next\"."),
+		"X-Request-ID":  header("What the server's log calls the request. A client may choose it."),
+	}
+}
+
+func headerRefs() object {
+	refs := object{}
+	for name := range answerHeaders() {
+		refs[name] = ref("headers/" + name)
+	}
+	return refs
 }
 
 func parameter(name, description string, required bool, schema object) object {
@@ -147,11 +260,15 @@ func metaSchema() object {
 
 func problemSchema() object {
 	return object{
-		"type": "object", "description": "RFC 9457.", "required": []string{"title", "status"},
+		"type": "object", "description": "RFC 9457.", "required": []string{"type", "title", "status"},
 		"properties": object{
-			"type": object{"type": "string"}, "title": object{"type": "string"},
-			"status": object{"type": "integer", "minimum": 400, "maximum": 599},
-			"detail": object{"type": "string"},
+			"type":       object{"type": "string", "format": "uri-reference", "description": "The page about this kind of problem."},
+			"title":      object{"type": "string"},
+			"status":     object{"type": "integer", "minimum": 400, "maximum": 599},
+			"detail":     object{"type": "string", "description": "What is wrong with this request, and the way out."},
+			"instance":   object{"type": "string", "description": "The path that was asked for."},
+			"parameter":  object{"type": "string", "description": "The query parameter at fault."},
+			"request_id": object{"type": "string", "description": "What the log calls the request."},
 		},
 	}
 }

@@ -26,7 +26,10 @@ type Param struct {
 	// Minimum and Maximum bound an integer (int64) or number (float64),
 	// inclusive; nil: unbounded.
 	Minimum, Maximum any
-	Description      string
+	// Example is a value that shows something, of the Go type that Value gives; nil:
+	// the default will do.
+	Example     any
+	Description string
 }
 
 // sqlTypes are the types that parameters are cast to.
@@ -44,7 +47,7 @@ var (
 	uuidText   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-const paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] -- DESCRIPTION"
+const paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION"
 
 // Value reads the text of a parameter: string, int64, float64, bool or time.Time
 // (UTC). Its error says what was expected.
@@ -157,8 +160,8 @@ func (p *parser) named(q Param) bool {
 	return false
 }
 
-// attributes reads what follows the type. The default comes last, for it must
-// satisfy the others.
+// attributes reads what follows the type. The default and the example come last,
+// for they must satisfy the others.
 func (p *parser) attributes(q *Param, fields []string) bool {
 	given := map[string]string{}
 	for _, field := range fields {
@@ -176,7 +179,7 @@ func (p *parser) attributes(q *Param, fields []string) bool {
 		p.fail("the parameter is required and optional", "remove one of the two")
 		return false
 	}
-	return p.enumerated(*q) && p.bounded(*q) && p.defaulted(q, given)
+	return p.enumerated(*q) && p.bounded(*q) && p.defaulted(q, given) && p.exampled(q, given)
 }
 
 func (p *parser) attribute(q *Param, field, key, value string) (ok bool) {
@@ -184,8 +187,8 @@ func (p *parser) attribute(q *Param, field, key, value string) (ok bool) {
 	switch {
 	case field == "required":
 		q.Required = true
-	case field == "optional" || key == "default" && field != key:
-		// Optional is what a parameter is unless it is required.
+	case field == "optional" || (key == "default" || key == "example") && field != key:
+		// Optional is what a parameter is unless it is required; values come last.
 	case key == "enum" && value != "" && slices.Contains([]string{"string", "integer", "number"}, q.Type):
 		q.Enum = strings.Split(value, ",")
 	case key == "pattern" && value != "" && q.Type == "string":
@@ -237,5 +240,19 @@ func (p *parser) defaulted(q *Param, given map[string]string) bool {
 		return false
 	}
 	q.Default = value
+	return true
+}
+
+func (p *parser) exampled(q *Param, given map[string]string) bool {
+	text, ok := given["example"]
+	if !ok {
+		return true
+	}
+	value, err := q.Value(text)
+	if err != nil {
+		p.fail(fmt.Sprintf("the example %q of %s is not valid: it %s", text, q.Name, err), "correct the example")
+		return false
+	}
+	q.Example = value
 	return true
 }

@@ -33,26 +33,43 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // kind is the stable part of a problem.
 type kind struct {
-	slug, title string
-	status      int
+	Slug, Title string
+	Status      int
+	// Help is what to do, for the documentation.
+	Help string
 }
 
-// The kinds of problems; doc.go lists them.
+// The kinds of problems.
 var (
-	invalidParameter = kind{"invalid-parameter", "Invalid parameter", http.StatusBadRequest}
-	unknownParameter = kind{"unknown-parameter", "Unknown parameter", http.StatusBadRequest}
-	invalidCursor    = kind{"invalid-cursor", "Invalid cursor", http.StatusBadRequest}
-	tooManyRows      = kind{"too-many-rows", "Too many rows", http.StatusBadRequest}
-	badRequest       = kind{"bad-request", "Bad request", http.StatusBadRequest}
-	notFound         = kind{"not-found", "Not found", http.StatusNotFound}
-	methodNotAllowed = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed}
-	internal         = kind{"internal", "Internal error", http.StatusInternalServerError}
-	queryTimeout     = kind{"query-timeout", "Query took too long", http.StatusServiceUnavailable}
-	unavailable      = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
+	invalidParameter = newKind("invalid-parameter", "Invalid parameter", http.StatusBadRequest, "A value is not of its parameter's type, or against what the endpoint says of it; or a required one is missing. The member parameter names it and detail says what was expected.")
+	unknownParameter = newKind("unknown-parameter", "Unknown parameter", http.StatusBadRequest, "The endpoint has no parameter of that name; detail lists those it has. Nothing is ignored, so that a misspelt filter is not taken for none.")
+	invalidCursor    = newKind("invalid-cursor", "Invalid cursor", http.StatusBadRequest, "A cursor is good for the endpoint and the parameters it was given for. Take it from meta.next or the Link header and leave the other parameters as they were, or begin without one.")
+	tooManyRows      = newKind("too-many-rows", "Too many rows", http.StatusBadRequest, "An answer in one piece has more rows than the endpoint gives. It is not cut short, for an aggregate without some of its rows is wrong. Narrow it with the endpoint's parameters.")
+	tooLarge         = newKind("answer-too-large", "Answer too large", http.StatusBadRequest, "The answer has more bytes than the server gives in one. Ask for fewer rows or a shorter page.")
+	badRequest       = newKind("bad-request", "Bad request", http.StatusBadRequest, "The request is not one that HTTP allows; detail says why.")
+	unauthorized     = newKind("unauthorized", "API key required", http.StatusUnauthorized, "Send a key that is known and has not expired: Authorization: Bearer estela_….")
+	forbidden        = newKind("forbidden", "Not with this API key", http.StatusForbidden, "The key is good, but not for this dataset.")
+	notFound         = newKind("not-found", "Not found", http.StatusNotFound, "Nothing is at this path; detail names the nearest endpoint. GET /v1 lists all.")
+	methodNotAllowed = newKind("method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, "Only GET and HEAD are answered.")
+	notAcceptable    = newKind("not-acceptable", "Not acceptable", http.StatusNotAcceptable, "Accept names no format that the endpoint has; detail lists those it has.")
+	rateLimited      = newKind("rate-limited", "Too many requests", http.StatusTooManyRequests, "The client has made more requests in a second than it may. RateLimit-Policy says how many that is; wait as long as Retry-After says.")
+	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")
+	queryTimeout     = newKind("query-timeout", "Query took too long", http.StatusServiceUnavailable, "The query was stopped at the endpoint's time limit. Ask for less, or try again later.")
+	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
+	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping. Try again.")
 )
 
+// kinds are all of them.
+var kinds []kind
+
+func newKind(slug, title string, status int, help string) kind {
+	k := kind{slug, title, status, help}
+	kinds = append(kinds, k)
+	return k
+}
+
 func (k kind) new(parameter, detail string) *problem {
-	return &problem{Type: "/problems/" + k.slug, Title: k.title, Status: k.status, Detail: detail, Parameter: parameter}
+	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
 }
 
 func (k kind) because(cause error, detail string) *problem {
@@ -60,6 +77,9 @@ func (k kind) because(cause error, detail string) *problem {
 	p.cause = cause
 	return p
 }
+
+// problemPath is where the kinds are documented.
+const problemPath = "/docs/problems/"
 
 // problemOf makes any error one that can be told.
 func problemOf(err error) *problem {
@@ -106,8 +126,11 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
 			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		c.Set(fiber.HeaderRetryAfter, "1")
+	case http.StatusUnauthorized:
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

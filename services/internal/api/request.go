@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -11,37 +12,54 @@ import (
 
 // request is what a client asked an endpoint for.
 type request struct {
-	// args are the values of the endpoint's parameters; asked is the same,
-	// before the values of a cursor are added to args.
-	args, asked map[string]any
+	// key names the request among all.
+	key      string
+	format   *format
+	encoding string
+	// path and query are what was asked for.
+	path  string
+	query url.Values
+	// args are the values of the endpoint's parameters.
+	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
 	// behind are the cursor's keys, nil without one.
 	behind []*string
 }
 
+// following is the request for the next page.
+func (q *request) following(cursor string) string {
+	next := maps.Clone(q.query)
+	next.Set("cursor", cursor)
+	return q.path + "?" + next.Encode()
+}
+
 // request reads the query string. Everything kept is copied: Fiber reuses its
 // memory.
-func (s *Server) request(c *fiber.Ctx, r *route) (request, error) {
+func (s *Server) request(c *fiber.Ctx, r *route, q request) (request, error) {
 	given, err := queryString(c)
 	if err != nil {
-		return request{}, err
+		return q, err
 	}
-	q := request{args: map[string]any{}, limit: s.cfg.MaxRows}
+	q.path, q.query = r.path, url.Values{}
+	for name, text := range given {
+		q.query.Set(name, text)
+	}
+	delete(given, "format") // route.format has read it
+	q.args, q.limit = map[string]any{}, r.maxRows(s.cfg)
 	for _, p := range r.Params {
 		if q.args[p.Name], err = p.read(given); err != nil {
-			return request{}, err
+			return q, err
 		}
 		delete(given, p.Name)
 	}
-	q.asked = maps.Clone(q.args)
 	if len(r.Order) > 0 {
 		if err := s.paging(r, &q, given); err != nil {
-			return request{}, err
+			return q, err
 		}
 	}
 	for name := range given {
-		return request{}, unknownParameter.new(name, r.unknown(name))
+		return q, unknownParameter.new(name, r.unknown(name))
 	}
 	return q, nil
 }
@@ -90,8 +108,8 @@ func (p Param) read(given map[string]string) (any, error) {
 // paging reads the parameters that every ordered endpoint has.
 func (s *Server) paging(r *route, q *request, given map[string]string) error {
 	limit := Param{
-		Name: "limit", Type: "integer", Default: int64(min(s.cfg.PageRows, s.cfg.MaxRows)),
-		Minimum: int64(1), Maximum: int64(s.cfg.MaxRows),
+		Name: "limit", Type: "integer", Default: int64(min(s.cfg.PageRows, q.limit)),
+		Minimum: int64(1), Maximum: int64(q.limit),
 	}
 	value, err := limit.read(given)
 	if err != nil {
@@ -99,7 +117,7 @@ func (s *Server) paging(r *route, q *request, given map[string]string) error {
 	}
 	q.limit = int(value.(int64))
 	if text, ok := given["cursor"]; ok {
-		if q.behind, ok = readCursor(r.asked(q.asked), text, r.Order); !ok {
+		if q.behind, ok = readCursor(r.asked(q.args), text, r.Order); !ok {
 			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+
 				"Take it from meta.next and leave the other parameters as they were; or begin without one.")
 		}

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,19 +11,31 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/cors"
+	"github.com/maypok86/otter/v2"
+	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // Reader is the warehouse, as far as the API needs it.
 type Reader interface {
-	// Read runs a query with named parameters ($name) and calls each once with
-	// its rows and the time of the last commit that they show, zero if there was
-	// none. The end of ctx interrupts the query.
-	Read(ctx context.Context, query string, args map[string]any, each func(asOf time.Time, rows *sql.Rows) error) error
+	// Describe tells which columns a query with named parameters ($name) answers
+	// with, without running it.
+	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
+	// Stream runs the query and calls each once with the state of the data and the
+	// rows that show it. The end of ctx interrupts the query.
+	Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error
+	// Revision is the state that a Stream begun now would show.
+	Revision(ctx context.Context) (result.Snapshot, error)
 }
 
 // Dataset is a dataset with its endpoints.
@@ -31,6 +43,8 @@ type Dataset struct {
 	Name        string
 	Description string
 	Endpoints   []Endpoint
+	// Views is the SQL of the views that the endpoints may use.
+	Views string
 }
 
 // Config is what a Server needs.
@@ -39,16 +53,18 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is told of each answer: the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "openapi" for its twin, "other" for a path that is none), its status and its time.
+	// GET /v1, "openapi" and "docs" for the documentation, "other" for a path that
+	// is none), its status and its time.
 	//
 	// Default: nobody is told.
 	Observe func(endpoint string, status int, seconds float64)
 	// QueryTimeout is how long a request may take in the warehouse, waiting
-	// included.
+	// included, where the endpoint's header doesn't say.
 	//
 	// Default: 10 s.
 	QueryTimeout time.Duration
-	// MaxRows is the highest number of rows in one answer.
+	// MaxRows is the highest number of rows in one answer, where the endpoint's
+	// header doesn't say.
 	//
 	// Default: 10,000.
 	MaxRows int
@@ -56,39 +72,65 @@ type Config struct {
 	//
 	// Default: 100.
 	PageRows int
+	// MaxBytes is the size of the largest answer, before compression.
+	//
+	// Default: 4 GiB.
+	MaxBytes int64
+	// CacheBytes is the memory for answers that are kept.
+	//
+	// Default: 64 MiB.
+	CacheBytes uint64
+	// Running is the number of queries that run at once, Waiting how many more may
+	// wait for their turn; what comes on top is refused with 503.
+	//
+	// Default: 4 and 64.
+	Running, Waiting int
+	// Keys are the API keys of which a request must bear one.
+	//
+	// Default: anyone may read.
+	Keys *Keys
+	// Rate is the number of requests a second that one client (a key, or without
+	// keys an address) may make.
+	//
+	// Default: any number.
+	Rate int
+	// Origins are the web origins whose pages may read answers (CORS).
+	//
+	// Default: none.
+	Origins []string
+	// AccessLog says which requests are logged: "all", "errors" (status 400 and
+	// above) or "none".
+	//
+	// Default: none.
+	AccessLog string
 }
 
 func (cfg *Config) setDefaults() {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int, float64) {}
 	}
-	if cfg.QueryTimeout == 0 {
-		cfg.QueryTimeout = 10 * time.Second
-	}
-	if cfg.MaxRows == 0 {
-		cfg.MaxRows = 10_000
-	}
-	if cfg.PageRows == 0 {
-		cfg.PageRows = 100
-	}
+	cfg.QueryTimeout = cmp.Or(cfg.QueryTimeout, 10*time.Second)
+	cfg.MaxRows = cmp.Or(cfg.MaxRows, 10_000)
+	cfg.PageRows = cmp.Or(cfg.PageRows, 100)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 4<<30)
+	cfg.CacheBytes = cmp.Or(cfg.CacheBytes, 64<<20)
+	cfg.Running = cmp.Or(cfg.Running, 4)
+	cfg.Waiting = cmp.Or(cfg.Waiting, 64)
 }
 
 // Server answers GET requests for the endpoints of its datasets.
 type Server struct {
-	cfg    Config
-	app    *fiber.App
-	routes []*route
+	cfg     Config
+	app     *fiber.App
+	catalog atomic.Pointer[catalog]
+	cache   *otter.Cache[string, *entry]
+	flights singleflight.Group
+	queue   *queue
+	rates   *rates
 
 	mu       sync.Mutex
 	listener net.Listener // nil before Serve
 	stopped  bool
-}
-
-// route is an endpoint at its path.
-type route struct {
-	Endpoint
-	label, path string
-	shape       atomic.Pointer[shape]
 }
 
 // New makes a server. It asks nothing of the warehouse yet: Check does.
@@ -97,7 +139,16 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
 	}
 	cfg.setDefaults()
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, queue: newQueue(cfg.Running, cfg.Waiting), rates: newRates(cfg.Rate)}
+	s.cache = otter.Must(&otter.Options[string, *entry]{
+		MaximumWeight: cfg.CacheBytes,
+		Weigher:       func(key string, e *entry) uint32 { return uint32(len(key) + len(e.body) + 512) },
+	})
+	first, err := s.newCatalog(cfg.Datasets)
+	if err != nil {
+		return nil, err
+	}
+	s.catalog.Store(first)
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,
@@ -108,53 +159,45 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:           time.Minute,
 	})
 	s.app.Use(s.observe)
-	return s, s.routeAll()
+	if len(cfg.Origins) > 0 {
+		s.app.Use(cors.New(cors.Config{
+			AllowOrigins: strings.Join(cfg.Origins, ","), AllowMethods: "GET,HEAD",
+			AllowHeaders:  "Authorization,If-None-Match,X-Request-ID",
+			ExposeHeaders: "Data-As-Of,ETag,Link,RateLimit,RateLimit-Policy,Retry-After,X-Request-ID",
+			MaxAge:        600,
+		}))
+	}
+	s.app.Get("/v1/:dataset/:endpoint", s.endpoint)
+	s.app.Get("/v1", s.document("index", func(k *catalog) []byte { return k.index }, s.admitAny))
+	s.app.Get("/openapi.json", s.document("openapi", func(k *catalog) []byte { return k.openAPI }, nil))
+	s.serveDocs()
+	return s, nil
 }
-
-// routeAll gives every endpoint its path.
-func (s *Server) routeAll() error {
-	taken := map[string]string{}
-	for _, d := range s.cfg.Datasets {
-		for _, e := range d.Endpoints {
-			r := &route{Endpoint: e, label: d.Name + "/" + e.Name, path: pathOf(d, e)}
-			if other, ok := taken[r.path]; ok {
-				return &ParseError{e.File, 0, r.path + " is the path of " + other + " already", "rename one of them"}
-			}
-			taken[r.path] = e.File
-			s.routes = append(s.routes, r)
-			s.app.Get(r.path, s.handle(r))
-		}
-	}
-	body, err := index(s.cfg.Datasets)
-	if err != nil {
-		return err
-	}
-	s.app.Get("/v1", func(c *fiber.Ctx) error {
-		c.Locals(labelKey, "index")
-		return send(c, body)
-	})
-	document, err := s.openAPI()
-	if err != nil {
-		return err
-	}
-	s.app.Get("/openapi.json", func(c *fiber.Ctx) error {
-		c.Locals(labelKey, "openapi")
-		return send(c, document)
-	})
-	return nil
-}
-
-func pathOf(d Dataset, e Endpoint) string { return "/v1/" + d.Name + "/" + e.Name }
 
 // Check asks the warehouse what each endpoint answers with, so that SQL which
 // can't run is refused at the start, each error with its file and line.
-func (s *Server) Check(ctx context.Context) error {
+func (s *Server) Check(ctx context.Context) error { return s.Load(ctx, s.cfg.Datasets) }
+
+// Load puts the given datasets in the place of those that were served, if all of
+// their endpoints can run; else nothing changes.
+func (s *Server) Load(ctx context.Context, datasets []Dataset) error {
+	next, err := s.newCatalog(datasets)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, r := range s.routes {
+	for _, r := range next.ordered {
 		_, err := s.shape(ctx, r)
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if next.openAPI, err = s.openAPI(next); err != nil { // again, for it knows the columns now
+		return err
+	}
+	s.catalog.Store(next)
+	return nil
 }
 
 // Serve answers the listener's connections until Shutdown, and closes it. It
@@ -208,15 +251,31 @@ const labelKey = "endpoint"
 
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+// The headers that every answer has.
+var (
+	headerRequestID = []byte("X-Request-Id") // as fasthttp would write it
+	headerNoSniff   = []byte(fiber.HeaderXContentTypeOptions)
+	noSniff         = []byte("nosniff")
+	headerPolicy    = []byte(fiber.HeaderContentSecurityPolicy)
+	// A picture has its colours in a style; nothing else is loaded or run.
+	policy         = []byte("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	headerReferrer = []byte(fiber.HeaderReferrerPolicy)
+	noReferrer     = []byte("no-referrer")
+)
+
 // observe gives each request an ID, turns its error or panic into a problem
 // document, and reports status and time.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
-	id := c.Get(fiber.HeaderXRequestID)
-	if !requestID.MatchString(id) {
-		id = rand.Text()
+	id := c.Request().Header.PeekBytes(headerRequestID)
+	if !requestID.Match(id) {
+		id = []byte(rand.Text())
 	}
-	c.Set(fiber.HeaderXRequestID, id)
+	h := &c.Response().Header
+	h.SetCanonical(headerRequestID, id)
+	h.SetCanonical(headerNoSniff, noSniff)
+	h.SetCanonical(headerPolicy, policy)
+	h.SetCanonical(headerReferrer, noReferrer)
 	err := s.next(c)
 	if err != nil {
 		err = s.fail(c, err)
@@ -225,8 +284,25 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if !ok {
 		label = "other"
 	}
-	s.cfg.Observe(label, c.Response().StatusCode(), time.Since(start).Seconds())
+	status := c.Response().StatusCode()
+	seconds := time.Since(start).Seconds()
+	s.cfg.Observe(label, status, seconds)
+	if s.cfg.AccessLog == "all" || s.cfg.AccessLog == "errors" && status >= http.StatusBadRequest {
+		s.logAccess(c, label, status, seconds)
+	}
 	return err
+}
+
+// logAccess logs a request: neither its parameters nor its key, which may be secrets.
+func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float64) {
+	attrs := []slog.Attr{
+		slog.String("request_id", c.GetRespHeader(fiber.HeaderXRequestID)), slog.String("method", c.Method()),
+		slog.String("endpoint", label), slog.Int("status", status), slog.Float64("seconds", seconds),
+	}
+	if name, ok := c.Locals(keyNameKey).(string); ok {
+		attrs = append(attrs, slog.String("key", name))
+	}
+	s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelInfo, "request", attrs...)
 }
 
 // next runs the handlers; a panic becomes an error.
@@ -239,29 +315,25 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// handle answers one endpoint.
-func (s *Server) handle(r *route) fiber.Handler {
+// document serves a part of the catalog that changes with its endpoints only.
+func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		c.Locals(labelKey, r.label)
-		q, err := s.request(c, r)
-		if err != nil {
-			return err
+		c.Locals(labelKey, label)
+		if admit != nil {
+			if err := admit(c); err != nil {
+				return err
+			}
 		}
-		ctx, cancel := context.WithTimeout(c.UserContext(), s.cfg.QueryTimeout)
-		defer cancel()
-		a, err := s.answer(ctx, r, q)
-		if err != nil {
-			return failed(ctx, err)
+		body := part(s.catalog.Load())
+		c.Set(fiber.HeaderContentType, jsonFormat.mediaType)
+		c.Set(fiber.HeaderCacheControl, "no-cache")
+		etag := `"` + strconv.FormatUint(xxh3.Hash(body), 36) + `"`
+		c.Set(fiber.HeaderETag, etag)
+		if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+			c.Status(http.StatusNotModified)
+			return nil
 		}
-		if !a.asOf.IsZero() {
-			c.Set("Data-As-Of", a.asOf.UTC().Format(instant))
-		}
-		return send(c, a.body)
+		c.Response().SetBodyRaw(body)
+		return nil
 	}
-}
-
-func send(c *fiber.Ctx, body []byte) error {
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSONCharsetUTF8)
-	c.Status(http.StatusOK).Response().SetBodyRaw(body)
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // One rule a type, for every type that DuckDB has.
@@ -107,9 +108,9 @@ func TestParametersAreRefused(t *testing.T) {
 		"must=a&" + strings.Repeat("x", 100) + "=1": strings.Repeat("x", 100) + ": This endpoint has",
 	} {
 		r := i.get(t, "/v1/test/echo?"+query)
-		kind := "/problems/invalid-parameter"
+		kind := "/docs/problems/invalid-parameter"
 		if strings.Contains(want, "This endpoint") {
-			kind = "/problems/unknown-parameter"
+			kind = "/docs/problems/unknown-parameter"
 		}
 		if got := r.Parameter + ": " + r.Detail; r.status != http.StatusBadRequest || !strings.HasPrefix(got, want) || r.Type != kind {
 			t.Errorf("%s: %d %s\nwant %s", query, r.status, r.text, want)
@@ -140,7 +141,7 @@ func TestProblems(t *testing.T) {
 		}
 	})
 	for _, c := range []struct{ method, path, kind, detail, label string }{
-		{"GET", "/v1/test/none", "not-found", "Nothing is here; GET /v1 lists what is.", "other 404"},
+		{"GET", "/v1/test/none", "not-found", "Nothing is here. Did you mean /v1/test/many?", "other 404"},
 		{"GET", "/", "not-found", "Nothing is here", "other 404"},
 		{"POST", "/v1/test/many", "method-not-allowed", "Only GET and HEAD", "other 405"},
 		{"GET", "/v1/test/slow", "query-timeout", "The query ran into its time limit.", "test/slow 503"},
@@ -150,7 +151,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/v1/test/pages?limit=0", "invalid-parameter", "It must be at least 1.", "test/pages 400"},
 	} {
 		r := i.do(t, c.method, c.path)
-		if r.Type != "/problems/"+c.kind || !strings.HasPrefix(r.Detail, c.detail) || r.Title == "" || !strings.HasSuffix(c.label, fmt.Sprint(" ", r.status)) {
+		if r.Type != "/docs/problems/"+c.kind || !strings.HasPrefix(r.Detail, c.detail) || r.Title == "" || !strings.HasSuffix(c.label, fmt.Sprint(" ", r.status)) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.status, r.text)
 		}
 		mu.Lock()
@@ -337,7 +338,7 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 		"/v1/test/a?cursor=" + next[:len(next)-4], "/v1/test/a?cursor=", "/v1/test/a?cursor=bnVsbA", "/v1/test/a?cursor=e30",
 		"/v1/test/a?cursor=" + strings.Repeat("A", 9000),
 	} {
-		if r := i.get(t, path); r.status != http.StatusBadRequest || r.Type != "/problems/invalid-cursor" || r.Parameter != "cursor" {
+		if r := i.get(t, path); r.status != http.StatusBadRequest || r.Type != "/docs/problems/invalid-cursor" || r.Parameter != "cursor" {
 			t.Errorf("GET %s: %d %s", path, r.status, r.text)
 		}
 	}
@@ -379,7 +380,7 @@ func TestTablesMayChange(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "CREATE TABLE things AS SELECT 1 AS id, 2 AS old", map[string]string{"all": "-- All.\nSELECT * FROM things"})
 	i.rows(t, "/v1/test/all")
-	if _, err := i.db.Exec("CREATE OR REPLACE TABLE things AS SELECT 1 AS id, 'x' AS new"); err != nil {
+	if _, err := i.db.Exec("CREATE OR REPLACE TABLE things AS SELECT 1 AS id, 'x' AS new; INSERT INTO commits VALUES ('2026-01-31T12:00:01Z')"); err != nil {
 		t.Fatal(err)
 	}
 	i.get(t, "/v1/test/all")
@@ -391,9 +392,15 @@ func TestTablesMayChange(t *testing.T) {
 // funcReader is a Reader that is a function.
 type funcReader func(context.Context) error
 
-func (f funcReader) Read(ctx context.Context, _ string, _ map[string]any, _ func(time.Time, *sql.Rows) error) error {
+func (f funcReader) Describe(context.Context, string, map[string]any) ([]result.Column, error) {
+	return []result.Column{{Name: "n", Type: "INTEGER"}}, nil
+}
+
+func (f funcReader) Stream(ctx context.Context, _ string, _ map[string]any, _ func(result.Snapshot, result.Rows) error) error {
 	return f(ctx)
 }
+
+func (f funcReader) Revision(context.Context) (result.Snapshot, error) { return result.Snapshot{}, nil }
 
 func TestAPanicIsAProblem(t *testing.T) {
 	t.Parallel()

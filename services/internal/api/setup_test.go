@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // reader is a warehouse of the simplest kind: a DuckDB in memory.
@@ -48,26 +51,50 @@ func openDB() (*sql.DB, error) {
 	return db, nil
 }
 
-func (r reader) Read(ctx context.Context, query string, args map[string]any, each func(time.Time, *sql.Rows) error) error {
-	tx, err := r.db.BeginTx(ctx, nil)
+func (r reader) conn(ctx context.Context, fn func(conn *sql.Conn) error) error {
+	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer conn.Close()
+	return fn(conn)
+}
+
+func (r reader) Describe(ctx context.Context, query string, args map[string]any) (columns []result.Column, err error) {
+	err = r.conn(ctx, func(conn *sql.Conn) error {
+		columns, err = warehouse.Describe(ctx, conn, query, args)
+		return err
+	})
+	return columns, err
+}
+
+func (r reader) Revision(ctx context.Context) (at result.Snapshot, err error) {
+	err = r.conn(ctx, func(conn *sql.Conn) error {
+		at, err = revision(ctx, conn)
+		return err
+	})
+	return at, err
+}
+
+func revision(ctx context.Context, conn *sql.Conn) (at result.Snapshot, err error) {
 	var asOf sql.NullTime
-	if err := tx.QueryRowContext(ctx, "SELECT max(committed_at) FROM commits").Scan(&asOf); err != nil {
-		return err
-	}
-	var named []any
-	for name, value := range args {
-		named = append(named, sql.Named(name, value))
-	}
-	rows, err := tx.QueryContext(ctx, query, named...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	return errors.Join(each(asOf.Time, rows), rows.Err())
+	err = conn.QueryRowContext(ctx, "SELECT max(committed_at), count(*) FROM commits").Scan(&asOf, &at.Revision)
+	at.AsOf = asOf.Time
+	return at, err
+}
+
+func (r reader) Stream(ctx context.Context, query string, args map[string]any, each func(result.Snapshot, result.Rows) error) error {
+	return r.conn(ctx, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+			return err
+		}
+		at, err := revision(ctx, conn)
+		if err == nil {
+			err = warehouse.Query(ctx, conn, query, args, func(rows result.Rows) error { return each(at, rows) })
+		}
+		_, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, end)
+	})
 }
 
 // instance is a server of one dataset "test" and its database.
@@ -319,3 +346,10 @@ func setupFlights(t *testing.T) instance {
 }
 
 func slogDiscard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func writeFile(t *testing.T, path string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

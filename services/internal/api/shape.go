@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // shape is what an endpoint's answer looks like: learnt from the warehouse.
@@ -55,16 +53,12 @@ func (s *Server) shape(ctx context.Context, r *route) (*shape, error) {
 		return sh, nil
 	}
 	sh := &shape{}
-	query := "SELECT * FROM (\n" + r.typed + "\n) AS page LIMIT 0"
-	err := s.cfg.Reader.Read(ctx, query, r.defaults(), func(_ time.Time, rows *sql.Rows) error {
-		types, err := rows.ColumnTypes()
-		for _, t := range types {
-			sh.columns = append(sh.columns, column{t.Name(), t.DatabaseTypeName(), formOf(t.DatabaseTypeName())})
-		}
-		return err
-	})
+	columns, err := s.cfg.Reader.Describe(ctx, r.typed, r.defaults())
 	if err != nil {
 		return nil, r.located(err)
+	}
+	for _, c := range columns {
+		sh.columns = append(sh.columns, column{c.Name, c.Type, formOf(c.Type)})
 	}
 	if err := r.fits(sh); err != nil {
 		return nil, err
@@ -132,8 +126,13 @@ func (r *route) noColumn(line int, directive, name string, sh *shape) error {
 	}
 }
 
+// index is the place of a column, -1 if there is none.
+func (sh *shape) index(name string) int {
+	return slices.IndexFunc(sh.columns, func(c column) bool { return c.name == name })
+}
+
 func (sh *shape) column(name string) (column, bool) {
-	i := slices.IndexFunc(sh.columns, func(c column) bool { return c.name == name })
+	i := sh.index(name)
 	if i < 0 {
 		return column{}, false
 	}
@@ -150,6 +149,7 @@ func quoteName(name string) string {
 // The casts for JSON and cursor stand around the limit, so that they are done for
 // the rows of the page and not for all. Rows keep the order of the inner query.
 func (r *route) page(sh *shape, keys []*string, limit int) (query string, args map[string]any) {
+	args = map[string]any{}
 	var b strings.Builder
 	b.WriteString("SELECT * FROM (\n" + r.typed + "\n) AS page")
 	if keys != nil {

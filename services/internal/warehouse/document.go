@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // rowColumn is the column that tells where in the file a row comes from.
@@ -33,7 +35,7 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 	if err != nil {
 		return fmt.Errorf("prepare mapping: %w", err)
 	}
-	rows, err := stream(ctx, f.scratch.raw, documentQuery(mapped, fields))
+	rows, err := stream(ctx, f.scratch.raw, documentQuery(mapped, fields), nil)
 	if err != nil {
 		return fmt.Errorf("run mapping: %w", err)
 	}
@@ -82,31 +84,31 @@ type documentWriter struct {
 }
 
 func (w *documentWriter) chunk(chunk mapping.DataChunk, n int) error {
-	lines, lineMask := values[int64](chunk, 0, n), maskOf(chunk, 0)
-	texts, masks := make([][]record, len(w.columns)), make([][]uint64, len(w.columns))
+	lines := vectorOf(chunk, 0)
+	texts := make([]result.Vector, len(w.columns))
 	for c := range w.columns {
-		texts[c], masks[c] = values[record](chunk, c+1, n), maskOf(chunk, c+1)
+		texts[c] = vectorOf(chunk, c+1)
 	}
 	for i := range n {
 		w.rows++
 		line := w.rows
-		if isValid(lineMask, i) {
-			line = lines[i]
+		if !lines.Null(i) {
+			line = result.At[int64](lines, i)
 		}
-		if err := w.fn(Document{Line: line, JSON: w.row(texts, masks, i)}); err != nil {
+		if err := w.fn(Document{Line: line, JSON: w.row(texts, i)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *documentWriter) row(texts [][]record, masks [][]uint64, i int) []byte {
+func (w *documentWriter) row(texts []result.Vector, i int) []byte {
 	w.buf = append(w.buf[:0], '{')
 	for c := range w.columns {
-		if !isValid(masks[c], i) {
+		if texts[c].Null(i) {
 			continue
 		}
-		text := texts[c][i].bytes()
+		text := texts[c].Bytes(i)
 		if string(text) == "null" {
 			continue
 		}
@@ -136,17 +138,6 @@ func appendTime(buf, text []byte) []byte {
 	buf = append(append(buf, '"'), text...)
 	return append(append(buf, zone...), '"')
 }
-
-// maskOf is the column's validity mask, nil if no row is NULL.
-func maskOf(chunk mapping.DataChunk, column int) []uint64 {
-	mask := mapping.VectorGetValidity(mapping.DataChunkGetVector(chunk, mapping.IdxT(column)))
-	if mask == nil {
-		return nil
-	}
-	return maskAt(mask)
-}
-
-func isValid(mask []uint64, i int) bool { return mask == nil || mask[i/64]>>(i%64)&1 == 1 }
 
 const hexDigits = "0123456789abcdef"
 

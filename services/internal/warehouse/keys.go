@@ -25,7 +25,7 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 		if err != nil {
 			return err
 		}
-		rows, err := stream(ctx, raw, query)
+		rows, err := stream(ctx, raw, query, nil)
 		if err != nil {
 			return err
 		}
@@ -57,8 +57,8 @@ func eachKey(chunk mapping.DataChunk, n int, kind contract.Type, each func(hash,
 func keyHash(chunk mapping.DataChunk, n int, kind contract.Type) (func(i int) uint64, error) {
 	switch kind {
 	case contract.Varchar:
-		keys := values[record](chunk, 0, n)
-		return func(i int) uint64 { return contract.HashString(keys[i].text()) }, nil
+		keys := vectorOf(chunk, 0)
+		return func(i int) uint64 { return contract.HashString(keys.Text(i)) }, nil
 	case contract.UUID:
 		keys := values[[16]byte](chunk, 0, n)
 		return func(i int) uint64 { return contract.HashUUID(keys[i]) }, nil
@@ -83,18 +83,4 @@ func integerHash[T int8 | int16 | int32 | int64](chunk mapping.DataChunk, n int)
 // values are a column of the chunk, which owns them.
 func values[T any](chunk mapping.DataChunk, column, n int) []T {
 	return unsafe.Slice((*T)(mapping.VectorGetData(mapping.DataChunkGetVector(chunk, mapping.IdxT(column)))), n)
-}
-
-// bytes is the string of a record in a vector of DuckDB's, which owns it.
-func (r *record) bytes() []byte {
-	if r.length <= inPlace {
-		return r.inline()[:r.length]
-	}
-	return unsafe.Slice(*(**byte)(unsafe.Pointer(&r.at)), r.length)
-}
-
-// text is bytes as a string, just as long-lived.
-func (r *record) text() string {
-	b := r.bytes()
-	return unsafe.String(unsafe.SliceData(b), len(b))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	bindings "github.com/duckdb/duckdb-go-bindings"
 	"github.com/duckdb/duckdb-go/v2"
@@ -54,20 +55,25 @@ func interruptible(ctx context.Context, raw mapping.Connection, fn func() error)
 	return err
 }
 
-// result is a query's answer that is computed while it is read, so that its
+// answer is a query's answer that is computed while it is read, so that its
 // size does not matter. It needs its connection for itself.
-type result struct {
+type answer struct {
 	raw  mapping.Connection
 	stmt mapping.PreparedStatement
 	res  mapping.Result
 }
 
-// stream starts a query without parameters.
-func stream(ctx context.Context, raw mapping.Connection, query string) (*result, error) {
-	r := &result{raw: raw}
+// stream starts a query, whose parameters ($name) args has values for: nil, bool,
+// int64, float64, string or time.Time.
+func stream(ctx context.Context, raw mapping.Connection, query string, args map[string]any) (*answer, error) {
+	r := &answer{raw: raw}
 	if mapping.Prepare(raw, query, &r.stmt) == mapping.StateError {
 		err := errors.New(mapping.PrepareError(r.stmt))
 		mapping.DestroyPrepare(&r.stmt)
+		return nil, err
+	}
+	if err := r.bind(args); err != nil {
+		r.close()
 		return nil, err
 	}
 	if err := interruptible(ctx, raw, r.execute); err != nil {
@@ -77,7 +83,53 @@ func stream(ctx context.Context, raw mapping.Connection, query string) (*result,
 	return r, nil
 }
 
-func (r *result) execute() error {
+func (r *answer) bind(args map[string]any) error {
+	for i := range mapping.NParams(r.stmt) {
+		name := mapping.ParameterName(r.stmt, i+1)
+		value, ok := args[name]
+		if !ok {
+			return fmt.Errorf("query has the parameter $%s, which was given no value", name)
+		}
+		if bindValue(r.stmt, i+1, value) == mapping.StateError {
+			return fmt.Errorf("bind $%s: %s", name, mapping.PrepareError(r.stmt))
+		}
+	}
+	return nil
+}
+
+func bindValue(stmt mapping.PreparedStatement, i mapping.IdxT, value any) mapping.State {
+	switch v := value.(type) {
+	case nil:
+		return mapping.BindNull(stmt, i)
+	case bool:
+		return mapping.BindBoolean(stmt, i, v)
+	case int64:
+		return mapping.BindInt64(stmt, i, v)
+	case float64:
+		return mapping.BindDouble(stmt, i, v)
+	case string:
+		return mapping.BindVarchar(stmt, i, v)
+	case time.Time:
+		return bindTime(stmt, i, v)
+	default:
+		return mapping.StateError
+	}
+}
+
+// bindTime binds a date where the query has one: as an instant it would become
+// a date in the session's zone.
+func bindTime(stmt mapping.PreparedStatement, i mapping.IdxT, v time.Time) mapping.State {
+	const day = 24 * 60 * 60
+	value := mapping.CreateTimestampTZ(mapping.NewTimestamp(v.UnixMicro()))
+	if mapping.ParamType(stmt, i) == mapping.TypeDate {
+		seconds := v.Unix()
+		value = mapping.CreateDate(mapping.NewDate(int32((seconds - (seconds%day+day)%day) / day)))
+	}
+	defer mapping.DestroyValue(&value)
+	return mapping.BindValue(stmt, i, value)
+}
+
+func (r *answer) execute() error {
 	var pending mapping.PendingResult
 	defer mapping.DestroyPending(&pending)
 	if bindings.PendingPreparedStreaming(r.stmt, &pending) == mapping.StateError {
@@ -91,7 +143,7 @@ func (r *result) execute() error {
 
 // next gives the next chunk, which the caller destroys, or one without Ptr
 // after the last.
-func (r *result) next(ctx context.Context) (mapping.DataChunk, error) {
+func (r *answer) next(ctx context.Context) (mapping.DataChunk, error) {
 	var chunk mapping.DataChunk
 	err := interruptible(ctx, r.raw, func() error {
 		chunk = mapping.FetchChunk(r.res)
@@ -107,7 +159,7 @@ func (r *result) next(ctx context.Context) (mapping.DataChunk, error) {
 }
 
 // each calls fn with every chunk.
-func (r *result) each(ctx context.Context, fn func(chunk mapping.DataChunk, rows int) error) error {
+func (r *answer) each(ctx context.Context, fn func(chunk mapping.DataChunk, rows int) error) error {
 	for {
 		chunk, err := r.next(ctx)
 		if err != nil || chunk.Ptr == nil {
@@ -121,7 +173,7 @@ func (r *result) each(ctx context.Context, fn func(chunk mapping.DataChunk, rows
 	}
 }
 
-func (r *result) close() {
+func (r *answer) close() {
 	mapping.DestroyResult(&r.res)
 	mapping.DestroyPrepare(&r.stmt)
 }

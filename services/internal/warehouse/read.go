@@ -10,28 +10,62 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Column is a column of a query's answer, its type by DuckDB's name.
-type Column struct{ Name, Type string }
+// Stream runs a query with named parameters ($name) and calls each once with its
+// rows and the state that they show: both come from the same snapshot. The rows
+// are computed while they are read, so that an answer's size does not matter. The
+// end of ctx interrupts the query. At most Config.ReadConns run at once, others
+// wait. Each must neither use the warehouse nor wait for a client.
+func (w *Warehouse) Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error {
+	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		return snapshot(ctx, conn, func(at result.Snapshot) error {
+			return Query(ctx, conn, query, args, func(rows result.Rows) error { return each(at, rows) })
+		})
+	})
+}
 
-// Read runs a query with named parameters ($name) and calls each once with its
-// rows and the time of the last commit that they show: both come from the same
-// snapshot, the zero time if nothing was committed yet. The end of ctx
-// interrupts the query. At most Config.ReadConns run at once, others wait. Each
-// must neither use the warehouse nor wait for a client.
+// Revision is the state that a Stream begun now would show.
+func (w *Warehouse) Revision(ctx context.Context) (at result.Snapshot, err error) {
+	err = w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		at, err = latest(ctx, conn)
+		return err
+	})
+	return at, err
+}
+
+// Query runs a query on a connection to DuckDB, which it has for itself until each
+// returns.
+func Query(ctx context.Context, conn *sql.Conn, query string, args map[string]any, each func(result.Rows) error) error {
+	raw, err := rawConnection(conn)
+	if err != nil {
+		return err
+	}
+	a, err := stream(ctx, raw, query, args)
+	if err != nil {
+		return err
+	}
+	r := &rows{answer: a, ctx: ctx}
+	defer r.close()
+	return each(r)
+}
+
+// Read is Stream for those who would rather scan than read vectors, with the time
+// of the last commit that the rows show, the zero time if nothing was committed yet.
 func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any, each func(asOf time.Time, rows *sql.Rows) error) error {
 	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if err := w.checkArgs(ctx, conn, query, args); err != nil {
 			return err
 		}
-		return snapshot(ctx, conn, func(asOf time.Time) error {
+		return snapshot(ctx, conn, func(at result.Snapshot) error {
 			rows, err := conn.QueryContext(ctx, query, namedArgs(args)...)
 			if err != nil {
 				return err
 			}
 			defer rows.Close()
-			if err := each(asOf, rows); err != nil {
+			if err := each(at.AsOf, rows); err != nil {
 				return err
 			}
 			return rows.Err()
@@ -40,22 +74,30 @@ func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any,
 }
 
 // Describe tells which columns the query answers with, without running it.
-func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]any) ([]Column, error) {
-	var columns []Column
-	none := strings.Join([]string{"SELECT * FROM (", withoutEnd(query), ") LIMIT 0"}, "\n")
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		if err := w.checkArgs(ctx, conn, none, args); err != nil {
+func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]any) (columns []result.Column, err error) {
+	err = w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		if err := w.checkArgs(ctx, conn, none(query), args); err != nil {
 			return err
 		}
-		rows, err := conn.QueryContext(ctx, none, namedArgs(args)...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		columns, err = columnTypes(rows)
+		columns, err = Describe(ctx, conn, query, args)
 		return err
 	})
 	return columns, err
+}
+
+// Describe tells which columns the query answers with on a connection to DuckDB.
+func Describe(ctx context.Context, conn *sql.Conn, query string, args map[string]any) ([]result.Column, error) {
+	rows, err := conn.QueryContext(ctx, none(query), namedArgs(args)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return columnTypes(rows)
+}
+
+// none is the query without its rows.
+func none(query string) string {
+	return strings.Join([]string{"SELECT * FROM (", withoutEnd(query), ") LIMIT 0"}, "\n")
 }
 
 // withoutEnd is the query without the semicolon and the comment lines after it.
@@ -70,14 +112,14 @@ func withoutEnd(query string) string {
 	}
 }
 
-func columnTypes(rows *sql.Rows) ([]Column, error) {
+func columnTypes(rows *sql.Rows) ([]result.Column, error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, err
 	}
-	columns := make([]Column, len(types))
+	columns := make([]result.Column, len(types))
 	for i, t := range types {
-		columns[i] = Column{t.Name(), t.DatabaseTypeName()}
+		columns[i] = result.Column{Name: t.Name(), Type: t.DatabaseTypeName()}
 	}
 	return columns, rows.Err()
 }
@@ -100,18 +142,27 @@ func (d *database) read(ctx context.Context, fn func(context.Context, *sql.Conn)
 	})
 }
 
-// snapshot runs fn in a transaction that is rolled back, with the time of the
-// last commit in it.
-func snapshot(ctx context.Context, conn *sql.Conn, fn func(asOf time.Time) error) error {
+// snapshot runs fn in a transaction that is rolled back, with the state it shows.
+func snapshot(ctx context.Context, conn *sql.Conn, fn func(at result.Snapshot) error) error {
 	if err := execAll(context.WithoutCancel(ctx), conn, "BEGIN"); err != nil {
 		return err
 	}
-	var asOf sql.NullTime
-	err := conn.QueryRowContext(ctx, "SELECT max(committed_at) FROM warehouse.estela.positions").Scan(&asOf)
+	at, err := latest(ctx, conn)
 	if err == nil {
-		err = fn(asOf.Time.UTC())
+		err = fn(at)
 	}
 	return errors.Join(err, execAll(context.WithoutCancel(ctx), conn, "ROLLBACK"))
+}
+
+func latest(ctx context.Context, conn *sql.Conn) (result.Snapshot, error) {
+	var asOf sql.NullTime
+	var at result.Snapshot
+	err := conn.QueryRowContext(ctx,
+		"SELECT max(committed_at), coalesce(CAST(sum(rev) AS BIGINT), 0) FROM warehouse.estela.positions").Scan(&asOf, &at.Revision)
+	if asOf.Valid {
+		at.AsOf = asOf.Time.UTC()
+	}
+	return at, err
 }
 
 func namedArgs(args map[string]any) []any {

@@ -56,7 +56,7 @@ func copyTable(ctx context.Context, s *session, from *scratch, name string, into
 		return err
 	}
 	defer a.close()
-	rows, err := stream(ctx, from.raw, "FROM "+quoteName(name))
+	rows, err := stream(ctx, from.raw, "FROM "+quoteName(name), nil)
 	if err != nil {
 		return err
 	}

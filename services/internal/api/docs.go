@@ -1,0 +1,110 @@
+package api
+
+import (
+	"bytes"
+	"html/template"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+	swaggerui "github.com/swaggo/files/v2"
+)
+
+// docsFiles are what the page at /docs loads, all of it from here.
+var docsFiles = []string{"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
+
+// docsPolicy lets the page run its own scripts. Swagger UI sets styles on elements
+// and has pictures in its style sheet.
+const docsPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+const docsPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Estela API</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<style>
+body { margin: 0 }
+@media (prefers-color-scheme: dark) { html { background: #fff; filter: invert(0.9) hue-rotate(180deg) } }
+</style>
+<div id="ui"></div>
+<noscript>This page needs JavaScript; the same is in <a href="/openapi.json">/openapi.json</a>.</noscript>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+`
+
+const docsStart = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null })
+`
+
+var problemPage = template.Must(template.New("problem").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{with .Kind}}{{.Title}}{{else}}Problems{{end}} - Estela API</title>
+<style>
+:root { color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem }
+dt { margin-top: 1rem; font-weight: 600 }
+code { font-family: ui-monospace, monospace }
+</style>
+<p><a href="/docs">Estela API</a>{{if .Kind}} / <a href="/docs/problems">Problems</a>{{end}}</p>
+{{with .Kind}}<h1>{{.Title}}</h1>
+<p><code>{{.Status}}</code> · <code>type: {{.Path}}</code></p>
+<p>{{.Help}}</p>{{else}}<h1>Problems</h1>
+<p>An error is a problem document (RFC 9457), <code>application/problem+json</code>. Its <code>type</code> is one of these pages and stays the same.</p>
+<dl>{{range .Kinds}}<dt><code>{{.Status}}</code> <a href="{{.Path}}">{{.Title}}</a></dt><dd>{{.Help}}</dd>{{end}}</dl>{{end}}
+</html>
+`))
+
+// Path is where the kind is documented.
+func (k kind) Path() string { return problemPath + k.Slug }
+
+// serveDocs serves the documentation for people: the endpoints at /docs and the
+// problems below it. It needs no key, for it shows no data.
+func (s *Server) serveDocs() {
+	docs := s.app.Group("/docs", func(c *fiber.Ctx) error {
+		c.Locals(labelKey, "docs")
+		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
+		c.Set(fiber.HeaderCacheControl, "public, max-age=3600")
+		return c.Next()
+	})
+	docs.Get("/", text(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", text("text/javascript; charset=utf-8", []byte(docsStart)))
+	for _, name := range docsFiles {
+		body, err := fs.ReadFile(swaggerui.FS, name)
+		if err != nil {
+			panic(err) // it is embedded: a test would fail
+		}
+		docs.Get("/"+name, text(mime.TypeByExtension(path.Ext(name)), body))
+	}
+	docs.Get("/problems", text(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	for _, k := range kinds {
+		docs.Get("/problems/"+k.Slug, text(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+	}
+}
+
+func problemHTML(k *kind) []byte {
+	var b bytes.Buffer
+	all := slices.Clone(kinds)
+	slices.SortStableFunc(all, func(a, b kind) int { return a.Status - b.Status })
+	if err := problemPage.Execute(&b, struct {
+		Kind  *kind
+		Kinds []kind
+	}{k, all}); err != nil {
+		panic(err) // it has no input: a test would fail
+	}
+	return b.Bytes()
+}
+
+func text(mediaType string, body []byte) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderContentType, mediaType)
+		c.Status(http.StatusOK).Response().SetBodyRaw(body)
+		return nil
+	}
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/zeebo/xxh3"
+
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// entry is an answer ready to be sent, to one client or to many.
+type entry struct {
+	contentType, encoding, etag, asOf, link string
+	at                                      result.Snapshot
+	// seen is when the data were last known to be as the answer shows them, in
+	// nanoseconds since 1970.
+	seen atomic.Int64
+
+	body []byte
+	file *os.File // instead of body
+	size int64
+
+	mu     sync.Mutex
+	users  int // of file
+	closed bool
+}
+
+func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
+	e := &entry{
+		contentType: q.format.mediaType, encoding: sp.encoding, at: at,
+		body: sp.body, file: sp.file, size: sp.size,
+	}
+	e.seen.Store(time.Now().UnixNano())
+	sum := sumOf(at)
+	if sp.hash != nil {
+		sum = sp.hash.Sum64()
+	}
+	e.etag = r.etag(q.key, sum)
+	if !at.AsOf.IsZero() {
+		e.asOf = string(appendTime(nil, result.TimestampTZ, at.AsOf))
+	}
+	if m.next != "" {
+		e.link = "<" + q.following(m.next) + `>; rel="next"`
+	}
+	return e
+}
+
+// sumOf stands for a state of the data.
+func sumOf(at result.Snapshot) uint64 {
+	return uint64(at.AsOf.UnixMicro())*0x9e3779b97f4a7c15 ^ uint64(at.Revision)
+}
+
+// etag names an answer of the endpoint, which the key and what it was made of
+// decide. It is weak, for it is the same whatever the content coding.
+func (r *route) etag(key string, sum uint64) string {
+	sum ^= xxh3.HashString(key) + r.sum
+	return `W/"` + strconv.FormatUint(sum, 36) + `"`
+}
+
+// matches says whether If-None-Match names the ETag.
+func matches(ifNoneMatch, etag string) bool {
+	if ifNoneMatch == "" {
+		return false
+	}
+	if ifNoneMatch == etag || ifNoneMatch == "*" {
+		return true
+	}
+	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == etag || "W/"+tag == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// fresh says whether the answer may still be given without asking the warehouse.
+func (e *entry) fresh(cache time.Duration) bool {
+	return time.Now().UnixNano()-e.seen.Load() < int64(cache)
+}
+
+// cacheable says whether it is small enough to be kept.
+func (e *entry) cacheable() bool { return e.file == nil }
+
+// retain takes part in the entry's file, if it has one; false if that is closed
+// already.
+func (e *entry) retain() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.users++
+	return true
+}
+
+// release ends a part in the entry's file.
+func (e *entry) release() {
+	if e.file == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.users--; e.users == 0 {
+		e.closed = true
+		_ = e.file.Close()
+	}
+}
+
+// section reads the file from its beginning, beside others who do.
+type section struct {
+	io.Reader
+
+	entry *entry
+}
+
+// Close implements io.Closer.
+func (s section) Close() error {
+	s.entry.release()
+	return nil
+}
+
+// The headers of an answer.
+var (
+	headerETag     = []byte(fiber.HeaderETag)
+	headerAsOf     = []byte("Data-As-Of")
+	headerLink     = []byte(fiber.HeaderLink)
+	headerCache    = []byte(fiber.HeaderCacheControl)
+	headerAge      = []byte(fiber.HeaderAge)
+	headerVary     = []byte(fiber.HeaderVary)
+	headerEncoding = []byte(fiber.HeaderContentEncoding)
+	varyValue      = []byte("Accept, Accept-Encoding")
+)
+
+// send answers with the entry: 304 if the client has it. It takes over the
+// caller's part in the entry.
+func (e *entry) send(c *fiber.Ctx, r *route, ifNoneMatch string) {
+	h := &c.Response().Header
+	h.SetCanonical(headerETag, []byte(e.etag))
+	h.SetCanonical(headerCache, r.cacheControl)
+	h.SetCanonical(headerVary, varyValue)
+	if e.asOf != "" {
+		h.SetCanonical(headerAsOf, []byte(e.asOf))
+	}
+	if age := (time.Now().UnixNano() - e.seen.Load()) / int64(time.Second); age > 0 {
+		h.SetCanonical(headerAge, strconv.AppendInt(nil, age, 10))
+	}
+	if e.link != "" {
+		h.SetCanonical(headerLink, []byte(e.link))
+	}
+	if matches(ifNoneMatch, e.etag) {
+		e.release()
+		c.Response().SetStatusCode(http.StatusNotModified)
+		return
+	}
+	h.SetContentType(e.contentType)
+	if e.encoding != "" {
+		h.SetCanonical(headerEncoding, []byte(e.encoding))
+	}
+	if e.file == nil {
+		c.Response().SetBodyRaw(e.body)
+		return
+	}
+	c.Response().SetBodyStream(section{io.NewSectionReader(e.file, 0, e.size), e}, int(e.size))
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// format is how an answer is written.
+type format struct {
+	// name is what ?format= takes.
+	name string
+	// mediaType is the answer's Content-Type, accepts what a client may call it.
+	mediaType string
+	accepts   []string
+	// text says that it is worth compressing.
+	text bool
+	// what it is, for the documentation.
+	doc string
+}
+
+// The formats. The first is given when a client has no wish.
+var formats = []*format{
+	{"json", "application/json; charset=utf-8", []string{"application/json"}, true, "One document: the rows and meta."},
+	{"ndjson", "application/x-ndjson", []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, true, "A row a line, each a JSON object."},
+	{"csv", "text/csv; charset=utf-8; header=present", []string{"text/csv"}, true, "RFC 4180 with a header line. NULL is an empty field, the empty string \"\"."},
+	{"parquet", "application/vnd.apache.parquet", []string{"application/vnd.apache.parquet"}, false, "Parquet, compressed with Zstandard."},
+	{"arrow", "application/vnd.apache.arrow.stream", []string{"application/vnd.apache.arrow.stream"}, false, "An Arrow IPC stream."},
+	{"svg", "image/svg+xml", []string{"image/svg+xml"}, true, "A picture of the rows, at endpoints whose header says how to draw them."},
+}
+
+var jsonFormat, svgFormat = formats[0], formats[5]
+
+// formats are what the endpoint can be written in.
+func (r *route) formats() []*format {
+	if r.Chart == nil {
+		return slices.DeleteFunc(slices.Clone(formats), func(f *format) bool { return f == svgFormat })
+	}
+	return formats
+}
+
+func formatNames(all []*format) string {
+	names := make([]string, len(all))
+	for i, f := range all {
+		names[i] = f.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// format is what the client asked for: by ?format=, else by Accept.
+func (r *route) format(c *fiber.Ctx) (*format, error) {
+	if name := c.Request().URI().QueryArgs().Peek("format"); name != nil {
+		for _, f := range r.offers {
+			if f.name == string(name) {
+				return f, nil
+			}
+		}
+		return nil, invalidParameter.new("format", "It must be one of "+formatNames(r.offers)+".")
+	}
+	accept := c.Get(fiber.HeaderAccept)
+	if accept == "" || accept == "*/*" || accept == "application/json" {
+		return jsonFormat, nil
+	}
+	chosen := c.Accepts(r.mediaTypes...)
+	for _, f := range r.offers {
+		if slices.Contains(f.accepts, chosen) {
+			return f, nil
+		}
+	}
+	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+formatNames(r.offers)+".")
+}
+
+// encoding is the content coding that the client takes and the answer deserves:
+// zstd, gzip or none.
+func (f *format) encoding(accept string) string {
+	if !f.text || accept == "" {
+		return ""
+	}
+	found := ""
+	for part := range strings.SplitSeq(accept, ",") {
+		name, weight, _ := strings.Cut(part, ";")
+		weight = strings.ReplaceAll(weight, " ", "")
+		if weight == "q=0" || weight == "q=0.0" || weight == "q=0.00" || weight == "q=0.000" {
+			continue
+		}
+		switch strings.TrimSpace(name) {
+		case "zstd":
+			return "zstd"
+		case "gzip":
+			found = "gzip"
+		}
+	}
+	return found
+}

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
+)
+
+// queue lets a number of queries run and a number wait; more are refused, for a
+// long queue only makes everyone late.
+type queue struct {
+	running, places chan struct{}
+}
+
+func newQueue(running, waiting int) *queue {
+	return &queue{make(chan struct{}, running), make(chan struct{}, running+waiting)}
+}
+
+// enter waits for a turn. The caller leaves afterwards if there is no error.
+func (q *queue) enter(ctx context.Context) error {
+	select {
+	case q.places <- struct{}{}:
+	default:
+		return overloaded.new("", fmt.Sprintf("%d queries run or wait already. Try again after a moment.", cap(q.places)))
+	}
+	select {
+	case q.running <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		<-q.places
+		return overloaded.because(ctx.Err(), "The request waited for its turn until its time was over. Try again after a moment.")
+	}
+}
+
+func (q *queue) leave() {
+	<-q.running
+	<-q.places
+}
+
+// maxClients is the number of clients whose rate is remembered.
+const maxClients = 10_000
+
+// rates limits the requests of each client.
+type rates struct {
+	perSecond int
+	limiters  *otter.Cache[string, *rate.Limiter]
+}
+
+func newRates(perSecond int) *rates {
+	return &rates{perSecond, otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
+}
+
+// allow counts a request of the client and says on the answer what is left. Its
+// own rate (a second) replaces everyone's; 0 of both is none.
+func (r *rates) allow(c *fiber.Ctx, client string, own int) error {
+	perSecond := r.perSecond
+	if own > 0 {
+		perSecond = own
+	}
+	if perSecond == 0 {
+		return nil
+	}
+	limiter, _ := r.limiters.ComputeIfAbsent(client, func() (*rate.Limiter, bool) {
+		return rate.NewLimiter(rate.Limit(perSecond), perSecond), false
+	})
+	if limiter.Burst() != perSecond { // the key's rate was changed
+		limiter.SetLimit(rate.Limit(perSecond))
+		limiter.SetBurst(perSecond)
+	}
+	now := time.Now()
+	ok := limiter.AllowN(now, 1)
+	left := strconv.Itoa(max(0, int(limiter.TokensAt(now))))
+	c.Set("RateLimit-Policy", `"requests";q=`+strconv.Itoa(perSecond)+`;w=1`)
+	c.Set("RateLimit", `"requests";r=`+left+`;t=1`)
+	if !ok {
+		return rateLimited.new("", fmt.Sprintf("More than %d requests in a second. Wait as long as Retry-After says.", perSecond))
+	}
+	return nil
+}
