@@ -42,7 +42,7 @@ func Checks() []Check {
 		buildChecks(),
 		unitChecks(),
 		fuzzChecks(),
-		[]Check{contractCheck(), e2eCheck(), chaosCheck(), benchCheck()},
+		[]Check{contractCheck(), endpointCheck(), e2eCheck(), chaosCheck(), benchCheck()},
 	)
 }
 
@@ -159,7 +159,7 @@ func fuzzChecks() []Check {
 
 func contractCheck() Check {
 	return Check{
-		Name: "contract", Group: Contract,
+		Name: "contracts", Group: Contract,
 		Doc:      "every dataset's contract loads, and breaks no promise the base revision made",
 		Dir:      "services",
 		Command:  []string{"go", "run", "./cmd/estela", "contract", "check"},
@@ -167,6 +167,20 @@ func contractCheck() Check {
 		Timeout:  10 * time.Minute,
 		Heavy:    true,
 		BaseFlag: "--against",
+	}
+}
+
+func endpointCheck() Check {
+	return Check{
+		Name: "endpoints", Group: Contract,
+		Doc:     "every endpoint runs on its dataset's sample, and none reads more than it must",
+		Dir:     "services",
+		Command: []string{"go", "run", "./cmd/estela", "endpoint", "check"},
+		Reads:   sources("services"),
+		Needs:   []Need{CCompiler()},
+		Timeout: 10 * time.Minute,
+		Heavy:   true,
+		After:   []string{"contracts"},
 	}
 }
 

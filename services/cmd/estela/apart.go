@@ -83,6 +83,9 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if n.datasets, err = g.datasets(); err != nil {
 		return err
 	}
+	if err := c.checkWatch(g); err != nil {
+		return err
+	}
 	var end cleanup
 	defer func() { err = errors.Join(err, end.run()) }()
 	l, err := c.open(&end)
@@ -94,7 +97,7 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(n.store.Close)
 	n.metrics = telemetry.New(names(n.datasets))
-	app, err := n.newAPI(ctx)
+	app, err := n.newAPI(ctx, c.api)
 	if err != nil {
 		return err
 	}
@@ -102,6 +105,7 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		slog.Any("api", l.api.Addr()), slog.String("warehouse", n.store.Location()), slog.Any("ops", l.ops.Addr()))
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return serveAPI(ctx, app, l.api) })
+	parts.Go(func() error { return n.watch(ctx, &c.listenFlags, app) })
 	parts.Go(func() error { return n.serveOps(ctx, l.ops) })
 	return parts.Wait()
 }
@@ -112,16 +116,24 @@ func (n *node) serveOps(ctx context.Context, l net.Listener) error {
 }
 
 // newAPI makes the API and checks every endpoint against the tables.
-func (n *node) newAPI(ctx context.Context) (*api.Server, error) {
-	cfg := api.Config{Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
-	for _, d := range n.datasets {
-		cfg.Datasets = append(cfg.Datasets, api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views})
+func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Server, error) {
+	cfg := api.Config{Datasets: apiDatasets(n.datasets), Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
+	for _, c := range change {
+		c(&cfg)
 	}
 	app, err := api.New(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return app, app.Check(ctx)
+}
+
+func apiDatasets(all []*dataset) []api.Dataset {
+	served := make([]api.Dataset, len(all))
+	for i, d := range all {
+		served[i] = api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views}
+	}
+	return served
 }
 
 // serveAPI answers until ctx ends, then lets requests finish.

@@ -25,6 +25,8 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
 	Smoke    smokeCmd    `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
 	Contract contractCmd `cmd:"" help:"Check contracts, and documents against them."`
+	Endpoint endpointCmd `cmd:"" help:"List, begin, check and try endpoints."`
+	Key      keyCmd      `cmd:"" help:"Make API keys."`
 	Version  versionCmd  `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 }
 

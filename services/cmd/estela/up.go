@@ -29,8 +29,15 @@ type upCmd struct {
 type listenFlags struct {
 	opsFlags
 
-	Listen    string `help:"Address of the API." default:"127.0.0.1:8080"`
-	Anonymous bool   `help:"Let anyone read who reaches the API, where it listens beyond loopback."`
+	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
+	Anonymous bool     `help:"Let anyone read who reaches the API, where it listens beyond loopback."`
+	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes." placeholder:"FILE"`
+	RateLimit int      `help:"Requests a second that one client may make: a key, or without keys an address. 0 is any number." default:"0"`
+	CORS      []string `name:"cors" help:"Web origin whose pages may read answers; may be given several times. Default: none." placeholder:"ORIGIN"`
+	AccessLog string   `help:"Which requests are logged (${enum}); errors are those of status 400 and above." enum:"all,errors,none" default:"errors"`
+	Watch     bool     `help:"Serve edited endpoints of --data within a second; a broken edit leaves the last good one."`
+
+	keys *api.Keys
 }
 
 type opsFlags struct {
@@ -46,6 +53,9 @@ type workerFlags struct {
 func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	n := &node{g: g, log: g.logger(s)}
 	if n.datasets, err = g.datasets(); err != nil {
+		return err
+	}
+	if err := c.checkWatch(g); err != nil {
 		return err
 	}
 	if err := g.claimDataDir(ctx); err != nil {
@@ -74,7 +84,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	listeners.control = control
 
 	n.metrics = telemetry.New(names(n.datasets))
-	if listeners.app, err = n.newAPI(ctx); err != nil {
+	if listeners.app, err = n.newAPI(ctx, c.api); err != nil {
 		return err
 	}
 
@@ -119,6 +129,7 @@ func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedi
 	})
 	g.Go(func() error { return n.runWorker(working) })
 	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
+	g.Go(func() error { return n.watch(ctx, &c.listenFlags, l.app) })
 	g.Go(func() error { return n.serveOps(ctx, l.ops) })
 	g.Go(func() error { return serve(ctx, l.control, n.opsHandler()) })
 	return g.Wait()
@@ -130,6 +141,11 @@ type listeners struct {
 	app               *api.Server
 }
 
+// api sets what the flags say of the API.
+func (f *listenFlags) api(cfg *api.Config) {
+	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
+}
+
 func (f *listenFlags) open(end *cleanup) (*listeners, error) {
 	l := &listeners{}
 	var err error
@@ -137,9 +153,15 @@ func (f *listenFlags) open(end *cleanup) (*listeners, error) {
 		return nil, err
 	}
 	end.add(closing(l.api))
-	if at, ok := l.api.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous {
+	if f.Keys != "" && f.Anonymous {
+		return nil, usageError{errors.New("--keys and --anonymous contradict each other: leave one out")}
+	}
+	if at, ok := l.api.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous && f.Keys == "" {
 		return nil, usageError{fmt.Errorf(
-			"listen on %s: anyone who reaches it could read everything; say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)}
+			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)}
+	}
+	if err := f.loadKeys(); err != nil {
+		return nil, err
 	}
 	if l.ops, err = listen(f.OpsListen, "--ops-listen"); err != nil {
 		return nil, err

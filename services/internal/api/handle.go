@@ -102,7 +102,12 @@ func (s *Server) refresh(ctx context.Context, r *route, q request, old *entry) (
 	e.seen.Store(now.UnixNano())
 	if e.cacheable() {
 		s.cache.Set(q.key, e)
+		return e, nil
 	}
+	// Those who wait for the same have this long to take part in the file before the
+	// first of them, having sent it, closes it.
+	e.retain()
+	time.AfterFunc(time.Second, e.release)
 	return e, nil
 }
 

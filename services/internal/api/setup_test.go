@@ -130,10 +130,15 @@ func setup(t *testing.T, prepare string, files map[string]string, change ...func
 
 func serve(t *testing.T, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
 	t.Helper()
+	return serveReader(t, reader{db}, db, dataset, change...)
+}
+
+func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
+	t.Helper()
 	var log syncBuffer
 	cfg := api.Config{
 		Datasets: []api.Dataset{dataset},
-		Reader:   reader{db},
+		Reader:   from,
 		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	for _, c := range change {

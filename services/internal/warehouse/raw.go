@@ -66,21 +66,32 @@ type answer struct {
 // stream starts a query, whose parameters ($name) args has values for: nil, bool,
 // int64, float64, string or time.Time.
 func stream(ctx context.Context, raw mapping.Connection, query string, args map[string]any) (*answer, error) {
+	r, err := prepare(raw, query)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.run(ctx, args); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func prepare(raw mapping.Connection, query string) (*answer, error) {
 	r := &answer{raw: raw}
 	if mapping.Prepare(raw, query, &r.stmt) == mapping.StateError {
 		err := errors.New(mapping.PrepareError(r.stmt))
 		mapping.DestroyPrepare(&r.stmt)
 		return nil, err
 	}
-	if err := r.bind(args); err != nil {
-		r.close()
-		return nil, err
-	}
-	if err := interruptible(ctx, raw, r.execute); err != nil {
-		r.close()
-		return nil, err
-	}
 	return r, nil
+}
+
+func (r *answer) run(ctx context.Context, args map[string]any) error {
+	if err := r.bind(args); err != nil {
+		return err
+	}
+	return interruptible(ctx, r.raw, r.execute)
 }
 
 func (r *answer) bind(args map[string]any) error {

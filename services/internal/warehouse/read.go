@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -36,15 +37,29 @@ func (w *Warehouse) Revision(ctx context.Context) (at result.Snapshot, err error
 	return at, err
 }
 
+// errNoQuery refuses what does more than read: PRAGMA enable_profiling, for one,
+// is not among the settings that are locked.
+var errNoQuery = errors.New("only SELECT and EXPLAIN are run here")
+
 // Query runs a query on a connection to DuckDB, which it has for itself until each
-// returns.
+// returns. Other statements are refused.
 func Query(ctx context.Context, conn *sql.Conn, query string, args map[string]any, each func(result.Rows) error) error {
 	raw, err := rawConnection(conn)
 	if err != nil {
 		return err
 	}
-	a, err := stream(ctx, raw, query, args)
+	a, err := prepare(raw, query)
 	if err != nil {
+		return err
+	}
+	switch mapping.PreparedStatementType(a.stmt) {
+	case mapping.StatementTypeSelect, mapping.StatementTypeExplain:
+		err = a.run(ctx, args)
+	default:
+		err = errNoQuery
+	}
+	if err != nil {
+		a.close()
 		return err
 	}
 	r := &rows{answer: a, ctx: ctx}

@@ -1,0 +1,271 @@
+package api_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/api"
+)
+
+// keyFile writes keys to a file and returns their secrets by name.
+func keyFile(t *testing.T, file string, keys ...api.Key) map[string]string {
+	t.Helper()
+	secrets := map[string]string{}
+	for i := range keys {
+		secret, key := api.NewKey(keys[i].Name, keys[i].Datasets)
+		key.Rate, key.Expires = keys[i].Rate, keys[i].Expires
+		keys[i], secrets[key.Name] = key, secret
+	}
+	text, err := json.Marshal(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, file, text)
+	return secrets
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys.json")
+	past := time.Now().Add(-time.Minute)
+	secrets := keyFile(t, file,
+		api.Key{Name: "all", Datasets: []string{"*"}}, api.Key{Name: "test", Datasets: []string{"test"}},
+		api.Key{Name: "other", Datasets: []string{"other"}}, api.Key{Name: "old", Datasets: []string{"*"}, Expires: &past})
+	keys, err := api.LoadKeys(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"}, func(cfg *api.Config) {
+		cfg.Keys, cfg.AccessLog = keys, "all"
+	})
+	ask := func(path, authorization string) (int, http.Header, string) {
+		status, header, body := i.body(t, path, "Authorization", authorization)
+		return status, header, string(body)
+	}
+	for authorization, want := range map[string]int{
+		"Bearer " + secrets["all"]: 200, "Bearer " + secrets["test"]: 200, "Bearer " + secrets["other"]: 403, "Bearer " + secrets["old"]: 401,
+		"": 401, "Bearer ": 401, "Bearer estela_x": 401, "Basic " + secrets["all"]: 401, secrets["all"]: 401, "Bearer " + secrets["all"] + "x": 401,
+	} {
+		for _, path := range []string{"/v1/test/one", "/v1/test/one?format=csv"} { // cached or not
+			status, header, body := ask(path, authorization)
+			if status != want || status == 401 && header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("%s with %.12s…: %d, want %d: %s", path, authorization, status, want, body)
+			}
+			if status == 200 && !strings.HasPrefix(header.Get("Cache-Control"), "private, ") {
+				t.Errorf("Cache-Control: %s", header.Get("Cache-Control"))
+			}
+		}
+	}
+	for path, want := range map[string]int{"/v1": 401, "/v1/test/none": 401, "/docs": 200, "/openapi.json": 200, "/docs/problems": 200} {
+		if status, _, body := ask(path, ""); status != want {
+			t.Errorf("%s without a key: %d %s", path, status, body)
+		}
+	}
+	// Rotation: the file is written anew, and no restart is needed.
+	rotated := keyFile(t, file, api.Key{Name: "all", Datasets: []string{"*"}})
+	if err := keys.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]int{secrets["all"]: 401, secrets["test"]: 401, rotated["all"]: 200} {
+		if status, _, _ := ask("/v1/test/one", "Bearer "+secret); status != want {
+			t.Errorf("after the rotation: %d, want %d", status, want)
+		}
+	}
+	// A broken file leaves the keys from before.
+	writeFile(t, file, []byte("["))
+	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("reload: %v", err)
+	}
+	if status, _, _ := ask("/v1/test/one", "Bearer "+rotated["all"]); status != 200 {
+		t.Errorf("after a broken file: %d", status)
+	}
+	log := i.log.String()
+	for _, secret := range []string{secrets["all"], secrets["test"], rotated["all"], "Bearer"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has a secret:\n%s", log)
+		}
+	}
+	if !strings.Contains(log, "key=all") || !strings.Contains(log, "endpoint=test/one") {
+		t.Errorf("the log says not whose key it was:\n%s", log)
+	}
+}
+
+func TestKeysAreRefused(t *testing.T) {
+	t.Parallel()
+	const sum = `"sha256":"0b3cc7190c357eab376f4af496fd62e28a3ef517c914e25cdc117f28526e7cf6"`
+	for text, want := range map[string]string{
+		``:                                "no JSON array",
+		`{}`:                              "no JSON array",
+		`[{"name":"a","datasets":["*"]}]`: "sha256 must be 64",
+		`[{"name":"a","sha256":"abc","datasets":["*"]}]`:                                        "sha256 must be 64",
+		`[{"name":"a",` + sum + `}]`:                                                            "datasets must name",
+		`[{"name":"a b",` + sum + `,"datasets":["*"]}]`:                                         "name must be",
+		`[{"name":"a",` + sum + `,"datasets":["*"],"x":1}]`:                                     "unknown field",
+		`[{"name":"a",` + sum + `,"datasets":["*"],"rate":-1}]`:                                 "rate must",
+		`[{"name":"a",` + sum + `,"datasets":["*"]},{"name":"a",` + sum + `,"datasets":["*"]}]`: "the name a is taken",
+	} {
+		if _, err := api.ParseKeys([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "0b3cc") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := api.LoadKeys(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A client that asks too often is told so; others are not touched.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys.json")
+	secrets := keyFile(t, file, api.Key{Name: "slow", Datasets: []string{"*"}, Rate: 2}, api.Key{Name: "fast", Datasets: []string{"*"}})
+	keys, err := api.LoadKeys(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"}, func(cfg *api.Config) {
+		cfg.Keys, cfg.Rate = keys, 1000
+	})
+	statuses := map[string]map[int]int{"slow": {}, "fast": {}}
+	for range 10 {
+		for name := range statuses {
+			status, header, body := i.body(t, "/v1/test/one", "Authorization", "Bearer "+secrets[name])
+			statuses[name][status]++
+			policy := map[string]string{"slow": `"requests";q=2;w=1`, "fast": `"requests";q=1000;w=1`}[name]
+			if header.Get("RateLimit-Policy") != policy || header.Get("RateLimit") == "" {
+				t.Errorf("%s: %v", name, header)
+			}
+			if status == http.StatusTooManyRequests && (header.Get("Retry-After") == "" || !strings.Contains(string(body), "rate-limited")) {
+				t.Errorf("%v %s", header, body)
+			}
+		}
+	}
+	if statuses["fast"][200] != 10 || statuses["slow"][429] < 6 || statuses["slow"][200] < 2 {
+		t.Errorf("%v", statuses)
+	}
+}
+
+// More queries than run and wait are refused at once, and told when to come back.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	i, c := setupCounted(t, map[string]string{"n": "-- N.\n-- param: n integer required\nSELECT $n AS n"}, func(cfg *api.Config) {
+		cfg.Running, cfg.Waiting = 2, 3
+	})
+	i.rows(t, "/v1/test/n?n=0")
+	c.gate = make(chan struct{})
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	statuses := map[int]int{}
+	for n := range 20 {
+		group.Go(func() {
+			r := i.get(t, fmt.Sprintf("/v1/test/n?n=%d", n+1))
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[r.status]++
+			if r.status == http.StatusServiceUnavailable {
+				if r.Type != "/docs/problems/overloaded" || r.header.Get("Retry-After") == "" {
+					t.Errorf("%s", r.text)
+				}
+				if statuses[r.status] == 15 {
+					close(c.gate)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if statuses[200] != 5 || statuses[503] != 15 {
+		t.Errorf("%v", statuses)
+	}
+}
+
+// A query over its time is interrupted in DuckDB, not left to run on.
+func TestTimeoutInterrupts(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{
+		"slow": "-- Slow.\n-- limit: time=100ms\nSELECT count(*) AS n FROM range(100000000000) a, range(100) b WHERE a.range % 7 = b.range",
+	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 1 })
+	for range 3 { // each has the only place again when the one before has ended
+		start := time.Now()
+		r := i.get(t, "/v1/test/slow")
+		if r.status != http.StatusServiceUnavailable || r.Type != "/docs/problems/query-timeout" || time.Since(start) > 5*time.Second {
+			t.Errorf("after %s: %s", time.Since(start), r.text)
+		}
+	}
+	if n := i.db.Stats().InUse; n > 0 {
+		t.Errorf("%d connections are still busy", n)
+	}
+}
+
+// Pages of other origins may read answers only where that was said.
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"one": "-- One.\nSELECT 1 AS n"}
+	closed := setup(t, "SELECT 1", files)
+	open := setup(t, "SELECT 1", files, func(cfg *api.Config) { cfg.Origins = []string{"https://a.example"} })
+	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": ""} {
+		if _, header, _ := closed.body(t, "/v1/test/one", "Origin", origin); header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("closed to %s: %v", origin, header)
+		}
+		if _, header, _ := open.body(t, "/v1/test/one", "Origin", origin); header.Get("Access-Control-Allow-Origin") != want {
+			t.Errorf("open to %s: %v", origin, header)
+		}
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})
+	for _, path := range []string{"/v1", "/v1/test/one", "/docs", "/nothing"} {
+		_, header, _ := i.body(t, path, "X-Request-ID", "from-the-client")
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Request-Id": "from-the-client", "Content-Security-Policy": "frame-ancestors 'none'",
+		} {
+			if !strings.HasSuffix(header.Get(name), want) {
+				t.Errorf("%s: %s is %q", path, name, header.Get(name))
+			}
+		}
+	}
+	if _, header, _ := i.body(t, "/v1", "X-Request-ID", "a\tb {}"); strings.Contains(header.Get("X-Request-Id"), "{") {
+		t.Errorf("took the request ID %q", header.Get("X-Request-Id"))
+	}
+}
+
+// Endpoints can be changed while the server runs; a fault leaves them as they were.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"})
+	i.rows(t, "/v1/test/one")
+	load := func(name, text string) error {
+		e, err := api.Parse(name+".sql", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.api.Load(t.Context(), []api.Dataset{{Name: "test", Endpoints: []api.Endpoint{e}}})
+	}
+	if err := load("one", "-- One.\n-- cache: 1h\nSELECT 2 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(i.rows(t, "/v1/test/one").Data[0]["n"]); got != "2" {
+		t.Errorf("after the change: %s", got)
+	}
+	if err := load("one", "-- One.\nSELECT n FROM nowhere"); err == nil {
+		t.Error("a fault was loaded")
+	}
+	i.rows(t, "/v1/test/one")
+	if err := load("two", "-- Two.\nSELECT 2 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	if r := i.get(t, "/v1/test/one"); r.status != http.StatusNotFound || !strings.Contains(r.Detail, "/v1/test/two") {
+		t.Errorf("%s", r.text)
+	}
+	if !strings.Contains(i.get(t, "/openapi.json").text, "/v1/test/two") {
+		t.Error("the document lacks the new endpoint")
+	}
+}
