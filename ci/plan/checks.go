@@ -20,7 +20,7 @@ var (
 		{"services", []string{"./internal/api", "./internal/contract", "./internal/stream"}},
 	}
 	benched = packages{"services", []string{
-		"./internal/bench", "./internal/contract", "./internal/stream", "./internal/warehouse", "./internal/worker",
+		"./internal/api", "./internal/bench", "./internal/contract", "./internal/stream", "./internal/warehouse", "./internal/worker",
 	}}
 )
 
@@ -211,7 +211,7 @@ func benchCheck() Check {
 	c.Name, c.Group, c.Dir = "bench", Bench, benched.module
 	c.Doc = "every benchmark once, so that none rots"
 	c.Reads = sources(benched.module)
-	c.Needs = append(c.Needs, Redis())
+	c.Needs = append(c.Needs, Redis(), Wrk())
 	c.Alone = true
 	return c
 }

@@ -28,6 +28,15 @@ func Redis() Need {
 	}
 }
 
+// Wrk asks the API for more than it can answer.
+func Wrk() Need {
+	return Need{
+		Name:     "wrk",
+		Programs: []string{"wrk"},
+		Packages: []string{"wrk"},
+	}
+}
+
 // Promtool checks and tests the alerting rules.
 func Promtool() Need {
 	return Need{

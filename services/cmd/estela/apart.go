@@ -121,7 +121,7 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 	for _, c := range change {
 		c(&cfg)
 	}
-	app, err := api.New(cfg)
+	app, err := api.New(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

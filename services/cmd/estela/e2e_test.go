@@ -578,3 +578,82 @@ func TestE2EEmbedded(t *testing.T) {
 		t.Errorf("%d rows after the restart, want 1", n)
 	}
 }
+
+// TestE2EWatch edits an endpoint under the running API: a good edit is served within
+// a second, a broken one leaves the last good one and is told of.
+func TestE2EWatch(t *testing.T) {
+	t.Parallel()
+	data, dir := ownDataset(t), t.TempDir()
+	s := up(t, dir, "--data", data, "--watch")
+	file := filepath.Join(data, "readings", "endpoints", "warmest.sql")
+	await := func(what string, ok func() bool) {
+		t.Helper()
+		eventually(t, what, func() error {
+			if !ok() {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+	}
+	writeFile(t, file, "-- The answer.\nSELECT 42 AS answer\n")
+	await("a good edit", func() bool { return fmt.Sprint(s.read("/v1/readings/warmest")) == "[map[answer:42]]" })
+	writeFile(t, file, "-- The answer.\nSELECT 43 AS answer FROM nowhere\n")
+	await("what is wrong", func() bool { return strings.Contains(s.err.String(), "warmest.sql:2: describe endpoint: ") })
+	if got := fmt.Sprint(s.read("/v1/readings/warmest")); got != "[map[answer:42]]" {
+		t.Errorf("after a broken edit: %s", got)
+	}
+	writeFile(t, filepath.Join(data, "readings", "endpoints", "more.sql"), "-- More.\nSELECT 1 AS one\n")
+	writeFile(t, file, "-- The answer.\nSELECT 44 AS answer\n")
+	await("a new file", func() bool { return fmt.Sprint(s.read("/v1/readings/warmest")) == "[map[answer:44]]" })
+	if got := fmt.Sprint(s.read("/v1/readings/more")); got != "[map[one:1]]" {
+		t.Errorf("a new endpoint: %s", got)
+	}
+}
+
+// TestE2ELargeAnswer asks for five million rows in each format that is streamed: the
+// process must not grow with them.
+func TestE2ELargeAnswer(t *testing.T) { //nolint:paralleltest // it measures memory and keeps both cores busy
+	const most = 200 << 10 // KiB
+	data := ownDataset(t)
+	writeFile(t, filepath.Join(data, "readings", "endpoints", "all.sql"), `-- All.
+-- param: rows integer required -- how many
+-- limit: rows=5000000 time=5m
+SELECT range AS id, TIMESTAMPTZ '2001-01-01' + INTERVAL (range) SECOND AS measured_at, range / 7 AS celsius, md5(range::VARCHAR) AS text FROM range($rows)
+`)
+	s := up(t, t.TempDir(), "--data", data)
+	resident := func(field string) int {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		_, rest, _ := strings.Cut(string(text), field+":")
+		if _, err := fmt.Sscan(rest, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, format := range []string{"json", "csv", "parquet", "arrow"} {
+		before := resident("VmRSS")
+		res, err := http.Get("http://" + s.api + "/v1/readings/all?rows=5000000&format=" + format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK || n < 50<<20 {
+			t.Fatalf("%s: %s, %d bytes, %v", format, res.Status, n, err)
+		}
+		if grown := resident("VmHWM") - before; grown > most {
+			t.Errorf("%s: grew by %d MiB over an answer of %d MiB", format, grown>>10, n>>20)
+		}
+		t.Logf("%s: %d MiB, from %d MiB to at most %d MiB", format, n>>20, before>>10, resident("VmHWM")>>10)
+	}
+}
+
+func writeFile(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -225,7 +225,7 @@ func TestSecurityHeaders(t *testing.T) {
 	for _, path := range []string{"/v1", "/v1/test/one", "/docs", "/nothing"} {
 		_, header, _ := i.body(t, path, "X-Request-ID", "from-the-client")
 		for name, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Request-Id": "from-the-client", "Content-Security-Policy": "frame-ancestors 'none'",
+			"X-Content-Type-Options": "nosniff", "X-Request-Id": "from-the-client", "Content-Security-Policy": "frame-ancestors 'none'",
 		} {
 			if !strings.HasSuffix(header.Get(name), want) {
 				t.Errorf("%s: %s is %q", path, name, header.Get(name))

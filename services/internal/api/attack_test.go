@@ -266,7 +266,7 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	server, err := api.New(api.Config{
+	server, err := api.New(f.Context(), api.Config{
 		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints}}, Reader: reader{db}, Logger: slogDiscard(),
 	})
 	if err != nil {

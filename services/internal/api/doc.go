@@ -7,14 +7,58 @@
 //
 // as_of is the time of the last commit that the data shows, also in the header
 // Data-As-Of; null before the first commit. next is the cursor of the next page,
-// null on the last one.
+// null on the last one; the header Link has it too, in every format.
 //
-// One rule a type: every numeric type is a JSON number with its exact digits
-// (HUGEINT and DECIMAL too; NaN and the infinities are null); TIMESTAMPTZ is
-// RFC 3339 in UTC with Z, TIMESTAMP the same without a zone, DATE YYYY-MM-DD
-// (infinite times, and years that RFC 3339 can't write, are null); JSON, lists,
-// structs and maps are embedded as JSON; BLOB is base64; every other type is the
-// string that DuckDB casts it to. NULL is null, never left out.
+// ?format= or Accept choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
+// endpoints whose header has a chart, SVG. The text formats come compressed (zstd
+// or gzip) to those who take it. One rule a type:
+//
+//	type                       JSON and NDJSON            CSV                Parquet, Arrow
+//	integers, HUGEINT too      number, every digit        the same           their own; HUGEINT text
+//	DECIMAL                    number, every digit        the same           decimal
+//	FLOAT, DOUBLE              number; NaN, ±Inf null     NaN, +Inf, -Inf    float
+//	TIMESTAMPTZ                RFC 3339 in UTC with Z     the same           timestamp, UTC
+//	TIMESTAMP                  the same without a zone    the same           timestamp, no zone
+//	DATE                       YYYY-MM-DD                 the same           date
+//	JSON, list, struct, map    embedded                   its JSON text      its JSON text
+//	BLOB                       base64                     base64             binary
+//	all others                 what DuckDB casts to text  the same           text
+//	NULL                       null, never left out       an empty field     null
+//
+// In JSON and CSV, times that RFC 3339 can't write (infinite ones, years above
+// 9999) are NULL; the empty string is "" in CSV. Digits beyond 2^53 are exact in
+// the document, though JavaScript's own parser rounds them.
+//
+// Rows are read as DuckDB lays them out, a chunk at a time (package result), and
+// written to a spool: a megabyte in memory, then an unnamed temporary file. So the
+// warehouse waits for no client, an error half-way is a problem document and not a
+// torn answer, and five million rows grow the process by less than 50 MiB. JSON is
+// written here because DuckDB's to_json takes 2.1 times as long (BenchmarkEncode),
+// without our rules for times and NaN.
+//
+// # Caching
+//
+// An answer up to a megabyte is kept, in Config.CacheBytes for all. Within the
+// endpoint's cache time it is given again. After it the warehouse is asked which
+// commit is the last, and the query runs only if there was one since; endpoints
+// that use now(), random() and the like run anyway. In the last quarter of its
+// time a popular answer is refreshed beside the requests. The ETag is made from
+// the commit, the endpoint as it is written and the request, so that every
+// instance gives the same one, and 304 needs no query. Requests for the same at
+// the same time share one query.
+//
+// # Limits
+//
+// Config.Running queries run at once, Config.Waiting wait, more are refused with 503
+// and Retry-After. A query over its time is interrupted in DuckDB. An endpoint sets its
+// own limits with "-- limit: rows=N time=D". Rates a client have the headers
+// RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+//
+// # Access
+//
+// With Config.Keys a request under /v1 bears a key (Authorization: Bearer estela_…),
+// stored as its SHA-256, good for some datasets or all, and exchanged without a
+// restart. The documentation (/docs, /openapi.json) shows no data and needs none.
 //
 // # Pages
 //
@@ -31,10 +75,8 @@
 //
 // # Errors
 //
-// Errors are RFC 9457 problem documents whose type is a path that stays:
-// /problems/invalid-parameter, unknown-parameter, invalid-cursor, too-many-rows
-// (all 400), not-found (404), method-not-allowed (405), bad-request (400 and
-// other 4xx), internal (500), query-timeout and unavailable (503). What DuckDB
+// Errors are RFC 9457 problem documents whose type is a path that stays and is a
+// page about it, /docs/problems/KIND; /docs/problems lists them. What DuckDB
 // says of a failed query is logged with the request's ID and never answered.
 //
 // # SQL

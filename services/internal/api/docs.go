@@ -70,6 +70,7 @@ func (s *Server) serveDocs() {
 	docs := s.app.Group("/docs", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		c.Set(fiber.HeaderCacheControl, "public, max-age=3600")
 		return c.Next()
 	})

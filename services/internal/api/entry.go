@@ -1,16 +1,17 @@
 package api
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/result"
@@ -18,11 +19,13 @@ import (
 
 // entry is an answer ready to be sent, to one client or to many.
 type entry struct {
-	contentType, encoding, etag, asOf, link string
+	contentType, encoding, etag, asOf, link []byte
 	at                                      result.Snapshot
 	// seen is when the data were last known to be as the answer shows them, in
 	// nanoseconds since 1970.
 	seen atomic.Int64
+	// refreshing is true while somebody makes the next one.
+	refreshing atomic.Bool
 
 	body []byte
 	file *os.File // instead of body
@@ -35,7 +38,7 @@ type entry struct {
 
 func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
 	e := &entry{
-		contentType: q.format.mediaType, encoding: sp.encoding, at: at,
+		contentType: []byte(q.format.mediaType), encoding: []byte(sp.encoding), at: at,
 		body: sp.body, file: sp.file, size: sp.size,
 	}
 	e.seen.Store(time.Now().UnixNano())
@@ -45,10 +48,10 @@ func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry
 	}
 	e.etag = r.etag(q.key, sum)
 	if !at.AsOf.IsZero() {
-		e.asOf = string(appendTime(nil, result.TimestampTZ, at.AsOf))
+		e.asOf = appendTime(nil, result.TimestampTZ, at.AsOf)
 	}
 	if m.next != "" {
-		e.link = "<" + q.following(m.next) + `>; rel="next"`
+		e.link = []byte("<" + q.following(m.next) + `>; rel="next"`)
 	}
 	return e
 }
@@ -60,22 +63,18 @@ func sumOf(at result.Snapshot) uint64 {
 
 // etag names an answer of the endpoint, which the key and what it was made of
 // decide. It is weak, for it is the same whatever the content coding.
-func (r *route) etag(key string, sum uint64) string {
-	sum ^= xxh3.HashString(key) + r.sum
-	return `W/"` + strconv.FormatUint(sum, 36) + `"`
+func (r *route) etag(key string, sum uint64) []byte {
+	return append(strconv.AppendUint([]byte(`W/"`), sum^(xxh3.HashString(key)+r.sum), 36), '"')
 }
 
 // matches says whether If-None-Match names the ETag.
-func matches(ifNoneMatch, etag string) bool {
-	if ifNoneMatch == "" {
-		return false
+func matches(ifNoneMatch, etag []byte) bool {
+	if len(ifNoneMatch) == 0 || bytes.Equal(ifNoneMatch, etag) {
+		return len(ifNoneMatch) > 0
 	}
-	if ifNoneMatch == etag || ifNoneMatch == "*" {
-		return true
-	}
-	for tag := range strings.SplitSeq(ifNoneMatch, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == etag || "W/"+tag == etag {
+	for tag := range bytes.SplitSeq(ifNoneMatch, []byte(",")) {
+		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))
+		if bytes.Equal(tag, bytes.TrimPrefix(etag, []byte("W/"))) || string(tag) == "*" {
 			return true
 		}
 	}
@@ -83,8 +82,13 @@ func matches(ifNoneMatch, etag string) bool {
 }
 
 // fresh says whether the answer may still be given without asking the warehouse.
-func (e *entry) fresh(cache time.Duration) bool {
-	return time.Now().UnixNano()-e.seen.Load() < int64(cache)
+func (e *entry) fresh(cache time.Duration, now time.Time) bool {
+	return now.UnixNano()-e.seen.Load() < int64(cache)
+}
+
+// ageing says whether three quarters of the time are over.
+func (e *entry) ageing(cache time.Duration, now time.Time) bool {
+	return now.UnixNano()-e.seen.Load() > int64(cache)/4*3
 }
 
 // cacheable says whether it is small enough to be kept.
@@ -130,7 +134,7 @@ func (s section) Close() error {
 
 // The headers of an answer.
 var (
-	headerETag     = []byte(fiber.HeaderETag)
+	headerETag     = []byte("Etag") // as fasthttp would write it
 	headerAsOf     = []byte("Data-As-Of")
 	headerLink     = []byte(fiber.HeaderLink)
 	headerCache    = []byte(fiber.HeaderCacheControl)
@@ -142,32 +146,33 @@ var (
 
 // send answers with the entry: 304 if the client has it. It takes over the
 // caller's part in the entry.
-func (e *entry) send(c *fiber.Ctx, r *route, ifNoneMatch string) {
-	h := &c.Response().Header
-	h.SetCanonical(headerETag, []byte(e.etag))
+func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatch []byte) {
+	h := &c.Response.Header
+	h.SetCanonical(headerETag, e.etag)
 	h.SetCanonical(headerCache, r.cacheControl)
 	h.SetCanonical(headerVary, varyValue)
-	if e.asOf != "" {
-		h.SetCanonical(headerAsOf, []byte(e.asOf))
+	if len(e.asOf) > 0 {
+		h.SetCanonical(headerAsOf, e.asOf)
 	}
-	if age := (time.Now().UnixNano() - e.seen.Load()) / int64(time.Second); age > 0 {
+	if age := (now.UnixNano() - e.seen.Load()) / int64(time.Second); age > 0 {
 		h.SetCanonical(headerAge, strconv.AppendInt(nil, age, 10))
-	}
-	if e.link != "" {
-		h.SetCanonical(headerLink, []byte(e.link))
 	}
 	if matches(ifNoneMatch, e.etag) {
 		e.release()
-		c.Response().SetStatusCode(http.StatusNotModified)
+		c.Response.SetStatusCode(http.StatusNotModified)
 		return
 	}
-	h.SetContentType(e.contentType)
-	if e.encoding != "" {
-		h.SetCanonical(headerEncoding, []byte(e.encoding))
+	protect(c)
+	h.SetContentTypeBytes(e.contentType)
+	if len(e.link) > 0 {
+		h.SetCanonical(headerLink, e.link)
+	}
+	if len(e.encoding) > 0 {
+		h.SetCanonical(headerEncoding, e.encoding)
 	}
 	if e.file == nil {
-		c.Response().SetBodyRaw(e.body)
+		c.Response.SetBodyRaw(e.body)
 		return
 	}
-	c.Response().SetBodyStream(section{io.NewSectionReader(e.file, 0, e.size), e}, int(e.size))
+	c.Response.SetBodyStream(section{io.NewSectionReader(e.file, 0, e.size), e}, int(e.size))
 }

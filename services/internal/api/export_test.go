@@ -1,6 +1,42 @@
 package api
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"io"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/estela-dev/estela/services/internal/result"
+)
 
 // App is the server's handler, for requests without a connection.
 func (s *Server) App() *fiber.App { return s.app }
+
+// Encode writes rows in a format.
+func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {
+	sh := &shape{}
+	for _, c := range columns {
+		sh.columns = append(sh.columns, column{c.Name, c.Type, formOf(c.Type)})
+	}
+	for _, f := range formats {
+		if f.name != name {
+			continue
+		}
+		enc, err := f.newEncoder(w, nil, sh)
+		if err != nil {
+			return err
+		}
+		for {
+			chunk, err := rows.Next()
+			if err != nil {
+				return err
+			}
+			if chunk == nil {
+				return enc.end(meta{})
+			}
+			if err := enc.rows(chunk, chunk.Rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -73,18 +75,17 @@ func (r *route) format(c *fiber.Ctx) (*format, error) {
 
 // encoding is the content coding that the client takes and the answer deserves:
 // zstd, gzip or none.
-func (f *format) encoding(accept string) string {
-	if !f.text || accept == "" {
+func (f *format) encoding(accept []byte) string {
+	if !f.text || len(accept) == 0 {
 		return ""
 	}
 	found := ""
-	for part := range strings.SplitSeq(accept, ",") {
-		name, weight, _ := strings.Cut(part, ";")
-		weight = strings.ReplaceAll(weight, " ", "")
-		if weight == "q=0" || weight == "q=0.0" || weight == "q=0.00" || weight == "q=0.000" {
+	for part := range bytes.SplitSeq(accept, []byte(",")) {
+		name, weight, _ := bytes.Cut(part, []byte(";"))
+		if unwanted.Match(weight) {
 			continue
 		}
-		switch strings.TrimSpace(name) {
+		switch string(bytes.TrimSpace(name)) {
 		case "zstd":
 			return "zstd"
 		case "gzip":
@@ -93,3 +94,6 @@ func (f *format) encoding(accept string) string {
 	}
 	return found
 }
+
+// unwanted is the weight of a coding that the client does not take.
+var unwanted = regexp.MustCompile(`^\s*q\s*=\s*0(\.0*)?\s*$`)

@@ -1,11 +1,16 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // keyNameKey is where the key's name is left for the log.
@@ -30,28 +35,87 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q := request{format: f, encoding: f.encoding(c.Get(fiber.HeaderAcceptEncoding))}
-	q.key = r.id + f.name + "\x00" + q.encoding + "\x00" + string(c.Request().URI().QueryString())
-	ifNoneMatch := c.Get(fiber.HeaderIfNoneMatch)
+	q := request{format: f, encoding: f.encoding(c.Request().Header.Peek(fiber.HeaderAcceptEncoding))}
+	q.key = string(cacheKey(nil, r, q.format, q.encoding, c.Request().URI().QueryString()))
+	ifNoneMatch := c.Request().Header.Peek(fiber.HeaderIfNoneMatch)
 	e, _ := s.cache.GetIfPresent(q.key)
-	if e == nil || !e.fresh(r.Cache) {
+	if now := time.Now(); e == nil || !e.fresh(r.Cache, now) {
 		if e, err = s.answer(c, r, q, e, ifNoneMatch); err != nil {
 			return err
 		}
+	} else if e.ageing(r.Cache, now) {
+		s.ahead(c.Context(), r, q, e)
 	}
-	e.send(c, r, ifNoneMatch)
+	e.send(c.Context(), r, time.Now(), ifNoneMatch)
 	return nil
 }
 
+// cacheKey names a request among all: what is the same byte for byte.
+func cacheKey(b []byte, r *route, f *format, encoding string, query []byte) []byte {
+	b = append(append(append(b, r.id...), f.name...), 0)
+	return append(append(append(b, encoding...), 0), query...)
+}
+
+// keyBuffers are for keys that are looked up only.
+var keyBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// quick answers what most requests ask for, JSON that the cache has, in front of
+// the router: half of what such a request costs beside the network is the way
+// through it. Whatever needs more than that is left to the router.
+func (s *Server) quick(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+	if s.cfg.Keys != nil || s.cfg.Rate > 0 || len(s.cfg.Origins) > 0 || s.cfg.AccessLog == "all" {
+		return router
+	}
+	return func(c *fasthttp.RequestCtx) {
+		if !s.hit(c) {
+			router(c)
+		}
+	}
+}
+
+var formatArgument = []byte("format")
+
+// hit answers from the cache, if it has a fresh answer.
+func (s *Server) hit(c *fasthttp.RequestCtx) bool {
+	start := time.Now()
+	r := s.catalog.Load().routes[string(c.Path())]
+	if r == nil || !c.IsGet() {
+		return false
+	}
+	query := c.URI().QueryString()
+	switch accept := c.Request.Header.Peek(fiber.HeaderAccept); {
+	case bytes.Contains(query, formatArgument):
+		return false
+	case len(accept) > 0 && string(accept) != "*/*" && string(accept) != jsonFormat.accepts[0]:
+		return false
+	}
+	key := keyBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool's
+	encoding := jsonFormat.encoding(c.Request.Header.Peek(fiber.HeaderAcceptEncoding))
+	*key = cacheKey((*key)[:0], r, jsonFormat, encoding, query)
+	e, ok := s.cache.GetIfPresent(unsafe.String(unsafe.SliceData(*key), len(*key)))
+	fresh := ok && e.fresh(r.Cache, start)
+	if fresh && e.ageing(r.Cache, start) {
+		s.ahead(c, r, request{key: string(*key), format: jsonFormat, encoding: encoding}, e)
+	}
+	keyBuffers.Put(key)
+	if !fresh {
+		return false
+	}
+	identify(c)
+	e.send(c, r, start, c.Request.Header.Peek(fiber.HeaderIfNoneMatch))
+	s.cfg.Observe(r.label, c.Response.StatusCode(), time.Since(start).Seconds())
+	return true
+}
+
 // answer gets the answer to a request that the cache has none for, or an old one.
-func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMatch string) (*entry, error) {
-	q, err := s.request(c, r, q)
+func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMatch []byte) (*entry, error) {
+	q, err := s.request(c.Context(), r, q)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), r.timeout(s.cfg))
 	defer cancel()
-	if old == nil && ifNoneMatch != "" && !r.volatile {
+	if old == nil && len(ifNoneMatch) > 0 && !r.volatile {
 		if e := s.unchanged(ctx, r, q, ifNoneMatch); e != nil {
 			return e, nil
 		}
@@ -67,9 +131,29 @@ func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMat
 	}
 }
 
+// ahead refreshes an answer that will soon be too old, beside the requests that it is
+// still given to: without that, all who ask for a popular one would wait together.
+func (s *Server) ahead(c *fasthttp.RequestCtx, r *route, q request, old *entry) {
+	if !old.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	q, err := s.request(c, r, q)
+	if err != nil {
+		return // it was answered once: this can't be
+	}
+	s.behind.Go(func() {
+		defer old.refreshing.Store(false)
+		ctx, cancel := context.WithTimeout(s.life, r.timeout(s.cfg))
+		defer cancel()
+		if _, err, _ := s.flights.Do(q.key, func() (any, error) { return s.refresh(ctx, r, q, old) }); err != nil {
+			s.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "refresh answer ahead", slog.String("endpoint", r.label), slog.Any("error", err))
+		}
+	})
+}
+
 // unchanged is an answer without a body for a client that has the right one; nil
 // if it hasn't. It spares large answers, which are not kept.
-func (s *Server) unchanged(ctx context.Context, r *route, q request, ifNoneMatch string) *entry {
+func (s *Server) unchanged(ctx context.Context, r *route, q request, ifNoneMatch []byte) *entry {
 	if err := s.queue.enter(ctx); err != nil {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // request is what a client asked an endpoint for.
@@ -34,9 +34,9 @@ func (q *request) following(cursor string) string {
 	return q.path + "?" + next.Encode()
 }
 
-// request reads the query string. Everything kept is copied: Fiber reuses its
+// request reads the query string. Everything kept is copied: the server reuses its
 // memory.
-func (s *Server) request(c *fiber.Ctx, r *route, q request) (request, error) {
+func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, error) {
 	given, err := queryString(c)
 	if err != nil {
 		return q, err
@@ -65,10 +65,10 @@ func (s *Server) request(c *fiber.Ctx, r *route, q request) (request, error) {
 }
 
 // queryString is the query's parameters, each given once.
-func queryString(c *fiber.Ctx) (map[string]string, error) {
+func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
 	var err error
-	c.Request().URI().QueryArgs().VisitAll(func(key, value []byte) {
+	c.URI().QueryArgs().VisitAll(func(key, value []byte) {
 		name, text := string(key), string(value)
 		if _, twice := given[name]; twice {
 			err = invalidParameter.new(printable(name), "It is given more than once.")

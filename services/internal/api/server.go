@@ -3,10 +3,10 @@ package api
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"regexp"
@@ -20,6 +20,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/maypok86/otter/v2"
+	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/singleflight"
 
@@ -128,13 +129,19 @@ type Server struct {
 	queue   *queue
 	rates   *rates
 
+	// life ends with Shutdown, which waits for what is done behind the requests.
+	life   context.Context //nolint:containedctx // the server's, not a request's
+	end    context.CancelFunc
+	behind sync.WaitGroup
+
 	mu       sync.Mutex
 	listener net.Listener // nil before Serve
 	stopped  bool
 }
 
-// New makes a server. It asks nothing of the warehouse yet: Check does.
-func New(cfg Config) (*Server, error) {
+// New makes a server, with the values of ctx but not its end. It asks nothing of
+// the warehouse yet: Check does.
+func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Reader == nil || cfg.Logger == nil {
 		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
 	}
@@ -144,6 +151,7 @@ func New(cfg Config) (*Server, error) {
 		MaximumWeight: cfg.CacheBytes,
 		Weigher:       func(key string, e *entry) uint32 { return uint32(len(key) + len(e.body) + 512) },
 	})
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	first, err := s.newCatalog(cfg.Datasets)
 	if err != nil {
 		return nil, err
@@ -154,10 +162,12 @@ func New(cfg Config) (*Server, error) {
 		CaseSensitive:         true,
 		ErrorHandler:          s.fail,
 		ReadBufferSize:        16 << 10, // a cursor and long parameters
+		WriteBufferSize:       16 << 10, // most answers in one write
 		BodyLimit:             4 << 10,  // a GET has no body
 		ReadTimeout:           10 * time.Second,
 		IdleTimeout:           time.Minute,
 	})
+	s.app.Server().Handler = s.quick(s.app.Server().Handler) //nolint:contextcheck // what is done behind a request outlives it
 	s.app.Use(s.observe)
 	if len(cfg.Origins) > 0 {
 		s.app.Use(cors.New(cors.Config{
@@ -223,6 +233,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopped = true
 	listener := s.listener
 	s.mu.Unlock()
+	defer s.behind.Wait()
+	defer s.end()
 	if listener == nil {
 		return nil
 	}
@@ -258,24 +270,33 @@ var (
 	noSniff         = []byte("nosniff")
 	headerPolicy    = []byte(fiber.HeaderContentSecurityPolicy)
 	// A picture has its colours in a style; nothing else is loaded or run.
-	policy         = []byte("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	headerReferrer = []byte(fiber.HeaderReferrerPolicy)
-	noReferrer     = []byte("no-referrer")
+	policy = []byte("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 )
+
+// identify gives the request an ID: the client's, if it has a fit one.
+func identify(c *fasthttp.RequestCtx) {
+	h := &c.Response.Header
+	id := c.Request.Header.PeekBytes(headerRequestID)
+	if len(id) == 0 || !requestID.Match(id) {
+		var b [32]byte
+		//nolint:gosec // it tells requests apart and keeps no secret
+		id = strconv.AppendUint(strconv.AppendUint(b[:0], rand.Uint64(), 36), rand.Uint64(), 36)
+	}
+	h.SetCanonical(headerRequestID, id)
+}
+
+// protect tells browsers to take the answer for no more than it is.
+func protect(c *fasthttp.RequestCtx) {
+	c.Response.Header.SetCanonical(headerNoSniff, noSniff)
+	c.Response.Header.SetCanonical(headerPolicy, policy)
+}
 
 // observe gives each request an ID, turns its error or panic into a problem
 // document, and reports status and time.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
-	id := c.Request().Header.PeekBytes(headerRequestID)
-	if !requestID.Match(id) {
-		id = []byte(rand.Text())
-	}
-	h := &c.Response().Header
-	h.SetCanonical(headerRequestID, id)
-	h.SetCanonical(headerNoSniff, noSniff)
-	h.SetCanonical(headerPolicy, policy)
-	h.SetCanonical(headerReferrer, noReferrer)
+	identify(c.Context())
+	protect(c.Context())
 	err := s.next(c)
 	if err != nil {
 		err = s.fail(c, err)
@@ -327,9 +348,9 @@ func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.
 		body := part(s.catalog.Load())
 		c.Set(fiber.HeaderContentType, jsonFormat.mediaType)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
-		etag := `"` + strconv.FormatUint(xxh3.Hash(body), 36) + `"`
-		c.Set(fiber.HeaderETag, etag)
-		if matches(c.Get(fiber.HeaderIfNoneMatch), etag) {
+		etag := append(strconv.AppendUint([]byte{'"'}, xxh3.Hash(body), 36), '"')
+		c.Set(fiber.HeaderETag, string(etag))
+		if matches(c.Request().Header.Peek(fiber.HeaderIfNoneMatch), etag) {
 			c.Status(http.StatusNotModified)
 			return nil
 		}

@@ -445,7 +445,7 @@ func TestShutdownWaitsForRequests(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	if _, err := api.New(api.Config{}); err == nil {
+	if _, err := api.New(t.Context(), api.Config{}); err == nil {
 		t.Error("a server without a reader was made")
 	}
 	e, err := api.Parse("one.sql", "-- One.\nSELECT 1 AS n")
@@ -453,7 +453,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := setup(t, "SELECT 1", nil)
-	_, err = api.New(api.Config{
+	_, err = api.New(t.Context(), api.Config{
 		Reader: reader{i.db}, Logger: slogDiscard(),
 		Datasets: []api.Dataset{{Name: "a", Endpoints: []api.Endpoint{e, e}}},
 	})

@@ -144,7 +144,7 @@ func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset api.Dataset,
 	for _, c := range change {
 		c(&cfg)
 	}
-	s, err := api.New(cfg)
+	s, err := api.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

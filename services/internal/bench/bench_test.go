@@ -94,11 +94,11 @@ func TestMain(m *testing.M) {
 
 // bed is a Redis server, a warehouse file and the contract of flights.
 type bed struct {
-	b        *testing.B
-	server   *redistest.Server
-	redis    *stream.Client
-	store    *warehouse.Warehouse
-	contract *contract.Contract
+	b         *testing.B
+	server    *redistest.Server
+	redis     *stream.Client
+	warehouse *warehouse.Warehouse
+	contract  *contract.Contract
 }
 
 func newBed(b *testing.B) *bed {
@@ -120,11 +120,11 @@ func (bd *bed) openStore() {
 	bd.b.Helper()
 	var err error
 	file := filepath.Join(bd.b.TempDir(), "bench.duckdb")
-	if bd.store, err = warehouse.Open(bd.b.Context(), warehouse.Config{Location: file, MemoryLimit: "256MB"}); err != nil {
+	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Location: file, MemoryLimit: "256MB"}); err != nil {
 		bd.b.Fatal(err)
 	}
-	bd.b.Cleanup(func() { _ = bd.store.Close() })
-	if err := bd.store.Register(bd.b.Context(), bd.contract, "", nil); err != nil {
+	bd.b.Cleanup(func() { _ = bd.warehouse.Close() })
+	if err := bd.warehouse.Register(bd.b.Context(), bd.contract, "", nil); err != nil {
 		bd.b.Fatal(err)
 	}
 }
@@ -174,11 +174,16 @@ func (c *committed) Committed(_ string, b *contract.Batch, took time.Duration) {
 
 // startWorker runs a worker until stop is called.
 func (bd *bed) startWorker(observer worker.Observer) (w *worker.Worker, stop func()) {
+	return bd.startWorkerOn(observer, func(s worker.Source) worker.Source { return s })
+}
+
+// startWorkerOn is startWorker with something around its sources.
+func (bd *bed) startWorkerOn(observer worker.Observer, wrap func(worker.Source) worker.Source) (w *worker.Worker, stop func()) {
 	owner := fmt.Sprint(time.Now().UnixNano())
 	w = worker.New(worker.Config{
-		Contracts: []*contract.Contract{bd.contract}, Sink: bd.store, Observer: observer,
+		Contracts: []*contract.Contract{bd.contract}, Sink: bd.warehouse, Observer: observer,
 		Source: func(c *contract.Contract, shard int) worker.Source {
-			return bd.redis.Shard(c.Name, shard, owner, stream.ShardConfig{KeepFor: 24 * time.Hour, KeepMax: 1 << 40})
+			return wrap(bd.redis.Shard(c.Name, shard, owner, stream.ShardConfig{KeepFor: 24 * time.Hour, KeepMax: 1 << 40}))
 		},
 	})
 	ctx, cancel := context.WithCancel(bd.b.Context())
@@ -305,7 +310,7 @@ func (bd *bed) measureD(n, size int) float64 {
 		b.Entries = size
 		batches = append(batches, b)
 	}
-	pos, err := bd.store.TakeOver(bd.b.Context(), bd.contract, 0)
+	pos, err := bd.warehouse.TakeOver(bd.b.Context(), bd.contract, 0)
 	if err != nil {
 		bd.b.Fatal(err)
 	}
@@ -313,7 +318,7 @@ func (bd *bed) measureD(n, size int) float64 {
 	for i := range (n + size - 1) / size {
 		b := batches[i%kept]
 		b.Last = contract.ID{MS: uint64(i + 1)}
-		if pos, err = bd.store.Commit(bd.b.Context(), pos, b); err != nil {
+		if pos, err = bd.warehouse.Commit(bd.b.Context(), pos, b); err != nil {
 			bd.b.Fatal(err)
 		}
 	}

@@ -19,6 +19,8 @@ var errClosed = errors.New("warehouse is closed")
 type database struct {
 	cfg   Config
 	reads chan struct{} // one for each read that runs
+	// behind is where they do, with a thread for each.
+	behind *background
 
 	layouts sync.Map // dataset (string) -> *layout
 	queries sync.Map // query (string) -> names of its parameters ([]string)
@@ -30,7 +32,7 @@ type database struct {
 
 func newDatabase(cfg Config) *database {
 	cfg = cfg.withDefaults()
-	return &database{cfg: cfg, handles: 1, reads: make(chan struct{}, cfg.ReadConns)}
+	return &database{cfg: cfg, handles: 1, reads: make(chan struct{}, cfg.ReadConns), behind: newBackground(cfg.ReadConns)}
 }
 
 // with runs fn with an instance that works, opening a new one if the last broke.

@@ -61,6 +61,8 @@ type answer struct {
 	raw  mapping.Connection
 	stmt mapping.PreparedStatement
 	res  mapping.Result
+	// on is where DuckDB works on it.
+	on func(func())
 }
 
 // stream starts a query, whose parameters ($name) args has values for: nil, bool,
@@ -78,7 +80,7 @@ func stream(ctx context.Context, raw mapping.Connection, query string, args map[
 }
 
 func prepare(raw mapping.Connection, query string) (*answer, error) {
-	r := &answer{raw: raw}
+	r := &answer{raw: raw, on: func(fn func()) { fn() }}
 	if mapping.Prepare(raw, query, &r.stmt) == mapping.StateError {
 		err := errors.New(mapping.PrepareError(r.stmt))
 		mapping.DestroyPrepare(&r.stmt)
@@ -91,7 +93,10 @@ func (r *answer) run(ctx context.Context, args map[string]any) error {
 	if err := r.bind(args); err != nil {
 		return err
 	}
-	return interruptible(ctx, r.raw, r.execute)
+	return interruptible(ctx, r.raw, func() (err error) {
+		r.on(func() { err = r.execute() })
+		return err
+	})
 }
 
 func (r *answer) bind(args map[string]any) error {
@@ -157,7 +162,7 @@ func (r *answer) execute() error {
 func (r *answer) next(ctx context.Context) (mapping.DataChunk, error) {
 	var chunk mapping.DataChunk
 	err := interruptible(ctx, r.raw, func() error {
-		chunk = mapping.FetchChunk(r.res)
+		r.on(func() { chunk = mapping.FetchChunk(r.res) })
 		if text := mapping.ResultError(&r.res); chunk.Ptr == nil && text != "" {
 			return duckError(text, mapping.ResultErrorType(&r.res))
 		}

@@ -23,7 +23,7 @@ import (
 func (w *Warehouse) Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error {
 	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		return snapshot(ctx, conn, func(at result.Snapshot) error {
-			return Query(ctx, conn, query, args, func(rows result.Rows) error { return each(at, rows) })
+			return queryOn(ctx, conn, w.behind.run, query, args, func(rows result.Rows) error { return each(at, rows) })
 		})
 	})
 }
@@ -44,6 +44,10 @@ var errNoQuery = errors.New("only SELECT and EXPLAIN are run here")
 // Query runs a query on a connection to DuckDB, which it has for itself until each
 // returns. Other statements are refused.
 func Query(ctx context.Context, conn *sql.Conn, query string, args map[string]any, each func(result.Rows) error) error {
+	return queryOn(ctx, conn, func(fn func()) { fn() }, query, args, each)
+}
+
+func queryOn(ctx context.Context, conn *sql.Conn, on func(func()), query string, args map[string]any, each func(result.Rows) error) error {
 	raw, err := rawConnection(conn)
 	if err != nil {
 		return err
@@ -52,6 +56,7 @@ func Query(ctx context.Context, conn *sql.Conn, query string, args map[string]an
 	if err != nil {
 		return err
 	}
+	a.on = on
 	switch mapping.PreparedStatementType(a.stmt) {
 	case mapping.StatementTypeSelect, mapping.StatementTypeExplain:
 		err = a.run(ctx, args)

@@ -21,6 +21,7 @@ type Warehouse struct {
 func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	d := newDatabase(cfg)
 	if err := d.reopen(ctx); err != nil {
+		d.behind.stop()
 		return nil, err
 	}
 	return &Warehouse{database: d}, nil
@@ -40,7 +41,13 @@ func (w *Warehouse) Another() *Warehouse {
 func (w *Warehouse) Close() error {
 	w.database.mu.Lock()
 	defer w.database.mu.Unlock()
-	if w.handles--; w.handles > 0 || w.inst == nil {
+	if w.handles--; w.handles > 0 {
+		return nil
+	}
+	if w.handles == 0 {
+		w.behind.stop() // nobody reads: that holds the lock too
+	}
+	if w.inst == nil {
 		return nil
 	}
 	err := w.inst.close()

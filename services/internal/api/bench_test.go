@@ -1,0 +1,64 @@
+package api_test
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"testing"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// BenchmarkEncode writes the sample's flights in each format, and for comparison
+// lets DuckDB make the JSON ("duckdb"), without our rules for times and NaN: that
+// JSON is written here is because it is faster so.
+func BenchmarkEncode(b *testing.B) {
+	db, err := flights()
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := reader{db}
+	columns, err := r.Describe(b.Context(), "FROM flights", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := func(b *testing.B, query string, each func(result.Rows) error) {
+		b.Helper()
+		err := r.conn(b.Context(), func(conn *sql.Conn) error {
+			// One thread, as the warehouse has on two cores.
+			if _, err := conn.ExecContext(b.Context(), "SET threads = 1"); err != nil {
+				return err
+			}
+			for b.Loop() {
+				if err := warehouse.Query(context.WithoutCancel(b.Context()), conn, query, nil, each); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/113_493, "ns/row")
+	}
+	b.Run("duckdb", func(b *testing.B) {
+		run(b, "SELECT CAST(to_json(f) AS VARCHAR) FROM flights AS f", func(rows result.Rows) error {
+			for {
+				chunk, err := rows.Next()
+				if err != nil || chunk == nil {
+					return err
+				}
+				for i := range chunk.Rows {
+					_, _ = io.Discard.Write(chunk.Vectors[0].Bytes(i))
+				}
+			}
+		})
+	})
+	for _, name := range []string{"json", "ndjson", "csv", "arrow", "parquet"} {
+		b.Run(name, func(b *testing.B) {
+			run(b, "FROM flights", func(rows result.Rows) error { return api.Encode(io.Discard, name, columns, rows) })
+		})
+	}
+}

@@ -1,0 +1,336 @@
+package bench_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/duckdb/duckdb-go/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/worker"
+)
+
+var (
+	rows  = flag.Int("rows", 100_000, "flights in the table that is read")
+	laps  = flag.Int("laps", 1, "times that each side of a ratio is measured, in turn; the median counts")
+	burst = flag.Duration("burst", time.Second, "how long wrk asks")
+)
+
+// store fills the table with flights, without a stream.
+func (bd *bed) store(n int) {
+	bd.b.Helper()
+	const size = 122_880
+	decoder, batch := bd.contract.NewDecoder(), bd.contract.NewBatch(0, size)
+	pos, err := bd.warehouse.TakeOver(bd.b.Context(), bd.contract, 0)
+	if err != nil {
+		bd.b.Fatal(err)
+	}
+	for from := 0; from < n; from += size {
+		batch.Reset()
+		for i := from; i < min(from+size, n); i++ {
+			decoder.Decode(batch, flight(i), contract.ID{MS: 1, Seq: uint64(i)}, 0)
+		}
+		batch.Last = contract.ID{MS: 1, Seq: uint64(from + size)}
+		if pos, err = bd.warehouse.Commit(bd.b.Context(), pos, batch); err != nil {
+			bd.b.Fatal(err)
+		}
+	}
+}
+
+// listen serves on a free port and returns its URL.
+func listen(b *testing.B, serve func(net.Listener) error, stop func() error) string {
+	b.Helper()
+	l, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- serve(l) }()
+	b.Cleanup(func() {
+		if err := errors.Join(stop(), <-done); err != nil {
+			b.Error(err)
+		}
+	})
+	return "http://" + l.Addr().String()
+}
+
+// serveAPI serves the bundled endpoints and those given (name -> text).
+func (bd *bed) serveAPI(extra map[string]string) string {
+	bd.b.Helper()
+	endpoints, err := api.Load(data.FS, "flights")
+	if err != nil {
+		bd.b.Fatal(err)
+	}
+	for name, text := range extra {
+		e, err := api.Parse(name+".sql", text)
+		if err != nil {
+			bd.b.Fatal(err)
+		}
+		endpoints = append(endpoints, e)
+	}
+	s, err := api.New(bd.b.Context(), api.Config{
+		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints}},
+		Reader:   bd.warehouse, Logger: slog.New(slog.DiscardHandler), QueryTimeout: time.Minute,
+	})
+	if err != nil {
+		bd.b.Fatal(err)
+	}
+	return listen(bd.b, s.Serve, func() error { return s.Shutdown(context.WithoutCancel(bd.b.Context())) })
+}
+
+// newReadBed is a bed with flights in its table.
+func newReadBed(b *testing.B) *bed {
+	b.Helper()
+	bd := newBed(b)
+	bd.contract = mustLoad(b)
+	views, err := data.FS.ReadFile("flights/views.sql")
+	if err != nil {
+		b.Fatal(err)
+	}
+	airports, err := data.FS.ReadFile("flights/reference/airports.csv")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := bd.warehouse.Register(b.Context(), bd.contract, string(views), map[string][]byte{"airports": airports}); err != nil {
+		b.Fatal(err)
+	}
+	bd.store(*rows)
+	return bd
+}
+
+func mustLoad(b *testing.B) *contract.Contract {
+	b.Helper()
+	c, err := contract.Load(data.FS, "flights")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// asked is what wrk found.
+type asked struct {
+	perSecond float64
+	p99       time.Duration
+	refused   int // answers that are neither 2xx nor 3xx
+}
+
+var (
+	wrkRate    = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	wrkP99     = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+	wrkRefused = regexp.MustCompile(`Non-2xx or 3xx responses: ([0-9]+)`)
+)
+
+// wrk asks a URL over 64 connections for as long as -burst says.
+func wrk(b *testing.B, target string, args ...string) (a asked) {
+	b.Helper()
+	seconds := strconv.Itoa(max(1, int(burst.Seconds()))) + "s"
+	all := append([]string{"-t", "1", "-c", "64", "-d", seconds, "--timeout", "30s", "--latency"}, args...)
+	out, err := exec.CommandContext(b.Context(), "wrk", append(all, target)...).CombinedOutput()
+	if err != nil {
+		b.Fatalf("wrk: %v: %s", err, out)
+	}
+	a.perSecond, err = strconv.ParseFloat(found(wrkRate, out, "0"), 64)
+	if err != nil || a.perSecond == 0 {
+		b.Fatalf("wrk counted nothing: %s", out)
+	}
+	if match := wrkP99.FindSubmatch(out); match != nil {
+		a.p99, _ = time.ParseDuration(strings.Replace(string(match[1])+string(match[2]), "us", "µs", 1))
+	}
+	a.refused, _ = strconv.Atoi(found(wrkRefused, out, "0"))
+	return a
+}
+
+func found(pattern *regexp.Regexp, text []byte, otherwise string) string {
+	if match := pattern.FindSubmatch(text); match != nil {
+		return string(match[1])
+	}
+	return otherwise
+}
+
+func median[T float64 | time.Duration](values []T) T {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// BenchmarkCached compares answers from the cache, and 304, with a bare fasthttp
+// handler that sends the same body: requests/s as ratios.
+func BenchmarkCached(b *testing.B) {
+	bd := newReadBed(b)
+	base := bd.serveAPI(nil)
+	target := base + "/v1/flights/departures?airport=ATL&limit=10"
+	res, err := http.Get(target)
+	if err != nil {
+		b.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.Fatalf("%s: %v: %s", res.Status, err, body)
+	}
+	bareServer := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {
+		c.SetContentType("application/json; charset=utf-8")
+		c.Response.SetBodyRaw(body)
+	}, CloseOnShutdown: true}
+	bare := listen(b, bareServer.Serve, bareServer.Shutdown)
+	for b.Loop() {
+		var cached, unmodified []float64
+		for range *laps {
+			reference := wrk(b, bare).perSecond
+			cached = append(cached, wrk(b, target).perSecond/reference)
+			unmodified = append(unmodified, wrk(b, target, "-H", "If-None-Match: "+res.Header.Get("ETag")).perSecond/reference)
+		}
+		b.ReportMetric(median(cached), "cached/bare")
+		b.ReportMetric(median(unmodified), "304/bare")
+	}
+}
+
+// aggregate is a query over the whole table.
+const aggregate = "SELECT origin, count(*) AS flights, avg(arrival_delay_minutes) AS delay FROM flights GROUP BY origin ORDER BY flights DESC LIMIT 20"
+
+// BenchmarkUncached compares an aggregate over HTTP with the same statement through
+// the bare driver on the same instance: the latency of one after the other.
+func BenchmarkUncached(b *testing.B) {
+	bd := newReadBed(b)
+	base := bd.serveAPI(map[string]string{"aggregate": "-- Aggregate.\n-- param: n number required -- so that none is cached\n" + strings.Replace(aggregate, "GROUP BY", "WHERE $n IS NOT NULL GROUP BY", 1)})
+	client := &http.Client{}
+	defer client.CloseIdleConnections()
+	ask := func(n int) time.Duration {
+		start := time.Now()
+		res, err := client.Get(fmt.Sprintf("%s/v1/flights/aggregate?n=%d", base, n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			b.Fatalf("%s %v", res.Status, err)
+		}
+		return time.Since(start)
+	}
+	driver := func() time.Duration {
+		start := time.Now()
+		err := bd.warehouse.Read(b.Context(), aggregate, nil, func(_ time.Time, rows *sql.Rows) error {
+			for rows.Next() {
+				var origin string
+				var flights int64
+				var delay sql.NullFloat64
+				if err := rows.Scan(&origin, &flights, &delay); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	n := 0
+	for b.Loop() {
+		var ratios []float64
+		for range 10 * *laps {
+			n++
+			direct, through := driver(), ask(n)
+			ratios = append(ratios, through.Seconds()/direct.Seconds())
+		}
+		b.ReportMetric(median(ratios), "http/driver")
+	}
+}
+
+// paced is a source that gives events at no more than a rate, as if they came so.
+type paced struct {
+	worker.Source
+
+	perSecond float64
+	start     time.Time
+	given     int
+}
+
+func (p *paced) Read(ctx context.Context) ([]contract.Entry, func(), error) {
+	entries, release, err := p.Source.Read(ctx)
+	if p.start.IsZero() {
+		p.start = time.Now()
+	}
+	p.given += len(entries)
+	due := p.start.Add(time.Duration(float64(p.given) / p.perSecond * float64(time.Second)))
+	select {
+	case <-time.After(time.Until(due)):
+	case <-ctx.Done():
+	}
+	return entries, release, err
+}
+
+// ingest puts the events into the stream and lets a worker store them, at no more
+// than a rate unless that is 0, while during runs. It returns events a second.
+func (bd *bed) ingest(from int, perSecond float64, during func(ctx context.Context)) float64 {
+	bd.b.Helper()
+	bd.fill(from, *events, 1)
+	wrap := func(s worker.Source) worker.Source { return s }
+	if perSecond > 0 {
+		wrap = func(s worker.Source) worker.Source { return &paced{Source: s, perSecond: perSecond} }
+	}
+	w, stop := bd.startWorkerOn(&committed{}, wrap)
+	defer stop()
+	ctx, cancel := context.WithCancel(bd.b.Context())
+	var group sync.WaitGroup
+	group.Go(func() { during(ctx) })
+	defer group.Wait()
+	defer cancel()
+	bd.awaitOwned(w)
+	return float64(*events) / awaitRows(bd.b, w, bd.contract, int64(*events)).Seconds()
+}
+
+// differing is a script for wrk: no two requests are the same, so that none is
+// answered from the cache.
+const differing = `local n = 0
+request = function() n = n + 1; return wrk.format("GET", "/v1/flights/aggregate?n=" .. n) end
+`
+
+// BenchmarkUnderIngestion measures how reads and ingestion disturb each other: the
+// 99th percentile of reads while events come at half of what is possible, against
+// that of a quiet pipeline, and the rate of ingestion while clients ask for more
+// than can be answered, against that without them.
+func BenchmarkUnderIngestion(b *testing.B) {
+	script := filepath.Join(b.TempDir(), "differing.lua")
+	check(os.WriteFile(script, []byte(differing), 0o600))
+	for b.Loop() {
+		bd := newReadBed(b)
+		base := bd.serveAPI(map[string]string{"aggregate": "-- Aggregate.\n-- param: n number required -- n\n" + strings.Replace(aggregate, "GROUP BY", "WHERE $n IS NOT NULL GROUP BY", 1)})
+		read := base + "/v1/flights/departures?airport=ATL&limit=10"
+		idle := wrk(b, read)
+		from := *rows
+		quiet := func(context.Context) {}
+		alone := bd.ingest(from, 0, quiet)
+		from += *events
+		overloaded := bd.ingest(from, 0, func(ctx context.Context) {
+			cmd := exec.CommandContext(ctx, "nice", "wrk", "-t", "1", "-c", "64", "-d", "10m", "-s", script, base)
+			_ = cmd.Run() // it is ended with ctx
+		})
+		from += *events
+		var busy asked
+		bd.ingest(from, alone/2, func(context.Context) { busy = wrk(b, read) })
+		b.ReportMetric(overloaded/alone, "overloaded/alone")
+		b.ReportMetric(busy.p99.Seconds()/idle.p99.Seconds(), "busy-p99/idle-p99")
+		b.ReportMetric(float64(busy.refused+idle.refused), "refused")
+	}
+}
