@@ -331,6 +331,10 @@ func BenchmarkUnderIngestion(b *testing.B) {
 		bd.ingest(from, alone/2, func(context.Context) { busy = wrk(b, read) })
 		b.ReportMetric(overloaded/alone, "overloaded/alone")
 		b.ReportMetric(busy.p99.Seconds()/idle.p99.Seconds(), "busy-p99/idle-p99")
+		b.ReportMetric(idle.p99.Seconds()*1000, "idle-p99-ms")
+		b.ReportMetric(idle.perSecond, "idle-req/s")
+		b.ReportMetric(busy.perSecond, "busy-req/s")
+		b.ReportMetric(alone, "E")
 		b.ReportMetric(float64(busy.refused+idle.refused), "refused")
 	}
 }
