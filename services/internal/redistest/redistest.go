@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,15 +181,23 @@ func (s *Server) launch() error {
 	}, s.args...)
 	s.cmd = exec.CommandContext(s.context(), "redis-server", args...)
 	dieWithParent(s.cmd)
-	if err := s.cmd.Start(); err != nil {
+	s.waited = make(chan struct{})
+	started := make(chan error, 1)
+	go func(cmd *exec.Cmd, waited chan struct{}) {
+		// Linux ends the child with the thread that started it, so the thread must stay.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // a killed server always ends with an error
+			close(waited)
+		}
+	}(s.cmd, s.waited)
+	if err := <-started; err != nil {
 		s.cmd = nil
 		return err
 	}
-	s.waited = make(chan struct{})
-	go func(cmd *exec.Cmd, waited chan struct{}) {
-		_ = cmd.Wait() // a killed server always ends with an error
-		close(waited)
-	}(s.cmd, s.waited)
 	s.control = redis.NewClient(&redis.Options{
 		Addr: s.addr, Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},

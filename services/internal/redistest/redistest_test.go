@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +54,22 @@ func TestServerIsGoneAfterItsTest(t *testing.T) {
 	t.Run("test", func(t *testing.T) { pid = redistest.Start(t).Pid() })
 	if process, err := os.FindProcess(pid); err == nil && process.Signal(syscall.Signal(0)) == nil {
 		t.Fatal("the process is still there")
+	}
+}
+
+// TestServerOutlivesTheThreadThatStartedIt: Linux ends a child that dies with its
+// parent when the parent's thread ends, and threads end in the middle of tests.
+func TestServerOutlivesTheThreadThatStartedIt(t *testing.T) {
+	t.Parallel()
+	started := make(chan *redistest.Server)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		started <- redistest.Start(t)
+	}()
+	server := <-started
+	time.Sleep(100 * time.Millisecond)
+	if reply, err := server.Try("PING"); reply != "PONG" {
+		t.Fatalf("the server answers %v, %v after the end of the thread", reply, err)
 	}
 }
 
