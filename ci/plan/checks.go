@@ -10,7 +10,7 @@ import (
 // The parts of the tree that the plan names. Its tests compare each with the
 // tree: a module, a fuzz target or a benchmark that isn't here fails them.
 var (
-	modules = []string{"ci", "data", "services"}
+	modules = []string{"ci", "data", "infra", "services"}
 	tested  = []string{"ci", "data", "services"}
 
 	workflows = []string{"ci", "deploy", "release", "weekly"}

@@ -1,0 +1,3 @@
+module github.com/estela-dev/estela/infra
+
+go 1.26.1

@@ -1,0 +1,2 @@
+// Package observability holds the service level objectives, and what is made of them.
+package observability
