@@ -187,7 +187,7 @@ func (c *upCmd) greet(s *streams, n *node, run *runFile, local *localRedis) {
 		say(s.out, "             %s", stream.Redact(local.url))
 	}
 	say(s.out, "  warehouse  %s", n.store.Location())
-	say(s.out, "  API        http://%s/v1", run.API)
+	say(s.out, "  API        http://%s/v1  /docs", run.API)
 	say(s.out, "  ops        http://%s/readyz  /metrics", run.Ops)
 	if d := showcase(n.datasets); d != nil {
 		say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, d.tryPath())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-analyze/charts"
 
@@ -121,7 +122,9 @@ func (e *chartEncoder) draw(m meta) ([]byte, error) {
 	}
 	padding := charts.NewBox(20, 20, 20, 20)
 	values := [][]float64{e.values}
-	x := charts.CategoryAxisOption{Title: about, Labels: e.labels, LabelFontStyle: charts.NewFontStyleWithSize(10)}
+	x := charts.CategoryAxisOption{
+		Title: about, Labels: thinned(e.labels), LabelCount: len(e.labels), LabelFontStyle: charts.NewFontStyleWithSize(10),
+	}
 	y := []charts.ValueAxisOption{{ValueFormatter: shortNumber}}
 	if lowest(e.values) >= 0 && e.route.Chart.Kind != "scatter" {
 		y[0].Min = new(0.0) // a bar from elsewhere than nothing misleads
@@ -148,6 +151,22 @@ func (e *chartEncoder) draw(m meta) ([]byte, error) {
 		return nil, err
 	}
 	return p.Bytes()
+}
+
+// thinned leaves every nth label, as many as have room: the library's own choice is
+// uneven.
+func thinned(labels []string) []string {
+	widest := 0
+	for _, label := range labels {
+		widest = max(widest, utf8.RuneCountInString(label))
+	}
+	const letter, gap = 9, 12 // in pixels, at this size
+	every := 1 + len(labels)*(widest*letter+gap)/chartWidth
+	shown := make([]string, len(labels))
+	for i := 0; i < len(labels); i += every {
+		shown[i] = labels[i]
+	}
+	return shown
 }
 
 func lowest(values []float64) float64 {

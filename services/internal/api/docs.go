@@ -64,9 +64,13 @@ code { font-family: ui-monospace, monospace }
 // Path is where the kind is documented.
 func (k kind) Path() string { return problemPath + k.Slug }
 
-// serveDocs serves the documentation for people: the endpoints at /docs and the
-// problems below it. It needs no key, for it shows no data.
+// serveDocs serves the documentation for people: the endpoints at /docs, where / leads
+// to, and the problems below it. It needs no key, for it shows no data.
 func (s *Server) serveDocs() {
+	s.app.Get("/", func(c *fiber.Ctx) error {
+		c.Locals(labelKey, "docs")
+		return c.Redirect("/docs", http.StatusFound)
+	})
 	docs := s.app.Group("/docs", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)

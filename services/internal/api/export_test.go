@@ -2,6 +2,8 @@ package api
 
 import (
 	"io"
+	"net"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -10,6 +12,9 @@ import (
 
 // App is the server's handler, for requests without a connection.
 func (s *Server) App() *fiber.App { return s.app }
+
+// Bound is the server's listener, with a time of its own for a piece of an answer.
+func Bound(l net.Listener, stall time.Duration) net.Listener { return &listener{Listener: l, stall: stall} }
 
 // Encode writes rows in a format.
 func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {

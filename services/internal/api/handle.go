@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,16 +74,31 @@ func (s *Server) quick(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-var formatArgument = []byte("format")
+var (
+	formatArgument = []byte("format")
+	questionMark   = []byte("?")
+)
+
+// anyMethod lets methods that Fiber has no name for be refused as all others are: it
+// would answer them itself, and not with a problem document.
+func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(c *fasthttp.RequestCtx) {
+		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			c.Request.Header.SetMethod(fiber.MethodTrace)
+		}
+		router(c)
+	}
+}
 
 // hit answers from the cache, if it has a fresh answer.
 func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	start := time.Now()
-	r := s.catalog.Load().routes[string(c.Path())]
+	// As it was sent: what is written in another way is found by the router.
+	path, query, _ := bytes.Cut(c.Request.Header.RequestURI(), questionMark)
+	r := s.catalog.Load().routes[string(path)]
 	if r == nil || !c.IsGet() {
 		return false
 	}
-	query := c.URI().QueryString()
 	switch accept := c.Request.Header.Peek(fiber.HeaderAccept); {
 	case bytes.Contains(query, formatArgument):
 		return false

@@ -23,7 +23,7 @@ func (s *Server) openAPI(k *catalog) ([]byte, error) {
 		"info": object{
 			"title": "Estela", "version": "1",
 			"description": "Each operation is a SQL file; its header is this documentation. " +
-				"Errors are RFC 9457 problem documents whose type is a page of this server.",
+				"Errors are problem documents (RFC 9457) whose type is [one of these pages](/docs/problems).",
 		},
 		"servers": []object{{"url": "/"}},
 		"tags":    tags(k.datasets),

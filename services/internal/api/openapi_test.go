@@ -164,6 +164,9 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
+	if status, _, root := i.body(t, "/"); status != http.StatusOK || string(root) != string(page) {
+		t.Errorf("/ leads elsewhere than to the documentation: %d", status)
+	}
 	_, _, all := i.body(t, "/docs/problems")
 	for _, path := range []string{"/nothing", "/v1/flights/departures", "/v1/flights/departures?airport=1", "/v1/flights/departures?airport=ATL&cursor=1", "/v1/flights/events?a=1"} {
 		kind := i.get(t, path).Type

@@ -164,10 +164,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		ReadBufferSize:        16 << 10, // a cursor and long parameters
 		WriteBufferSize:       16 << 10, // most answers in one write
 		BodyLimit:             4 << 10,  // a GET has no body
-		ReadTimeout:           10 * time.Second,
-		IdleTimeout:           time.Minute,
+		ReadTimeout:           readTimeout,
+		IdleTimeout:           idleTimeout,
 	})
-	s.app.Server().Handler = s.quick(s.app.Server().Handler) //nolint:contextcheck // what is done behind a request outlives it
+	s.app.Server().Handler = s.quick(anyMethod(s.app.Server().Handler)) //nolint:contextcheck // what is done behind a request outlives it
 	s.app.Use(s.observe)
 	if len(cfg.Origins) > 0 {
 		s.app.Use(cors.New(cors.Config{
@@ -212,8 +212,8 @@ func (s *Server) Load(ctx context.Context, datasets []Dataset) error {
 
 // Serve answers the listener's connections until Shutdown, and closes it. It
 // returns at once if Shutdown came first.
-func (s *Server) Serve(listener net.Listener) error {
-	once := &closeOnce{Listener: listener}
+func (s *Server) Serve(l net.Listener) error {
+	once := &listener{Listener: l, stall: stallTimeout}
 	s.mu.Lock()
 	s.listener = once
 	stopped := s.stopped
@@ -222,7 +222,7 @@ func (s *Server) Serve(listener net.Listener) error {
 		return once.Close()
 	}
 	if err := s.app.Listener(once); err != nil {
-		return fmt.Errorf("serve API on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve API on %s: %w", l.Addr(), err)
 	}
 	return nil
 }
@@ -245,19 +245,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// closeOnce is a listener that may be closed again.
-type closeOnce struct {
-	net.Listener
-
-	once sync.Once
-	err  error
-}
-
-func (l *closeOnce) Close() error {
-	l.once.Do(func() { l.err = l.Listener.Close() })
-	return l.err
-}
-
 // labelKey is where a handler leaves the endpoint's label for observe.
 const labelKey = "endpoint"
 
@@ -278,9 +265,9 @@ func identify(c *fasthttp.RequestCtx) {
 	h := &c.Response.Header
 	id := c.Request.Header.PeekBytes(headerRequestID)
 	if len(id) == 0 || !requestID.Match(id) {
-		var b [32]byte
+		var b [16]byte
 		//nolint:gosec // it tells requests apart and keeps no secret
-		id = strconv.AppendUint(strconv.AppendUint(b[:0], rand.Uint64(), 36), rand.Uint64(), 36)
+		id = strconv.AppendUint(b[:0], rand.Uint64()|1<<63, 16)
 	}
 	h.SetCanonical(headerRequestID, id)
 }

@@ -142,8 +142,9 @@ func TestProblems(t *testing.T) {
 	})
 	for _, c := range []struct{ method, path, kind, detail, label string }{
 		{"GET", "/v1/test/none", "not-found", "Nothing is here. Did you mean /v1/test/many?", "other 404"},
-		{"GET", "/", "not-found", "Nothing is here", "other 404"},
+		{"GET", "/v2", "not-found", "Nothing is here", "other 404"},
 		{"POST", "/v1/test/many", "method-not-allowed", "Only GET and HEAD", "other 405"},
+		{"BREW", "/v1/test/many", "method-not-allowed", "Only GET and HEAD", "other 405"},
 		{"GET", "/v1/test/slow", "query-timeout", "The query ran into its time limit.", "test/slow 503"},
 		{"GET", "/v1/test/fails", "internal", "The query failed; the log has the reason", "test/fails 500"},
 		{"GET", "/v1/test/many", "too-many-rows", "The answer has more than 49 rows.", "test/many 400"},
@@ -178,7 +179,7 @@ func TestHeadAndRequestID(t *testing.T) {
 	head, get := i.do(t, http.MethodHead, "/v1/test/one"), i.get(t, "/v1/test/one")
 	for _, r := range []reply{head, get} {
 		if r.status != http.StatusOK || r.header.Get("Content-Length") != fmt.Sprint(len(get.text)) ||
-			r.header.Get("Data-As-Of") != "2026-01-31T12:00:00.123456Z" || len(r.header.Get("X-Request-Id")) < 20 {
+			r.header.Get("Data-As-Of") != "2026-01-31T12:00:00.123456Z" || len(r.header.Get("X-Request-Id")) != 16 {
 			t.Errorf("%d %v", r.status, r.header)
 		}
 	}
