@@ -317,24 +317,29 @@ func BenchmarkUnderIngestion(b *testing.B) {
 		bd := newReadBed(b)
 		base := bd.serveAPI(map[string]string{"aggregate": "-- Aggregate.\n-- param: n number required -- n\n" + strings.Replace(aggregate, "GROUP BY", "WHERE $n IS NOT NULL GROUP BY", 1)})
 		read := base + "/v1/flights/departures?airport=ATL&limit=10"
-		idle := wrk(b, read)
-		from := *rows
-		quiet := func(context.Context) {}
-		alone := bd.ingest(from, 0, quiet)
-		from += *events
-		overloaded := bd.ingest(from, 0, func(ctx context.Context) {
+		overload := func(ctx context.Context) {
 			cmd := exec.CommandContext(ctx, "nice", "wrk", "-t", "1", "-c", "64", "-d", "10m", "-s", script, base)
 			_ = cmd.Run() // it is ended with ctx
-		})
-		from += *events
-		var busy asked
-		bd.ingest(from, alone/2, func(context.Context) { busy = wrk(b, read) })
-		b.ReportMetric(overloaded/alone, "overloaded/alone")
-		b.ReportMetric(busy.p99.Seconds()/idle.p99.Seconds(), "busy-p99/idle-p99")
-		b.ReportMetric(idle.p99.Seconds()*1000, "idle-p99-ms")
-		b.ReportMetric(idle.perSecond, "idle-req/s")
-		b.ReportMetric(busy.perSecond, "busy-req/s")
-		b.ReportMetric(alone, "E")
-		b.ReportMetric(float64(busy.refused+idle.refused), "refused")
+		}
+		var rates, slowed, p99s []float64
+		from := *rows
+		next := func(perSecond float64, during func(context.Context)) float64 {
+			defer func() { from += *events }()
+			return bd.ingest(from, perSecond, during)
+		}
+		for range *laps {
+			idle := wrk(b, read)
+			alone := next(0, func(context.Context) {})
+			rates, slowed = append(rates, alone), append(slowed, next(0, overload)/alone)
+			var busy asked
+			next(alone/2, func(context.Context) { busy = wrk(b, read) })
+			p99s = append(p99s, busy.p99.Seconds()/idle.p99.Seconds())
+			if n := busy.refused + idle.refused; n > 0 {
+				b.Errorf("%d requests were refused", n)
+			}
+		}
+		b.ReportMetric(median(slowed), "overloaded/alone")
+		b.ReportMetric(median(p99s), "busy-p99/idle-p99")
+		b.ReportMetric(median(rates), "E")
 	}
 }
