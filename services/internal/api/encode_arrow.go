@@ -69,6 +69,7 @@ type recordWriter interface {
 
 // arrowEncoder writes an Arrow IPC stream or Parquet.
 type arrowEncoder struct {
+	columns []column
 	writer  recordWriter
 	builder *array.RecordBuilder
 }
@@ -76,7 +77,7 @@ type arrowEncoder struct {
 func newArrowEncoder(w io.Writer, sh *shape) *arrowEncoder {
 	schema := arrowSchema(sh)
 	return &arrowEncoder{
-		ipc.NewWriter(w, ipc.WithSchema(schema), ipc.WithZstd()),
+		sh.columns, ipc.NewWriter(w, ipc.WithSchema(schema), ipc.WithZstd()),
 		array.NewRecordBuilder(memory.DefaultAllocator, schema),
 	}
 }
@@ -91,7 +92,7 @@ func newParquetEncoder(w io.Writer, sh *shape) (*arrowEncoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin Parquet: %w", err)
 	}
-	return &arrowEncoder{buffered{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
+	return &arrowEncoder{sh.columns, buffered{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
 // buffered writes many records into one row group.
@@ -101,7 +102,7 @@ func (b buffered) Write(record arrow.RecordBatch) error { return b.WriteBuffered
 
 func (e *arrowEncoder) rows(chunk *result.Chunk, n int) error {
 	for i, field := range e.builder.Fields() {
-		if err := appendColumn(field, chunk.Vectors[i], n); err != nil {
+		if err := appendColumn(field, e.columns[i].form, chunk.Vectors[i], n); err != nil {
 			return fmt.Errorf("write column %s: %w", e.builder.Schema().Field(i).Name, err)
 		}
 	}
@@ -116,7 +117,7 @@ func (e *arrowEncoder) end(meta) error {
 }
 
 // appendColumn adds the first n values of a column.
-func appendColumn(to array.Builder, v result.Vector, n int) error {
+func appendColumn(to array.Builder, f form, v result.Vector, n int) error {
 	valid := make([]bool, n)
 	for i := range valid {
 		valid[i] = !v.Null(i)
@@ -149,7 +150,7 @@ func appendColumn(to array.Builder, v result.Vector, n int) error {
 	case *array.TimestampBuilder:
 		b.AppendValues(result.Values[arrow.Timestamp](v, n), finite(v, valid))
 	default:
-		return appendTexts(to, v, valid)
+		return appendTexts(to, f, v, valid)
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func finite(v result.Vector, valid []bool) []bool {
 }
 
 // appendTexts adds strings, blobs, and decimals, which come as text.
-func appendTexts(to array.Builder, v result.Vector, valid []bool) error {
+func appendTexts(to array.Builder, f form, v result.Vector, valid []bool) error {
 	for i, ok := range valid {
 		if !ok {
 			to.AppendNull()
@@ -177,7 +178,11 @@ func appendTexts(to array.Builder, v result.Vector, valid []bool) error {
 		}
 		switch b := to.(type) {
 		case *array.StringBuilder:
-			b.Append(v.Text(i))
+			if f == asRaw || f == asTree {
+				b.Append(string(appendJSON(nil, v.Bytes(i))))
+			} else {
+				b.Append(v.Text(i))
+			}
 		case *array.BinaryBuilder:
 			b.Append(v.Bytes(i))
 		case *array.Decimal128Builder:

@@ -14,7 +14,12 @@ import (
 func (s *Server) App() *fiber.App { return s.app }
 
 // Bound is the server's listener, with a time of its own for a piece of an answer.
-func Bound(l net.Listener, stall time.Duration) net.Listener { return &listener{Listener: l, stall: stall} }
+func Bound(l net.Listener, stall time.Duration) net.Listener {
+	return &listener{Listener: l, stall: stall}
+}
+
+// AppendJSON writes what DuckDB takes for JSON as JSON.
+func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }
 
 // Encode writes rows in a format.
 func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"slices"
@@ -61,7 +62,7 @@ func (f form) append(b []byte, v result.Vector, i int) []byte {
 	switch v.Kind {
 	case result.Varchar:
 		if f == asRaw || f == asTree {
-			return append(b, v.Bytes(i)...)
+			return appendJSON(b, v.Bytes(i))
 		}
 		return appendString(b, v.Text(i))
 	case result.Blob:
@@ -89,6 +90,9 @@ func (f form) appendCSV(b []byte, v result.Vector, i int) []byte {
 	}
 	switch v.Kind {
 	case result.Varchar:
+		if f == asRaw || f == asTree {
+			return appendField(b, appendJSON(nil, v.Bytes(i)))
+		}
 		return appendField(b, v.Bytes(i))
 	case result.Blob:
 		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
@@ -210,4 +214,56 @@ func appendEscape(b []byte, c byte) []byte {
 	default:
 		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 	}
+}
+
+// appendJSON writes what DuckDB takes for JSON as JSON: it knows NaN and Infinity, in
+// any case, which become null, and a comma behind the last element, which goes.
+func appendJSON(b, text []byte) []byte {
+	for i := 0; i < len(text); {
+		n := jsonToken(text[i:])
+		token := text[i : i+n]
+		i += n
+		switch c := token[0]; {
+		case c == ',' && closes(text[i:]):
+		case c == '-' && n == 1: // of an infinity
+		case letter(c) && string(token) != "true" && string(token) != "false":
+			b = append(b, "null"...)
+		default:
+			b = append(b, token...)
+		}
+	}
+	return b
+}
+
+// jsonToken is the length of the string, the number or the word that the text begins
+// with, else 1.
+func jsonToken(text []byte) int {
+	n, c := 1, text[0]
+	switch {
+	case c == '"':
+		for n < len(text) && text[n] != '"' {
+			if text[n] == '\\' {
+				n++
+			}
+			n++
+		}
+		return min(n+1, len(text))
+	case digit(c), c == '-' && len(text) > 1 && digit(text[1]):
+		for n < len(text) && (digit(text[n]) || bytes.IndexByte([]byte("+-.eE"), text[n]) >= 0) {
+			n++
+		}
+	case letter(c):
+		for n < len(text) && letter(text[n]) {
+			n++
+		}
+	}
+	return n
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// closes says whether an array or object ends here.
+func closes(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == ']' || text[0] == '}')
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/estela-dev/estela/services/internal/api"
 )
 
 // body is an answer's body, uncompressed, and its headers.
@@ -92,6 +94,36 @@ func TestTypesInJSON(t *testing.T) {
 	if all := `{"data":[` + strings.ReplaceAll(strings.TrimSpace(want), "\n", ",") + `],"meta":`; !strings.HasPrefix(string(document), all) {
 		t.Errorf("%s", document)
 	}
+}
+
+// DuckDB takes for JSON what isn't.
+func TestOddJSON(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"odd": `-- Odd.
+SELECT ['nan'::DOUBLE, 'inf'::DOUBLE, 1.5] AS l, {'a': 'nan'::FLOAT, 'NaN, ]': NULL} AS s, '-Infinity'::JSON AS j,
+       '[1, "a,]\\\",", -2.5e-3, true, ]'::JSON AS k, MAP {'x': '-inf'::DOUBLE} AS m`})
+	const want = `{"l":[null,null,1.5],"s":{"a":null,"NaN, ]":null},"j":null,"k":[1, "a,]\\\",", -2.5e-3, true ],"m":{"x":null}}` + "\n"
+	if _, _, text := i.body(t, "/v1/test/odd?format=ndjson"); string(text) != want {
+		t.Errorf("%s, want\n%s\n%s", text, want, i.log)
+	}
+	for _, format := range []string{"csv", "arrow", "parquet"} {
+		if _, _, text := i.body(t, "/v1/test/odd?format="+format); bytes.Contains(text, []byte("NaN,1.5")) || bytes.Contains(text, []byte("true, ]")) {
+			t.Errorf("%s: %s", format, text)
+		}
+	}
+}
+
+// What is JSON stays as it is.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,-2.5e+3,true,false,null,"x\\\"]"]}`, `"NaN"`, `[]`, `-0`, "[1 , 2\n]"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := api.AppendJSON(nil, text)
+		if json.Valid(text) && !bytes.Equal(got, text) {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
 }
 
 func TestTypesInCSV(t *testing.T) {
