@@ -232,6 +232,10 @@ func TestSecurityHeaders(t *testing.T) {
 			}
 		}
 	}
+	chart := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- chart: bar x=n y=n\nSELECT 1 AS n"})
+	if _, header, _ := chart.body(t, "/v1/test/one?format=svg"); !strings.HasPrefix(header.Get("Content-Security-Policy"), "default-src 'none';") {
+		t.Errorf("a picture could load or run something: %q", header.Get("Content-Security-Policy"))
+	}
 	if _, header, _ := i.body(t, "/v1", "X-Request-ID", "a\tb {}"); strings.Contains(header.Get("X-Request-Id"), "{") {
 		t.Errorf("took the request ID %q", header.Get("X-Request-Id"))
 	}

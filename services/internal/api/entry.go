@@ -19,8 +19,9 @@ import (
 
 // entry is an answer ready to be sent, to one client or to many.
 type entry struct {
-	contentType, encoding, etag, asOf, link []byte
-	at                                      result.Snapshot
+	contentType, policy, encoding, etag, asOf, link []byte
+
+	at result.Snapshot
 	// seen is when the data were last known to be as the answer shows them, in
 	// nanoseconds since 1970.
 	seen atomic.Int64
@@ -38,7 +39,7 @@ type entry struct {
 
 func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
 	e := &entry{
-		contentType: []byte(q.format.mediaType), encoding: []byte(sp.encoding), at: at,
+		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.encoding), at: at,
 		body: sp.body, file: sp.file, size: sp.size,
 	}
 	e.seen.Store(time.Now().UnixNano())
@@ -163,6 +164,9 @@ func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatc
 		return
 	}
 	protect(c)
+	if len(e.policy) > 0 {
+		h.SetCanonical(headerPolicy, e.policy)
+	}
 	h.SetContentTypeBytes(e.contentType)
 	if len(e.link) > 0 {
 		h.SetCanonical(headerLink, e.link)

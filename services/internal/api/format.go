@@ -20,16 +20,19 @@ type format struct {
 	text bool
 	// what it is, for the documentation.
 	doc string
+	// policy is its Content-Security-Policy, where it may have more in it than data.
+	policy string
 }
 
-// The formats. The first is given when a client has no wish.
+// The formats. The first is given when a client has no wish. A picture has its colours
+// in a style; nothing is loaded or run.
 var formats = []*format{
-	{"json", "application/json; charset=utf-8", []string{"application/json"}, true, "One document: the rows and meta."},
-	{"ndjson", "application/x-ndjson", []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, true, "A row a line, each a JSON object."},
-	{"csv", "text/csv; charset=utf-8; header=present", []string{"text/csv"}, true, "RFC 4180 with a header line. NULL is an empty field, the empty string \"\"."},
-	{"parquet", "application/vnd.apache.parquet", []string{"application/vnd.apache.parquet"}, false, "Parquet, compressed with Zstandard."},
-	{"arrow", "application/vnd.apache.arrow.stream", []string{"application/vnd.apache.arrow.stream"}, false, "An Arrow IPC stream."},
-	{"svg", "image/svg+xml", []string{"image/svg+xml"}, true, "A picture of the rows, at endpoints whose header says how to draw them."},
+	{"json", "application/json; charset=utf-8", []string{"application/json"}, true, "One document: the rows and meta.", ""},
+	{"ndjson", "application/x-ndjson", []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, true, "A row a line, each a JSON object.", ""},
+	{"csv", "text/csv; charset=utf-8; header=present", []string{"text/csv"}, true, "RFC 4180 with a header line. NULL is an empty field, the empty string \"\".", ""},
+	{"parquet", "application/vnd.apache.parquet", []string{"application/vnd.apache.parquet"}, false, "Parquet, compressed with Zstandard.", ""},
+	{"arrow", "application/vnd.apache.arrow.stream", []string{"application/vnd.apache.arrow.stream"}, false, "An Arrow IPC stream.", ""},
+	{"svg", "image/svg+xml", []string{"image/svg+xml"}, true, "A picture of the rows, at endpoints whose header says how to draw them.", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
 }
 
 var jsonFormat, svgFormat = formats[0], formats[5]

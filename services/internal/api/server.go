@@ -256,8 +256,7 @@ var (
 	headerNoSniff   = []byte(fiber.HeaderXContentTypeOptions)
 	noSniff         = []byte("nosniff")
 	headerPolicy    = []byte(fiber.HeaderContentSecurityPolicy)
-	// A picture has its colours in a style; nothing else is loaded or run.
-	policy = []byte("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	policy          = []byte("frame-ancestors 'none'")
 )
 
 // identify gives the request an ID: the client's, if it has a fit one.
