@@ -30,7 +30,7 @@ type listenFlags struct {
 	opsFlags
 
 	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
-	Anonymous bool     `help:"Let anyone read who reaches the API, where it listens beyond loopback."`
+	Anonymous bool     `help:"Let anyone read who reaches the API, beyond loopback and under any name."`
 	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes." placeholder:"FILE"`
 	RateLimit int      `help:"Requests a second that one client may make: a key, or without keys an address. 0 is any number." default:"0"`
 	CORS      []string `name:"cors" help:"Web origin whose pages may read answers; may be given several times. Default: none." placeholder:"ORIGIN"`
@@ -143,6 +143,7 @@ type listeners struct {
 
 // api sets what the flags say of the API.
 func (f *listenFlags) api(cfg *api.Config) {
+	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // then it listens on loopback: see open
 	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
 }
 

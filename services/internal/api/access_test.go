@@ -219,6 +219,38 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// A page in a browser makes a name of its own lead to 127.0.0.1 and asks there.
+func TestOtherNamesAreRefused(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1m\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.LocalOnly = true })
+	port := i.URL[strings.LastIndexByte(i.URL, ':'):]
+	ask := func(host, path string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	for _, path := range []string{"/v1/test/one", "/v1/test/one", "/v1", "/openapi.json", "/docs"} { // the second time from the cache
+		for _, host := range []string{"localhost", "localhost" + port, "LOCALHOST.:1", "127.0.0.1" + port, "127.1.2.3", "[::1]" + port, "[::1]"} {
+			if status := ask(host, path); status != http.StatusOK {
+				t.Errorf("%s of %s: %d", path, host, status)
+			}
+		}
+		for _, host := range []string{"evil.example", "evil.example" + port, "localhost.evil.example", "127.0.0.1.evil.example" + port, "10.0.0.1" + port, "0.0.0.0" + port, "[fe80::1]"} {
+			if status := ask(host, path); status != http.StatusMisdirectedRequest {
+				t.Errorf("%s of %s: %d", path, host, status)
+			}
+		}
+	}
+}
+
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})

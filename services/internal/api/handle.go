@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -93,6 +94,9 @@ func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 // hit answers from the cache, if it has a fresh answer.
 func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	start := time.Now()
+	if !s.named(c) {
+		return false
+	}
 	// As it was sent: what is written in another way is found by the router.
 	path, query, _ := bytes.Cut(c.Request.Header.RequestURI(), questionMark)
 	r := s.catalog.Load().routes[string(path)]
@@ -237,3 +241,27 @@ func (s *Server) admit(c *fiber.Ctx, dataset string) error {
 
 // admitAny is admit where any key will do.
 func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c, "") }
+
+// admitName refuses requests for another name than this machine's, where that matters.
+func (s *Server) admitName(c *fiber.Ctx) error {
+	if !s.named(c.Context()) {
+		return misdirected.new("", "The API answers for localhost and loopback addresses only.")
+	}
+	return c.Next()
+}
+
+// named says whether the name that the request is for is one of ours.
+func (s *Server) named(c *fasthttp.RequestCtx) bool {
+	if !s.cfg.LocalOnly {
+		return true
+	}
+	host := string(c.Request.Header.Host())
+	if at, err := netip.ParseAddrPort(host); err == nil {
+		return at.Addr().IsLoopback()
+	}
+	if at, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return at.IsLoopback()
+	}
+	name, _, _ := strings.Cut(host, ":")
+	return name == "" || strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
+}

@@ -51,6 +51,7 @@ var (
 	forbidden        = newKind("forbidden", "Not with this API key", http.StatusForbidden, "The key is good, but not for this dataset.")
 	notFound         = newKind("not-found", "Not found", http.StatusNotFound, "Nothing is at this path; detail names the nearest endpoint. GET /v1 lists all.")
 	methodNotAllowed = newKind("method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, "Only GET and HEAD are answered.")
+	misdirected      = newKind("misdirected", "Misdirected request", http.StatusMisdirectedRequest, "The API is open to this machine alone, and the request was for another name than localhost or a loopback address. That is how a page in a browser would come to read it. Use one of these names; or let the API ask for keys, or be open to all: estela up --keys FILE, or --anonymous.")
 	notAcceptable    = newKind("not-acceptable", "Not acceptable", http.StatusNotAcceptable, "Accept names no format that the endpoint has; detail lists those it has.")
 	rateLimited      = newKind("rate-limited", "Too many requests", http.StatusTooManyRequests, "The client has made more requests in a second than it may. RateLimit-Policy says how many that is; wait as long as Retry-After says.")
 	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")

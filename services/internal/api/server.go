@@ -90,6 +90,12 @@ type Config struct {
 	//
 	// Default: anyone may read.
 	Keys *Keys
+	// LocalOnly answers requests for this machine's own names only (localhost, a
+	// loopback address): a page in a browser on it can make another name lead here,
+	// and would read what the browser may.
+	//
+	// Default: any name will do.
+	LocalOnly bool
 	// Rate is the number of requests a second that one client (a key, or without
 	// keys an address) may make.
 	//
@@ -168,7 +174,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		IdleTimeout:           idleTimeout,
 	})
 	s.app.Server().Handler = s.quick(anyMethod(s.app.Server().Handler)) //nolint:contextcheck // what is done behind a request outlives it
-	s.app.Use(s.observe)
+	s.app.Use(s.observe, s.admitName)
 	if len(cfg.Origins) > 0 {
 		s.app.Use(cors.New(cors.Config{
 			AllowOrigins: strings.Join(cfg.Origins, ","), AllowMethods: "GET,HEAD",
