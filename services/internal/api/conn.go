@@ -74,7 +74,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
 	if by := time.Now().Add(c.stall); by.Sub(c.writeBy) > slack {
-		if err := c.Conn.SetWriteDeadline(by); err != nil {
+		if err := c.SetWriteDeadline(by); err != nil {
 			return 0, err
 		}
 		c.writeBy = by
