@@ -46,7 +46,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		return err
 	}
 	end.add(closing(ops))
-	if n.redis, err = openRedis(ctx, url, n.log); err != nil {
+	if n.redis, err = g.openRedis(ctx, url, n.log); err != nil {
 		return err
 	}
 	end.add(n.redis.Close)

@@ -35,6 +35,8 @@ type Globals struct {
 	Data      []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
 	DataDir   string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}"`
 	Redis     string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
+	redisFlags
+
 	Warehouse string   `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
 	Memory    string   `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
 	LogLevel  string   `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`

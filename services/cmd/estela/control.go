@@ -86,7 +86,7 @@ func (n *node) withWorker(ctx context.Context) (stop func() error, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.redis, err = openRedis(ctx, url, n.log); err != nil {
+		if n.redis, err = n.g.openRedis(ctx, url, n.log); err != nil {
 			return nil, err
 		}
 	}

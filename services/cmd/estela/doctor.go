@@ -78,7 +78,11 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := stream.Open(ctx, stream.Config{URL: url, Logger: g.logger(s)})
+	cfg, err := g.config(ctx, url, g.logger(s))
+	if err != nil {
+		return []finding{{name: "redis", found: err.Error(), fix: "mend what --redis-ca and --redis-auth name"}}
+	}
+	client, err := stream.Open(ctx, cfg)
 	if err != nil {
 		return []finding{{name: "redis", found: err.Error(), fix: "start the server, or give another --redis URL"}}
 	}

@@ -64,8 +64,12 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 
 // openRedis connects to the server at url and refuses one that could lose
 // events.
-func openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
-	client, err := stream.Open(ctx, stream.Config{URL: url, Logger: log})
+func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
+	cfg, err := f.config(ctx, url, log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := stream.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

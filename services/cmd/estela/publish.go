@@ -30,7 +30,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	client, err := openRedis(ctx, url, g.logger(s))
+	client, err := g.openRedis(ctx, url, g.logger(s))
 	if err != nil {
 		return err
 	}

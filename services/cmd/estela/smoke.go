@@ -222,7 +222,7 @@ func (t *smokeTest) send(ctx context.Context, event canary) error {
 	if err != nil {
 		return err
 	}
-	client, err := openRedis(ctx, t.g.Redis, t.g.logger(t.s))
+	client, err := t.g.openRedis(ctx, t.g.Redis, t.g.logger(t.s))
 	if err != nil {
 		return err
 	}

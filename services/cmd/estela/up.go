@@ -96,7 +96,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(func() error { local.stop(); return nil })
 	run.Redis = withoutPassword(local.url)
-	if n.redis, err = openRedis(ctx, local.url, n.log); err != nil {
+	if n.redis, err = g.openRedis(ctx, local.url, n.log); err != nil {
 		return err
 	}
 	end.add(n.redis.Close)

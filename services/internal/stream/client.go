@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,18 @@ type Config struct {
 	// URL is redis://, rediss:// (TLS) or unix://, with user, password and
 	// database where needed.
 	URL string
+
+	// CA are the certificates, in PEM, of which one must have signed that of a
+	// rediss:// server.
+	//
+	// Default: the system's.
+	CA []byte
+
+	// Login gives the user and the password for each new connection, where they
+	// change: a token that expires.
+	//
+	// Default: those of the URL.
+	Login func(ctx context.Context) (user, password string, err error)
 
 	// Logger receives what an operator should know.
 	//
@@ -46,7 +59,7 @@ var quiet = sync.OnceFunc(logging.Disable)
 // Open connects to the server and asks what it is. It does not check whether
 // the server may be used: see [Client.Check].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	opts, err := parseURL(cfg.URL)
+	opts, err := cfg.options()
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +99,30 @@ func parseURL(raw string) (*redis.Options, error) {
 	opts.DisableIdentity = true
 	opts.ContextTimeoutEnabled = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return opts, nil
+}
+
+// options are what go-redis is told, and what connections of our own are dialled with.
+func (cfg Config) options() (*redis.Options, error) {
+	opts, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.CA) > 0 {
+		if opts.TLSConfig == nil {
+			return nil, errors.New("certificates are of use with TLS only: write rediss:// in the Redis URL, or leave them out")
+		}
+		opts.TLSConfig.RootCAs = x509.NewCertPool()
+		if !opts.TLSConfig.RootCAs.AppendCertsFromPEM(cfg.CA) {
+			return nil, errors.New("the certificates for Redis are not understood: PEM is expected, -----BEGIN CERTIFICATE-----")
+		}
+	}
+	if cfg.Login != nil {
+		if opts.Password != "" {
+			return nil, errors.New("the Redis URL has a password, and another is to be used: leave it out of the URL")
+		}
+		opts.CredentialsProviderContext = cfg.Login
+	}
 	return opts, nil
 }
 

@@ -30,7 +30,7 @@ func dial(ctx context.Context, opts *redis.Options) (*conn, error) {
 	c := &conn{Conn: raw}
 	stop := c.closeOn(ctx)
 	defer stop()
-	if err := c.login(opts); err != nil {
+	if err := c.login(ctx, opts); err != nil {
 		return nil, errors.Join(err, ctx.Err(), c.Close())
 	}
 	return c, nil
@@ -51,13 +51,20 @@ func (c *conn) closeOn(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = c.Close() })
 }
 
-func (c *conn) login(opts *redis.Options) error {
+func (c *conn) login(ctx context.Context, opts *redis.Options) error {
+	user, password := opts.Username, opts.Password
+	if opts.CredentialsProviderContext != nil {
+		var err error
+		if user, password, err = opts.CredentialsProviderContext(ctx); err != nil {
+			return err
+		}
+	}
 	var commands [][]string
 	switch {
-	case opts.Username != "":
-		commands = append(commands, []string{"AUTH", opts.Username, opts.Password})
-	case opts.Password != "":
-		commands = append(commands, []string{"AUTH", opts.Password})
+	case user != "":
+		commands = append(commands, []string{"AUTH", user, password})
+	case password != "":
+		commands = append(commands, []string{"AUTH", password})
 	}
 	if opts.DB != 0 {
 		commands = append(commands, []string{"SELECT", strconv.Itoa(opts.DB)})

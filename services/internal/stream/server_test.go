@@ -2,20 +2,14 @@ package stream_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
+	"context"
 	"errors"
 	"log/slog"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/redistest"
@@ -144,7 +138,12 @@ func TestPasswordIsNeverShown(t *testing.T) {
 // roundTrip publishes and reads over whatever way the URL names.
 func roundTrip(t *testing.T, url string) {
 	t.Helper()
-	client := open(t, url)
+	carries(t, open(t, url))
+}
+
+// carries publishes and reads with the client.
+func carries(t *testing.T, client *stream.Client) {
+	t.Helper()
 	must(t, client.Check(t.Context()))
 	s := shard(t, client, stream.ShardConfig{})
 	must(t, s.Attach(t.Context(), 1, contract.ID{}))
@@ -170,38 +169,60 @@ func TestUnixSocket(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
-	port := freePort(t)
-	redistest.Start(t, redistest.WithArgs("--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
-		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no"))
-	roundTrip(t, "rediss://127.0.0.1:"+port+"?skip_verify=true")
-	_, err := stream.Open(t.Context(), stream.Config{URL: "rediss://127.0.0.1:" + port})
+	secure := redistest.NewTLS(t)
+	redistest.Start(t, secure.Option())
+	roundTrip(t, secure.URL+"?skip_verify=true")
+	_, err := stream.Open(t.Context(), stream.Config{URL: secure.URL})
 	want(t, "an unknown certificate is refused", err != nil, true)
-}
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ca, err := os.ReadFile(secure.CA)
 	must(t, err)
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
+	client, err := stream.Open(t.Context(), stream.Config{URL: secure.URL + "/1", CA: ca})
 	must(t, err)
-	return port
-}
-
-func certificate(t *testing.T) (certFile, keyFile string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	must(t, err)
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	must(t, err)
-	write := func(name, kind string, bytes []byte) string {
-		file := filepath.Join(t.TempDir(), name)
-		must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600))
-		return file
+	t.Cleanup(func() { client.Close() })
+	carries(t, client)
+	for _, cfg := range []stream.Config{
+		{URL: "redis://127.0.0.1:1", CA: ca},
+		{URL: secure.URL, CA: []byte("no PEM")},
+	} {
+		_, err := stream.Open(t.Context(), cfg)
+		want(t, "certificates of no use are refused", err != nil && strings.Contains(err.Error(), "certificates"), true)
 	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", secret)
+}
+
+// A token that expires is asked for anew by each new connection: of go-redis' and of
+// our own, for reading and for publishing.
+func TestLoginChanges(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	grant := func(token string) { server.Do("ACL", "SETUSER", "worker", "reset", "on", ">"+token, "~*", "+@all") }
+	var token atomic.Value
+	token.Store("first-token")
+	grant("first-token")
+	login := func(context.Context) (string, string, error) { return "worker", token.Load().(string), nil }
+	client, err := stream.Open(t.Context(), stream.Config{URL: server.URL(), Login: login})
+	must(t, err)
+	t.Cleanup(func() { client.Close() })
+	s := shard(t, client, stream.ShardConfig{})
+	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	publish(t, client, 1, 100, stream.ProducerConfig{})
+	got, last := drain(t, s)
+	wantRange(t, got, 1, 100)
+
+	// The first token ends, and so do the connections that were made with it.
+	token.Store("second-token")
+	grant("second-token")
+	server.Do("CLIENT", "KILL", "USER", "worker")
+	publish(t, client, 101, 200, stream.ProducerConfig{})
+	_, _, err = s.Read(t.Context())
+	want(t, "the reading connection was cut", err != nil, true)
+	must(t, s.Attach(t.Context(), 2, last))
+	got, _ = drain(t, s)
+	wantRange(t, got, 101, 200)
+
+	failing := func(context.Context) (string, string, error) { return "", "", errors.New("no token today") }
+	_, err = stream.Open(t.Context(), stream.Config{URL: server.URL(), Login: failing})
+	want(t, "the reason is told", err != nil && strings.Contains(err.Error(), "no token today"), true)
+	_, err = stream.Open(t.Context(), stream.Config{URL: "redis://:secret@" + server.Addr(), Login: login})
+	want(t, "two passwords are refused", err != nil && !strings.Contains(err.Error(), "secret"), true)
 }

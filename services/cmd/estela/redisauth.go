@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
+
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// googleUser is the one user of Memorystore for Valkey with IAM authentication; the
+// access token says who it really is.
+const googleUser = "default"
+
+// googleScope is what Google's services take a token for.
+const googleScope = "https://www.googleapis.com/auth/cloud-platform"
+
+// redisFlags say how to reach a Redis that is not on this machine.
+type redisFlags struct {
+	RedisCA   string `name:"redis-ca" help:"Certificates of which one has signed the server's, for rediss://: a PEM file, or the PEM text itself. Default: the system's." placeholder:"FILE"`
+	RedisAuth string `help:"Who logs in (${enum}): the user of the URL, or this machine's Google account with a token that is renewed (Memorystore for Valkey)." enum:"url,google" default:"url"`
+}
+
+// config is how to reach the server at url.
+func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (stream.Config, error) {
+	cfg := stream.Config{URL: url, Logger: log}
+	var err error
+	if cfg.CA, err = f.certificates(); err != nil {
+		return cfg, err
+	}
+	if f.RedisAuth != "google" {
+		return cfg, nil
+	}
+	if !strings.HasPrefix(url, "rediss://") {
+		return cfg, usageError{fmt.Errorf("--redis-auth=google for %s: a token must not travel in the clear; give --redis rediss://HOST:PORT", stream.Redact(url))}
+	}
+	cfg.Login, err = googleLogin(ctx)
+	return cfg, err
+}
+
+// certificates are in the file that the flag names, or in the flag: a container has
+// variables and seldom files.
+func (f *redisFlags) certificates() ([]byte, error) {
+	if f.RedisCA == "" || strings.HasPrefix(strings.TrimSpace(f.RedisCA), "-----BEGIN ") {
+		return []byte(f.RedisCA), nil
+	}
+	text, err := os.ReadFile(f.RedisCA)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the certificates of --redis-ca: %w", err)}
+	}
+	return text, nil
+}
+
+// googleLogin asks the metadata server, or on a laptop gcloud's credentials, for access
+// tokens; one is used until shortly before its end.
+func googleLogin(ctx context.Context) (func(context.Context) (user, password string, err error), error) {
+	// Not the caller's ctx: it may be that of one request, and tokens are renewed for as
+	// long as the process lives.
+	credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), googleScope)
+	if err != nil {
+		return nil, fmt.Errorf("find a Google account for --redis-auth=google: %w", err)
+	}
+	tokens := oauth2.ReuseTokenSource(nil, credentials.TokenSource)
+	return func(context.Context) (user, password string, err error) {
+		token, err := tokens.Token()
+		if err != nil {
+			// What the token's server answered is left out: it may hold a token.
+			return "", "", errors.New("get an access token of Google for Redis: the metadata server or gcloud's credentials gave none; " +
+				"see that the service account exists and has roles/memorystore.dbConnectionUser")
+		}
+		return googleUser, token.AccessToken, nil
+	}, nil
+}
