@@ -133,7 +133,7 @@ func TestSelect(t *testing.T) {
 	for _, c := range got {
 		names = append(names, c.Name)
 	}
-	if want := []string{"vet", "unit-ci", "unit-data", "unit-services"}; !slices.Equal(names, want) {
+	if want := []string{"vet", "unit-ci", "unit-data", "unit-infra", "unit-services"}; !slices.Equal(names, want) {
 		t.Errorf("chosen %q, want %q", names, want)
 	}
 	if !slices.Equal(unknown, []string{"nonsense"}) {

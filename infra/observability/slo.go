@@ -1,0 +1,131 @@
+package observability
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed slo.yaml
+var committed []byte
+
+// File is slo.yaml.
+type File struct {
+	SLOs      []SLO       `yaml:"slos"`
+	Burn      []Burn      `yaml:"burn"`
+	NotChosen []NotChosen `yaml:"not_chosen"`
+}
+
+// SLO is one service level objective.
+type SLO struct {
+	Name  string `yaml:"name"`
+	Title string `yaml:"title"`
+	// Objective is the share that must be good, between 0 and 1.
+	Objective float64 `yaml:"objective"`
+	// WindowDays is the length of the rolling window that the budget is for.
+	WindowDays int    `yaml:"window_days"`
+	Owner      string `yaml:"owner"`
+	// SLI says in words what is measured, Why why this and with this objective.
+	SLI string `yaml:"sli"`
+	Why string `yaml:"why"`
+	// Good and Total are PromQL, rates over $window.
+	Good  string `yaml:"good"`
+	Total string `yaml:"total"`
+	Cloud Cloud  `yaml:"cloud"`
+}
+
+// Cloud is an SLI for Cloud Monitoring, in filters: a total with its good or its bad
+// part, or a distribution.
+type Cloud struct {
+	Good         string `yaml:"good"`
+	Bad          string `yaml:"bad"`
+	Total        string `yaml:"total"`
+	Distribution string `yaml:"distribution"`
+	// Max is the value below which a distribution is good.
+	Max float64 `yaml:"max"`
+}
+
+// Burn is a pace at which a budget may burn: Factor 1 uses it up exactly at the end of
+// its window.
+type Burn struct {
+	Factor float64 `yaml:"factor"`
+	// Long and Short are the windows that must both show it, as PromQL writes
+	// durations.
+	Long  string `yaml:"long"`
+	Short string `yaml:"short"`
+	// Severity is page (somebody is woken) or ticket (somebody looks the next day).
+	Severity string `yaml:"severity"`
+}
+
+// NotChosen is a metric that is no SLI.
+type NotChosen struct {
+	Metric string `yaml:"metric"`
+	Why    string `yaml:"why"`
+}
+
+// Load reads slo.yaml as it was committed.
+func Load() (File, error) { return Parse(committed) }
+
+// Parse reads a file and reports everything that is wrong with it.
+func Parse(text []byte) (File, error) {
+	var f File
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&f); err != nil {
+		return File{}, fmt.Errorf("read slo.yaml: %w", err)
+	}
+	if err := f.check(); err != nil {
+		return File{}, fmt.Errorf("check slo.yaml:\n%w", err)
+	}
+	return f, nil
+}
+
+var (
+	sloName  = regexp.MustCompile(`^[a-z][a-z-]*[a-z]$`)
+	duration = regexp.MustCompile(`^[1-9][0-9]*[mhd]$`)
+)
+
+func (f File) check() error {
+	var errs []error
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(len(f.SLOs) == 0, "slos: there is none")
+	bad(len(f.Burn) == 0, "burn: there is none, and so no alert")
+	names := map[string]bool{}
+	for i, o := range f.SLOs {
+		bad(!sloName.MatchString(o.Name), "slos[%d]: name %q: want lower case letters and -", i, o.Name)
+		bad(names[o.Name], "slos[%d]: the name %s is taken", i, o.Name)
+		names[o.Name] = true
+		bad(o.Title == "" || o.Owner == "" || o.SLI == "" || o.Why == "", "%s: title, owner, sli and why are all needed", o.Name)
+		bad(o.Objective <= 0 || o.Objective >= 1, "%s: objective %v: want a share between 0 and 1", o.Name, o.Objective)
+		bad(o.WindowDays < 1 || o.WindowDays > 30, "%s: window_days %d: want 1 to 30", o.Name, o.WindowDays)
+		bad(!strings.Contains(o.Good, "$window") || !strings.Contains(o.Total, "$window"), "%s: good and total must be rates over $window", o.Name)
+		errs = append(errs, o.Cloud.check(o.Name))
+	}
+	for i, b := range f.Burn {
+		bad(b.Factor <= 0, "burn[%d]: factor %v: want more than 0", i, b.Factor)
+		bad(!duration.MatchString(b.Long) || !duration.MatchString(b.Short), "burn[%d]: long and short: want durations such as 5m, 6h, 3d", i)
+		bad(b.Severity != "page" && b.Severity != "ticket", "burn[%d]: severity %q: want page or ticket", i, b.Severity)
+	}
+	for i, n := range f.NotChosen {
+		bad(n.Metric == "" || n.Why == "", "not_chosen[%d]: metric and why are both needed", i)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Cloud) check(name string) error {
+	ratio := c.Total != "" && (c.Good != "") != (c.Bad != "") && c.Distribution == "" && c.Max == 0
+	cut := c.Distribution != "" && c.Max > 0 && c.Total == "" && c.Good == "" && c.Bad == ""
+	if ratio || cut {
+		return nil
+	}
+	return fmt.Errorf("%s: cloud: want total and either good or bad, or distribution and max", name)
+}

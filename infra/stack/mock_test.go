@@ -1,0 +1,187 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/estela-dev/estela/infra/stack"
+)
+
+// made is a resource that a program registered.
+type made struct {
+	Type, Name string
+	Inputs     resource.PropertyMap
+	Protect    bool
+	Parent     string
+}
+
+// cloud stands in for Pulumi's engine and Google Cloud: it records what is registered,
+// and can fail the nth of it.
+type cloud struct {
+	mu       sync.Mutex
+	made     []made
+	failNth  int
+	endpoint bool // whether Valkey has an endpoint yet
+}
+
+func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failNth == len(c.made)+1 {
+		c.failNth = -1
+		return "", nil, errors.New("the cloud says no")
+	}
+	m := made{Type: args.TypeToken, Name: args.Name, Inputs: args.Inputs}
+	if args.RegisterRPC != nil {
+		m.Protect = args.RegisterRPC.GetProtect()
+		m.Parent = args.RegisterRPC.GetParent()
+	}
+	c.made = append(c.made, m)
+	return args.Name + "-id", c.outputs(args), nil
+}
+
+// outputs are what Google Cloud would add.
+func (c *cloud) outputs(args pulumi.MockResourceArgs) resource.PropertyMap {
+	out := args.Inputs.Copy()
+	set := func(name string, value any) { out[resource.PropertyKey(name)] = resource.NewPropertyValue(value) }
+	switch args.TypeToken {
+	case "gcp:serviceaccount/account:Account":
+		set("email", args.Name+"@estela-example.iam.gserviceaccount.com")
+		set("name", "projects/estela-example/serviceAccounts/"+args.Name)
+	case "gcp:memorystore/instance:Instance":
+		if c.endpoint {
+			set("endpoints", []any{map[string]any{"connections": []any{map[string]any{"pscAutoConnection": map[string]any{
+				"ipAddress": "10.8.0.5", "port": 6379.0, "connectionType": "CONNECTION_TYPE_PRIMARY",
+			}}}}})
+			set("managedServerCas", []any{map[string]any{"caCerts": []any{map[string]any{"certificates": []any{"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"}}}}})
+		}
+	case "gcp:cloudrunv2/service:Service":
+		set("uri", "https://"+args.Name+".a.run.app")
+		statuses := []any{}
+		for _, t := range args.Inputs["traffics"].ArrayValue() {
+			if tag := t.ObjectValue()["tag"]; tag.IsString() {
+				statuses = append(statuses, map[string]any{"tag": tag.StringValue(), "uri": "https://" + tag.StringValue() + "---" + args.Name + ".a.run.app"})
+			}
+		}
+		set("trafficStatuses", statuses)
+	case "gcp:monitoring/slo:Slo":
+		set("name", "projects/estela-example/services/"+args.Inputs["service"].StringValue()+"/serviceLevelObjectives/"+args.Inputs["sloId"].StringValue())
+	case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
+		set("name", "projects/1/locations/global/workloadIdentityPools/estela-github")
+	}
+	return out
+}
+
+func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	return nil, fmt.Errorf("%s is called: a preview without credentials could not", args.Token)
+}
+
+// committed is the config of Pulumi.<stack>.yaml as a program gets it.
+func committed(t *testing.T, name string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../Pulumi." + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Config map[string]any }
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for key, value := range file.Config {
+		switch v := value.(type) {
+		case string:
+			values[key] = v
+		default:
+			text, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values[key] = string(text)
+		}
+	}
+	return values
+}
+
+const (
+	imageA = "southamerica-west1-docker.pkg.dev/estela-example/estela/estela@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	imageB = "southamerica-west1-docker.pkg.dev/estela-example/estela/estela@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+// with is a config with some values changed; an empty one is removed.
+func with(values map[string]string, changes ...string) map[string]string {
+	changed := maps.Clone(values)
+	for i := 0; i < len(changes); i += 2 {
+		if changes[i+1] == "" {
+			delete(changed, changes[i])
+			continue
+		}
+		changed[changes[i]] = changes[i+1]
+	}
+	return changed
+}
+
+// run runs the program against the cloud and returns what it exports.
+func run(t *testing.T, c *cloud, name string, values map[string]string) (map[string]any, error) {
+	t.Helper()
+	var mu sync.Mutex
+	var known sync.WaitGroup
+	exports := map[string]any{}
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		if err := stack.Program(ctx, values); err != nil {
+			return err
+		}
+		for key, value := range ctx.GetCurrentExportMap() {
+			known.Add(1)
+			pulumi.ToOutput(value).ApplyT(func(v any) any {
+				defer known.Done()
+				mu.Lock()
+				defer mu.Unlock()
+				exports[key] = v
+				return v
+			})
+		}
+		return nil
+	}, pulumi.WithMocks("estela", name, c))
+	if err == nil {
+		known.Wait() // an output of plain values is none that the program waits for
+	}
+	return exports, err
+}
+
+// resources are those of a stack, without its components, sorted.
+func resources(t *testing.T, name string, values map[string]string) []made {
+	t.Helper()
+	c := &cloud{endpoint: true}
+	if _, err := run(t, c, name, values); err != nil {
+		t.Fatal(err)
+	}
+	all := slices.DeleteFunc(c.made, func(m made) bool { return !strings.HasPrefix(m.Type, "gcp:") })
+	slices.SortFunc(all, func(a, b made) int { return strings.Compare(a.Type+a.Name, b.Type+b.Name) })
+	return all
+}
+
+// stacks are the configs that the policies are held against.
+func stacks(t *testing.T) map[string][]made {
+	t.Helper()
+	staging, production := committed(t, "staging"), committed(t, "production")
+	return map[string][]made{
+		"foundation":     resources(t, "foundation", committed(t, "foundation")),
+		"staging, empty": resources(t, "staging", staging),
+		"staging":        resources(t, "staging", with(staging, "estela:image", imageA)),
+		"production":     resources(t, "production", with(production, "estela:image", imageA, "estela:candidate", imageB)),
+		"fleet": resources(t, "production", with(production, "estela:image", imageA,
+			"estela:fleet", `["santiago","lima","bogota"]`, "estela:public", "", "estela:invokers", `["group:partners@example.com"]`)),
+	}
+}

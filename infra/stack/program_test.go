@@ -1,0 +1,236 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"cloud.google.com/go/monitoring/dashboard/apiv1/dashboardpb"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/estela-dev/estela/infra/stack"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What each committed stack consists of, to be read when it changes.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, all := range stacks(t) {
+		var b bytes.Buffer
+		for _, m := range all {
+			inputs, err := json.MarshalIndent(plain(resource.NewProperty(m.Inputs)), "  ", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			protect := ""
+			if m.Protect {
+				protect = ", protected"
+			}
+			parent := m.Parent[strings.LastIndex(m.Parent, "::")+2:]
+			fmt.Fprintf(&b, "%s %s (in %s%s)\n", m.Type, m.Name, parent, protect)
+			if name == "foundation" || name == "production" { // the others differ in names and numbers
+				fmt.Fprintf(&b, "  %s\n", inputs)
+			}
+		}
+		file := filepath.Join("testdata", strings.ReplaceAll(name, ", ", "-")+".golden")
+		if *update {
+			if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("%v: run go test ./stack -update", err)
+		}
+		if !bytes.Equal(b.Bytes(), want) {
+			t.Errorf("%s is another stack than %s says: run go test ./stack -update and read the difference", name, file)
+		}
+	}
+}
+
+// plain is a value without Pulumi's wrapping.
+func plain(v resource.PropertyValue) any {
+	switch {
+	case v.IsOutput():
+		return plain(v.OutputValue().Element)
+	case v.IsSecret():
+		return "[secret]"
+	case v.IsObject():
+		all := map[string]any{}
+		for key, value := range v.ObjectValue() {
+			if !strings.HasPrefix(string(key), "__") {
+				all[string(key)] = plain(value)
+			}
+		}
+		return all
+	case v.IsArray():
+		all := []any{}
+		for _, value := range v.ArrayValue() {
+			all = append(all, plain(value))
+		}
+		return all
+	default:
+		return v.V
+	}
+}
+
+// find is the only resource of a type.
+func find(t *testing.T, all []made, kind string) made {
+	t.Helper()
+	found := slices.DeleteFunc(slices.Clone(all), func(m made) bool { return m.Type != kind })
+	if len(found) != 1 {
+		t.Fatalf("%d of %s", len(found), kind)
+	}
+	return found[0]
+}
+
+// A deployment as package rollout of ci makes one: what it is told at each step, and
+// that the same config always names the same revision.
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	base := committed(t, "staging")
+	step := func(changes ...string) (template string, traffic []string, worker string, out map[string]any) {
+		c := &cloud{endpoint: true}
+		out, err := run(t, c, "staging", with(base, changes...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		service := find(t, c.made, typeService)
+		for _, v := range at(resource.NewProperty(service.Inputs), "traffics", "[]") {
+			o := v.ObjectValue()
+			traffic = append(traffic, fmt.Sprintf("%v%% %s", o["percent"].V, o["revision"].StringValue()))
+		}
+		return service.text("template", "revision"), traffic, find(t, c.made, typePool).images()[0], out
+	}
+	first, traffic, _, out := step("estela:image", imageA)
+	if !slices.Equal(traffic, []string{"100% " + first}) || out["image"] != imageA || out["url"] != "https://estela-staging-api.a.run.app" || out["candidateUrl"] != "" {
+		t.Errorf("first: %v %v", traffic, out)
+	}
+	second, traffic, worker, out := step("estela:image", imageA, "estela:candidate", imageB, "estela:previous", imageA)
+	if !slices.Equal(traffic, []string{"100% " + first, "0% " + second}) || second == first || worker != imageA ||
+		out["candidateUrl"] != "https://candidate---estela-staging-api.a.run.app" || out["url"] == out["candidateUrl"] || out["previous"] != imageA {
+		t.Errorf("candidate: %s %v, worker %s, %v", second, traffic, worker, out)
+	}
+	promoted, traffic, worker, out := step("estela:image", imageB, "estela:previous", imageA)
+	if promoted != second || !slices.Equal(traffic, []string{"100% " + second}) || worker != imageB || out["candidateUrl"] != "" {
+		t.Errorf("promoted: %s %v, worker %s, %v", promoted, traffic, worker, out)
+	}
+	if back, _, _, _ := step("estela:image", imageA, "estela:previous", imageA); back != first {
+		t.Errorf("the way back makes %s of what was %s", back, first)
+	}
+	if slos, ok := out["slos"].([]string); !ok || len(slos) != 5 || !strings.HasPrefix(slos[0], "projects/estela-example/services/estela-staging/serviceLevelObjectives/") {
+		t.Errorf("slos are %v", out["slos"])
+	}
+	// Another setting is another revision.
+	if other, _, _, _ := step("estela:image", imageA, "estela:warehouse", "md:other"); other == first {
+		t.Error("a revision with another setting has the same name")
+	}
+	if len(first) > 63 || !strings.HasPrefix(first, "estela-staging-api-") {
+		t.Errorf("revision %q", first)
+	}
+}
+
+// Without an image there is the platform alone, and the outputs that a first deployment
+// reads.
+func TestEmptyApp(t *testing.T) {
+	t.Parallel()
+	c := &cloud{}
+	out, err := run(t, c, "staging", committed(t, "staging"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range c.made {
+		if is(m, typeService, typePool, typeJob) {
+			t.Errorf("there is a %s", m.Type)
+		}
+	}
+	if out["image"] != "" || out["url"] != "" {
+		t.Errorf("outputs %v", out)
+	}
+}
+
+// A first preview knows no address yet, and asks nobody.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"foundation", "staging", "production"} {
+		values := committed(t, name)
+		if name != "foundation" {
+			values = with(values, "estela:image", imageA, "estela:candidate", imageB)
+		}
+		err := pulumi.RunErr(func(ctx *pulumi.Context) error { return stack.Program(ctx, values) },
+			pulumi.WithMocks("estela", name, &cloud{}), func(info *pulumi.RunInfo) { info.DryRun = true })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whatever the cloud refuses, the program says so and doesn't panic.
+func TestEveryResourceMayFail(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]map[string]string{
+		"foundation": committed(t, "foundation"),
+		"production": with(committed(t, "production"), "estela:image", imageA, "estela:candidate", imageB),
+	} {
+		whole := &cloud{endpoint: true}
+		if _, err := run(t, whole, name, values); err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= len(whole.made); n++ {
+			if _, err := run(t, &cloud{endpoint: true, failNth: n}, name, values); err == nil || !strings.Contains(err.Error(), "the cloud says no") {
+				t.Errorf("%s, resource %d: %v", name, n, err)
+			}
+		}
+	}
+}
+
+// Each system of a fleet has what one alone has; they share the network.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	all := stacks(t)
+	count := func(stack, kind string) int {
+		return len(slices.DeleteFunc(slices.Clone(all[stack]), func(m made) bool { return m.Type != kind }))
+	}
+	for _, kind := range []string{typeInstance, typeService, typePool, typeJob, typeSecret, typeSLO, typeSchedule} {
+		if one, three := count("production", kind), count("fleet", kind); one == 0 || three != 3*one {
+			t.Errorf("%d %s of one system, %d of three", one, kind, three)
+		}
+	}
+	if n := count("fleet", typeNetwork); n != 1 {
+		t.Errorf("%d networks", n)
+	}
+	databases := map[string]bool{}
+	for _, m := range all["fleet"] {
+		if is(m, typePool) {
+			_, values := m.environment()
+			databases[values[strings.Index(values, "md:"):][:strings.IndexByte(values[strings.Index(values, "md:"):], ' ')]] = true
+		}
+	}
+	if len(databases) != 3 || !databases["md:estela_lima"] {
+		t.Errorf("databases %v", databases)
+	}
+}
+
+// The dashboards are such as Cloud Monitoring takes.
+func TestDashboards(t *testing.T) {
+	t.Parallel()
+	for name, tiles := range map[string]int{"production": 5, "fleet": 15} {
+		m := find(t, stacks(t)[name], "gcp:monitoring/dashboard:Dashboard")
+		var d dashboardpb.Dashboard
+		if err := protojson.Unmarshal([]byte(m.text("dashboardJson")), &d); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := len(d.GetMosaicLayout().GetTiles()); n != tiles {
+			t.Errorf("%s has %d tiles", name, n)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package stack
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The paths and addresses inside a container.
+const (
+	apiPort   = 8080
+	opsListen = "127.0.0.1:9090" // never reachable from outside; what it has goes out by OTLP
+	keysDir   = "/secrets"
+	keysFile  = "keys.json"
+)
+
+// otlp is where metrics and traces go to, Google Cloud's own endpoint.
+const otlp = "https://telemetry.googleapis.com"
+
+// program is one way to run the image: its command and its settings, all plain text.
+type program struct {
+	Image string
+	Args  []string
+	Env   map[string]string
+	// Secrets are variables whose value is the newest version of a secret.
+	Secrets map[string]string
+	CPU     string
+	Memory  string
+}
+
+// base is what every program of a system is told.
+func base(cfg Config, system, part string) program {
+	return program{
+		Image: cfg.Image, Args: []string{part},
+		Env: map[string]string{
+			"ESTELA_LOG_FORMAT":           "cloud",
+			"OTEL_EXPORTER_OTLP_ENDPOINT": otlp,
+			"ESTELA_OTLP_AUTH":            "google",
+			"OTEL_SERVICE_NAME":           "estela-" + part,
+			"OTEL_RESOURCE_ATTRIBUTES": strings.Join([]string{
+				"service.namespace=" + system, "cloud.region=" + cfg.Region, "gcp.project_id=" + cfg.Project,
+			}, ","),
+		},
+		Secrets: map[string]string{}, CPU: "1", Memory: "2Gi",
+	}
+}
+
+// warehoused adds the warehouse.
+func (p program) warehoused(database, system string) program {
+	p.Env["ESTELA_WAREHOUSE"] = database
+	p.Env["ESTELA_MEMORY"] = "1GB"
+	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-motherduck-token"
+	return p
+}
+
+// revision is a name that is decided by all that the program is.
+func (p program) revision(service string) string {
+	text, _ := json.Marshal(p) // plain data; maps come sorted
+	sum := sha256.Sum256(text)
+	return service + "-" + hex.EncodeToString(sum[:5])
+}
+
+// streamed are the variables of a program that reaches Valkey; two of them are known
+// only once there is one.
+func (v *valkey) streamed() map[string]pulumi.StringInput {
+	return map[string]pulumi.StringInput{
+		"ESTELA_REDIS": v.url, "ESTELA_REDIS_CA": v.ca, "ESTELA_REDIS_AUTH": pulumi.String("google"),
+	}
+}

@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// workerProgram is the worker of the image.
+func workerProgram(cfg Config, system, database string) program {
+	p := base(cfg, system, "worker").warehoused(database, system)
+	p.Env["ESTELA_OPS_LISTEN"] = opsListen
+	p.CPU, p.Memory = "2", "4Gi"
+	return p
+}
+
+// newWorker makes the pool of workers of a system: they pull, so that nothing calls them.
+func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *network, v *valkey, s *secrets, parent pulumi.Resource) error {
+	c, err := newComponent(ctx, cfg, "Worker", system+"-worker", pulumi.Parent(parent))
+	if err != nil {
+		return err
+	}
+	as, err := c.newAccount(system+"-worker", "Carries the events of "+system+" from the streams to the warehouse")
+	if err != nil {
+		return err
+	}
+	if err := c.grant(as, telemetry...); err != nil {
+		return err
+	}
+	if err := v.connect(as); err != nil {
+		return err
+	}
+	if err := s.allow(as, motherduckToken); err != nil {
+		return err
+	}
+	p := workerProgram(cfg, system, database)
+	var env cloudrunv2.WorkerPoolTemplateContainerEnvArray
+	add := func(name string, value pulumi.StringPtrInput) {
+		env = append(env, &cloudrunv2.WorkerPoolTemplateContainerEnvArgs{Name: pulumi.String(name), Value: value})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		add(name, pulumi.String(p.Env[name]))
+	}
+	streamed := v.streamed()
+	for _, name := range slices.Sorted(maps.Keys(streamed)) {
+		add(name, streamed[name].ToStringOutput().ToStringPtrOutput())
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
+		env = append(env, &cloudrunv2.WorkerPoolTemplateContainerEnvArgs{
+			Name: pulumi.String(name),
+			ValueSource: &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceArgs{
+				SecretKeyRef: &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceSecretKeyRefArgs{
+					Secret: pulumi.String(p.Secrets[name]), Version: pulumi.String("latest"),
+				},
+			},
+		})
+	}
+	_, err = cloudrunv2.NewWorkerPool(ctx, system+"-worker", &cloudrunv2.WorkerPoolArgs{
+		Name: pulumi.String(system + "-worker"), Project: pulumi.String(cfg.Project), Location: pulumi.String(cfg.Region),
+		DeletionProtection: pulumi.Bool(false), // it holds nothing
+		Labels:             c.labelled(system),
+		// The count alone: with the mode MANUAL beside it every preview shows a change.
+		Scaling: &cloudrunv2.WorkerPoolScalingArgs{ManualInstanceCount: pulumi.Int(cfg.Workers)},
+		Template: &cloudrunv2.WorkerPoolTemplateArgs{
+			ServiceAccount: as.email,
+			Labels:         c.labelled(system),
+			VpcAccess: &cloudrunv2.WorkerPoolTemplateVpcAccessArgs{
+				Egress: pulumi.String("PRIVATE_RANGES_ONLY"),
+				NetworkInterfaces: cloudrunv2.WorkerPoolTemplateVpcAccessNetworkInterfaceArray{
+					&cloudrunv2.WorkerPoolTemplateVpcAccessNetworkInterfaceArgs{Network: n.id, Subnetwork: n.subnet},
+				},
+			},
+			Containers: cloudrunv2.WorkerPoolTemplateContainerArray{&cloudrunv2.WorkerPoolTemplateContainerArgs{
+				Name: pulumi.String("estela"), Image: pulumi.String(p.Image), Args: pulumi.ToStringArray(p.Args), Envs: env,
+				Resources: &cloudrunv2.WorkerPoolTemplateContainerResourcesArgs{
+					Limits: pulumi.StringMap{"cpu": pulumi.String(p.CPU), "memory": pulumi.String(p.Memory)},
+				},
+			}},
+		},
+	}, c.child(pulumi.DependsOn(as.needs), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m"})))
+	if err != nil {
+		return fmt.Errorf("register worker of %s: %w", system, err)
+	}
+	return c.outputs(pulumi.Map{})
+}
