@@ -18,10 +18,9 @@ type apiService struct {
 
 // apiProgram is the API of the image.
 func apiProgram(cfg Config, system, database, image string) program {
-	p := base(cfg, system, "api").warehoused(database, system)
+	p := serving(cfg, system, database, "api")
 	p.Image = image
 	p.Env["ESTELA_LISTEN"] = fmt.Sprintf("0.0.0.0:%d", apiPort)
-	p.Env["ESTELA_OPS_LISTEN"] = opsListen
 	p.Env["ESTELA_KEYS"] = keysDir + "/" + keysFile
 	p.Env["ESTELA_RATE_LIMIT"] = "100"
 	return p
@@ -62,10 +61,10 @@ func newAPI(ctx *pulumi.Context, cfg Config, system, database string, n *network
 // service has the template of the candidate, if there is one, and keeps all traffic on
 // the image that serves.
 func (a *apiService) service(name, system, database string, n *network, as *account) *cloudrunv2.ServiceArgs {
-	serving := apiProgram(a.cfg, system, database, a.cfg.Image)
-	newest := serving
+	current := apiProgram(a.cfg, system, database, a.cfg.Image)
+	newest := current
 	traffic := cloudrunv2.ServiceTrafficArray{&cloudrunv2.ServiceTrafficArgs{
-		Type: pulumi.String(byRevision), Revision: pulumi.String(serving.revision(name)), Percent: pulumi.Int(100),
+		Type: pulumi.String(byRevision), Revision: pulumi.String(current.revision(name)), Percent: pulumi.Int(100),
 	}}
 	if a.cfg.Candidate != "" {
 		newest = apiProgram(a.cfg, system, database, a.cfg.Candidate)

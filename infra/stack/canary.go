@@ -27,7 +27,7 @@ func newCanary(ctx *pulumi.Context, cfg Config, system string, n *network, v *va
 	if err := s.allow(as, smokeKey); err != nil {
 		return err
 	}
-	p := base(cfg, system, "smoke")
+	p := base(cfg, "smoke")
 	p.CPU, p.Memory = "1", "512Mi"
 	p.Secrets["ESTELA_SMOKE_TOKEN"] = system + "-" + smokeKey
 	streamed := v.streamed()

@@ -98,9 +98,9 @@ func Parse(values map[string]string, stack string) (Config, error) {
 
 // set reads one value: JSON, or else a text.
 func (cfg *Config) set(name, value string) error {
-	var lists = []string{"environments", "fleet", "invokers", "alertEmails"}
-	var numbers = []string{"budget", "replicas", "workers", "maxInstances"}
-	var switches = []string{"public", "protect"}
+	lists := []string{"environments", "fleet", "invokers", "alertEmails"}
+	numbers := []string{"budget", "replicas", "workers", "maxInstances"}
+	switches := []string{"public", "protect"}
 	raw := []byte(value)
 	if !slices.Contains(lists, name) && !slices.Contains(numbers, name) && !slices.Contains(switches, name) {
 		raw, _ = json.Marshal(value) // a string can always be marshalled

@@ -124,7 +124,8 @@ var policies = []policy{
 	{"no one is everyone, but for the API when it is public", func(m made) string {
 		who := m.text("member") + m.text("members", "[]")
 		open := strings.Contains(who, "allUsers") || strings.Contains(who, "allAuthenticatedUsers")
-		return wrong(open && !(m.Type == "gcp:cloudrunv2/serviceIamMember:ServiceIamMember" && who == "allUsers" && m.text("role") == "roles/run.invoker"),
+		public := m.Type == invoker && who == "allUsers" && m.text("role") == "roles/run.invoker"
+		return wrong(open && !public,
 			"%s has %s", who, m.text("role"))
 	}},
 	{"no basic roles", func(m made) string {

@@ -32,27 +32,28 @@ type program struct {
 }
 
 // base is what every program of a system is told.
-func base(cfg Config, system, part string) program {
+func base(cfg Config, part string) program {
 	return program{
 		Image: cfg.Image, Args: []string{part},
-		Env: map[string]string{
-			"ESTELA_LOG_FORMAT":           "cloud",
-			"OTEL_EXPORTER_OTLP_ENDPOINT": otlp,
-			"ESTELA_OTLP_AUTH":            "google",
-			"OTEL_SERVICE_NAME":           "estela-" + part,
-			"OTEL_RESOURCE_ATTRIBUTES": strings.Join([]string{
-				"service.namespace=" + system, "cloud.region=" + cfg.Region, "gcp.project_id=" + cfg.Project,
-			}, ","),
-		},
+		Env:     map[string]string{"ESTELA_LOG_FORMAT": "cloud"},
 		Secrets: map[string]string{}, CPU: "1", Memory: "2Gi",
 	}
 }
 
-// warehoused adds the warehouse.
-func (p program) warehoused(database, system string) program {
+// serving are the settings of what serves for long: it has the warehouse, an ops
+// listener, and sends its metrics.
+func serving(cfg Config, system, database, part string) program {
+	p := base(cfg, part)
 	p.Env["ESTELA_WAREHOUSE"] = database
 	p.Env["ESTELA_MEMORY"] = "1GB"
-	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-motherduck-token"
+	p.Env["ESTELA_OPS_LISTEN"] = opsListen
+	p.Env["ESTELA_OTLP_AUTH"] = "google"
+	p.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
+	p.Env["OTEL_SERVICE_NAME"] = "estela-" + part
+	p.Env["OTEL_RESOURCE_ATTRIBUTES"] = strings.Join([]string{
+		"service.namespace=" + system, "cloud.region=" + cfg.Region, "gcp.project_id=" + cfg.Project,
+	}, ",")
+	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
 	return p
 }
 

@@ -11,8 +11,7 @@ import (
 
 // workerProgram is the worker of the image.
 func workerProgram(cfg Config, system, database string) program {
-	p := base(cfg, system, "worker").warehoused(database, system)
-	p.Env["ESTELA_OPS_LISTEN"] = opsListen
+	p := serving(cfg, system, database, "worker")
 	p.CPU, p.Memory = "2", "4Gi"
 	return p
 }

@@ -73,6 +73,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.runWorker(ctx) })
 	parts.Go(func() error { return n.serveOps(ctx, ops) })
+	parts.Go(func() error { return n.pushMetrics(ctx, &c.opsFlags) })
 	parts.Go(func() error { return serve(ctx, control, n.opsHandler()) })
 	return parts.Wait()
 }
@@ -107,6 +108,7 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	parts.Go(func() error { return serveAPI(ctx, app, l.api) })
 	parts.Go(func() error { return n.watch(ctx, &c.listenFlags, app) })
 	parts.Go(func() error { return n.serveOps(ctx, l.ops) })
+	parts.Go(func() error { return n.pushMetrics(ctx, &c.opsFlags) })
 	return parts.Wait()
 }
 

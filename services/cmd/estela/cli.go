@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -32,14 +31,15 @@ type cli struct {
 
 // Globals are the flags of every command.
 type Globals struct {
-	Data      []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
-	DataDir   string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}"`
-	Redis     string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
+	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
+	DataDir string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}"`
+	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
 	redisFlags
 
-	Warehouse string   `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
-	Memory    string   `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
-	LogLevel  string   `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
+	Warehouse string `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
+	Memory    string `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
+	LogLevel  string `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
+	LogFormat string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
 // errReported ends a command that has said on its own what is wrong.
@@ -73,10 +73,4 @@ func exitCode(err error) int {
 	default:
 		return exitFailed
 	}
-}
-
-func (g *Globals) logger(s *streams) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(g.LogLevel)) // kong has checked it
-	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 }

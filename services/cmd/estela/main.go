@@ -44,18 +44,7 @@ type streams struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	defer recoverExit(&code)
 	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("estela"),
-		kong.Description("Events from Redis Streams, stored exactly once in DuckDB, served over HTTP from SQL files."),
-		kong.DefaultEnvars("ESTELA"),
-		kong.Vars{"datadir": ".estela"},
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&c.Globals, &streams{stdin, stdout, stderr}),
-	)
+	parser, err := newParser(&c, &streams{stdin, stdout, stderr}, kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "estela:", err)
 		return exitUsage
@@ -70,6 +59,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintln(stderr, "estela:", err)
 	}
 	return exitCode(err)
+}
+
+// newParser reads command lines into c.
+func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("estela"),
+		kong.Description("Events from Redis Streams, stored exactly once in DuckDB, served over HTTP from SQL files."),
+		kong.DefaultEnvars("ESTELA"),
+		kong.Vars{"datadir": ".estela"},
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Bind(&c.Globals, s),
+	}, more...)...)
 }
 
 // exit is how kong's --help leaves.

@@ -57,16 +57,25 @@ func (f *redisFlags) certificates() ([]byte, error) {
 	return text, nil
 }
 
-// googleLogin asks the metadata server, or on a laptop gcloud's credentials, for access
-// tokens; one is used until shortly before its end.
-func googleLogin(ctx context.Context) (func(context.Context) (user, password string, err error), error) {
+// googleTokens are access tokens of this machine's Google account, each used until
+// shortly before its end.
+func googleTokens(ctx context.Context) (oauth2.TokenSource, error) {
 	// Not the caller's ctx: it may be that of one request, and tokens are renewed for as
 	// long as the process lives.
 	credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), googleScope)
 	if err != nil {
-		return nil, fmt.Errorf("find a Google account for --redis-auth=google: %w", err)
+		return nil, fmt.Errorf("find a Google account: %w", err)
 	}
-	tokens := oauth2.ReuseTokenSource(nil, credentials.TokenSource)
+	return oauth2.ReuseTokenSource(nil, credentials.TokenSource), nil
+}
+
+// googleLogin asks the metadata server, or on a laptop gcloud's credentials, for access
+// tokens.
+func googleLogin(ctx context.Context) (func(context.Context) (user, password string, err error), error) {
+	tokens, err := googleTokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w for --redis-auth=google", err)
+	}
 	return func(context.Context) (user, password string, err error) {
 		token, err := tokens.Token()
 		if err != nil {

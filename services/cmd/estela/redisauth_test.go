@@ -39,7 +39,7 @@ func metadata(t *testing.T, server *redistest.Server) (given *atomic.Int64) {
 
 // As on Google Cloud: TLS with a certificate authority of the server's own, given as
 // text, and a token for each connection.
-func TestRedisWithGoogleLogin(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestRedisWithGoogleLogin(t *testing.T) {
 	secure := redistest.NewTLS(t)
 	server := redistest.Start(t, secure.Option())
 	given := metadata(t, server)

@@ -1,0 +1,79 @@
+package telemetry_test
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/estela-dev/estela/services/internal/telemetry"
+)
+
+// What is scraped elsewhere is sent: the same names, with whose they are.
+func TestPush(t *testing.T) {
+	var mu sync.Mutex
+	names, about := map[string]bool{}, map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body := io.Reader(r.Body)
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			unpacked, err := gzip.NewReader(r.Body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			body = unpacked
+		}
+		text, err := io.ReadAll(body)
+		var request collector.ExportMetricsServiceRequest
+		if err == nil {
+			err = proto.Unmarshal(text, &request)
+		}
+		if err != nil || r.URL.Path != "/v1/metrics" {
+			t.Errorf("%s: %v", r.URL, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, resource := range request.GetResourceMetrics() {
+			for _, a := range resource.GetResource().GetAttributes() {
+				about[a.GetKey()] = a.GetValue().GetStringValue()
+			}
+			for _, scope := range resource.GetScopeMetrics() {
+				for _, m := range scope.GetMetrics() {
+					names[m.GetName()] = true
+				}
+			}
+		}
+	}))
+	defer server.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	t.Setenv("OTEL_SERVICE_NAME", "estela-worker")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela-staging")
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+
+	m := telemetry.New([]string{"flights"})
+	stop, err := m.Push(t.Context(), client, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Request("flights/departures", 200, 0.001)
+	if err := stop(t.Context()); err != nil { // sends what there is
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, name := range []string{"estela_events_total", "estela_freshness_seconds", "estela_http_request_duration_seconds", "estela_loss_detected_total"} {
+		if !names[name] {
+			t.Errorf("%s was not sent: %v", name, names)
+		}
+	}
+	if about["service.name"] != "estela-worker" || about["service.namespace"] != "estela-staging" || about["service.instance.id"] == "" {
+		t.Errorf("sent as %v", about)
+	}
+}
