@@ -15,6 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/estela-dev/estela/infra/internal/standin"
 	"github.com/estela-dev/estela/infra/stack"
 )
 
@@ -48,39 +49,10 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 		m.Parent = args.RegisterRPC.GetParent()
 	}
 	c.made = append(c.made, m)
-	return args.Name + "-id", c.outputs(args), nil
-}
-
-// outputs are what Google Cloud would add.
-func (c *cloud) outputs(args pulumi.MockResourceArgs) resource.PropertyMap {
-	out := args.Inputs.Copy()
-	set := func(name string, value any) { out[resource.PropertyKey(name)] = resource.NewPropertyValue(value) }
-	switch args.TypeToken {
-	case "gcp:serviceaccount/account:Account":
-		set("email", args.Name+"@estela-example.iam.gserviceaccount.com")
-		set("name", "projects/estela-example/serviceAccounts/"+args.Name)
-	case "gcp:memorystore/instance:Instance":
-		if c.endpoint {
-			set("endpoints", []any{map[string]any{"connections": []any{map[string]any{"pscAutoConnection": map[string]any{
-				"ipAddress": "10.8.0.5", "port": 6379.0, "connectionType": "CONNECTION_TYPE_PRIMARY",
-			}}}}})
-			set("managedServerCas", []any{map[string]any{"caCerts": []any{map[string]any{"certificates": []any{"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"}}}}})
-		}
-	case "gcp:cloudrunv2/service:Service":
-		set("uri", "https://"+args.Name+".a.run.app")
-		statuses := []any{}
-		for _, t := range args.Inputs["traffics"].ArrayValue() {
-			if tag := t.ObjectValue()["tag"]; tag.IsString() {
-				statuses = append(statuses, map[string]any{"tag": tag.StringValue(), "uri": "https://" + tag.StringValue() + "---" + args.Name + ".a.run.app"})
-			}
-		}
-		set("trafficStatuses", statuses)
-	case "gcp:monitoring/slo:Slo":
-		set("name", "projects/estela-example/services/"+args.Inputs["service"].StringValue()+"/serviceLevelObjectives/"+args.Inputs["sloId"].StringValue())
-	case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
-		set("name", "projects/1/locations/global/workloadIdentityPools/estela-github")
+	if !c.endpoint && args.TypeToken == typeInstance {
+		return args.Name + "-id", args.Inputs, nil
 	}
-	return out
+	return args.Name + "-id", standin.Outputs(args.TypeToken, args.Name, args.Inputs), nil
 }
 
 func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
