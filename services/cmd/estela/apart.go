@@ -11,7 +11,6 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -59,7 +58,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		return err
 	}
 	end.add(func() error { remove(); return nil })
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
 	run := &runFile{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
 	removeRun, err := run.write(g.DataDir)
@@ -97,7 +96,7 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		return err
 	}
 	end.add(n.store.Close)
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	app, err := n.newAPI(ctx, c.api)
 	if err != nil {
 		return err

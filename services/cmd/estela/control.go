@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -58,7 +57,7 @@ func (g *Globals) ownControl(ctx context.Context, s *streams) (*control, error) 
 	if err := g.makeDataDir(); err != nil {
 		return nil, err
 	}
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	if n.store, err = g.openWarehouse(ctx, n.datasets, false, n.log); err != nil {
 		return nil, err
 	}

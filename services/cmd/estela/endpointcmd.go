@@ -20,7 +20,6 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -200,7 +199,7 @@ func (g *Globals) sampled(ctx context.Context, s *streams) (n *node, end func(),
 		return nil, end, err
 	}
 	closing.add(n.store.Close)
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	for _, d := range n.datasets {
 		if err := n.loadSample(ctx, s, d); err != nil {
 			return nil, end, fmt.Errorf("load sample of %s: %w", d.Name, err)
@@ -311,7 +310,7 @@ func (c *endpointRunCmd) node(ctx context.Context, g *Globals, s *streams) (n *n
 	if n.store, err = g.openWarehouse(ctx, n.datasets, true, n.log); err != nil {
 		return nil, end, fmt.Errorf("%w\nnothing runs on %s: begin with 'estela up', or say --sample", err, g.DataDir)
 	}
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	return n, func() { _ = n.store.Close() }, nil
 }
 

@@ -96,6 +96,32 @@ func (n *node) addWorker(cfg worker.Config) {
 	}
 	n.worker = worker.New(cfg)
 	n.metrics.Gauges(n.shards)
+	n.metrics.Server(n.server)
+}
+
+// measured are the metrics of this process.
+func (n *node) measured() *telemetry.Metrics {
+	m := telemetry.New(names(n.datasets))
+	duckdb := warehouse.DuckDBVersion()
+	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: warehouse.MotherDuckTakes(duckdb)})
+	return m
+}
+
+// server asks Redis what its metrics are made of.
+func (n *node) server(ctx context.Context) (telemetry.Server, error) {
+	info, err := n.redis.Info(ctx)
+	if err != nil {
+		return telemetry.Server{}, err
+	}
+	state := telemetry.Server{
+		Memory: info.UsedMemory, MaxMemory: info.MaxMemory, ClockSkew: info.ClockSkew, Entries: map[string][]int64{},
+	}
+	for _, d := range n.datasets {
+		if state.Entries[d.Name], err = n.redis.Lengths(ctx, d.Name, d.Shards); err != nil {
+			return telemetry.Server{}, err
+		}
+	}
+	return state, nil
 }
 
 // runWorker runs the worker until ctx ends and takes it off the list, so that

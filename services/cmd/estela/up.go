@@ -14,7 +14,6 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -84,7 +83,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	run.Control = control.Addr().String()
 	listeners.control = control
 
-	n.metrics = telemetry.New(names(n.datasets))
+	n.metrics = n.measured()
 	if listeners.app, err = n.newAPI(ctx, c.api); err != nil {
 		return err
 	}

@@ -119,3 +119,16 @@ func number(s string) int64 {
 	n, _ := strconv.ParseInt(s, 10, 64)
 	return n
 }
+
+// Lengths are the numbers of entries in the streams of a dataset, by shard.
+func (c *Client) Lengths(ctx context.Context, dataset string, shards int) ([]int64, error) {
+	lengths := make([]int64, shards)
+	for shard := range lengths {
+		n, err := c.rdb.XLen(ctx, Key(dataset, shard)).Result()
+		if err != nil {
+			return nil, fmt.Errorf("ask for the length of %s: %w", Key(dataset, shard), err)
+		}
+		lengths[shard] = n
+	}
+	return lengths, nil
+}

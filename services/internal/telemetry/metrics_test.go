@@ -1,6 +1,8 @@
 package telemetry_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,5 +68,30 @@ func TestEverySeriesIsThereBeforeTheFirstEvent(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the answer", want)
 		}
+	}
+}
+
+func TestServer(t *testing.T) {
+	t.Parallel()
+	m := telemetry.New([]string{"flights"})
+	var down error
+	m.Server(func(context.Context) (telemetry.Server, error) {
+		return telemetry.Server{
+			Memory: 5, MaxMemory: 10, ClockSkew: -1500 * time.Millisecond, Entries: map[string][]int64{"flights": {7, 8}},
+		}, down
+	})
+	m.Build(telemetry.Build{Version: "v1", DuckDB: "1.5.6", Supported: true})
+	body := scrape(t, m)
+	for _, want := range []string{
+		"estela_redis_up 1", "estela_redis_memory_bytes 5", "estela_redis_memory_max_bytes 10", "estela_redis_clock_skew_seconds -1.5",
+		`estela_stream_entries{dataset="flights",shard="1"} 8`, `estela_build_info{duckdb="1.5.6",version="v1"} 1`, "estela_motherduck_client_supported 1",
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("no %q in the answer", want)
+		}
+	}
+	down = errors.New("no answer")
+	if body := scrape(t, m); !strings.Contains(body, "estela_redis_up 0\n") || strings.Contains(body, "estela_redis_memory") {
+		t.Errorf("with Redis down:\n%s", body)
 	}
 }
