@@ -19,6 +19,7 @@ type File struct {
 	SLOs      []SLO       `yaml:"slos"`
 	Burn      []Burn      `yaml:"burn"`
 	NotChosen []NotChosen `yaml:"not_chosen"`
+	Causes    []Cause     `yaml:"causes"`
 }
 
 // SLO is one service level objective.
@@ -68,6 +69,22 @@ type NotChosen struct {
 	Why    string `yaml:"why"`
 }
 
+// Cause is an alert on a cause, for what is better known before a budget burns.
+type Cause struct {
+	Name     string `yaml:"name"`
+	Severity string `yaml:"severity"`
+	// For is how long the expression must hold.
+	For  string `yaml:"for"`
+	Expr string `yaml:"expr"`
+	// Says is what is wrong, Do what to do.
+	Says string `yaml:"says"`
+	Do   string `yaml:"do"`
+	// Fires and Silent are series, a value a minute, on which it must and must not
+	// fire, in promtool's notation.
+	Fires  []string `yaml:"fires"`
+	Silent []string `yaml:"silent"`
+}
+
 // Load reads slo.yaml as it was committed.
 func Load() (File, error) { return Parse(committed) }
 
@@ -86,8 +103,9 @@ func Parse(text []byte) (File, error) {
 }
 
 var (
-	sloName  = regexp.MustCompile(`^[a-z][a-z-]*[a-z]$`)
-	duration = regexp.MustCompile(`^[1-9][0-9]*[mhd]$`)
+	sloName   = regexp.MustCompile(`^[a-z][a-z-]*[a-z]$`)
+	alertName = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
+	duration  = regexp.MustCompile(`^[1-9][0-9]*[mhd]$`)
 )
 
 func (f File) check() error {
@@ -117,6 +135,13 @@ func (f File) check() error {
 	}
 	for i, n := range f.NotChosen {
 		bad(n.Metric == "" || n.Why == "", "not_chosen[%d]: metric and why are both needed", i)
+	}
+	for i, c := range f.Causes {
+		bad(!alertName.MatchString(c.Name), "causes[%d]: name %q: want a word in camel case", i, c.Name)
+		bad(c.Severity != "page" && c.Severity != "ticket", "%s: severity %q: want page or ticket", c.Name, c.Severity)
+		bad(!duration.MatchString(c.For), "%s: for %q: want a duration such as 5m", c.Name, c.For)
+		bad(c.Expr == "" || c.Says == "" || c.Do == "", "%s: expr, says and do are all needed", c.Name)
+		bad(len(c.Fires) == 0 || len(c.Silent) == 0, "%s: fires and silent are both needed: an alert without a test is a guess", c.Name)
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,135 @@
+package observability_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/estela-dev/estela/infra/observability"
+)
+
+func load(t *testing.T) observability.File {
+	t.Helper()
+	f, err := observability.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// promtool runs Prometheus' own tool.
+func promtool(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	program, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal("promtool is not on PATH, and these tests need it: run apt-get install prometheus")
+	}
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// What is committed is what slo.yaml makes.
+func TestGeneratedFilesAreUpToDate(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := observability.Generate(load(t), readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what slo.yaml makes (%v): run go run ./observability/gen in infra/", name, err)
+		}
+	}
+	there, err := filepath.Glob("generated/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range there {
+		if files[name] == nil {
+			t.Errorf("%s is made of nothing: remove it", name)
+		}
+	}
+}
+
+// Prometheus takes the rules; every alert fires when it should and is silent on a blip.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	if out, err := promtool(t, "generated", "check", "rules", "rules.yaml"); err != nil || strings.Contains(out, "error") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	files, err := filepath.Glob("generated/rules_test_*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v: %q", err, files)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			if out, err := promtool(t, "generated", "test", "rules", filepath.Base(file)); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// No alert lacks a test in which it fires or one in which it doesn't.
+func TestEveryAlertIsTested(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	files, err := filepath.Glob("generated/rules_test_*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(text)
+	}
+	for _, alert := range observability.Alerts(load(t)) {
+		for _, name := range []string{alert + " fires", alert + " is silent on a blip"} {
+			if !strings.Contains(tests.String(), "name: "+name+"\n") {
+				t.Errorf("there is no test %q", name)
+			}
+		}
+	}
+}
+
+// The tests would notice alerts that never fire, and ones that always do.
+func TestRuleTestsNotice(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("generated/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := os.ReadFile("generated/rules_test_1h.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	threshold := regexp.MustCompile(`(slo="[a-z-]+"\}) > [0-9.e-]+`)
+	for says, replacement := range map[string]string{"fires": "$1 > 1", "is silent": "$1 >= 0"} {
+		changed := threshold.ReplaceAll(rules, []byte(replacement))
+		if bytes.Equal(changed, rules) {
+			t.Fatal("rules.yaml has no threshold")
+		}
+		dir := t.TempDir()
+		for name, text := range map[string][]byte{"rules.yaml": changed, "test.yaml": tests} {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err == nil {
+			t.Errorf("with every threshold %s no test that an alert %s fails:\n%s", replacement, says, out)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package telemetry_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/telemetry"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What is scraped is a promise to those who watch: dashboards and alerts are held
+// against this file.
+func TestExposition(t *testing.T) {
+	t.Parallel()
+	m := telemetry.New([]string{"flights"})
+	m.Gauges(func() []telemetry.Shard {
+		return []telemetry.Shard{{Dataset: "flights", Owned: true, Oldest: time.Second, KeyBytes: 1000}}
+	})
+	m.Server(func(context.Context) (telemetry.Server, error) {
+		return telemetry.Server{Memory: 5e8, MaxMemory: 1e9, Entries: map[string][]int64{"flights": {1000}}}, nil
+	})
+	m.Build(telemetry.Build{Version: "v1.2.3", DuckDB: "1.5.6", Supported: true})
+	m.Read("flights", 10)
+	m.Retried("flights")
+	m.Stored("flights", &contract.Batch{Rows: 8, Rejects: make([]contract.Reject, 1), Duplicates: 1}, 10*time.Millisecond)
+	m.Request("flights/departures", 200, 0.01)
+	m.Request("flights/departures", 503, 0.01)
+	var kept strings.Builder
+	for line := range strings.Lines(scrape(t, m)) {
+		name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE ")
+		switch {
+		case strings.HasPrefix(name, "estela_"):
+			kept.WriteString(line)
+		case strings.HasPrefix(line, "process_resident_memory_bytes "):
+			kept.WriteString("process_resident_memory_bytes 1e+08\n") // another each time
+		case strings.HasPrefix(name, "process_resident_memory_bytes"):
+			kept.WriteString(line)
+		}
+	}
+	const file = "testdata/metrics.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(kept.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != kept.String() {
+		t.Errorf("%v: what is scraped is not what %s says: run go test ./internal/telemetry -update\n%s", err, file, kept.String())
+	}
+}
