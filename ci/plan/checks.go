@@ -138,6 +138,9 @@ func unitChecks() []Check {
 			c.Needs = append(c.Needs, Redis())
 			c.Privileged = true
 		}
+		if module == "infra" {
+			c.Needs = append(c.Needs, Promtool())
+		}
 		if module == "ci" || module == "infra" {
 			c.Reads = nil // they are compared with the tree: the plan, and what a container is told
 		}

@@ -2,6 +2,7 @@ package observability
 
 import (
 	"fmt"
+	"strings"
 )
 
 // dashboard is one of Grafana's, as far as it needs to be said.
@@ -90,48 +91,44 @@ type question struct {
 	steps []step
 }
 
-func colours(first string, rest ...any) []step {
-	steps := []step{{Color: first}}
-	for i := 0; i < len(rest); i += 2 {
-		v := rest[i].(float64)                              //nolint:forcetypeassert // of our own making
-		steps = append(steps, step{rest[i+1].(string), &v}) //nolint:forcetypeassert // of our own making
-	}
-	return steps
-}
+// from is a value and the colour from there on.
+func from(value float64, color string) step { return step{color, &value} }
+
+func colours(first string, then ...step) []step { return append([]step{{Color: first}}, then...) }
 
 // dashboards are Grafana's: is it well, why not, and how are all of them.
 func (f File) dashboards() []dashboard {
-	budget := colours("red", 0.0, "orange", 0.25, "green")
+	budget := colours("red", from(0.0, "orange"), from(0.25, "green"))
 	health := []question{}
 	for _, o := range f.SLOs {
 		health = append(health,
 			question{o.Title + ": budget left", o.SLI, fmt.Sprintf(`estela:slo_budget:remaining{slo=%q,system=~"$system"}`, o.Name), "{{system}}", "percentunit", "stat", 6, budget},
-			question{o.Title + ": bad, by window", "Each line against the pace of its alert.", fmt.Sprintf(`{__name__=~"estela:slo_errors:ratio_rate(5m|1h|6h)",slo=%q,system=~"$system"}`, o.Name), "{{__name__}}", "percentunit", "timeseries", 18, colours("green", round(1-o.Objective), "orange", round(14.4*(1-o.Objective)), "red")})
+			question{o.Title + ": bad, by window", "Each line against the pace of its alert.", fmt.Sprintf(`{__name__=~"estela:slo_errors:ratio_rate(5m|1h|6h)",slo=%q,system=~"$system"}`, o.Name), "{{__name__}}", "percentunit", "timeseries", 18, colours("green", from(round(1-o.Objective), "orange"), from(round(14.4*(1-o.Objective)), "red"))})
 	}
 	pipeline := []question{
 		{"Events settled", "By outcome.", `sum by (dataset, outcome) (rate(estela_events_total{system=~"$system"}[5m]))`, "{{dataset}} {{outcome}}", "eps", "timeseries", 12, colours("green")},
-		{"Age of the oldest event that is not committed", "What lag means here.", `max by (dataset, shard) (estela_oldest_uncommitted_seconds{system=~"$system"})`, "{{dataset}} {{shard}}", "s", "timeseries", 12, colours("green", 5.0, "orange", 60.0, "red")},
-		{"Freshness, 99th percentile", "From publishing to the commit.", `histogram_quantile(0.99, sum by (dataset, le) (rate(estela_freshness_seconds_bucket{system=~"$system"}[5m])))`, "{{dataset}}", "s", "timeseries", 12, colours("green", 5.0, "red")},
+		{"Age of the oldest event that is not committed", "What lag means here.", `max by (dataset, shard) (estela_oldest_uncommitted_seconds{system=~"$system"})`, "{{dataset}} {{shard}}", "s", "timeseries", 12, colours("green", from(5.0, "orange"), from(60.0, "red"))},
+		{"Freshness, 99th percentile", "From publishing to the commit.", `histogram_quantile(0.99, sum by (dataset, le) (rate(estela_freshness_seconds_bucket{system=~"$system"}[5m])))`, "{{dataset}}", "s", "timeseries", 12, colours("green", from(5.0, "red"))},
 		{"Commit, 95th percentile", "Dedupe and retries included.", `histogram_quantile(0.95, sum by (dataset, le) (rate(estela_commit_duration_seconds_bucket{system=~"$system"}[5m])))`, "{{dataset}}", "s", "timeseries", 12, colours("green")},
-		{"Redis' memory", "Of what it may use; at 100 % producers are refused.", `estela_redis_memory_bytes{system=~"$system"} / (estela_redis_memory_max_bytes{system=~"$system"} > 0)`, "{{system}}", "percentunit", "timeseries", 8, colours("green", 0.8, "red")},
+		{"Redis' memory", "Of what it may use; at 100 % producers are refused.", `estela_redis_memory_bytes{system=~"$system"} / (estela_redis_memory_max_bytes{system=~"$system"} > 0)`, "{{system}}", "percentunit", "timeseries", 8, colours("green", from(0.8, "red"))},
 		{"Entries in the streams", "Committed ones are kept for a while.", `sum by (dataset) (estela_stream_entries{system=~"$system"})`, "{{dataset}}", "short", "timeseries", 8, colours("green")},
-		{"Shards without an owner", "0 is well.", `count(sum by (system, dataset, shard) (estela_shard_owned{system=~"$system"}) == 0) or vector(0)`, "", "short", "stat", 8, colours("green", 1.0, "red")},
+		{"Shards without an owner", "0 is well.", `count(sum by (system, dataset, shard) (estela_shard_owned{system=~"$system"}) == 0) or vector(0)`, "", "short", "stat", 8, colours("green", from(1.0, "red"))},
 		{"Commits refused and tried again", "The warehouse was asked again.", `sum by (dataset) (rate(estela_commit_retries_total{system=~"$system"}[5m]))`, "{{dataset}}", "ops", "timeseries", 12, colours("green")},
-		{"Rejected", "Events that broke their contract.", `sum by (dataset) (rate(estela_events_total{system=~"$system",outcome="rejected"}[5m]))`, "{{dataset}}", "eps", "timeseries", 12, colours("green", 0.01, "orange")},
+		{"Rejected", "Events that broke their contract.", `sum by (dataset) (rate(estela_events_total{system=~"$system",outcome="rejected"}[5m]))`, "{{dataset}}", "eps", "timeseries", 12, colours("green", from(0.01, "orange"))},
 	}
 	services := []question{
 		{"Requests", "By endpoint.", `sum by (endpoint) (rate(estela_http_request_duration_seconds_count{system=~"$system"}[5m]))`, "{{endpoint}}", "reqps", "timeseries", 12, colours("green")},
 		{"Answered with an error", "By status.", `sum by (status) (rate(estela_http_request_duration_seconds_count{system=~"$system",status=~"[45].."}[5m]))`, "{{status}}", "reqps", "timeseries", 12, colours("green")},
-		{"Time to answer, 95th percentile", "By endpoint.", `histogram_quantile(0.95, sum by (endpoint, le) (rate(estela_http_request_duration_seconds_bucket{system=~"$system"}[5m])))`, "{{endpoint}}", "s", "timeseries", 12, colours("green", 0.256, "red")},
+		{"Time to answer, 95th percentile", "By endpoint.", `histogram_quantile(0.95, sum by (endpoint, le) (rate(estela_http_request_duration_seconds_bucket{system=~"$system"}[5m])))`, "{{endpoint}}", "s", "timeseries", 12, colours("green", from(0.256, "red"))},
 		{"Memory", "Resident.", `sum by (system, instance) (process_resident_memory_bytes{system=~"$system"})`, "{{system}} {{instance}}", "bytes", "timeseries", 12, colours("green")},
 	}
 	fleet := []question{
 		{"Budget left, worst first", "A system a row, an objective a column.", `sort(estela:slo_budget:remaining)`, "", "percentunit", "table", 24, budget},
-		{"Burning now", "How many times too fast in the last hour, the ten worst.", f.worst(), "{{system}} {{slo}}", "short", "bargauge", 12, colours("green", 1.0, "orange", 14.4, "red")},
-		{"Oldest event not committed", "The ten worst systems.", `topk(10, max by (system) (estela_oldest_uncommitted_seconds))`, "{{system}}", "s", "bargauge", 12, colours("green", 5.0, "orange", 60.0, "red")},
+		{"Burning now", "How many times too fast in the last hour, the ten worst.", f.worst(), "{{system}} {{slo}}", "short", "bargauge", 12, colours("green", from(1.0, "orange"), from(14.4, "red"))},
+		{"Oldest event not committed", "The ten worst systems.", `topk(10, max by (system) (estela_oldest_uncommitted_seconds))`, "{{system}}", "s", "bargauge", 12, colours("green", from(5.0, "orange"), from(60.0, "red"))},
 		{"Events a second", "All systems.", `sum(estela:slo_total:rate5m{slo="validity"})`, "", "eps", "stat", 6, colours("green")},
 		{"Systems", "That report.", `count(count by (system) (estela_shard_owned))`, "", "short", "stat", 6, colours("green")},
-		{"Systems with a burnt budget", "Of any objective.", `count(count by (system) (estela:slo_budget:remaining < 0)) or vector(0)`, "", "short", "stat", 6, colours("green", 1.0, "red")},
+		{"Systems with a burnt budget", "Of any objective.", `count(count by (system) (estela:slo_budget:remaining < 0)) or vector(0)`, "", "short", "stat", 6, colours("green", from(1.0, "red"))},
 		{"Versions", "What runs where.", `count by (version) (estela_build_info)`, "{{version}}", "short", "stat", 6, colours("green")},
 	}
 	return []dashboard{
@@ -144,14 +141,11 @@ func (f File) dashboards() []dashboard {
 
 // worst is the pace of every objective of every system in the last hour.
 func (f File) worst() string {
-	expr := ""
+	all := make([]string, len(f.SLOs))
 	for i, o := range f.SLOs {
-		if i > 0 {
-			expr += " or "
-		}
-		expr += fmt.Sprintf(`estela:slo_errors:ratio_rate1h{slo=%q} / %g`, o.Name, round(1-o.Objective))
+		all[i] = fmt.Sprintf(`estela:slo_errors:ratio_rate1h{slo=%q} / %g`, o.Name, round(1-o.Objective))
 	}
-	return "topk(10, " + expr + ")"
+	return "topk(10, " + strings.Join(all, " or ") + ")"
 }
 
 // board lays the panels out in rows of 24 columns.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,6 +84,10 @@ func (f File) table() string {
 	for _, w := range f.Burn {
 		fmt.Fprintf(&b, "| %g times too fast | %s and %s | %s |\n", w.Factor, w.Long, w.Short, w.Severity)
 	}
+	b.WriteString("\n| when everything is bad | is told of after |\n| --- | --- |\n")
+	for _, o := range f.SLOs {
+		fmt.Fprintf(&b, "| %s | %.0f min |\n", o.Title, f.detects(o))
+	}
 	b.WriteString("\n| cause | tells after | what is wrong | what to do |\n| --- | --- | --- | --- |\n")
 	for _, c := range f.Causes {
 		fmt.Fprintf(&b, "| <a id=%q></a>%s | %s, %s | %s | %s |\n", strings.ToLower(c.Name), c.Name, c.For, c.Severity, c.Says, c.Do)
@@ -92,6 +97,16 @@ func (f File) table() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", n.Metric, n.Why)
 	}
 	return b.String()
+}
+
+// detects is the time in minutes until a long window shows an outage in which everything
+// is bad: until its share of bad events is that of the pace.
+func (f File) detects(o SLO) float64 {
+	least := math.Inf(1)
+	for _, b := range f.Burn {
+		least = min(least, b.Factor*(1-o.Objective)*float64(minutes(b.Long)))
+	}
+	return math.Ceil(least)
 }
 
 // allowed is an error budget as time, of a window in which events come evenly.

@@ -2,6 +2,7 @@ package observability
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -128,9 +129,7 @@ func (f File) burnTest(o SLO, b Burn, fires bool) ruleTest {
 		i := slices.IndexFunc(f.burning(), func(r rule) bool { return r.Alert == alertOf(o, b) })
 		r := f.burning()[i]
 		labels := map[string]string{"system": "a", "slo": o.Name}
-		for k, v := range r.Labels {
-			labels[k] = v
-		}
+		maps.Copy(labels, r.Labels)
 		test.Alerts[0].Alerts = []expected{{labels, filled(r.Annotations, "a")}}
 	}
 	return test

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -107,21 +108,25 @@ func (r *rehearsal) live(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"preview of an empty project", r.preview},
-		{"up: the platform, without an image", func(ctx context.Context) error { return r.up(ctx, "image", "") }},
+		{"up: the platform, without an image", func(ctx context.Context) error { return r.up(ctx, "image", "", nil) }},
 		{"preview finds nothing to do", r.unchanged},
 		{"up: the first image", func(ctx context.Context) error {
-			return r.up(ctx, "url", "https://estela-staging-api.a.run.app", "estela:image", imageA)
+			return r.up(ctx, "url", "https://estela-staging-api.a.run.app", map[string]string{"estela:image": imageA})
 		}},
 		{"up: a candidate without traffic", func(ctx context.Context) error {
-			return r.up(ctx, "candidateUrl", "https://candidate---estela-staging-api.a.run.app", "estela:candidate", imageB)
+			return r.up(ctx, "candidateUrl", "https://candidate---estela-staging-api.a.run.app", map[string]string{"estela:candidate": imageB})
 		}},
 		{"up: the candidate gets all traffic", func(ctx context.Context) error {
-			return r.up(ctx, "image", imageB, "estela:image", imageB, "estela:candidate", "", "estela:previous", imageA)
+			return r.up(ctx, "image", imageB, map[string]string{"estela:image": imageB, "estela:candidate": "", "estela:previous": imageA})
 		}},
 		{"preview finds nothing to do", r.unchanged},
-		{"up: the way back", func(ctx context.Context) error { return r.up(ctx, "image", imageA, "estela:image", imageA) }},
+		{"up: the way back", func(ctx context.Context) error {
+			return r.up(ctx, "image", imageA, map[string]string{"estela:image": imageA})
+		}},
 		{"destroy is refused and takes nothing", r.refusedDestroy},
-		{"up: the protection is lifted", func(ctx context.Context) error { return r.up(ctx, "image", imageA, "estela:protect", "false") }},
+		{"up: the protection is lifted", func(ctx context.Context) error {
+			return r.up(ctx, "image", imageA, map[string]string{"estela:protect": "false"})
+		}},
 		{"destroy", r.destroy},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -146,10 +151,8 @@ func (r *rehearsal) unchanged(ctx context.Context) error {
 }
 
 // up applies config values and expects an output.
-func (r *rehearsal) up(ctx context.Context, output, want string, changes ...string) error {
-	for i := 0; i < len(changes); i += 2 {
-		r.values[changes[i]] = changes[i+1]
-	}
+func (r *rehearsal) up(ctx context.Context, output, want string, changes map[string]string) error {
+	maps.Copy(r.values, changes)
 	result, err := r.stack.Up(ctx, optup.SuppressProgress())
 	if err == nil && result.Outputs[output].Value != want {
 		err = fmt.Errorf("output %s is %v, want %s", output, result.Outputs[output].Value, want)
