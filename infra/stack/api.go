@@ -45,8 +45,15 @@ func newAPI(ctx *pulumi.Context, cfg Config, system, database string, n *network
 	}
 	a := &apiService{component: c}
 	service := system + "-api"
-	run, err := cloudrunv2.NewService(ctx, service, a.service(service, system, database, n, as), c.child(
-		pulumi.DependsOn(as.needs), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m"})))
+	options := []pulumi.ResourceOption{
+		pulumi.DependsOn(as.needs), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m"}),
+	}
+	if cfg.Candidate != "" {
+		// What serves was made with the settings of its time. With others since, its name would be
+		// another, of a revision that doesn't exist.
+		options = append(options, pulumi.IgnoreChanges([]string{"traffics[0].revision"}))
+	}
+	run, err := cloudrunv2.NewService(ctx, service, a.service(service, system, database, n, as), c.child(options...))
 	if err != nil {
 		return nil, fmt.Errorf("register API of %s: %w", system, err)
 	}
@@ -61,16 +68,23 @@ func newAPI(ctx *pulumi.Context, cfg Config, system, database string, n *network
 // service has the template of the candidate, if there is one, and keeps all traffic on
 // the image that serves.
 func (a *apiService) service(name, system, database string, n *network, as *account) *cloudrunv2.ServiceArgs {
-	current := apiProgram(a.cfg, system, database, a.cfg.Image)
-	newest := current
+	newest := a.template(apiProgram(a.cfg, system, database, a.cfg.Image), system)
 	traffic := cloudrunv2.ServiceTrafficArray{&cloudrunv2.ServiceTrafficArgs{
-		Type: pulumi.String(byRevision), Revision: pulumi.String(current.revision(name)), Percent: pulumi.Int(100),
+		Type: pulumi.String(byRevision), Revision: pulumi.String(revisionOf(name, newest)), Percent: pulumi.Int(100),
 	}}
 	if a.cfg.Candidate != "" {
-		newest = apiProgram(a.cfg, system, database, a.cfg.Candidate)
+		newest = a.template(apiProgram(a.cfg, system, database, a.cfg.Candidate), system)
 		traffic = append(traffic, &cloudrunv2.ServiceTrafficArgs{
-			Type: pulumi.String(byRevision), Revision: pulumi.String(newest.revision(name)), Percent: pulumi.Int(0), Tag: pulumi.String(candidateTag),
+			Type: pulumi.String(byRevision), Revision: pulumi.String(revisionOf(name, newest)), Percent: pulumi.Int(0), Tag: pulumi.String(candidateTag),
 		})
+	}
+	newest.Revision = pulumi.String(revisionOf(name, newest))
+	newest.ServiceAccount = as.email
+	newest.VpcAccess = &cloudrunv2.ServiceTemplateVpcAccessArgs{
+		Egress: pulumi.String("PRIVATE_RANGES_ONLY"), // MotherDuck is on the internet
+		NetworkInterfaces: cloudrunv2.ServiceTemplateVpcAccessNetworkInterfaceArray{
+			&cloudrunv2.ServiceTemplateVpcAccessNetworkInterfaceArgs{Network: n.id, Subnetwork: n.subnet},
+		},
 	}
 	return &cloudrunv2.ServiceArgs{
 		Name: pulumi.String(name), Project: pulumi.String(a.cfg.Project), Location: pulumi.String(a.cfg.Region),
@@ -78,32 +92,29 @@ func (a *apiService) service(name, system, database string, n *network, as *acco
 		DeletionProtection: pulumi.Bool(false), // it holds nothing
 		Labels:             a.labelled(system),
 		Traffics:           traffic,
-		Template: &cloudrunv2.ServiceTemplateArgs{
-			Revision:                      pulumi.String(newest.revision(name)),
-			ServiceAccount:                as.email,
-			ExecutionEnvironment:          pulumi.String("EXECUTION_ENVIRONMENT_GEN2"),
-			MaxInstanceRequestConcurrency: pulumi.Int(200),
-			Timeout:                       pulumi.String("60s"),
-			Labels:                        a.labelled(system),
-			Scaling:                       &cloudrunv2.ServiceTemplateScalingArgs{MinInstanceCount: pulumi.Int(0), MaxInstanceCount: pulumi.Int(a.cfg.MaxInstances)},
-			VpcAccess: &cloudrunv2.ServiceTemplateVpcAccessArgs{
-				Egress: pulumi.String("PRIVATE_RANGES_ONLY"), // MotherDuck is on the internet
-				NetworkInterfaces: cloudrunv2.ServiceTemplateVpcAccessNetworkInterfaceArray{
-					&cloudrunv2.ServiceTemplateVpcAccessNetworkInterfaceArgs{Network: n.id, Subnetwork: n.subnet},
+		Template:           newest,
+	}
+}
+
+// template is all of a revision that is known beforehand.
+func (a *apiService) template(p program, system string) *cloudrunv2.ServiceTemplateArgs {
+	return &cloudrunv2.ServiceTemplateArgs{
+		ExecutionEnvironment:          pulumi.String("EXECUTION_ENVIRONMENT_GEN2"),
+		MaxInstanceRequestConcurrency: pulumi.Int(200),
+		Timeout:                       pulumi.String("60s"),
+		Labels:                        a.labelled(system),
+		Scaling:                       &cloudrunv2.ServiceTemplateScalingArgs{MinInstanceCount: pulumi.Int(0), MaxInstanceCount: pulumi.Int(a.cfg.MaxInstances)},
+		Volumes: cloudrunv2.ServiceTemplateVolumeArray{&cloudrunv2.ServiceTemplateVolumeArgs{
+			Name: pulumi.String("keys"),
+			Secret: &cloudrunv2.ServiceTemplateVolumeSecretArgs{
+				Secret: pulumi.String(system + "-" + apiKeys),
+				// The newest version, read again while the API runs: keys are exchanged without a restart.
+				Items: cloudrunv2.ServiceTemplateVolumeSecretItemArray{
+					&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(keysFile), Version: pulumi.String("latest")},
 				},
 			},
-			Volumes: cloudrunv2.ServiceTemplateVolumeArray{&cloudrunv2.ServiceTemplateVolumeArgs{
-				Name: pulumi.String("keys"),
-				Secret: &cloudrunv2.ServiceTemplateVolumeSecretArgs{
-					Secret: pulumi.String(system + "-api-keys"),
-					// The newest version, read again while the API runs: keys are exchanged without a restart.
-					Items: cloudrunv2.ServiceTemplateVolumeSecretItemArray{
-						&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(keysFile), Version: pulumi.String("latest")},
-					},
-				},
-			}},
-			Containers: cloudrunv2.ServiceTemplateContainerArray{newest.serviceContainer()},
-		},
+		}},
+		Containers: cloudrunv2.ServiceTemplateContainerArray{p.serviceContainer()},
 	}
 }
 

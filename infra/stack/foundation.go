@@ -72,7 +72,6 @@ var deployerRoles = []string{
 	"roles/memorystore.admin",                        // Valkey
 	"roles/compute.networkAdmin",                     // VPC and subnet
 	"roles/networkconnectivity.consumerNetworkAdmin", // the service connection policy
-	"roles/secretmanager.admin",                      // secrets and who may read them; their values too, see README.md
 	"roles/iam.serviceAccountAdmin",                  // the accounts that the parts run as
 	"roles/iam.serviceAccountUser",                   // to let the parts run as these
 	"roles/monitoring.editor",                        // SLOs, alerts, dashboards; budgets are asked for
@@ -100,6 +99,9 @@ func newDeployer(ctx *pulumi.Context, cfg Config, st *state, images *registry, p
 	if err := c.grant(a, deployerRoles...); err != nil {
 		return err
 	}
+	if err := c.keepSecrets(a); err != nil {
+		return err
+	}
 	quoted := make([]string, len(grantable))
 	for i, role := range grantable {
 		quoted[i] = "'" + role + "'"
@@ -112,7 +114,7 @@ func newDeployer(ctx *pulumi.Context, cfg Config, st *state, images *registry, p
 	}); err != nil {
 		return err
 	}
-	if err := st.open(c, a, "roles/storage.objectAdmin", "roles/cloudkms.cryptoKeyEncrypterDecrypter"); err != nil {
+	if err := st.open(c, a, "roles/storage.objectUser", "roles/cloudkms.cryptoKeyEncrypterDecrypter"); err != nil {
 		return err
 	}
 	if err := images.open(c, a, "roles/artifactregistry.writer"); err != nil {
@@ -125,6 +127,29 @@ func newDeployer(ctx *pulumi.Context, cfg Config, st *state, images *registry, p
 	}
 	ctx.Export("deployer", a.email)
 	return c.outputs(pulumi.Map{"email": a.email})
+}
+
+// keepSecrets lets an account make secrets and say who reads them. The ready-made role for
+// that reads their values as well.
+func (c *component) keepSecrets(a *account) error {
+	role, err := projects.NewIAMCustomRole(c.ctx, "secret-keeper", &projects.IAMCustomRoleArgs{
+		Project: pulumi.String(c.cfg.Project), RoleId: pulumi.String("estelaSecretKeeper"), Title: pulumi.String("Estela: secrets without their values"),
+		Permissions: pulumi.ToStringArray([]string{
+			"secretmanager.secrets.create", "secretmanager.secrets.delete", "secretmanager.secrets.get", "secretmanager.secrets.getIamPolicy",
+			"secretmanager.secrets.list", "secretmanager.secrets.setIamPolicy", "secretmanager.secrets.update",
+		}),
+	}, c.child())
+	if err != nil {
+		return fmt.Errorf("register role for secrets: %w", err)
+	}
+	grant, err := projects.NewIAMMember(c.ctx, a.name+"-secret-keeper", &projects.IAMMemberArgs{
+		Project: pulumi.String(c.cfg.Project), Role: role.Name, Member: a.member,
+	}, c.child())
+	if err != nil {
+		return fmt.Errorf("grant role for secrets to %s: %w", a.name, err)
+	}
+	a.needs = append(a.needs, grant)
+	return nil
 }
 
 func newPreviewer(ctx *pulumi.Context, cfg Config, st *state, pool *federation, ready pulumi.ResourceOption) error {

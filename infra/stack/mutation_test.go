@@ -75,6 +75,7 @@ var mistakes = []mistake{
 	{"no basic roles", "foundation", typeProject, change("roles/viewer", "role")},
 	{"project roles are the few that are needed", "production", typeProject, change("roles/storage.admin", "role")},
 	{"project roles are the few that are needed", "foundation", typeProject, change("roles/secretmanager.secretAccessor", "role")},
+	{"roles of our own read no secret", "foundation", typeRole, change("secretmanager.versions.access", "permissions", "[]")},
 	{"rights are added, never replaced", "production", typeProject, retype("gcp:projects/iAMBinding:IAMBinding")},
 	{"rights are added, never replaced", "production", typeProject, retype("gcp:projects/iAMPolicy:IAMPolicy")},
 	{"the right to grant is limited to the runtime's roles", "foundation", typeProject, func(m *made) {

@@ -73,6 +73,7 @@ const (
 	typeAlert    = "gcp:monitoring/alertPolicy:AlertPolicy"
 	typeUptime   = "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig"
 	typeSLO      = "gcp:monitoring/slo:Slo"
+	typeRole     = "gcp:projects/iAMCustomRole:IAMCustomRole"
 	typeSchedule = "gcp:cloudscheduler/job:Job"
 )
 
@@ -116,9 +117,9 @@ var labelled = map[string]string{
 
 // The roles that an account may have in the project, and under which condition.
 var grantedRoles = regexp.MustCompile(`^roles/(run\.(admin|viewer)|cloudscheduler\.(admin|viewer)|memorystore\.(admin|viewer|dbConnectionUser)|` +
-	`compute\.network(Admin|Viewer)|networkconnectivity\.consumerNetwork(Admin|Viewer)|secretmanager\.(admin|viewer)|` +
+	`compute\.network(Admin|Viewer)|networkconnectivity\.consumerNetwork(Admin|Viewer)|secretmanager\.viewer|` +
 	`iam\.(serviceAccountAdmin|serviceAccountUser|securityReviewer)|monitoring\.(editor|viewer|metricWriter)|telemetry\.writer|cloudtrace\.agent|` +
-	`resourcemanager\.projectIamAdmin)$`)
+	`resourcemanager\.projectIamAdmin)$|^projects/estela-example/roles/estelaSecretKeeper$`)
 
 var policies = []policy{
 	{"no one is everyone, but for the API when it is public", func(m made) string {
@@ -133,6 +134,9 @@ var policies = []policy{
 	}},
 	{"project roles are the few that are needed", func(m made) string {
 		return wrong(is(m, typeProject) && !grantedRoles.MatchString(m.text("role")), "role %s", m.text("role"))
+	}},
+	{"roles of our own read no secret", func(m made) string {
+		return wrong(m.Type == typeRole && (strings.Contains(m.text("permissions", "[]"), "versions.access") || strings.Contains(m.text("permissions", "[]"), "*")), "%s", m.text("permissions", "[]"))
 	}},
 	{"rights are added, never replaced", func(m made) string {
 		return wrong(regexp.MustCompile(`(?i)iam(Binding|Policy):`).MatchString(m.Type), "%s takes rights from others", m.Type)

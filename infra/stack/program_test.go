@@ -130,9 +130,11 @@ func TestDeployment(t *testing.T) {
 	if slos, ok := out["slos"].([]string); !ok || len(slos) != 5 || !strings.HasPrefix(slos[0], "projects/estela-example/services/estela-staging/serviceLevelObjectives/") {
 		t.Errorf("slos are %v", out["slos"])
 	}
-	// Another setting is another revision.
-	if other, _, _, _ := step("estela:image", imageA, "estela:warehouse", "md:other"); other == first {
-		t.Error("a revision with another setting has the same name")
+	// Another setting is another revision, whether of the container or around it.
+	for key, value := range map[string]string{"estela:warehouse": "md:other", "estela:maxInstances": "3", "gcp:region": "us-central1"} {
+		if other, _, _, _ := step("estela:image", imageA, key, value); other == first {
+			t.Errorf("a revision with another %s has the same name", key)
+		}
 	}
 	if len(first) > 63 || !strings.HasPrefix(first, "estela-staging-api-") {
 		t.Errorf("revision %q", first)
@@ -143,7 +145,7 @@ func TestDeployment(t *testing.T) {
 // reads.
 func TestEmptyApp(t *testing.T) {
 	t.Parallel()
-	c := &cloud{}
+	c := &cloud{endpoint: true}
 	out, err := run(t, c, "staging", committed(t, "staging"))
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +160,16 @@ func TestEmptyApp(t *testing.T) {
 	}
 }
 
+// A Valkey that can't be reached is an error that says what to do, not a worker that
+// fails later.
+func TestValkeyWithoutEndpoint(t *testing.T) {
+	t.Parallel()
+	_, err := run(t, &cloud{}, "staging", with(committed(t, "staging"), "estela:image", imageA))
+	if err == nil || !strings.Contains(err.Error(), "pulumi refresh") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A first preview knows no address yet, and asks nobody.
 func TestPreview(t *testing.T) {
 	t.Parallel()
@@ -167,7 +179,7 @@ func TestPreview(t *testing.T) {
 			values = with(values, "estela:image", imageA, "estela:candidate", imageB)
 		}
 		err := pulumi.RunErr(func(ctx *pulumi.Context) error { return stack.Program(ctx, values) },
-			pulumi.WithMocks("estela", name, &cloud{}), func(info *pulumi.RunInfo) { info.DryRun = true })
+			pulumi.WithMocks("estela", name, &cloud{endpoint: true}), func(info *pulumi.RunInfo) { info.DryRun = true })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

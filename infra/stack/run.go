@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -57,9 +58,11 @@ func serving(cfg Config, system, database, part string) program {
 	return p
 }
 
-// revision is a name that is decided by all that the program is.
-func (p program) revision(service string) string {
-	text, _ := json.Marshal(p) // plain data; maps come sorted
+// revisionOf names a revision by all that its template says, so that another template is
+// another revision and the same one the same. What is known only later (the account, the
+// network) belongs to the system and never changes.
+func revisionOf(service string, template *cloudrunv2.ServiceTemplateArgs) string {
+	text, _ := json.Marshal(template) // plain values; a map's keys come sorted
 	sum := sha256.Sum256(text)
 	return service + "-" + hex.EncodeToString(sum[:5])
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ func newValkey(ctx *pulumi.Context, cfg Config, system string, n *network, paren
 		},
 		DeletionProtectionEnabled: pulumi.Bool(cfg.Protect),
 		Labels:                    c.labelled(system),
-	}, c.guarded(pulumi.DependsOn([]pulumi.Resource{n.ready}),
+	}, c.guarded(pulumi.DependsOn([]pulumi.Resource{n.ready}), pulumi.DeleteBeforeReplace(true), // its name can't be had twice
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "60m", Update: "120m", Delete: "30m"})))
 	if err != nil {
 		return nil, fmt.Errorf("register Valkey of %s: %w", system, err)
@@ -62,8 +63,8 @@ func newValkey(ctx *pulumi.Context, cfg Config, system string, n *network, paren
 	return v, c.outputs(pulumi.Map{"url": v.url})
 }
 
-// endpoint is the URL of the instance's primary endpoint; empty before it has one.
-func endpoint(all []memorystore.InstanceEndpoint) string {
+// endpoint is the URL of the instance's primary endpoint.
+func endpoint(all []memorystore.InstanceEndpoint) (string, error) {
 	for _, e := range all {
 		for _, c := range e.Connections {
 			p := c.PscAutoConnection
@@ -74,14 +75,14 @@ func endpoint(all []memorystore.InstanceEndpoint) string {
 			if p.Port != nil {
 				port = *p.Port
 			}
-			return fmt.Sprintf("rediss://%s:%d", *p.IpAddress, port)
+			return fmt.Sprintf("rediss://%s:%d", *p.IpAddress, port), nil
 		}
 	}
-	return ""
+	return "", errors.New("valkey has no primary endpoint: see whether the service connection policy covers its network, then run pulumi refresh and pulumi up")
 }
 
 // certificates are those of all authorities that may have signed the server's.
-func certificates(all []memorystore.InstanceManagedServerCa) string {
+func certificates(all []memorystore.InstanceManagedServerCa) (string, error) {
 	var pem strings.Builder
 	for _, ca := range all {
 		for _, cert := range ca.CaCerts {
@@ -90,5 +91,8 @@ func certificates(all []memorystore.InstanceManagedServerCa) string {
 			}
 		}
 	}
-	return pem.String()
+	if pem.Len() == 0 {
+		return "", errors.New("valkey names no certificate authority: see whether its transit encryption is on, then run pulumi refresh and pulumi up")
+	}
+	return pem.String(), nil
 }

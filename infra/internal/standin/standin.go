@@ -25,6 +25,8 @@ func Outputs(kind, name string, inputs resource.PropertyMap) resource.PropertyMa
 	case "gcp:cloudrunv2/service:Service":
 		set("uri", "https://"+name+".a.run.app")
 		set("trafficStatuses", statuses(name, inputs["traffics"]))
+	case "gcp:projects/iAMCustomRole:IAMCustomRole":
+		set("name", "projects/estela-example/roles/"+text(inputs["roleId"]))
 	case "gcp:monitoring/slo:Slo":
 		set("name", "projects/estela-example/services/"+text(inputs["service"])+"/serviceLevelObjectives/"+text(inputs["sloId"]))
 	case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
