@@ -18,8 +18,6 @@ const (
 	dataDir = "/var/lib/estela"
 	// extensions is where DuckDB looks for what is baked in, for that user.
 	extensions = "/home/nonroot/.duckdb/extensions"
-	// extensionRepository is where DuckDB's extensions come from.
-	extensionRepository = "https://extensions.duckdb.org"
 	// epoch, in Unix seconds, is the time of every file we add: the same source gives the
 	// same digest, whenever it is built.
 	epoch = 1
@@ -31,8 +29,9 @@ var platforms = []dagger.Platform{"linux/amd64", "linux/arm64"}
 // cross is Debian's toolchain for an architecture, as its packages and programs name it.
 var cross = map[string]string{"amd64": "x86-64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
-// The runtime image: one binary on distroless, without a shell, not root, its root file
-// system fit to be read-only but for /var/lib/estela. The same source gives the same digest.
+// The runtime image: one binary on distroless, without a shell, not root.
+//
+// Its root file system may be read-only but for /var/lib/estela. The same source gives the same digest.
 func (m *Estela) Build(
 	ctx context.Context,
 	// linux/amd64 or linux/arm64; another one than the machine's is cross-compiled, not emulated.
@@ -48,9 +47,6 @@ func (m *Estela) Build(
 	// Bake MotherDuck's extension in, so that a container needs no download to start.
 	// +optional
 	withMotherduck bool,
-	// Where DuckDB's extensions come from; DuckDB checks their signatures when it loads them.
-	// +default="https://extensions.duckdb.org"
-	extensionRepository string,
 ) (*dagger.Container, error) {
 	arch, err := m.arch(ctx, platform)
 	if err != nil {
@@ -64,7 +60,7 @@ func (m *Estela) Build(
 	if !withMotherduck {
 		return image, nil
 	}
-	extension, err := m.motherduck(ctx, arch, extensionRepository)
+	extension, err := m.motherduck(ctx, arch)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +94,9 @@ func (m *Estela) runtime(arch string, binary *dagger.File, version, revision str
 		WithLabel("org.opencontainers.image.base.name", pin.Distroless.At(pin.Mirror{}))
 }
 
-// The same source gives the same image: builds it twice, the second time without any cache of Go's, and compares
-// the digests.
+// The same source gives the same image, by the digests of two builds.
+//
+// The second one is made without any cache of Go's.
 //
 // +check
 // +cache="session"
@@ -207,13 +204,13 @@ func (m *Estela) compiled(ctx context.Context, arch, version string, with ...dag
 }
 
 // motherduck is the folder of extensions for the DuckDB that is built in, with MotherDuck's in it.
-func (m *Estela) motherduck(ctx context.Context, arch, repository string) (*dagger.Directory, error) {
+func (m *Estela) motherduck(ctx context.Context, arch string) (*dagger.Directory, error) {
 	version, err := m.duckdb(ctx)
 	if err != nil {
 		return nil, err
 	}
 	where := version + "/linux_" + arch
-	packed := dag.HTTP(repository + "/" + where + "/motherduck.duckdb_extension.gz")
+	packed := dag.HTTP(m.Extensions + "/" + where + "/motherduck.duckdb_extension.gz")
 	return m.golang().
 		WithMountedFile("/in.gz", packed).
 		WithExec([]string{"sh", "-c", "mkdir -p /out/" + where + " && gunzip -c /in.gz > /out/" + where + "/motherduck.duckdb_extension"}).

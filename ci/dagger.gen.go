@@ -64,6 +64,7 @@ func (r Estela) MarshalJSON() ([]byte, error) {
 		Source       *dagger.Directory
 		Mirror       string
 		ByTag        bool
+		Extensions   string
 		Username     string
 		Password     *dagger.Secret
 		Registry     *dagger.Service
@@ -75,6 +76,7 @@ func (r Estela) MarshalJSON() ([]byte, error) {
 	concrete.Source = r.Source
 	concrete.Mirror = r.Mirror
 	concrete.ByTag = r.ByTag
+	concrete.Extensions = r.Extensions
 	concrete.Username = r.Username
 	concrete.Password = r.Password
 	concrete.Registry = r.Registry
@@ -90,6 +92,7 @@ func (r *Estela) UnmarshalJSON(bs []byte) error {
 		Source       *dagger.Directory
 		Mirror       string
 		ByTag        bool
+		Extensions   string
 		Username     string
 		Password     *dagger.Secret
 		Registry     *dagger.Service
@@ -105,6 +108,7 @@ func (r *Estela) UnmarshalJSON(bs []byte) error {
 	r.Source = concrete.Source
 	r.Mirror = concrete.Mirror
 	r.ByTag = concrete.ByTag
+	r.Extensions = concrete.Extensions
 	r.Username = concrete.Username
 	r.Password = concrete.Password
 	r.Registry = concrete.Registry
@@ -296,14 +300,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg withMotherduck", err))
 				}
 			}
-			var extensionRepository string
-			if inputArgs["extensionRepository"] != nil {
-				err = json.Unmarshal([]byte(inputArgs["extensionRepository"]), &extensionRepository)
-				if err != nil {
-					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg extensionRepository", err))
-				}
-			}
-			return (*Estela).Build(&parent, ctx, platform, version, revision, withMotherduck, extensionRepository)
+			return (*Estela).Build(&parent, ctx, platform, version, revision, withMotherduck)
 		case "Chaos":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)
@@ -562,7 +559,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg history", err))
 				}
 			}
-			return (*Estela).Release(&parent, ctx, registry, history)
+			var withMotherduck bool
+			if inputArgs["withMotherduck"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["withMotherduck"]), &withMotherduck)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg withMotherduck", err))
+				}
+			}
+			return (*Estela).Release(&parent, ctx, registry, history, withMotherduck)
 		case "Reproducible":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)
@@ -947,7 +951,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg byTag", err))
 				}
 			}
-			return New(ctx, source, mirror, byTag)
+			var extensions string
+			if inputArgs["extensions"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["extensions"]), &extensions)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg extensions", err))
+				}
+			}
+			return New(ctx, source, mirror, byTag, extensions)
 		default:
 			return nil, fmt.Errorf("unknown function %s", fnName)
 		}

@@ -45,9 +45,10 @@ func (m *Estela) Preview(
 	return out, nil
 }
 
-// Bring an image to production the careful way: pulumi up with a new revision that gets no traffic,
-// smoke against it, then all traffic. A failed smoke or a burnt error budget leads back to the old
-// revision, and the exit code says so.
+// Deploy an image the careful way: a candidate without traffic, smoke, then all traffic.
+//
+// Each step is a pulumi up. A failed smoke or a burnt error budget leads back to the old revision, and
+// the exit code says so.
 //
 // +cache="never"
 func (m *Estela) Deploy(
@@ -148,8 +149,9 @@ func (m *Estela) Destroy(
 	return out, nil
 }
 
-// Is the pipeline behind a URL well? Health, OpenAPI, answers, and how fresh a canary event is that was
-// published and is read back.
+// Is the pipeline behind a URL well? Health, OpenAPI, answers, freshness.
+//
+// Freshness is that of a canary event that was published and is read back.
 //
 // +cache="never"
 func (m *Estela) Smoke(

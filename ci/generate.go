@@ -5,8 +5,9 @@ import (
 	"github.com/estela-dev/estela/ci/plan"
 )
 
-// Write anew all that is generated: the module's own bindings. `dagger check` fails when what is
-// committed differs.
+// Write anew all that is generated: the module's own bindings.
+//
+// `dagger check` fails when what is committed differs.
 //
 // +generate
 // +cache="session"

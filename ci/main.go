@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/estela-dev/estela/ci/internal/dagger"
 	"github.com/estela-dev/estela/ci/pin"
@@ -24,6 +25,9 @@ type Estela struct {
 	// ByTag pulls images by tag.
 	// +private
 	ByTag bool
+	// Extensions is where DuckDB's come from.
+	// +private
+	Extensions string
 
 	// Username and Password log in to the registry that is published to.
 	// +private
@@ -50,7 +54,7 @@ func New(
 	_ context.Context,
 	// The repository.
 	// +defaultPath="/"
-	// +ignore=[".git", "**/.DS_Store", "**/node_modules", "dist", "estela-data"]
+	// +ignore=[".git", ".estela", "**/*.duckdb", "**/*.duckdb.wal", "bin", "**/*.test", "**/*.out", "**/*.prof", "coverage*", "dist", "**/.env", "**/.env.*", "!**/.env.example", "**/.DS_Store", "**/.idea", "**/.vscode", "**/*.swp"]
 	source *dagger.Directory,
 	// A registry, with an optional path, that every image comes from instead of the public
 	// ones: "registry.example:5000/hub" is asked for library/golang, distroless/cc-debian12…
@@ -59,11 +63,14 @@ func New(
 	// Ask for images by tag instead of by digest, for a mirror that made them anew.
 	// +optional
 	byTag bool,
+	// Where DuckDB's extensions come from; DuckDB checks their signatures when it loads them.
+	// +default="https://extensions.duckdb.org"
+	extensions string,
 ) (*Estela, error) {
 	if err := (pin.Mirror{Prefix: mirror, ByTag: byTag}).Check(); err != nil {
 		return nil, err
 	}
-	return &Estela{Source: source, Mirror: mirror, ByTag: byTag}, nil
+	return &Estela{Source: source, Mirror: mirror, ByTag: byTag, Extensions: strings.TrimSuffix(extensions, "/")}, nil
 }
 
 // image is an image's reference, from the mirror if there is one.

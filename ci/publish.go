@@ -8,7 +8,7 @@ import (
 	"github.com/estela-dev/estela/ci/internal/dagger"
 )
 
-// Push the image for every platform, with its SBOM and a signature, and print it by digest.
+// Push the image for every platform, with its SBOM, signed, and print it by digest.
 //
 // Log in with with-registry-login; sign with with-key or, in Actions, with-identity. What can't be
 // signed isn't pushed.
@@ -33,7 +33,7 @@ func (m *Estela) Publish(
 	}
 	var images []*dagger.Container
 	for _, platform := range platforms {
-		image, err := m.Build(ctx, platform, version, revision, withMotherduck, extensionRepository)
+		image, err := m.Build(ctx, platform, version, revision, withMotherduck)
 		if err != nil {
 			return "", err
 		}

@@ -9,8 +9,9 @@ import (
 	"github.com/estela-dev/estela/ci/release"
 )
 
-// A release: the images are published and signed, and what belongs beside them comes as a folder:
-// binaries for every platform, SBOMs, notes.md, image.txt (the image by digest) and SHA256SUMS.
+// Publish a release, and make the folder of what belongs on its page.
+//
+// The folder has binaries for every platform, SBOMs, notes.md, image.txt (the image by digest) and SHA256SUMS.
 //
 // The version is the tag at the commit, the notes are its section in .github/CHANGELOG.md; a
 // release without either is refused before anything is pushed.
@@ -24,6 +25,9 @@ func (m *Estela) Release(
 	// +defaultPath="/"
 	// +ignore=["*", "!.git"]
 	history *dagger.Directory,
+	// Bake MotherDuck's extension in; without it the image downloads it when it first connects.
+	// +default=true
+	withMotherduck bool,
 ) (*dagger.Directory, error) {
 	repository := m.golang().WithMountedDirectory(src, history).
 		WithExec([]string{"git", "config", "--global", "--add", "safe.directory", src})
@@ -47,7 +51,7 @@ func (m *Estela) Release(
 	if err != nil {
 		return nil, fmt.Errorf("read the commit: %w", told(err))
 	}
-	image, err := m.Publish(ctx, registry, version, strings.TrimSpace(commit), true)
+	image, err := m.Publish(ctx, registry, version, strings.TrimSpace(commit), withMotherduck)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/estela-dev/estela/ci/pin"
 )
 
-// Known vulnerabilities: govulncheck over every module's code and over the built binary, grype over what
-// the image consists of. Fails on what is reached by our code, and on what is severe in the image.
-// The answer changes with the databases, so it is asked for anew each time.
+// Known vulnerabilities of code and image, by scan-code and scan-image.
+//
+// Fails on what our code reaches, and on what is severe in the image. The answer changes with the
+// databases, so it is asked for anew each time.
 //
 // +cache="never"
 func (m *Estela) Scan(
@@ -113,7 +114,7 @@ func (m *Estela) Sbom(
 	// +default="development"
 	version string,
 ) (*dagger.File, error) {
-	image, err := m.Build(ctx, platform, version, "", false, "")
+	image, err := m.Build(ctx, platform, version, "", false)
 	if err != nil {
 		return nil, err
 	}

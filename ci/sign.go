@@ -47,8 +47,9 @@ func (m *Estela) WithKey(
 	return m
 }
 
-// Sign without a key, as the workflow that runs in Actions: Sigstore certifies its identity, and there
-// is no key to leak. The job needs `id-token: write`.
+// Sign without a key, as the workflow that runs in Actions.
+//
+// Sigstore certifies its identity, and there is no key to leak. The job needs `id-token: write`.
 func (m *Estela) WithIdentity(
 	// env:ACTIONS_ID_TOKEN_REQUEST_URL.
 	requestURL *dagger.Secret,

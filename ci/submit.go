@@ -8,8 +8,9 @@ import (
 	"github.com/estela-dev/estela/ci/submission"
 )
 
-// Deliver the challenge: POST name, mail and repository as the JSON that it asks for, and show the
-// answer. Refuses an invalid mail or URL before anything is sent.
+// Deliver the challenge: POST name, mail and repository, and show the answer.
+//
+// They go as exactly the JSON that it asks for. An invalid mail or URL is refused before anything is sent.
 //
 // +cache="never"
 func (m *Estela) Submit(

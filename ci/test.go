@@ -15,8 +15,9 @@ import (
 	"github.com/estela-dev/estela/ci/summary"
 )
 
-// Everything a change must pass: every check of the plan, each in a container of its own, as many
-// at once as the machine has room for. Prints a table; fails naming what failed, and why.
+// Everything a change must pass: each check of the plan, in a container of its own.
+//
+// As many at once as the machine has room for. Prints a table; fails naming what failed, and why.
 // What was tested before, and didn't change, isn't tested again.
 //
 // +cache="session"
@@ -38,7 +39,9 @@ func (m *Estela) Test(
 	return m.run(ctx, plan.Checks(), redis, revision{base, history})
 }
 
-// Everything a change must pass, against every server that is supported, one after the other.
+// Everything a change must pass, against each supported server, one after the other.
+//
+// What needs no server is tested once.
 //
 // +cache="session"
 func (m *Estela) TestMatrix(ctx context.Context) (string, error) {
@@ -85,9 +88,11 @@ func (m *Estela) Fuzz(ctx context.Context) (string, error) { return m.group(ctx,
 // +cache="session"
 func (m *Estela) Contract(ctx context.Context) (string, error) { return m.group(ctx, plan.Contract) }
 
-// The challenge's integration test (3.1), on the built image: Redis and the pipeline run as
-// services, every real flight of the sample is published, and every row read back by GET
-// equals what was published, by count and by a checksum that doesn't depend on the order.
+// The built image end to end: what is published to Redis is what GET answers.
+//
+// The challenge's integration test (3.1): Redis and the pipeline run as services, every real flight of
+// the sample is published, and every row read back by GET equals what was published, by count and by a
+// checksum that doesn't depend on the order.
 //
 // +check
 // +cache="session"
@@ -99,8 +104,9 @@ func (m *Estela) EndToEnd(ctx context.Context) (string, error) { return m.group(
 // +cache="session"
 func (m *Estela) Chaos(ctx context.Context) (string, error) { return m.group(ctx, plan.Chaos) }
 
-// Every benchmark once, so that none rots. Figures are worth something on a quiet machine only:
-// the README says how to take them.
+// Every benchmark once, so that none rots.
+//
+// Figures are worth something on a quiet machine only: the README says how to take them.
 //
 // +check
 // +cache="session"
@@ -168,7 +174,11 @@ func (m *Estela) checked(ctx context.Context, c plan.Check, server pin.Server, b
 			command = append(command, "--base="+base.name)
 		}
 	}
-	container := m.toolbox(server).WithMountedDirectory(src, tree)
+	container := m.toolbox()
+	if c.Wants(plan.Redis()) {
+		container = m.withServer(container, server)
+	}
+	container = container.WithMountedDirectory(src, tree)
 	if c.Group == plan.E2E {
 		var err error
 		if container, err = m.withPipeline(ctx, container, server); err != nil {
@@ -184,13 +194,17 @@ func (m *Estela) checked(ctx context.Context, c plan.Check, server pin.Server, b
 		dagger.ContainerWithExecOpts{InsecureRootCapabilities: c.Privileged}), nil
 }
 
-// toolbox is a container with all that the plan's checks need. Tests start servers of
-// their own, to kill and to fill them, from the program of the server's image.
-func (m *Estela) toolbox(server pin.Server) *dagger.Container {
-	program := dag.Container().From(m.image(server.Image)).File(server.Program)
-	return m.golang().
-		WithFile(tools+"redis-server", program).
+// toolbox is a container with all that the plan's checks need. It is the same whatever server is tested
+// against, so that what needs none is not run again for another.
+func (m *Estela) toolbox() *dagger.Container {
+	return m.withServer(m.golang(), pin.Servers()[0]).
 		WithFile(tools+"estela-checks", m.ours("host")).
 		WithExec([]string{"git", "config", "--global", "--add", "safe.directory", src}).
 		WithExec([]string{"estela-checks", "setup"})
+}
+
+// withServer puts a server's program where tests look for it: they start servers of their own, to kill
+// and to fill them.
+func (m *Estela) withServer(c *dagger.Container, server pin.Server) *dagger.Container {
+	return c.WithFile(tools+"redis-server", dag.Container().From(m.image(server.Image)).File(server.Program))
 }

@@ -13,7 +13,8 @@ const (
 	redisPort = 6379
 )
 
-// The pipeline on this machine, from the built image: Redis, worker, API and a week of real flights.
+// The pipeline on this machine, from the built image: Redis, worker, API, real flights.
+//
 // `dagger call up up` puts the API on port 8080 and the ops listener on 9090, both of loopback.
 //
 // +cache="session"
@@ -44,7 +45,7 @@ func (m *Estela) server(server pin.Server) *dagger.Service {
 // pipeline is the built image at work. DuckDB lets one process at a file, so worker and API are
 // one; apart, they share MotherDuck.
 func (m *Estela) pipeline(ctx context.Context, redis *dagger.Service, args ...string) (*dagger.Service, error) {
-	image, err := m.Build(ctx, "", "development", "", false, "")
+	image, err := m.Build(ctx, "", "development", "", false)
 	if err != nil {
 		return nil, err
 	}

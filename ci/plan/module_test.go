@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -120,6 +121,40 @@ func TestTheBindingsAreUpToDate(t *testing.T) {
 	slices.Sort(written)
 	if !slices.Equal(slices.Compact(served), written) {
 		t.Errorf("the bindings serve %q, the source has %q: run `dagger develop`", served, written)
+	}
+}
+
+// What git doesn't keep is no part of the source: a warehouse that lies in the clone would be uploaded for
+// each call, and a .env file may hold a token.
+func TestTheSourceIsWhatGitKeeps(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?s)// The repository\.\n.*?\+ignore=(\[.*?\])\n\tsource `).FindStringSubmatch(read(t, "ci/main.go"))
+	if found == nil {
+		t.Fatal("ci/main.go: New's source has no +ignore")
+	}
+	var ignored []string
+	if err := json.Unmarshal([]byte(found[1]), &ignored); err != nil {
+		t.Fatalf("read %s: %v", found[1], err)
+	}
+	want := []string{".git"}
+	for line := range strings.Lines(read(t, ".gitignore")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pattern, negated := strings.CutPrefix(line, "!")
+		if anchored, ok := strings.CutPrefix(pattern, "/"); ok {
+			pattern = strings.TrimSuffix(anchored, "/")
+		} else {
+			pattern = "**/" + strings.TrimSuffix(pattern, "/")
+		}
+		if negated {
+			pattern = "!" + pattern
+		}
+		want = append(want, pattern)
+	}
+	if !slices.Equal(ignored, want) {
+		t.Errorf("the source ignores %q, .gitignore means %q", ignored, want)
 	}
 }
 

@@ -65,6 +65,11 @@ func (c Check) Argv(base string) []string {
 	return argv
 }
 
+// Wants reports whether the check needs this of the machine.
+func (c Check) Wants(n Need) bool {
+	return slices.ContainsFunc(c.Needs, func(has Need) bool { return has.Name == n.Name })
+}
+
 // Group is a set of checks with one purpose.
 type Group string
 

@@ -109,6 +109,25 @@ func TestNeedsSayHowToGetThem(t *testing.T) {
 	}
 }
 
+// What needs the server is run against each one that is supported, the rest once.
+func TestWants(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, c := range plan.Checks() {
+		if c.Wants(plan.Redis()) {
+			names = append(names, c.Name)
+		}
+	}
+	for _, name := range []string{"unit-services", "e2e", "chaos", "bench"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s tests the server and doesn't want one; %q do", name, names)
+		}
+	}
+	if slices.Contains(names, "golangci-lint") {
+		t.Error("golangci-lint wants a server")
+	}
+}
+
 func TestArgv(t *testing.T) {
 	t.Parallel()
 	c := plan.Check{Command: []string{"go", "version"}, BaseFlag: "--against"}
