@@ -833,6 +833,41 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
 			}
 			return (*Estela).Unit(&parent, ctx)
+		case "Unlock":
+			var parent Estela
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			var stack string
+			if inputArgs["stack"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["stack"]), &stack)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg stack", err))
+				}
+			}
+			var state string
+			if inputArgs["state"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["state"]), &state)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg state", err))
+				}
+			}
+			var googleToken *dagger.Secret
+			if inputArgs["googleToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["googleToken"]), &googleToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg googleToken", err))
+				}
+			}
+			var pulumiPassphrase *dagger.Secret
+			if inputArgs["pulumiPassphrase"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["pulumiPassphrase"]), &pulumiPassphrase)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg pulumiPassphrase", err))
+				}
+			}
+			return (*Estela).Unlock(&parent, ctx, stack, state, googleToken, pulumiPassphrase)
 		case "Up":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)
@@ -846,7 +881,21 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg redis", err))
 				}
 			}
-			return (*Estela).Up(&parent, ctx, redis)
+			var warehouse string
+			if inputArgs["warehouse"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["warehouse"]), &warehouse)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg warehouse", err))
+				}
+			}
+			var motherduckToken *dagger.Secret
+			if inputArgs["motherduckToken"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["motherduckToken"]), &motherduckToken)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg motherduckToken", err))
+				}
+			}
+			return (*Estela).Up(&parent, ctx, redis, warehouse, motherduckToken)
 		case "WithIdentity":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

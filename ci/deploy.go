@@ -149,6 +149,32 @@ func (m *Estela) Destroy(
 	return out, nil
 }
 
+// Release the lock that a deployment left when it was killed during a pulumi up.
+//
+// Be sure first that no other one is at work on the stack: the lock may be its. Then deploy, or roll back,
+// again: both begin by reading where things stand.
+//
+// +cache="never"
+func (m *Estela) Unlock(
+	ctx context.Context,
+	// The stack: staging or production.
+	stack string,
+	// Where the state is, such as gs://BUCKET.
+	state string,
+	// An access token for Google Cloud, such as env:GOOGLE_OAUTH_ACCESS_TOKEN.
+	googleToken *dagger.Secret,
+	// Pulumi's passphrase, where the stack's secrets are not with Cloud KMS.
+	// +optional
+	pulumiPassphrase *dagger.Secret,
+) (string, error) {
+	s := &stackOf{m: m, name: stack, state: state, token: googleToken, passphrase: pulumiPassphrase}
+	out, err := s.pulumi(ctx, nil, "cancel", "--yes", "--non-interactive", "--stack", stack)
+	if err != nil {
+		return "", fmt.Errorf("unlock %s: %w", stack, err)
+	}
+	return out, nil
+}
+
 // Is the pipeline behind a URL well? Health, OpenAPI, answers, freshness.
 //
 // Freshness is that of a canary event that was published and is read back.
@@ -263,10 +289,13 @@ func (s *stackOf) pulumi(ctx context.Context, values map[string]string, args ...
 		c = c.WithExec([]string{"pulumi", "config", "set", "--stack", s.name, "--", key, values[key]})
 	}
 	out, err := c.WithExec(append([]string{"pulumi"}, args...)).Stdout(ctx)
-	if err != nil {
-		return "", fmt.Errorf("pulumi %s: %w", strings.Join(args, " "), told(err))
+	switch err = told(err); {
+	case err == nil:
+		return out, nil
+	case strings.Contains(err.Error(), "currently locked"):
+		err = fmt.Errorf("%w\nif it was killed rather than being at work, run: dagger call unlock --stack %s", err, s.name)
 	}
-	return out, nil
+	return "", fmt.Errorf("pulumi %s: %w", strings.Join(args, " "), err)
 }
 
 // container has Pulumi, the tree and the stack selected. GOOGLE_OAUTH_ACCESS_TOKEN authenticates the
@@ -289,7 +318,7 @@ func (s *stackOf) container() *dagger.Container {
 	} else {
 		c = c.WithEnvVariable("GOOGLE_OAUTH_ACCESS_TOKEN", "none").
 			WithEnvVariable("PULUMI_GCP_SKIP_REGION_VALIDATION", "true").
-			WithMountedTemp("/state")
+			WithDirectory("/state", dag.Directory()) // a mounted one would be another for each command
 	}
 	return c.
 		WithEnvVariable("PULUMI_BACKEND_URL", s.backend()).

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/estela-dev/estela/ci/internal/dagger"
 	"github.com/estela-dev/estela/ci/pin"
@@ -23,12 +25,30 @@ func (m *Estela) Up(
 	// The server of streams: redis-7.2, redis-8, valkey-8 or valkey-9.
 	// +default="redis-7.2"
 	redis string,
+	// MotherDuck's database, such as md:estela. Default: a file in the container, which goes with it.
+	// +optional
+	warehouse string,
+	// MotherDuck's token, such as env:MOTHERDUCK_TOKEN.
+	// +optional
+	motherduckToken *dagger.Secret,
 ) (*dagger.Service, error) {
 	server, err := pin.FindServer(redis)
 	if err != nil {
 		return nil, err
 	}
-	return m.pipeline(ctx, m.server(server))
+	file := warehouse == "" && motherduckToken == nil
+	motherduck := strings.HasPrefix(warehouse, "md:") && motherduckToken != nil
+	if !file && !motherduck {
+		return nil, fmt.Errorf("up: --warehouse %q: a database of MotherDuck (md:NAME) and --motherduck-token belong together", warehouse)
+	}
+	image, err := m.Build(ctx, "", "development", "", motherduck)
+	if err != nil {
+		return nil, err
+	}
+	if motherduck {
+		image = image.WithEnvVariable("ESTELA_WAREHOUSE", warehouse).WithSecretVariable("MOTHERDUCK_TOKEN", motherduckToken)
+	}
+	return pipeline(image, m.server(server)), nil
 }
 
 // server is Redis or one of its kin as a service. noeviction: a full server refuses, it doesn't
@@ -44,11 +64,7 @@ func (m *Estela) server(server pin.Server) *dagger.Service {
 
 // pipeline is the built image at work. DuckDB lets one process at a file, so worker and API are
 // one; apart, they share MotherDuck.
-func (m *Estela) pipeline(ctx context.Context, redis *dagger.Service, args ...string) (*dagger.Service, error) {
-	image, err := m.Build(ctx, "", "development", "", false)
-	if err != nil {
-		return nil, err
-	}
+func pipeline(image *dagger.Container, redis *dagger.Service, args ...string) *dagger.Service {
 	command := []string{
 		"up", "--redis", "redis://redis:6379", "--listen", "0.0.0.0:8080", "--ops-listen", "0.0.0.0:9090",
 		"--anonymous", // the service is reached through the engine only
@@ -56,19 +72,19 @@ func (m *Estela) pipeline(ctx context.Context, redis *dagger.Service, args ...st
 	return image.
 		WithServiceBinding("redis", redis).
 		WithExposedPort(opsPort).
-		AsService(dagger.ContainerAsServiceOpts{Args: append(command, args...), UseEntrypoint: true}), nil
+		AsService(dagger.ContainerAsServiceOpts{Args: append(command, args...), UseEntrypoint: true})
 }
 
 // withPipeline gives a container a pipeline of its own to look at from outside.
 func (m *Estela) withPipeline(ctx context.Context, c *dagger.Container, server pin.Server) (*dagger.Container, error) {
-	redis := m.server(server)
-	pipeline, err := m.pipeline(ctx, redis, "--no-sample")
+	image, err := m.Build(ctx, "", "development", "", false)
 	if err != nil {
 		return nil, err
 	}
+	redis := m.server(server)
 	return c.
 		WithServiceBinding("redis", redis).
-		WithServiceBinding("estela", pipeline).
+		WithServiceBinding("estela", pipeline(image, redis, "--no-sample")).
 		WithEnvVariable("ESTELA_E2E_REDIS", "redis://redis:6379").
 		WithEnvVariable("ESTELA_E2E_URL", "http://estela:8080"), nil
 }

@@ -163,7 +163,7 @@ func TestSideEffectsAreNeverCached(t *testing.T) {
 	t.Parallel()
 	methods := module(t)
 	for _, name := range []string{
-		"Publish", "Sign", "Preview", "Deploy", "Rollback", "Destroy", "Smoke", "Submit", "Release",
+		"Publish", "Sign", "Preview", "Deploy", "Rollback", "Unlock", "Destroy", "Smoke", "Submit", "Release",
 		"Scan", "ScanCode", "ScanImage",
 	} {
 		if !strings.Contains(methods[name].doc, `+cache="never"`) {
