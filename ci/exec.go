@@ -22,5 +22,8 @@ func told(err error) error {
 		return err
 	}
 	said := strings.TrimSpace(strings.TrimSpace(failure.Stdout) + "\n" + strings.TrimSpace(failure.Stderr))
+	if said == "" { // a service that it needs didn't start
+		return err
+	}
 	return fmt.Errorf("exit code %d\n%s", failure.ExitCode, said)
 }

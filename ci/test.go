@@ -152,7 +152,8 @@ func (m *Estela) check(ctx context.Context, c plan.Check, server pin.Server, bas
 	}
 	out, err := container.Stdout(ctx)
 	line.Took = time.Since(began)
-	if failure := (*dagger.ExecError)(nil); errors.As(err, &failure) {
+	// A service that doesn't start fails the command before it can say anything.
+	if failure := (*dagger.ExecError)(nil); errors.As(err, &failure) && failure.Stdout+failure.Stderr != "" {
 		return line.Failed(failure.Stdout, failure.Stderr)
 	}
 	if err != nil {
