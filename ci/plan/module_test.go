@@ -218,5 +218,15 @@ func TestWorkflowsOnlyCall(t *testing.T) {
 		if !strings.Contains(lint, file) {
 			t.Errorf("actionlint isn't given %s", file)
 		}
+		// Each job that calls sums up, whether it passes or not, and keeps the engine's log when it doesn't.
+		calls := strings.Count(text, "dagger/dagger-for-github@")
+		for _, part := range []string{"permissions:\n      contents:", "actions/upload-artifact@", "docker logs", `/^Error: /,$p`} {
+			if found := strings.Count(text, part); found < calls {
+				t.Errorf("%s calls Dagger in %d jobs, and has %q only %d times", file, calls, part, found)
+			}
+		}
+		if found := strings.Count(text, `"$GITHUB_STEP_SUMMARY"`); found < 2*calls {
+			t.Errorf("%s calls Dagger in %d jobs, and writes a summary only %d times", file, calls, found)
+		}
 	}
 }
