@@ -12,11 +12,10 @@ import (
 // +generate
 // +cache="session"
 func (m *Estela) Generate() *dagger.Changeset {
-	return m.Source.AsModuleSource().GeneratedContextDirectory().
-		Filter(dagger.DirectoryFilterOpts{Include: []string{"ci/dagger.gen.go", "ci/internal/dagger", "ci/go.mod", "ci/go.sum"}}).
-		Changes(m.Source.Filter(dagger.DirectoryFilterOpts{
-			Include: []string{"ci/dagger.gen.go", "ci/internal/dagger", "ci/go.mod", "ci/go.sum"},
-		}))
+	// What is generated comes without what has not changed.
+	generated := m.Source.AsModuleSource().GeneratedContextDirectory().
+		Filter(dagger.DirectoryFilterOpts{Include: []string{"ci/dagger.gen.go", "ci/internal/dagger", "ci/go.mod", "ci/go.sum"}})
+	return m.Source.WithDirectory("/", generated).Changes(m.Source)
 }
 
 // Put right what checks can put right by themselves: format, go.mod and go.sum.
