@@ -229,7 +229,7 @@ func (m *Estela) duckdb(ctx context.Context) (string, error) {
 	}
 	for line := range strings.Lines(out) {
 		if version, found := strings.CutPrefix(strings.TrimSpace(line), "DuckDB "); found {
-			return "v" + version, nil // as the repository and DuckDB's own folder have it
+			return "v" + strings.TrimPrefix(version, "v"), nil // as the repository and DuckDB's own folder have it
 		}
 	}
 	return "", fmt.Errorf("`estela version` names no DuckDB: %q", out)
