@@ -503,7 +503,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg pulumiPassphrase", err))
 				}
 			}
-			return (*Estela).Preview(&parent, ctx, stack, state, googleToken, pulumiPassphrase)
+			var image string
+			if inputArgs["image"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["image"]), &image)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg image", err))
+				}
+			}
+			return (*Estela).Preview(&parent, ctx, stack, state, googleToken, pulumiPassphrase, image)
 		case "Publish":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

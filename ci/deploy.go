@@ -33,12 +33,19 @@ func (m *Estela) Preview(
 	// Pulumi's passphrase, where the stack's secrets are not with Cloud KMS.
 	// +optional
 	pulumiPassphrase *dagger.Secret,
+	// The image by digest. Default: the one that serves.
+	// +optional
+	image string,
 ) (string, error) {
 	if (googleToken == nil) != (state == "") {
 		return "", errors.New("preview: a state needs --google-token to be read with, and a token is of no use without --state")
 	}
 	s := &stackOf{m: m, name: stack, state: state, token: googleToken, passphrase: pulumiPassphrase}
-	out, err := s.pulumi(ctx, nil, "preview", "--diff", "--non-interactive", "--stack", stack)
+	values, err := s.preview(ctx, image)
+	if err != nil {
+		return "", fmt.Errorf("preview %s: %w", stack, err)
+	}
+	out, err := s.pulumi(ctx, values, "preview", "--diff", "--non-interactive", "--stack", stack)
 	if err != nil {
 		return "", fmt.Errorf("preview %s: %w", stack, err)
 	}
@@ -252,6 +259,9 @@ func reported(report rollout.Report, err error) (string, error) {
 	return report.String(), nil
 }
 
+// foundation is the stack that the others stand on.
+const foundation = "foundation"
+
 // stackOf is a Pulumi stack of infra/, as a rollout drives it. Every command runs in a container of its
 // own; what it knows of the last is in the state.
 type stackOf struct {
@@ -269,6 +279,22 @@ func (s *stackOf) Outputs(ctx context.Context) (rollout.Outputs, error) {
 		return rollout.Outputs{}, err
 	}
 	return rollout.ParseOutputs([]byte(out))
+}
+
+// preview is the config to preview with.
+func (s *stackOf) preview(ctx context.Context, image string) (map[string]string, error) {
+	if s.name == foundation {
+		return nil, nil // it runs none
+	}
+	var now rollout.Outputs
+	if s.state != "" {
+		var err error
+		if now, err = s.Outputs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c, err := now.Preview(image)
+	return c.Values(), err
 }
 
 // Up makes the stack what the config says.
@@ -320,10 +346,15 @@ func (s *stackOf) container() *dagger.Container {
 			WithEnvVariable("PULUMI_GCP_SKIP_REGION_VALIDATION", "true").
 			WithDirectory("/state", dag.Directory()) // a mounted one would be another for each command
 	}
+	// A stack of a real state is made by an operator, who says which key encrypts it.
+	selected := []string{"pulumi", "stack", "select", "--stack", s.name}
+	if s.state == "" {
+		selected = append(selected, "--create")
+	}
 	return c.
 		WithEnvVariable("PULUMI_BACKEND_URL", s.backend()).
 		With(unrepeatable).
-		WithExec([]string{"pulumi", "stack", "select", "--create", s.name})
+		WithExec(selected)
 }
 
 func (s *stackOf) backend() string {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,6 +62,13 @@ type Outputs struct {
 	Previous string
 	// SLOs are full names: projects/P/services/S/serviceLevelObjectives/O.
 	SLOs []string
+}
+
+// Preview is the config to preview a stack with: no image is in the stack's file, and a preview without one
+// would show the end of all that runs. It is the given image, or else the one that serves, or else a placeholder.
+func (o Outputs) Preview(image string) (Config, error) {
+	c := Config{Image: cmp.Or(image, o.Image, placeholder), Previous: o.Previous}
+	return c, checkImage(c.Image)
 }
 
 // ParseOutputs reads a JSON object, as `pulumi stack output --json` prints one. A new stack lacks

@@ -69,3 +69,27 @@ func TestProtected(t *testing.T) {
 	}
 	wantError(t, rollout.CheckDestroy(" "), "name one by --stack")
 }
+
+func TestPreviewShowsAnImage(t *testing.T) {
+	t.Parallel()
+	serving := rollout.Outputs{Image: imageB, Previous: imageA}
+	for _, c := range []struct {
+		outputs rollout.Outputs
+		image   string
+		want    rollout.Config
+	}{
+		{serving, "", rollout.Config{Image: imageB, Previous: imageA}},
+		{serving, imageC, rollout.Config{Image: imageC, Previous: imageA}},
+		{rollout.Outputs{}, imageC, rollout.Config{Image: imageC}},
+	} {
+		if got, err := c.outputs.Preview(c.image); err != nil || got != c.want {
+			t.Errorf("%+v with %q: %+v, %v", c.outputs, c.image, got, err)
+		}
+	}
+	if got, err := (rollout.Outputs{}).Preview(""); err != nil || got.Image == "" {
+		t.Errorf("a stack that serves nothing is previewed with %+v, %v; want some image", got, err)
+	}
+	if _, err := serving.Preview("registry.example/estela:latest"); err == nil {
+		t.Error("a tag is previewed")
+	}
+}
