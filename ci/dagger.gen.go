@@ -902,7 +902,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg motherduckToken", err))
 				}
 			}
-			return (*Estela).Up(&parent, ctx, redis, warehouse, motherduckToken)
+			var keys *dagger.File
+			if inputArgs["keys"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["keys"]), &keys)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg keys", err))
+				}
+			}
+			return (*Estela).Up(&parent, ctx, redis, warehouse, motherduckToken, keys)
 		case "WithIdentity":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

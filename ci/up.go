@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,13 +12,14 @@ import (
 
 const (
 	apiPort   = 8080
-	opsPort   = 9090
 	redisPort = 6379
+	keysFile  = "/etc/estela/keys.json"
 )
 
 // The pipeline on this machine, from the built image: Redis, worker, API, real flights.
 //
-// `dagger call up up` puts the API on port 8080 and the ops listener on 9090, both of loopback.
+// `dagger call up up` puts the API on port 8080 of every interface of this machine, for Dagger's tunnel binds no
+// other; on a network that you don't trust, `go run ./services/cmd/estela up` keeps to loopback.
 //
 // +cache="session"
 func (m *Estela) Up(
@@ -31,6 +33,10 @@ func (m *Estela) Up(
 	// MotherDuck's token, such as env:MOTHERDUCK_TOKEN.
 	// +optional
 	motherduckToken *dagger.Secret,
+	// The hashes of API keys, as `estela key new` prints them. Default: the API asks for none, which only
+	// the sample is good enough for.
+	// +optional
+	keys *dagger.File,
 ) (*dagger.Service, error) {
 	server, err := pin.FindServer(redis)
 	if err != nil {
@@ -41,14 +47,22 @@ func (m *Estela) Up(
 	if !file && !motherduck {
 		return nil, fmt.Errorf("up: --warehouse %q: a database of MotherDuck (md:NAME) and --motherduck-token belong together", warehouse)
 	}
+	if motherduck && keys == nil {
+		return nil, errors.New("up: everyone on the network could read the database: give --keys, made by `estela key new`")
+	}
 	image, err := m.Build(ctx, "", "development", "", motherduck)
 	if err != nil {
 		return nil, err
 	}
+	access := "--anonymous"
+	if keys != nil {
+		image = image.WithFile(keysFile, keys, dagger.ContainerWithFileOpts{Owner: nonroot})
+		access = "--keys=" + keysFile
+	}
 	if motherduck {
 		image = image.WithEnvVariable("ESTELA_WAREHOUSE", warehouse).WithSecretVariable("MOTHERDUCK_TOKEN", motherduckToken)
 	}
-	return pipeline(image, m.server(server)), nil
+	return pipeline(image, m.server(server), access), nil
 }
 
 // server is Redis or one of its kin as a service. noeviction: a full server refuses, it doesn't
@@ -65,13 +79,9 @@ func (m *Estela) server(server pin.Server) *dagger.Service {
 // pipeline is the built image at work. DuckDB lets one process at a file, so worker and API are
 // one; apart, they share MotherDuck.
 func pipeline(image *dagger.Container, redis *dagger.Service, args ...string) *dagger.Service {
-	command := []string{
-		"up", "--redis", "redis://redis:6379", "--listen", "0.0.0.0:8080", "--ops-listen", "0.0.0.0:9090",
-		"--anonymous", // the service is reached through the engine only
-	}
+	command := []string{"up", "--redis", "redis://redis:6379", "--listen", "0.0.0.0:8080"}
 	return image.
 		WithServiceBinding("redis", redis).
-		WithExposedPort(opsPort).
 		AsService(dagger.ContainerAsServiceOpts{Args: append(command, args...), UseEntrypoint: true})
 }
 
@@ -84,7 +94,7 @@ func (m *Estela) withPipeline(ctx context.Context, c *dagger.Container, server p
 	redis := m.server(server)
 	return c.
 		WithServiceBinding("redis", redis).
-		WithServiceBinding("estela", pipeline(image, redis, "--no-sample")).
+		WithServiceBinding("estela", pipeline(image, redis, "--anonymous", "--no-sample")).
 		WithEnvVariable("ESTELA_E2E_REDIS", "redis://redis:6379").
 		WithEnvVariable("ESTELA_E2E_URL", "http://estela:8080"), nil
 }
