@@ -16,8 +16,9 @@ const (
 	// dataDir is where the image's pipeline keeps what it writes; the rest of the root
 	// may be read-only.
 	dataDir = "/var/lib/estela"
-	// extensions is where DuckDB looks for what is baked in, for that user.
-	extensions = "/home/nonroot/.duckdb/extensions"
+	// home is that user's, and extensions is where in it DuckDB looks for what is baked in.
+	home       = "/home/nonroot"
+	extensions = home + "/.duckdb/extensions"
 	// epoch, in Unix seconds, is the time of every file we add: the same source gives the
 	// same digest, whenever it is built.
 	epoch = 1
@@ -64,8 +65,8 @@ func (m *Estela) Build(
 	if err != nil {
 		return nil, err
 	}
-	home := dag.Directory().WithDirectory(extensions, extension).Chown(path.Dir(path.Dir(extensions)), nonroot)
-	return image.WithDirectory("/", home.WithTimestamps(epoch)), nil
+	baked := dag.Directory().WithDirectory(extensions, extension).Chown(home, nonroot)
+	return image.WithDirectory("/", baked.WithTimestamps(epoch)), nil
 }
 
 // runtime is the image around a binary.
@@ -82,6 +83,7 @@ func (m *Estela) runtime(arch string, binary *dagger.File, version, revision str
 		WithUser(nonroot).
 		WithWorkdir(dataDir).
 		WithEnvVariable("ESTELA_DATA_DIR", dataDir).
+		WithEnvVariable("HOME", home). // a platform may have another idea of it
 		WithEntrypoint([]string{"/usr/local/bin/estela"}).
 		WithDefaultArgs([]string{"--help"}).
 		WithExposedPort(apiPort).
