@@ -546,6 +546,13 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 				}
 			}
 			return (*Estela).Publish(&parent, ctx, registry, version, revision, withMotherduck)
+		case "Rehearse":
+			var parent Estela
+			err = json.Unmarshal(parentJSON, &parent)
+			if err != nil {
+				panic(fmt.Errorf("%s: %w", "failed to unmarshal parent object", err))
+			}
+			return (*Estela).Rehearse(&parent, ctx)
 		case "Release":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

@@ -191,7 +191,8 @@ func (m *Estela) Smoke(
 	ctx context.Context,
 	// Of the API. With --service it is bound under that name: http://api:8080.
 	url string,
-	// A service that only the caller can reach, such as tcp://localhost:8080; its name is "api".
+	// A service that only the caller can reach, such as tcp://localhost:8080; its name is "api", so that
+	// an API without keys must have been started with --anonymous.
 	// +optional
 	service *dagger.Service,
 	// Redis, to publish the canary to; without it the newest one that was published on schedule is
@@ -257,6 +258,32 @@ func reported(report rollout.Report, err error) (string, error) {
 		return "", fmt.Errorf("%s\n%w", report, err)
 	}
 	return report.String(), nil
+}
+
+// Rehearse a stack's whole life: Pulumi's own engine, and a stand-in for Google Cloud.
+//
+// Preview, up, a deployment by way of a candidate, the way back, a destroy that is refused and one that
+// isn't. It asks nobody and needs no credentials.
+//
+// +check
+// +cache="session"
+func (m *Estela) Rehearse(ctx context.Context) (string, error) {
+	out, err := m.pulumi().WithExec([]string{"go", "run", "./rehearse"}).Stdout(ctx)
+	if err != nil {
+		return "", fmt.Errorf("rehearse: %w", told(err))
+	}
+	return out, nil
+}
+
+// pulumi is a container with Pulumi and Go in the folder of the program.
+func (m *Estela) pulumi() *dagger.Container {
+	return m.golang().
+		WithDirectory("/opt/pulumi/bin", dag.Container().From(m.image(pin.Pulumi)).Directory("/pulumi/bin")).
+		WithEnvVariable("PATH", "/opt/pulumi/bin:$PATH", dagger.ContainerWithEnvVariableOpts{Expand: true}).
+		WithEnvVariable("PULUMI_SKIP_UPDATE_CHECK", "true").
+		WithEnvVariable("GOWORK", "off"). // infra stands alone
+		WithMountedDirectory(src, m.Source).
+		WithWorkdir(src + "/infra")
 }
 
 // foundation is the stack that the others stand on.
@@ -327,13 +354,8 @@ func (s *stackOf) pulumi(ctx context.Context, values map[string]string, args ...
 // container has Pulumi, the tree and the stack selected. GOOGLE_OAUTH_ACCESS_TOKEN authenticates the
 // state, Cloud KMS and the provider.
 func (s *stackOf) container() *dagger.Container {
-	c := s.m.golang().
-		WithDirectory("/opt/pulumi/bin", dag.Container().From(s.m.image(pin.Pulumi)).Directory("/pulumi/bin")).
-		WithEnvVariable("PATH", "/opt/pulumi/bin:$PATH", dagger.ContainerWithEnvVariableOpts{Expand: true}).
-		WithEnvVariable("PULUMI_SKIP_UPDATE_CHECK", "true").
-		WithMountedCache("/root/.pulumi/plugins", dag.CacheVolume("estela-pulumi-plugins")).
-		WithMountedDirectory(src, s.m.Source).
-		WithWorkdir(src + "/infra")
+	c := s.m.pulumi().
+		WithMountedCache("/root/.pulumi/plugins", dag.CacheVolume("estela-pulumi-plugins"))
 	if s.passphrase != nil {
 		c = c.WithSecretVariable("PULUMI_CONFIG_PASSPHRASE", s.passphrase)
 	} else {

@@ -7,7 +7,7 @@ func Documented() []string {
 		"build", "binary", "reproducible", "up",
 		"scan", "scancode", "scanimage", "sbom", "sign", "publish", "release",
 		"withregistrylogin", "withregistry", "withkey", "withidentity",
-		"preview", "deploy", "rollback", "unlock", "smoke", "destroy",
+		"preview", "deploy", "rollback", "unlock", "smoke", "destroy", "rehearse",
 		"generate", "fix", "submit",
 	}
 }
