@@ -120,6 +120,7 @@ func (r *rehearsal) live(ctx context.Context) error {
 			return r.up(ctx, "image", imageB, map[string]string{"estela:image": imageB, "estela:candidate": "", "estela:previous": imageA})
 		}},
 		{"preview finds nothing to do", r.unchanged},
+		{"up by hand, with the committed config, takes nothing away", r.byHand},
 		{"up: the way back", func(ctx context.Context) error {
 			return r.up(ctx, "image", imageA, map[string]string{"estela:image": imageA})
 		}},
@@ -147,6 +148,15 @@ func (r *rehearsal) preview(ctx context.Context) error {
 
 func (r *rehearsal) unchanged(ctx context.Context) error {
 	_, err := r.stack.Preview(ctx, optpreview.ExpectNoChanges())
+	return err
+}
+
+// byHand is what an operator's own up finds: no image in the config.
+func (r *rehearsal) byHand(ctx context.Context) error {
+	image, previous := r.values["estela:image"], r.values["estela:previous"]
+	delete(r.values, "estela:image")
+	_, err := r.stack.Preview(ctx, optpreview.ExpectNoChanges())
+	r.values["estela:image"], r.values["estela:previous"] = image, previous
 	return err
 }
 

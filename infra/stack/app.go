@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -11,11 +12,16 @@ type system struct {
 	name     string
 	database string
 	api      *apiService // nil without an image
+	worker   pulumi.StringOutput
 	watch    *watched
 }
 
 // app makes one system, or as many as the fleet has, in one network.
 func app(ctx *pulumi.Context, cfg Config) error {
+	var err error
+	if cfg.Image, err = imageOf(ctx, cfg); err != nil {
+		return err
+	}
 	n, err := newNetwork(ctx, cfg)
 	if err != nil {
 		return err
@@ -68,7 +74,7 @@ func (s *system) build(ctx *pulumi.Context, cfg Config, n *network, channels *ch
 		if s.api, err = newAPI(ctx, cfg, s.name, s.database, n, secrets, c); err != nil {
 			return err
 		}
-		if err := newWorker(ctx, cfg, s.name, s.database, n, v, secrets, c); err != nil {
+		if s.worker, err = newWorker(ctx, cfg, s.name, s.database, n, v, secrets, c); err != nil {
 			return err
 		}
 		if err := newCanary(ctx, cfg, s.name, n, v, secrets, s.api, c); err != nil {
@@ -81,27 +87,51 @@ func (s *system) build(ctx *pulumi.Context, cfg Config, n *network, channels *ch
 	return c.outputs(pulumi.Map{"database": pulumi.String(s.database)})
 }
 
+// imageOf is the image of the config, or else the one that the stack said last it serves:
+// the config that is committed names none, and a `pulumi up` by hand must not take the
+// services away.
+func imageOf(ctx *pulumi.Context, cfg Config) (string, error) {
+	if cfg.Image != "" {
+		return cfg.Image, nil
+	}
+	itself, err := pulumi.NewStackReference(ctx, "last", &pulumi.StackReferenceArgs{
+		Name: pulumi.String(ctx.Organization() + "/" + ctx.Project() + "/" + ctx.Stack()),
+	})
+	if err != nil {
+		return "", fmt.Errorf("read what the stack serves: %w", err)
+	}
+	last, err := itself.GetOutputDetails("image")
+	if err != nil {
+		return "", fmt.Errorf("read what the stack serves: %w", err)
+	}
+	image, _ := last.Value.(string) // none before the first deployment
+	return image, nil
+}
+
 // export is what `dagger call deploy` reads, of the first system, and the addresses of
-// all.
+// all. The image is named once every system runs it: an update that fails half-way leaves
+// the last one named.
 func export(ctx *pulumi.Context, cfg Config, all []*system) {
-	ctx.Export("image", pulumi.String(cfg.Image))
 	ctx.Export("previous", pulumi.String(cfg.Previous))
-	slos, urls := pulumi.StringArray{}, pulumi.StringMap{}
+	slos, urls, running := pulumi.StringArray{}, pulumi.StringMap{}, pulumi.StringArray{}
 	for _, s := range all {
 		slos = append(slos, s.watch.slos...)
 		if s.api != nil {
 			urls[s.name] = s.api.url
+			running = append(running, s.api.url, s.worker)
 		}
 	}
 	ctx.Export("slos", slos)
 	ctx.Export("urls", urls)
-	url, candidate := pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String(""))
+	image, url, candidate := pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String(""))
 	if all[0].api != nil {
+		image = running.ToStringArrayOutput().ApplyT(func([]string) string { return cfg.Image }).(pulumi.StringOutput) //nolint:forcetypeassert // ApplyT's own rule
 		url = all[0].api.url
 		if cfg.Candidate != "" {
 			candidate = all[0].api.candidateURL
 		}
 	}
+	ctx.Export("image", image)
 	ctx.Export("url", url)
 	ctx.Export("candidateUrl", candidate)
 }

@@ -27,6 +27,7 @@ type Config struct {
 
 	// Of a foundation.
 	Repository     string   `json:"repository"`     // OWNER/NAME on GitHub
+	RepositoryID   int      `json:"repositoryId"`   // its number there, which nobody else gets
 	Environments   []string `json:"environments"`   // GitHub Environments that may deploy
 	PreviewFrom    string   `json:"previewFrom"`    // the GitHub Environment that may look
 	BillingAccount string   `json:"billingAccount"` // empty: no budget
@@ -79,6 +80,9 @@ func Parse(values map[string]string, stack string) (Config, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		name, ours := strings.CutPrefix(key, "estela:")
 		if !ours {
+			if looksSecret(strings.TrimPrefix(key, "gcp:"), values[key]) {
+				errs = append(errs, fmt.Errorf("%s is a credential, and config is no place for one: set GOOGLE_OAUTH_ACCESS_TOKEN", key))
+			}
 			continue
 		}
 		if looksSecret(name, values[key]) {
@@ -99,7 +103,7 @@ func Parse(values map[string]string, stack string) (Config, error) {
 // set reads one value: JSON, or else a text.
 func (cfg *Config) set(name, value string) error {
 	lists := []string{"environments", "fleet", "invokers", "alertEmails"}
-	numbers := []string{"budget", "replicas", "workers", "maxInstances"}
+	numbers := []string{"repositoryId", "budget", "replicas", "workers", "maxInstances"}
 	switches := []string{"public", "protect"}
 	raw := []byte(value)
 	if !slices.Contains(lists, name) && !slices.Contains(numbers, name) && !slices.Contains(switches, name) {
@@ -186,6 +190,7 @@ func (cfg *Config) checkFoundation() (errs []error) {
 		}
 	}
 	bad(!repository.MatchString(cfg.Repository), "estela:repository %q: want OWNER/NAME as GitHub writes it", cfg.Repository)
+	bad(cfg.RepositoryID <= 0, "estela:repositoryId %d: want the repository's number: gh api repos/%s --jq .id", cfg.RepositoryID, cfg.Repository)
 	bad(len(cfg.Environments) == 0, "estela:environments: name the GitHub Environments that may deploy, such as staging and production")
 	for _, e := range append(slices.Clone(cfg.Environments), cfg.PreviewFrom) {
 		bad(e != "" && !githubName.MatchString(e), "estela:environments and previewFrom: %q is no name of an environment", e)

@@ -34,6 +34,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"estela:canary \"hourly\"":                 with(app, "estela:canary", "hourly"),
 		"estela:alertEmails: \"nobody\"":           with(app, "estela:alertEmails", `["nobody"]`),
 		"estela:repository \"estela\": want OWNER": with(foundation, "estela:repository", "estela"),
+		"estela:repositoryId 0: want the":          with(foundation, "estela:repositoryId", ""),
 		"estela:environments: name the GitHub":     with(foundation, "estela:environments", "[]"),
 		"no name of an environment":                with(foundation, "estela:environments", `["a b"]`),
 		"may deploy as well":                       with(foundation, "estela:previewFrom", "staging"),
@@ -61,11 +62,13 @@ func TestSecretsAreRefused(t *testing.T) {
 		"estela:motherduckToken": "hunter2-hunter2",
 		"estela:redisPassword":   "hunter2-hunter2",
 		"estela:warehouse":       "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.hunter2-hunter2",
+		"gcp:accessToken":        "hunter2-hunter2",
+		"gcp:credentials":        "hunter2-hunter2",
 		"estela:image":           "estela_C67O4NL7OGUA5CIEZQSM4QDASC",
 		"estela:repository":      "-----BEGIN RSA PRIVATE KEY-----hunter2-hunter2",
 	} {
 		_, err := stack.Parse(with(app, key, value), "test")
-		if err == nil || !strings.Contains(err.Error(), "looks like a secret") || strings.Contains(err.Error(), value) {
+		if err == nil || !strings.Contains(err.Error(), "config is no place for one") || strings.Contains(err.Error(), value) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}

@@ -57,8 +57,9 @@ func attributeCondition(cfg Config) string {
 			subjects = append(subjects, "'"+subject(cfg, e)+"'")
 		}
 	}
-	return fmt.Sprintf("assertion.repository == '%s' && assertion.event_name != 'pull_request' && assertion.sub in [%s]",
-		cfg.Repository, strings.Join(subjects, ", "))
+	// The number, because a name that was given up can be taken by others.
+	return fmt.Sprintf("assertion.repository == '%s' && assertion.repository_id == '%d' && !assertion.event_name.startsWith('pull_request') && assertion.sub in [%s]",
+		cfg.Repository, cfg.RepositoryID, strings.Join(subjects, ", "))
 }
 
 // subject is what GitHub calls a job that runs in an environment.

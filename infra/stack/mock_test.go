@@ -34,11 +34,17 @@ type cloud struct {
 	made     []made
 	failNth  int
 	endpoint bool // whether Valkey has an endpoint yet
+	last     map[string]any
 }
 
 func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if args.TypeToken == "pulumi:pulumi:StackReference" {
+		return args.Name, resource.PropertyMap{
+			"name": args.Inputs["name"], "outputs": resource.NewPropertyValue(c.last), "secretOutputNames": resource.NewPropertyValue([]any{}),
+		}, nil
+	}
 	if c.failNth == len(c.made)+1 {
 		c.failNth = -1
 		return "", nil, errors.New("the cloud says no")

@@ -115,6 +115,7 @@ var mistakes = []mistake{
 	{"everything says whose it is", "production", typeService, change("another-project", "project")},
 	{"federation trusts one repository's environments, no pull request", "foundation", typeProvider, change("assertion.repository == 'estela-dev/estela'", "attributeCondition")},
 	{"federation trusts one repository's environments, no pull request", "foundation", typeProvider, change("assertion.repository_owner == 'estela-dev' && assertion.event_name != 'pull_request' && assertion.sub in ['repo:x']", "attributeCondition")},
+	{"federation trusts one repository's environments, no pull request", "foundation", typeProvider, change("assertion.repository == 'estela-dev/estela' && assertion.event_name != 'pull_request' && assertion.sub in ['repo:x']", "attributeCondition")},
 	{"federation trusts one repository's environments, no pull request", "foundation", typeProvider, change("https://example.com", "oidc", "issuerUri")},
 	{"an account is lent to one environment at a time", "foundation", typeAccount, change("principalSet://iam.googleapis.com/p/*", "member")},
 	{"an account is lent to one environment at a time", "foundation", typeAccount, change("principal://iam.googleapis.com/p/subject/repo:estela-dev/estela:pull_request", "member")},

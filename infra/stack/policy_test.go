@@ -206,7 +206,7 @@ var policies = []policy{
 	{"federation trusts one repository's environments, no pull request", func(m made) string {
 		condition := m.text("attributeCondition")
 		return wrong(is(m, typeProvider) && (!strings.Contains(condition, "assertion.repository == 'estela-dev/estela'") ||
-			!strings.Contains(condition, "assertion.event_name != 'pull_request'") || !regexp.MustCompile(`assertion\.sub in \['repo:[^*]+\]`).MatchString(condition) ||
+			!regexp.MustCompile(`assertion\.repository_id == '[1-9][0-9]*'`).MatchString(condition) || !strings.Contains(condition, "!assertion.event_name.startsWith('pull_request')") || !regexp.MustCompile(`assertion\.sub in \['repo:[^*]+\]`).MatchString(condition) ||
 			strings.Contains(condition, ":pull_request'") || m.text("oidc", "issuerUri") != "https://token.actions.githubusercontent.com"), "condition %q", condition)
 	}},
 	{"an account is lent to one environment at a time", func(m made) string {

@@ -160,6 +160,20 @@ func TestEmptyApp(t *testing.T) {
 	}
 }
 
+// The config that is committed names no image: what serves is what the stack said last.
+func TestUpByHandKeepsTheImage(t *testing.T) {
+	t.Parallel()
+	c := &cloud{endpoint: true, last: map[string]any{"image": imageA}}
+	out, err := run(t, c, "staging", committed(t, "staging"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := find(t, c.made, typePool).images()[0]; got != imageA || out["image"] != imageA {
+		t.Errorf("the worker runs %s, the output says %s", got, out["image"])
+	}
+	find(t, c.made, typeService)
+}
+
 // A Valkey that can't be reached is an error that says what to do, not a worker that
 // fails later.
 func TestValkeyWithoutEndpoint(t *testing.T) {

@@ -17,23 +17,24 @@ func workerProgram(cfg Config, system, database string) program {
 }
 
 // newWorker makes the pool of workers of a system: they pull, so that nothing calls them.
-func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *network, v *valkey, s *secrets, parent pulumi.Resource) error {
+// It returns the pool's name, known once it runs.
+func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *network, v *valkey, s *secrets, parent pulumi.Resource) (name pulumi.StringOutput, err error) {
 	c, err := newComponent(ctx, cfg, "Worker", system+"-worker", pulumi.Parent(parent))
 	if err != nil {
-		return err
+		return name, err
 	}
 	as, err := c.newAccount(system+"-worker", "Carries the events of "+system+" from the streams to the warehouse")
 	if err != nil {
-		return err
+		return name, err
 	}
 	if err := c.grant(as, telemetry...); err != nil {
-		return err
+		return name, err
 	}
 	if err := v.connect(as); err != nil {
-		return err
+		return name, err
 	}
 	if err := s.allow(as, motherduckToken); err != nil {
-		return err
+		return name, err
 	}
 	p := workerProgram(cfg, system, database)
 	var env cloudrunv2.WorkerPoolTemplateContainerEnvArray
@@ -57,7 +58,7 @@ func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *netw
 			},
 		})
 	}
-	_, err = cloudrunv2.NewWorkerPool(ctx, system+"-worker", &cloudrunv2.WorkerPoolArgs{
+	pool, err := cloudrunv2.NewWorkerPool(ctx, system+"-worker", &cloudrunv2.WorkerPoolArgs{
 		Name: pulumi.String(system + "-worker"), Project: pulumi.String(cfg.Project), Location: pulumi.String(cfg.Region),
 		DeletionProtection: pulumi.Bool(false), // it holds nothing
 		Labels:             c.labelled(system),
@@ -81,7 +82,7 @@ func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *netw
 		},
 	}, c.child(pulumi.DependsOn(as.needs), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m"})))
 	if err != nil {
-		return fmt.Errorf("register worker of %s: %w", system, err)
+		return name, fmt.Errorf("register worker of %s: %w", system, err)
 	}
-	return c.outputs(pulumi.Map{})
+	return pool.Name, c.outputs(pulumi.Map{"pool": pool.Name})
 }
