@@ -40,7 +40,7 @@ func Generate(f File, readme []byte) (map[string][]byte, error) {
 		}
 		files["generated/"+d.UID+".json"] = append(text, '\n')
 	}
-	text, err := between(readme, "objectives", f.table())
+	text, err := Between(readme, "objectives", f.table())
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,9 @@ func Write(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// between replaces what stands between two markers.
-func between(text []byte, name, with string) ([]byte, error) {
+// Between replaces what stands between the two markers <!-- name --> and <!-- /name -->.
+// The error says which are missing.
+func Between(text []byte, name, with string) ([]byte, error) {
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 	before, rest, ok := strings.Cut(string(text), begin)
 	_, after, closed := strings.Cut(rest, end)

@@ -63,6 +63,9 @@ type Burn struct {
 	Severity string `yaml:"severity"`
 }
 
+// Windows are the lengths of both windows in minutes.
+func (b Burn) Windows() (long, short int) { return minutes(b.Long), minutes(b.Short) }
+
 // NotChosen is a metric that is no SLI.
 type NotChosen struct {
 	Metric string `yaml:"metric"`

@@ -1,4 +1,4 @@
-// Command gen makes everything that is made from slo.yaml, into the folder of package
+// Command gen makes everything that is made from slo.yaml, the simulation of its alerts too, into the folder of package
 // observability: cd infra && go run ./observability/gen.
 package main
 
@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/estela-dev/estela/infra/observability"
+	"github.com/estela-dev/estela/infra/observability/simulation"
 )
 
 func main() {
@@ -28,6 +29,9 @@ func run(dir string) error {
 	}
 	files, err := observability.Generate(f, readme)
 	if err != nil {
+		return err
+	}
+	if err := simulation.Document(f, files); err != nil {
 		return err
 	}
 	return observability.Write(dir, files)
