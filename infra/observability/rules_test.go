@@ -133,3 +133,41 @@ func TestRuleTestsNotice(t *testing.T) {
 		}
 	}
 }
+
+// A loss pages however few events it is beside those that are settled, also where it was counted before the
+// first scrape, and an old one doesn't go on paging.
+func TestOneLossPages(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("generated/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for values, want := range map[string]string{
+		"0x119 1x30":     "[{value: 1}]", // found while it is watched
+		"_x119 1x30":     "[{value: 1}]", // found before the first scrape
+		"0x119 _x5 1x20": "[{value: 1}]", // found by the process that came after
+		"0x30 1x150":     "[]",           // two hours ago
+		"0x60 _x5 0x90":  "[]",           // a restart
+	} {
+		test := `rule_files: [rules.yaml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'estela_loss_detected_total{system="a",dataset="d"}', values: '` + values + `'}
+      - {series: 'estela_events_total{system="a",dataset="d",outcome="stored"}', values: '0+60000000x200'}
+    promql_expr_test:
+      - expr: sum(ALERTS{alertname="EstelaEventsLost", alertstate="firing"})
+        eval_time: 135m
+        exp_samples: ` + want + "\n"
+		dir := t.TempDir()
+		for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+			t.Errorf("%s: %v\n%s", values, err, out)
+		}
+	}
+}
