@@ -1,0 +1,3 @@
+package doc_test
+
+const root = "../.."
