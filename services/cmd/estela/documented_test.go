@@ -1,0 +1,43 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// call is a documented request, and the table that is shown as its answer, if one is.
+var call = regexp.MustCompile("curl -s '(http://127\\.0\\.0\\.1:8080)([^']*)'\n(?:```\n\n```csv\n((?s:.*?))```)?")
+
+// checkDocumentedCalls sends the documents' requests to the running pipeline.
+func (s *system) checkDocumentedCalls() {
+	s.t.Helper()
+	for _, file := range []string{"README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", file))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if all, known := regexp.MustCompile(`(?m)^\s*curl `).FindAll(text, -1), call.FindAll(text, -1); len(all) != len(known) {
+			s.t.Errorf("%s: %d calls of curl, %d of them of a form that is tried", file, len(all), len(known))
+		}
+		for _, found := range call.FindAllStringSubmatch(string(text), -1) {
+			body, err := get("http://" + s.api + found[2])
+			if err != nil {
+				s.t.Errorf("%s: %v", file, err)
+			}
+			if found[3] != "" && body != found[3] {
+				s.t.Errorf("%s shows for %s\n%s\nthe answer is\n%s", file, found[2], found[3], body)
+			}
+		}
+	}
+}
+
+// TestDocumentedCallsAreFound keeps the expression from matching nothing.
+func TestDocumentedCallsAreFound(t *testing.T) {
+	t.Parallel()
+	found := call.FindAllStringSubmatch("```sh\ncurl -s 'http://127.0.0.1:8080/v1/a'\n```\n\n```csv\nx\n1\n```\n", -1)
+	if len(found) != 1 || found[0][2] != "/v1/a" || found[0][3] != "x\n1\n" {
+		t.Errorf("%q", found)
+	}
+}
