@@ -254,7 +254,7 @@ func checkDagger(t *testing.T, file string, words []string) {
 			continue
 		}
 		done()
-		if f, ok := known[word]; ok && !(seen && word == "up") {
+		if f, ok := known[word]; ok && (!seen || word != "up") {
 			current, name, seen, given = f, word, true, map[string]bool{}
 		} else if seen && slices.Contains(ofDagger, word) {
 			current, name, given = function{}, word, map[string]bool{}

@@ -109,3 +109,20 @@ func TestNamesAreThere(t *testing.T) {
 		}
 	}
 }
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	d := doc.Parse("x.md", "# A & b\n[l](y.md#z) `code`\n\n   ```sh\n   # why\n   go test ./... # all\n   ```\n\n## 1.1.a Ñandú, 2\n<a id=\"q\">\n")
+	if got, want := d.Commands(), []string{"go test ./..."}; !slices.Equal(got, want) {
+		t.Errorf("commands %q, want %q", got, want)
+	}
+	if got, want := d.Anchors(), []string{"", "a--b", "11a-ñandú-2", "q"}; !slices.Equal(got, want) {
+		t.Errorf("anchors %q, want %q", got, want)
+	}
+	if s := d.Sections[1]; !slices.Equal(s.Links(), []string{"y.md#z"}) || !slices.Equal(s.Code(), []string{"code"}) {
+		t.Errorf("links %q, code %q", s.Links(), s.Code())
+	}
+	if got := d.Sections[2].Number(); got != "1.1.a" {
+		t.Errorf("number %q", got)
+	}
+}
