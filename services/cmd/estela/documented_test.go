@@ -43,3 +43,31 @@ func TestDocumentedCallsAreFound(t *testing.T) {
 		t.Errorf("%q", found)
 	}
 }
+
+// TestE2EDocumentedDataset makes the dataset that the README shows, word for word.
+func TestE2EDocumentedDataset(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"README.md", "README.es.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		contract := regexp.MustCompile("(?s)```json\n(\\{\n  \"\\$schema\".*?)```").FindSubmatch(text)
+		endpoint := regexp.MustCompile("(?s)```sql\n(-- The warmest.*?)```").FindSubmatch(text)
+		if contract == nil || endpoint == nil {
+			t.Fatalf("%s shows no dataset", file)
+		}
+		dir := filepath.Join(t.TempDir(), "mine")
+		if err := os.MkdirAll(filepath.Join(dir, "readings", "endpoints"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "readings", "contract.json"), string(contract[1]))
+		writeFile(t, filepath.Join(dir, "readings", "endpoints", "warmest.sql"), string(endpoint[1]))
+		s := up(t, t.TempDir(), "--data", dir)
+		s.redis("XADD", "estela:{readings:0}", "*", "event", `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`)
+		s.awaitEvents("readings", "stored", 1)
+		if rows := s.read("/v1/readings/warmest"); len(rows) != 1 || rows[0]["celsius"] != 21.5 {
+			t.Errorf("%s: the dataset answers %v", file, rows)
+		}
+	}
+}
