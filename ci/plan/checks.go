@@ -191,7 +191,8 @@ func e2eCheck() Check {
 	c := goTest(10*time.Minute, "-race", "-run", "^TestE2E", "./cmd/estela")
 	c.Name, c.Group, c.Dir = "e2e", E2E, "services"
 	c.Doc = "the built binary, from publishing to the answer of a GET"
-	c.Reads = append(sources("services"), "README.md") // whose answers it compares
+	// Whose answers it compares, and whose commands it runs.
+	c.Reads = append(sources("services"), "README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md")
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true
 	return c

@@ -317,6 +317,7 @@ func TestE2EUp(t *testing.T) {
 	s.awaitEvents("flights", "stored", int(total(want)))
 	s.checkRoutes(want)
 	s.checkREADME()
+	s.checkDocumentedCalls()
 	for _, text := range []string{"redis-server", "curl -s 'http://" + s.api + "/v1/flights/", filepath.Join(dir, "estela.duckdb")} {
 		if !strings.Contains(s.out.String(), text) {
 			t.Errorf("the greeting does not say %q:\n%s", text, &s.out)

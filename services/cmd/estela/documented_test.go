@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// call is a documented request, and the table that is shown as its answer, if one is.
+var call = regexp.MustCompile("curl -s '(http://127\\.0\\.0\\.1:8080)([^']*)'\n(?:```\n\n```csv\n((?s:.*?))```)?")
+
+// checkDocumentedCalls sends the documents' requests to the running pipeline.
+func (s *system) checkDocumentedCalls() {
+	s.t.Helper()
+	for _, file := range []string{"README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", file))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if all, known := regexp.MustCompile(`(?m)^\s*curl `).FindAll(text, -1), call.FindAll(text, -1); len(all) != len(known) {
+			s.t.Errorf("%s: %d calls of curl, %d of them of a form that is tried", file, len(all), len(known))
+		}
+		for _, found := range call.FindAllStringSubmatch(string(text), -1) {
+			body, err := get("http://" + s.api + found[2])
+			if err != nil {
+				s.t.Errorf("%s: %v", file, err)
+			}
+			// CSV ends its lines as RFC 4180 has it; a document doesn't.
+			if found[3] != "" && strings.ReplaceAll(body, "\r\n", "\n") != found[3] {
+				s.t.Errorf("%s shows for %s\n%s\nthe answer is\n%s", file, found[2], found[3], body)
+			}
+		}
+	}
+}
+
+// TestDocumentedCallsAreFound keeps the expression from matching nothing.
+func TestDocumentedCallsAreFound(t *testing.T) {
+	t.Parallel()
+	found := call.FindAllStringSubmatch("```sh\ncurl -s 'http://127.0.0.1:8080/v1/a'\n```\n\n```csv\nx\n1\n```\n", -1)
+	if len(found) != 1 || found[0][2] != "/v1/a" || found[0][3] != "x\n1\n" {
+		t.Errorf("%q", found)
+	}
+}
+
+// TestE2EDocumentedDataset makes the dataset that the README shows, word for word.
+func TestE2EDocumentedDataset(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"README.md", "README.es.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		contract := regexp.MustCompile("(?s)```json\n(\\{\n  \"\\$schema\".*?)```").FindSubmatch(text)
+		endpoint := regexp.MustCompile("(?s)```sql\n(-- The warmest.*?)```").FindSubmatch(text)
+		if contract == nil || endpoint == nil {
+			t.Fatalf("%s shows no dataset", file)
+		}
+		dir := filepath.Join(t.TempDir(), "mine")
+		if err := os.MkdirAll(filepath.Join(dir, "readings", "endpoints"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "readings", "contract.json"), string(contract[1]))
+		writeFile(t, filepath.Join(dir, "readings", "endpoints", "warmest.sql"), string(endpoint[1]))
+		s := up(t, t.TempDir(), "--data", dir)
+		s.redis("XADD", "estela:{readings:0}", "*", "event", `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`)
+		s.awaitEvents("readings", "stored", 1)
+		if rows := s.read("/v1/readings/warmest"); len(rows) != 1 || rows[0]["celsius"] != 21.5 {
+			t.Errorf("%s: the dataset answers %v", file, rows)
+		}
+	}
+}
