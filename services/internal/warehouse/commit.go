@@ -36,6 +36,9 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 	if err != nil {
 		return contract.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
 	}
+	if b.Rows >= backlogRows {
+		w.hurried.Store(time.Now().UnixNano())
+	}
 	return next, nil
 }
 

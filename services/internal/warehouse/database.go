@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrReopening says that the query was interrupted because DuckDB's instance had
@@ -19,6 +20,10 @@ var errClosed = errors.New("warehouse is closed")
 type database struct {
 	cfg   Config
 	reads chan struct{} // one for each read that runs
+	// alone is for the one that runs while a backlog is stored; hurried is when a batch
+	// of one was last, in nanoseconds since 1970.
+	alone   chan struct{}
+	hurried atomic.Int64
 	// behind is where they do, with a thread for each.
 	behind *background
 
@@ -32,7 +37,7 @@ type database struct {
 
 func newDatabase(cfg Config) *database {
 	cfg = cfg.withDefaults()
-	return &database{cfg: cfg, handles: 1, reads: make(chan struct{}, cfg.ReadConns), behind: newBackground(cfg.ReadConns)}
+	return &database{cfg: cfg, handles: 1, reads: make(chan struct{}, cfg.ReadConns), alone: make(chan struct{}, 1), behind: newBackground(cfg.ReadConns)}
 }
 
 // with runs fn with an instance that works, opening a new one if the last broke.

@@ -146,11 +146,17 @@ func columnTypes(rows *sql.Rows) ([]result.Column, error) {
 
 // read runs fn with a connection for reading, waiting until one is free.
 func (d *database) read(ctx context.Context, fn func(context.Context, *sql.Conn) error) error {
-	select {
-	case d.reads <- struct{}{}:
-		defer func() { <-d.reads }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait for a read connection: %w", ctx.Err())
+	turns := []chan struct{}{d.reads}
+	if d.storesBacklog() {
+		turns = []chan struct{}{d.alone, d.reads}
+	}
+	for _, turn := range turns {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return fmt.Errorf("wait for a read connection: %w", ctx.Err())
+		}
 	}
 	return d.with(ctx, func(ctx context.Context, inst *instance) error {
 		conn, err := inst.db.Conn(ctx)
@@ -160,6 +166,19 @@ func (d *database) read(ctx context.Context, fn func(context.Context, *sql.Conn)
 		defer conn.Close()
 		return fn(ctx, conn)
 	})
+}
+
+const (
+	// backlogRows is the size of a batch that only a backlog makes.
+	backlogRows = 50_000
+	// backlogFor is how long a backlog is taken to go on after such a batch.
+	backlogFor = time.Second
+)
+
+// storesBacklog says whether ingestion is behind and needs the machine: reads then run
+// one at a time.
+func (d *database) storesBacklog() bool {
+	return time.Now().UnixNano()-d.hurried.Load() < int64(backlogFor)
 }
 
 // snapshot runs fn in a transaction that is rolled back, with the state it shows.
