@@ -37,6 +37,9 @@ func app(ctx *pulumi.Context, cfg Config) error {
 		}
 		all = append(all, s)
 	}
+	if err := newCauses(ctx, cfg, channels); err != nil {
+		return err
+	}
 	if err := newFleetDashboard(ctx, cfg, all); err != nil {
 		return err
 	}

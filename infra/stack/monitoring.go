@@ -134,11 +134,10 @@ func (w *watched) alert(system string, o observability.SLO, pace observability.B
 			},
 		}
 	}
-	severity := map[string]string{"page": "CRITICAL", "ticket": "WARNING"}[pace.Severity]
 	name := fmt.Sprintf("%s-%s-burns-%s", system, o.Name, pace.Long)
 	_, err := monitoring.NewAlertPolicy(w.ctx, name, &monitoring.AlertPolicyArgs{
 		Project: pulumi.String(w.cfg.Project), DisplayName: pulumi.String(fmt.Sprintf("%s: %s burns %g times too fast", system, o.Title, pace.Factor)),
-		Combiner: pulumi.String("AND"), Severity: pulumi.String(severity),
+		Combiner: pulumi.String("AND"), Severity: pulumi.String(severities[pace.Severity]),
 		Conditions:           monitoring.AlertPolicyConditionArray{condition(pace.Long), condition(pace.Short)},
 		NotificationChannels: to.ids, UserLabels: w.labelled(system),
 		Documentation: documented(o.Name, o.SLI),

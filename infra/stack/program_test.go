@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/estela-dev/estela/infra/observability"
 	"github.com/estela-dev/estela/infra/stack"
 )
 
@@ -172,6 +173,31 @@ func TestUpByHandKeepsTheImage(t *testing.T) {
 		t.Errorf("the worker runs %s, the output says %s", got, out["image"])
 	}
 	find(t, c.made, typeService)
+}
+
+// Every cause of slo.yaml is told of on Google Cloud too, by the label that systems have
+// there.
+func TestCausesAreTold(t *testing.T) {
+	t.Parallel()
+	file, err := observability.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := map[string]string{}
+	for _, m := range stacks(t)["fleet"] {
+		if is(m, typeAlert) && strings.HasPrefix(m.Name, "cause-") {
+			queries[m.text("conditions", "[]", "conditionPrometheusQueryLanguage", "alertRule")] = m.text("conditions", "[]", "conditionPrometheusQueryLanguage", "query")
+		}
+	}
+	for _, c := range file.Causes {
+		query := queries["Estela"+c.Name]
+		if query == "" || strings.Contains(query, "system") || strings.Contains(c.Expr, "by (system") != strings.Contains(query, "by (namespace") {
+			t.Errorf("%s: %q", c.Name, query)
+		}
+	}
+	if len(queries) != len(file.Causes) {
+		t.Errorf("%d alerts of %d causes", len(queries), len(file.Causes))
+	}
 }
 
 // A Valkey that can't be reached is an error that says what to do, not a worker that
