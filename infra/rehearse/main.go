@@ -23,8 +23,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"go.yaml.in/yaml/v3"
 
+	"github.com/estela-dev/estela/infra/internal/standin"
 	"github.com/estela-dev/estela/infra/stack"
 )
 
@@ -61,7 +61,11 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer stop()
 	r := &rehearsal{out: out}
-	if r.values, err = committed("Pulumi.staging.yaml"); err != nil {
+	config, err := os.ReadFile("Pulumi.staging.yaml")
+	if err != nil {
+		return fmt.Errorf("read config (run this in infra/): %w", err)
+	}
+	if r.values, err = standin.Config(config); err != nil {
 		return err
 	}
 	r.stack, err = auto.UpsertStackInlineSource(ctx, "staging", "estela",
@@ -74,31 +78,6 @@ func run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("make a stack: %w", err)
 	}
 	return r.live(ctx)
-}
-
-// committed is a stack's config as it is committed.
-func committed(file string) (map[string]string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read config (run this in infra/): %w", err)
-	}
-	var all struct{ Config map[string]any }
-	if err := yaml.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
-	}
-	values := map[string]string{}
-	for key, value := range all.Config {
-		if s, ok := value.(string); ok {
-			values[key] = s
-			continue
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("read config: %w", err)
-		}
-		values[key] = string(text)
-	}
-	return values, nil
 }
 
 // live goes through a stack's life, step by step.

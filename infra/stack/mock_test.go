@@ -1,7 +1,6 @@
 package stack_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/estela-dev/estela/infra/internal/standin"
 	"github.com/estela-dev/estela/infra/stack"
@@ -72,22 +70,9 @@ func committed(t *testing.T, name string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Config map[string]any }
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	values, err := standin.Config(text)
+	if err != nil {
 		t.Fatal(err)
-	}
-	values := map[string]string{}
-	for key, value := range file.Config {
-		switch v := value.(type) {
-		case string:
-			values[key] = v
-		default:
-			text, err := json.Marshal(v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			values[key] = string(text)
-		}
 	}
 	return values
 }
