@@ -153,9 +153,11 @@ type committed struct {
 	rejected int
 }
 
-func (c *committed) Read(string, int) {}
-func (c *committed) Retried(string)   {}
-func (c *committed) Loss(string)      {}
+func (c *committed) Read(string, int)   {}
+func (c *committed) Retried(string)     {}
+func (c *committed) Loss(string, int64) {}
+
+func (c *committed) Reconciled(string, int64, int64) {}
 
 func (c *committed) Committed(_ string, b *contract.Batch, took time.Duration) {
 	c.mu.Lock()

@@ -87,7 +87,8 @@ type lossCounter struct{ losses atomic.Int64 }
 func (*lossCounter) Read(string, int)                                 {}
 func (*lossCounter) Committed(string, *contract.Batch, time.Duration) {}
 func (*lossCounter) Retried(string)                                   {}
-func (c *lossCounter) Loss(string)                                    { c.losses.Add(1) }
+func (c *lossCounter) Reconciled(_ string, _, lost int64)             { c.losses.Add(lost) }
+func (c *lossCounter) Loss(_ string, entries int64)                   { c.losses.Add(entries) }
 
 // TestChaosLossIsRefused restores an old copy of the warehouse, after which the stream
 // was trimmed: the worker refuses to go on, unless it is told to.
@@ -112,7 +113,7 @@ func TestChaosLossIsRefused(t *testing.T) {
 	must(t, os.WriteFile(p.location, copied, 0o600))
 	p.model = before
 	p.source.Model = p.model
-	p.refusal("trimmed", func() { p.publish(100) })
+	p.refusal("trimmed", 100, func() { p.publish(100) })
 }
 
 // TestChaosLossByDeletedEntries deletes an entry that is not stored yet.
@@ -123,12 +124,12 @@ func TestChaosLossByDeletedEntries(t *testing.T) {
 	e := p.source.Fresh()
 	id := p.redis.Do("XADD", p.key(0), "*", "event", e.JSON())
 	p.redis.Do("XDEL", p.key(0), id)
-	p.refusal("deleted from", func() { p.publish(10) })
+	p.refusal("deleted from", 1, func() { p.publish(10) })
 }
 
 // refusal expects that a worker refuses, and that one that accepts the loss
-// carries what is there and what more publishes.
-func (p *pipeline) refusal(reason string, more func()) {
+// carries what is there and what more publishes. Each counts the loss.
+func (p *pipeline) refusal(reason string, entries int64, more func()) {
 	p.t.Helper()
 	p.openStore()
 	losses := &lossCounter{}
@@ -143,12 +144,12 @@ func (p *pipeline) refusal(reason string, more func()) {
 	if !errors.As(err, &loss) || loss.Reason != reason || loss.Gone.Compare(loss.Position) <= 0 {
 		p.t.Fatalf("got error %v, want a loss (%s)", err, reason)
 	}
-	want(p.t, "losses", losses.losses.Load(), 1)
+	want(p.t, "losses", losses.losses.Load(), entries)
 	more()
 	w := p.work(func(cfg *worker.Config) { cfg.AcceptLoss, cfg.Observer = true, losses })
 	p.drain(w)
 	p.verify()
-	want(p.t, "losses", losses.losses.Load(), 2)
+	want(p.t, "losses", losses.losses.Load(), 2*entries)
 	w.stop()
 	p.drain(p.work()) // the position is beyond it now
 	p.verify()

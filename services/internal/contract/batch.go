@@ -60,6 +60,9 @@ type Batch struct {
 	Replayed []Reject
 	// Last is the position after this commit.
 	Last ID
+	// Added is what the server had counted as added to the stream up to Last: -1 is
+	// unknown, 0 keeps what is there.
+	Added int64
 	// RunID is the Redis server's run_id to note with the position; empty
 	// keeps the one that is there.
 	RunID string

@@ -106,6 +106,9 @@ type Position struct {
 	// Last is the highest stream ID whose entry is stored, rejected or dropped
 	// as a duplicate.
 	Last ID `json:"last"`
+	// Added is how many entries the server had counted as added up to Last; -1 is
+	// unknown.
+	Added int64 `json:"added"`
 	// Epoch counts the owners; Rev counts every change of the row.
 	Epoch int64 `json:"epoch"`
 	Rev   int64 `json:"rev"`
@@ -130,8 +133,9 @@ type StreamState struct {
 	First, Last, MaxDeleted ID
 	// TrimmedTo is how far this pipeline has trimmed.
 	TrimmedTo ID
-	// Length counts the entries kept.
-	Length int64
+	// Length counts the entries kept, Added all that were ever added; -1 where the
+	// server doesn't tell.
+	Length, Added int64
 }
 
 // Candidate is a row of a batch that may be in the table already.

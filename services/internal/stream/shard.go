@@ -197,6 +197,9 @@ func (c *Client) currentRunID(ctx context.Context) (string, error) {
 
 // streamInfo reads XINFO STREAM by name: its fields differ between servers.
 func (s *Shard) streamInfo(ctx context.Context) (state contract.StreamState, err error) {
+	if s.client.embedded {
+		state.Added = -1 // miniredis doesn't count
+	}
 	fields, err := s.client.rdb.Do(ctx, "XINFO", "STREAM", s.key).Slice()
 	if isNoKey(err) {
 		return state, nil
@@ -208,6 +211,8 @@ func (s *Shard) streamInfo(ctx context.Context) (state contract.StreamState, err
 		switch fields[i] {
 		case "length":
 			state.Length, _ = fields[i+1].(int64)
+		case "entries-added":
+			state.Added, _ = fields[i+1].(int64)
 		case "last-generated-id":
 			err = errors.Join(err, setID(&state.Last, fields[i+1]))
 		case "max-deleted-entry-id":

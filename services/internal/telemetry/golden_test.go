@@ -28,6 +28,7 @@ func TestExposition(t *testing.T) {
 	m.Build(telemetry.Build{Version: "v1.2.3", DuckDB: "1.5.6", Supported: true})
 	m.Read("flights", 10)
 	m.Retried("flights")
+	m.Reconciled("flights", 10, 0)
 	m.Stored("flights", &contract.Batch{Rows: 8, Rejects: make([]contract.Reject, 1), Duplicates: 1}, 10*time.Millisecond)
 	m.Request("flights/departures", 200, 0.01)
 	m.Request("flights/departures", 503, 0.01)

@@ -18,10 +18,10 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	entries, events, retries, losses *prometheus.CounterVec
-	batchRows, commitSeconds         *prometheus.HistogramVec
-	freshness                        *freshness
-	requests                         *prometheus.HistogramVec
+	entries, events, retries, reconciled, lost *prometheus.CounterVec
+	batchRows, commitSeconds                   *prometheus.HistogramVec
+	freshness                                  *freshness
+	requests                                   *prometheus.HistogramVec
 }
 
 // New makes the metrics of the given datasets in a registry of their own, so
@@ -35,8 +35,10 @@ func New(datasets []string) *Metrics {
 			"Events settled, by outcome: stored, rejected or duplicate.", "outcome"),
 		retries: counter("estela_commit_retries_total",
 			"Times that the warehouse refused and was asked again."),
-		losses: counter("estela_loss_detected_total",
-			"Times that a stream was found to have lost entries that were not stored."),
+		reconciled: counter("estela_stream_entries_reconciled_total",
+			"Stream entries received, of those that the server has counted as added."),
+		lost: counter("estela_stream_entries_lost_total",
+			"Stream entries that were added and gone before they were read; at least so many."),
 		batchRows: histogram("estela_commit_rows",
 			"Rows stored by one commit.", prometheus.ExponentialBuckets(1, 4, 10), "dataset"),
 		commitSeconds: histogram("estela_commit_duration_seconds",
@@ -47,7 +49,7 @@ func New(datasets []string) *Metrics {
 			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint", "status"),
 	}
 	for _, d := range datasets {
-		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.losses} {
+		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.reconciled, m.lost} {
 			c.WithLabelValues(d)
 		}
 		for _, outcome := range []string{"stored", "rejected", "duplicate"} {
@@ -56,7 +58,7 @@ func New(datasets []string) *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.entries, m.events, m.retries, m.losses, m.batchRows, m.commitSeconds, m.freshness, m.requests)
+		m.entries, m.events, m.retries, m.reconciled, m.lost, m.batchRows, m.commitSeconds, m.freshness, m.requests)
 	return m
 }
 
@@ -98,8 +100,17 @@ func (m *Metrics) Stored(dataset string, b *contract.Batch, took time.Duration) 
 // Retried counts a refusal of the warehouse.
 func (m *Metrics) Retried(dataset string) { m.retries.WithLabelValues(dataset).Inc() }
 
-// Loss counts a stream found short.
-func (m *Metrics) Loss(dataset string) { m.losses.WithLabelValues(dataset).Inc() }
+// Reconciled counts the entries of which the server's count says that they were added:
+// those received and those that were gone before that.
+func (m *Metrics) Reconciled(dataset string, received, lost int64) {
+	m.reconciled.WithLabelValues(dataset).Add(float64(received))
+	m.lost.WithLabelValues(dataset).Add(float64(lost))
+}
+
+// Loss counts entries that a stream no longer holds and that are not stored.
+func (m *Metrics) Loss(dataset string, entries int64) {
+	m.lost.WithLabelValues(dataset).Add(float64(entries))
+}
 
 // Request records an answered request. The endpoint is the route, never the
 // path that was asked for.

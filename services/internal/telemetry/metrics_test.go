@@ -62,7 +62,7 @@ func TestEverySeriesIsThereBeforeTheFirstEvent(t *testing.T) {
 	body := scrape(t, telemetry.New([]string{"flights"}))
 	for _, want := range []string{
 		`estela_events_total{dataset="flights",outcome="rejected"} 0`,
-		`estela_loss_detected_total{dataset="flights"} 0`,
+		`estela_stream_entries_lost_total{dataset="flights"} 0`,
 		`estela_freshness_seconds_count{dataset="flights"} 0`,
 	} {
 		if !strings.Contains(body, want) {

@@ -78,7 +78,7 @@ func TestPush(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	for _, name := range []string{"estela_events_total", "estela_freshness_seconds", "estela_http_request_duration_seconds", "estela_loss_detected_total"} {
+	for _, name := range []string{"estela_events_total", "estela_freshness_seconds", "estela_http_request_duration_seconds", "estela_stream_entries_lost_total"} {
 		if !names[name] {
 			t.Errorf("%s was not sent: %v", name, names)
 		}

@@ -46,6 +46,9 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.Position {
 	next := at
 	next.Last = b.Last
+	if b.Added != 0 {
+		next.Added = b.Added
+	}
 	next.Rev++
 	next.Token = b.Token
 	next.Rows += int64(b.Rows)
@@ -98,9 +101,9 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Po
 // it is.
 func move(ctx context.Context, s *session, at, next contract.Position) error {
 	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
-		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?
+		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt,
+		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added,
 		at.Dataset, at.Shard, at.Epoch, at.Rev, at.Last.MS, at.Last.Seq)
 	switch {
 	case isConflict(err):

@@ -18,7 +18,7 @@ func (d *database) layout(ctx context.Context, s *session, dataset string) (*lay
 	if lay, ok := d.layouts.Load(dataset); ok {
 		return lay.(*layout), nil //nolint:forcetypeassert // nothing else is stored
 	}
-	fields, err := columnsOf(ctx, s.conn, dataset)
+	fields, err := columnsOf(ctx, s.conn, datasetTable(dataset))
 	if err != nil {
 		return nil, err
 	}
@@ -30,19 +30,19 @@ func (d *database) layout(ctx context.Context, s *session, dataset string) (*lay
 	return lay, nil
 }
 
-// columnsOf lists the columns of a table in main, none if there is no such table.
-func columnsOf(ctx context.Context, conn *sql.Conn, name string) ([]field, error) {
+// columnsOf lists the columns of a table, none if there is no such table.
+func columnsOf(ctx context.Context, conn *sql.Conn, of table) ([]field, error) {
 	rows, err := conn.QueryContext(ctx, `SELECT column_name, data_type FROM information_schema.columns
-		WHERE table_catalog = 'warehouse' AND table_schema = 'main' AND table_name = ? ORDER BY ordinal_position`, name)
+		WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position`, of.catalog, of.schema, of.name)
 	if err != nil {
-		return nil, fmt.Errorf("read columns of %s: %w", name, err)
+		return nil, fmt.Errorf("read columns of %s: %w", of, err)
 	}
 	defer rows.Close()
 	var fields []field
 	for rows.Next() {
 		var f field
 		if err := rows.Scan(&f.name, &f.kind); err != nil {
-			return nil, fmt.Errorf("read columns of %s: %w", name, err)
+			return nil, fmt.Errorf("read columns of %s: %w", of, err)
 		}
 		fields = append(fields, f)
 	}

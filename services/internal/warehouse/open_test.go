@@ -128,6 +128,24 @@ func TestNoOutsideAccess(t *testing.T) {
 	}
 }
 
+// TestOlderWarehouse opens a file of a program that did not know all of today's columns.
+func TestOlderWarehouse(t *testing.T) {
+	t.Parallel()
+	cfg := warehouse.Config{Location: filepath.Join(t.TempDir(), "old.duckdb")}
+	old, err := warehouse.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(old.Exec(t.Context(), "ALTER TABLE warehouse.estela.positions DROP COLUMN added"), old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w := warehousetest.Open(t, cfg)
+	pos, err := w.TakeOver(t.Context(), &contract.Contract{Name: "sample"}, 0)
+	if err != nil || pos.Epoch != 1 || pos.Added != -1 {
+		t.Errorf("took over %+v, %v", pos, err)
+	}
+}
+
 // TestSpill makes sure that a query that needs more memory than allowed can
 // still use the disk, though files are closed to it.
 func TestSpill(t *testing.T) {

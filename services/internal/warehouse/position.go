@@ -49,11 +49,13 @@ func nextEpoch(ctx context.Context, conn *sql.Conn, dataset string, shard int) (
 		return 0, err
 	}
 	_, err = conn.ExecContext(ctx,
-		"INSERT INTO warehouse.estela.positions VALUES (?, ?, 0, 0, 1, 1, '', 0, 0, 0, 0, ?)", dataset, shard, time.Now())
+		`INSERT INTO warehouse.estela.positions
+		(dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at)
+		VALUES (?, ?, 0, 0, 1, 1, '', 0, 0, 0, 0, ?)`, dataset, shard, time.Now())
 	return 1, err
 }
 
-const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at
+const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at, coalesce(added, -1)
 	FROM warehouse.estela.positions `
 
 // position reads a shard's row.
@@ -65,7 +67,7 @@ func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (c
 func scanPosition(scan func(...any) error) (contract.Position, error) {
 	var p contract.Position
 	err := scan(&p.Dataset, &p.Shard, &p.Last.MS, &p.Last.Seq, &p.Epoch, &p.Rev, &p.RunID, &p.Token,
-		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt)
+		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt, &p.Added)
 	p.CommittedAt = p.CommittedAt.UTC()
 	return p, err
 }

@@ -55,7 +55,7 @@ func (w *Warehouse) register(ctx context.Context, s *session, c *contract.Contra
 // checkTable verifies what a reader needs.
 func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error {
 	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		have, err := columnsOf(ctx, conn, c.Name)
+		have, err := columnsOf(ctx, conn, datasetTable(c.Name))
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract) error {
 			return err
 		}
 	}
-	have, err := columnsOf(ctx, conn, c.Name)
+	have, err := columnsOf(ctx, conn, datasetTable(c.Name))
 	if err != nil {
 		return err
 	}

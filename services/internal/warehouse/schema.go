@@ -39,6 +39,7 @@ var systemTables = []struct {
 		{"rejected", "BIGINT"},
 		{"duplicates", "BIGINT"},
 		{"committed_at", "TIMESTAMPTZ"},
+		{"added", "BIGINT"},
 	}},
 	{"rejects", rejectFields},
 	{"contracts", []field{
@@ -96,6 +97,9 @@ func createSystem(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
+	if err := addMissing(ctx, conn); err != nil {
+		return err
+	}
 	found, err := marker(ctx, conn, formatMarker)
 	if err != nil {
 		return err
@@ -107,6 +111,27 @@ func createSystem(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	return setMarker(ctx, conn, formatMarker, strconv.Itoa(format))
+}
+
+// addMissing adds the columns that a table of an older program lacks. It asks first, for
+// a change of a table is in the way of those who write.
+func addMissing(ctx context.Context, conn *sql.Conn) error {
+	for _, t := range systemTables {
+		there, err := columnsOf(ctx, conn, systemTable(t.name))
+		if err != nil {
+			return err
+		}
+		for _, f := range t.fields {
+			if slices.ContainsFunc(there, func(old field) bool { return old.name == f.name }) {
+				continue
+			}
+			add := fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", systemTable(t.name), f.name, f.kind)
+			if err := execAll(ctx, conn, add); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // checkSystem makes sure that a worker has prepared the database.

@@ -207,11 +207,11 @@ func uuidOrder(t *testing.T, f *fixture) {
 
 func commitMoves(t *testing.T, f *fixture) {
 	pos := f.takeOver(t)
-	if pos.Epoch != 1 || pos.Rev != 1 || !pos.Last.IsZero() {
+	if pos.Epoch != 1 || pos.Rev != 1 || pos.Added != -1 || !pos.Last.IsZero() {
 		t.Fatalf("first position %+v", pos)
 	}
 	b := f.simples(3, 100).Reject(id(200, 1), 2, "{", contract.Violation{Keyword: "json", Message: "ends early"})
-	b.RunID, b.Duplicates = "run1", 4
+	b.RunID, b.Duplicates, b.Added = "run1", 4, 9
 	pos = f.commit(t, pos, b)
 	if stored := f.position(t); stored != pos {
 		t.Fatalf("returned %+v, stored %+v", pos, stored)
@@ -219,7 +219,7 @@ func commitMoves(t *testing.T, f *fixture) {
 	second := f.simples(2, 300)
 	pos = f.commit(t, pos, second)
 	want := contract.Position{
-		Dataset: "sample", Last: id(301, 0), Epoch: 1, Rev: 3, RunID: "run1", Rows: 5, Rejected: 1, Duplicates: 4,
+		Dataset: "sample", Last: id(301, 0), Added: 9, Epoch: 1, Rev: 3, RunID: "run1", Rows: 5, Rejected: 1, Duplicates: 4,
 		Token: second.Token, CommittedAt: pos.CommittedAt,
 	}
 	if pos != want || time.Since(pos.CommittedAt) > time.Minute {

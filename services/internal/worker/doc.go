@@ -23,4 +23,10 @@
 // the warehouse is retried with backoff and stops the reading when the stages
 // are full, so that events wait in Redis. Events that break their contract are
 // no fault: they are stored as rejects.
+//
+// That nothing is missing is reconciled: the server counts what is added to a
+// stream, and every few seconds that count is held against what was received
+// (ledger). A difference is entries that somebody took away unread; they are
+// counted and logged, and the worker goes on, for stopping would not bring them
+// back. The embedded server doesn't count.
 package worker

@@ -30,6 +30,8 @@ const (
 type chunk struct {
 	entries []contract.Entry
 	release func()
+	// added is the server's count of entries at the end of these: see ledger.
+	added int64
 }
 
 // pipeline is one attachment: reader, decoder and committer, joined by
@@ -99,12 +101,15 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		p.hook("read")
 		if len(entries) > 0 {
 			p.observe.Read(p.contract.Name, len(entries))
-			if err := p.pass(ctx, hard, chunk{entries, release}); err != nil {
+			added, found, compared := p.ledger.receive(entries)
+			p.audited(found, compared)
+			if err := p.pass(ctx, hard, chunk{entries, release, added}); err != nil {
 				return err
 			}
 			continue
 		}
 		release()
+		p.audited(p.ledger.end())
 		if err := p.caughtUp(ctx, &lift, waiting); err != nil {
 			return err
 		}
@@ -125,6 +130,9 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID, waiting int)
 	}
 	if !p.inFlight.none() {
 		return nil
+	}
+	if err := p.saveLoss(ctx); err != nil {
+		return err
 	}
 	p.waiters.drained(waiting)
 	p.cfg.Sink.Idle(ctx)
@@ -236,7 +244,7 @@ func (d *decoding) take(c chunk) {
 		d.decoder.DecodeEntry(d.batch, e)
 		d.bytes += len(e.Payload)
 	}
-	d.batch.Last = c.entries[len(c.entries)-1].ID
+	d.batch.Last, d.batch.Added = c.entries[len(c.entries)-1].ID, c.added
 	d.backlog = len(c.entries) >= backlogRead
 	c.release()
 	d.hook("decoded")

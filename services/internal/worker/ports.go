@@ -70,6 +70,9 @@ type Observer interface {
 	Committed(dataset string, b *contract.Batch, took time.Duration)
 	// Retried: the warehouse refused and is asked again.
 	Retried(dataset string)
-	// Loss: the stream no longer holds entries that are not stored.
-	Loss(dataset string)
+	// Reconciled: of the entries that the server has counted, so many were received and
+	// so many were gone before that.
+	Reconciled(dataset string, received, lost int64)
+	// Loss: the stream no longer holds entries that are not stored; at least so many.
+	Loss(dataset string, entries int64)
 }

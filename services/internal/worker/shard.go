@@ -42,6 +42,7 @@ type shard struct {
 	hook     func(step string)
 	share    *share
 	inFlight inFlight
+	ledger   ledger // of the attachment; its reader's
 	waiters  waiters
 
 	mu        sync.Mutex
@@ -121,10 +122,12 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		return err, nil
 	}
 	pos := c.position()
-	if err := s.checkLoss(pos, state); err != nil {
+	lost, err := s.checkLoss(pos, state)
+	if err != nil {
 		return nil, err
 	}
 	from := s.resume(pos, state)
+	s.ledger = newLedger(pos, state, lost || from.early != "")
 	if err := s.source.Attach(soft, pos.Epoch, from.after); err != nil {
 		if errors.Is(err, contract.ErrFenced) {
 			return nil, err
@@ -174,7 +177,7 @@ func (s *shard) hold(ctx context.Context) (bool, error) {
 	return s.source.Acquire(ctx)
 }
 
-// tend keeps the lease and trims the stream, each when it is due.
+// tend keeps the lease, asks how much the stream was given and trims it, each when it is due.
 func (s *shard) tend(ctx context.Context) error {
 	if time.Since(s.tended) < s.cfg.Renew {
 		return nil
@@ -190,6 +193,11 @@ func (s *shard) tend(ctx context.Context) error {
 	if s.share.surplus(s) {
 		return errNotOwner
 	}
+	state, err := s.source.State(ctx)
+	if err != nil {
+		return err
+	}
+	s.audited(s.ledger.note(state))
 	if settled := s.inFlight.settledTo(); !settled.IsZero() && time.Since(s.trimmed) >= s.cfg.TrimEvery {
 		s.trimmed = time.Now()
 		if err := s.source.Trim(ctx, settled); err != nil {
@@ -199,7 +207,8 @@ func (s *shard) tend(ctx context.Context) error {
 	return nil
 }
 
-func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) error {
+// checkLoss reports a loss that was found and accepted.
+func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) (lost bool, err error) {
 	loss := &LossError{Dataset: s.contract.Name, Shard: s.number, Position: pos.Last}
 	switch {
 	case state.TrimmedTo.Compare(pos.Last) > 0:
@@ -207,14 +216,18 @@ func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) err
 	case state.MaxDeleted.Compare(pos.Last) > 0:
 		loss.Gone, loss.Reason = state.MaxDeleted, "deleted from"
 	default:
-		return nil
+		return false, nil
 	}
-	s.observe.Loss(s.contract.Name)
+	entries := int64(1) // at least
+	if pos.Added > 0 && state.Added != uncounted && (state.Length == 0 || state.First.Compare(pos.Last) > 0) {
+		entries = max(entries, state.Added-pos.Added-state.Length)
+	}
+	s.observe.Loss(s.contract.Name, entries)
 	if !s.cfg.AcceptLoss {
-		return loss
+		return true, loss
 	}
-	s.log.Error("events lost, going on as told", slog.Any("error", loss))
-	return nil
+	s.log.Error("events lost, going on as told", slog.Any("error", loss), slog.Int64("entries", entries))
+	return true, nil
 }
 
 // disown gives the lease back.

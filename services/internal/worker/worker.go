@@ -304,4 +304,5 @@ type silent struct{}
 func (silent) Read(string, int)                                 {}
 func (silent) Committed(string, *contract.Batch, time.Duration) {}
 func (silent) Retried(string)                                   {}
-func (silent) Loss(string)                                      {}
+func (silent) Reconciled(string, int64, int64)                  {}
+func (silent) Loss(string, int64)                               {}

@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// fakeStream is a stream whose unread entries somebody takes away now and then.
+type fakeStream struct {
+	random *rand.Rand
+	state  contract.StreamState
+	unread []contract.Entry
+	lost   int64
+}
+
+func (s *fakeStream) add(n int) {
+	for range n {
+		s.state.Last = contract.ID{MS: s.state.Last.MS + s.random.Uint64N(2), Seq: s.state.Last.Seq + 1}
+		s.state.Added++
+		s.unread = append(s.unread, contract.Entry{ID: s.state.Last})
+	}
+}
+
+func (s *fakeStream) take(n int) {
+	for range min(n, len(s.unread)) {
+		i := s.random.IntN(len(s.unread))
+		s.unread = slices.Delete(s.unread, i, i+1)
+		s.lost++
+	}
+}
+
+func (s *fakeStream) read() []contract.Entry {
+	n := min(1+s.random.IntN(10), len(s.unread))
+	entries := s.unread[:n:n]
+	s.unread = s.unread[n:]
+	return entries
+}
+
+// TestLedgerFindsExactlyWhatIsMissing takes entries away at random between additions, reads,
+// the server's answers and restarts of the worker: the ledger finds as many, none twice.
+func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		s := &fakeStream{random: random}
+		s.add(random.IntN(5))
+		s.state.Length = int64(len(s.unread))
+		l := newLedger(contract.Position{Added: uncounted}, s.state, false)
+		var found, stored audit // by all, and as of the stored position
+		note := func(a audit, compared bool) {
+			if compared {
+				found.received, found.missing = found.received+a.received, found.missing+a.missing
+			}
+			if a.missing < 0 {
+				t.Fatalf("seed %d: found %+v", seed, a)
+			}
+		}
+		var pos contract.Position
+		read, restarted := int64(0), false
+		receive := func() bool {
+			entries := s.read()
+			if len(entries) == 0 {
+				note(l.end())
+				return false
+			}
+			added, a, compared := l.receive(entries)
+			note(a, compared)
+			pos.Last, pos.Added = entries[len(entries)-1].ID, added
+			read, stored = read+int64(len(entries)), found
+			return true
+		}
+		for range 60 {
+			switch random.IntN(6) {
+			case 0, 1:
+				s.add(random.IntN(20))
+			case 2:
+				s.take(random.IntN(3))
+			case 3:
+				note(l.note(s.state))
+			case 4:
+				receive()
+			case 5:
+				if !pos.Last.IsZero() { // the first owner begins with what is there
+					l, found = newLedger(pos, s.state, false), stored // it finds the rest anew
+					restarted = true
+				}
+			}
+		}
+		for receive() {
+		}
+		note(l.note(s.state))
+		note(l.end())
+		if found.missing != s.lost || !restarted && found.received != read {
+			t.Fatalf("seed %d: found %d missing of %d, %d received of %d", seed, found.missing, s.lost, found.received, read)
+		}
+	}
+}
