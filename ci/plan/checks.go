@@ -202,7 +202,8 @@ func chaosCheck() Check {
 	c := goTest(15*time.Minute, "-race", "-run", "^TestChaos", "./internal/chaos")
 	c.Name, c.Group, c.Dir = "chaos", Chaos, "services"
 	c.Doc = "kills, cuts, full disks and stale owners: nothing lost, nothing twice"
-	c.Reads = sources("services")
+	// Whose objective it charges faults to, and where the last result is shown.
+	c.Reads = append(sources("services"), "infra/observability/slo.yaml", "infra/observability/README.md")
 	c.Privileged = true
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true

@@ -63,3 +63,13 @@ func fill(t *testing.T, path string) {
 		}
 	}
 }
+
+// diskFaults are what happens to the worker's disk.
+func diskFaults() []fault {
+	return []fault{{name: "disk full until given room", disk: smallDisk, happen: func(s *scene) {
+		ballast := filepath.Join(s.dir, "ballast")
+		fill(s.t, ballast)
+		time.Sleep(outage)
+		must(s.t, os.Remove(ballast))
+	}}}
+}

@@ -19,4 +19,8 @@
 //	trim, loss                                Trim…, Loss…
 //	backpressure                              Backpressure
 //	shares and stopping                       TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
+//
+// TestChaosReport says what each fault costs in terms of the objectives ([Report]): it
+// lets the shipped program be hurt under a steady load and looks at it from outside.
+// The last result that was kept is shown in infra/observability/README.md.
 package chaos

@@ -67,6 +67,20 @@ func (m *Model) Size() (rows, rejects int) {
 	return total(m.want.Rows), total(m.want.Rejects)
 }
 
+// Missing is how many rows and rejects must be stored and are not.
+func (m *Model) Missing(got Stored) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return missing(m.want.Rows, got.Rows) + missing(m.want.Rejects, got.Rejects)
+}
+
+func missing[K comparable](want, got map[K]int) (sum int) {
+	for k, n := range want {
+		sum += max(0, n-got[k])
+	}
+	return sum
+}
+
 // Check says how what is stored differs. Rejects have no key: where a producer
 // had to send a second time without knowing what became of the first, resent
 // allows them more than once.

@@ -31,8 +31,11 @@ func TestMain(m *testing.M) {
 		os.Exit(obey(text))
 	}
 	flag.Parse()
-	// These tests wait much more than they compute.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	parallel := "6" // these tests wait much more than they compute
+	if *keep != "" {
+		parallel = "1" // what is kept is measured without company
+	}
+	if err := flag.Set("test.parallel", parallel); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
