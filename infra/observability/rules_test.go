@@ -154,7 +154,7 @@ evaluation_interval: 1m
 tests:
   - interval: 1m
     input_series:
-      - {series: 'estela_loss_detected_total{system="a",dataset="d"}', values: '` + values + `'}
+      - {series: 'estela_stream_entries_lost_total{system="a",dataset="d"}', values: '` + values + `'}
       - {series: 'estela_events_total{system="a",dataset="d",outcome="stored"}', values: '0+60000000x200'}
     promql_expr_test:
       - expr: sum(ALERTS{alertname="EstelaEventsLost", alertstate="firing"})

@@ -73,7 +73,7 @@ func fed(o SLO) (good, bad []string, both string) {
 	case "freshness":
 		return []string{`estela_freshness_seconds_bucket{system="a",dataset="d",le="5"}`}, nil, `estela_freshness_seconds_count{system="a",dataset="d"}`
 	case "completeness":
-		return []string{`estela_events_total{system="a",dataset="d",outcome="stored"}`}, []string{`estela_loss_detected_total{system="a",dataset="d"}`}, ""
+		return []string{`estela_stream_entries_reconciled_total{system="a",dataset="d"}`}, []string{`estela_stream_entries_lost_total{system="a",dataset="d"}`}, ""
 	case "validity":
 		return []string{`estela_events_total{system="a",dataset="d",outcome="stored"}`}, []string{`estela_events_total{system="a",dataset="d",outcome="rejected"}`}, ""
 	case "read-availability":

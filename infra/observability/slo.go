@@ -40,8 +40,8 @@ type SLO struct {
 	Cloud Cloud  `yaml:"cloud"`
 }
 
-// Cloud is an SLI for Cloud Monitoring, in filters: a total with its good or its bad
-// part, or a distribution.
+// Cloud is an SLI for Cloud Monitoring, in filters: two of good, bad and total, or a
+// distribution.
 type Cloud struct {
 	Good         string `yaml:"good"`
 	Bad          string `yaml:"bad"`
@@ -150,10 +150,16 @@ func (f File) check() error {
 }
 
 func (c Cloud) check(name string) error {
-	ratio := c.Total != "" && (c.Good != "") != (c.Bad != "") && c.Distribution == "" && c.Max == 0
+	given := 0
+	for _, filter := range []string{c.Good, c.Bad, c.Total} {
+		if filter != "" {
+			given++
+		}
+	}
+	ratio := given == 2 && c.Distribution == "" && c.Max == 0
 	cut := c.Distribution != "" && c.Max > 0 && c.Total == "" && c.Good == "" && c.Bad == ""
 	if ratio || cut {
 		return nil
 	}
-	return fmt.Errorf("%s: cloud: want total and either good or bad, or distribution and max", name)
+	return fmt.Errorf("%s: cloud: want two of good, bad and total, or distribution and max", name)
 }

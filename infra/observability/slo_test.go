@@ -57,7 +57,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"window_days 0: want 1 to 30":              {"window_days: 28", "window_days: 0"},
 		"must be rates over $window":               {"[$window]", "[5m]"},
 		"title, owner, sli and why":                {"owner: producers", "owner: ''"},
-		"cloud: want total and either good or bad": {"      max: 5\n", ""},
+		"cloud: want two of good, bad and total": {"      max: 5\n", ""},
 		"severity \"wake\": want page or ticket":   {"severity: page", "severity: wake"},
 		"want durations such as":                   {"long: 1h", "long: 1 hour"},
 		"factor 0: want more":                      {"factor: 6", "factor: 0"},

@@ -102,13 +102,13 @@ func (w *watched) objective(system string, o observability.SLO, service *monitor
 			Range:              &monitoring.SloRequestBasedSliDistributionCutRangeArgs{Min: pulumi.Float64(0), Max: pulumi.Float64(o.Cloud.Max)},
 		}
 	} else {
-		ratio := &monitoring.SloRequestBasedSliGoodTotalRatioArgs{
-			TotalServiceFilter: pulumi.String(ofSystem(o.Cloud.Total, system)),
-		}
-		if o.Cloud.Bad != "" {
-			ratio.BadServiceFilter = pulumi.String(ofSystem(o.Cloud.Bad, system))
-		} else {
-			ratio.GoodServiceFilter = pulumi.String(ofSystem(o.Cloud.Good, system))
+		ratio := &monitoring.SloRequestBasedSliGoodTotalRatioArgs{}
+		for filter, to := range map[string]*pulumi.StringPtrInput{
+			o.Cloud.Good: &ratio.GoodServiceFilter, o.Cloud.Bad: &ratio.BadServiceFilter, o.Cloud.Total: &ratio.TotalServiceFilter,
+		} {
+			if filter != "" {
+				*to = pulumi.String(ofSystem(filter, system))
+			}
 		}
 		sli.GoodTotalRatio = ratio
 	}
