@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -481,6 +482,10 @@ not json
 	if raw := must(t, "", append([]string{"rejects", "show", "readings", id, "--raw"}, beside...)...); raw != `{"id":"d","measured_at":"yesterday","celsius":1}` {
 		t.Errorf("rejects show --raw: %q", raw)
 	}
+	s.traces(map[string][]string{
+		"a": {"stored", "later", "duplicate  dropped: ", "in the stream still"},
+		"d": {"rejected", "/measured_at", "in the stream still"},
+	}, beside)
 	if out := must(t, "", append([]string{"rejects", "replay", "readings"}, beside...)...); !strings.HasPrefix(out, "0 stored, 0 duplicates dropped, 1 still") {
 		t.Error(out)
 	}
@@ -494,6 +499,10 @@ not json
 	if out := must(t, `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`+"\n"+
 		`{"id":"e","measured_at":"2026-01-02T00:00:00Z","celsius":5}`, backfill...); out != "1 stored, 1 duplicates dropped\n" {
 		t.Error(out)
+	}
+	s.traces(map[string][]string{"d": {"rejected   and purged since", "/measured_at"}, "e": {"from no stream", "stored"}}, beside)
+	if code, _, errs := estela(t, "", append([]string{"trace", "nobody"}, beside...)...); code != 1 || !strings.Contains(errs, "never published") {
+		t.Errorf("trace of no event: exit %d, %s", code, errs)
 	}
 	if out := must(t, "", append([]string{"doctor"}, beside...)...); strings.Contains(out, "FAIL") {
 		t.Error(out)
@@ -524,6 +533,34 @@ not json
 	// The commands work without a running pipeline, too.
 	if out := must(t, `{"id":"f","measured_at":"2026-01-03T00:00:00Z","celsius":6}`, backfill...); out != "1 stored, 0 duplicates dropped\n" {
 		t.Error(out)
+	}
+	s.traces(map[string][]string{"f": {"stored"}}, beside)
+}
+
+// traces asks for events by key, and for what is found by its ID: each answer says what it should.
+func (s *system) traces(want map[string][]string, beside []string) {
+	s.t.Helper()
+	for key, says := range want {
+		out := must(s.t, "", append([]string{"trace", key}, beside...)...)
+		for _, w := range says {
+			if !strings.Contains(out, w) {
+				s.t.Errorf("trace %s does not say %q:\n%s", key, w, out)
+			}
+		}
+		var found struct {
+			Events []struct{ ID, State, Key string }
+		}
+		if err := json.Unmarshal([]byte(must(s.t, "", append([]string{"trace", "--json", key}, beside...)...)), &found); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, e := range found.Events {
+			if e.ID == "" {
+				continue
+			}
+			if out := must(s.t, "", append([]string{"trace", e.ID}, beside...)...); !strings.Contains(out, e.State) || !strings.Contains(out, strconv.Quote(e.Key)) {
+				s.t.Errorf("trace %s, which is %+v:\n%s", e.ID, e, out)
+			}
+		}
 	}
 }
 

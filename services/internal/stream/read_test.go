@@ -226,6 +226,9 @@ func TestForeignEntriesLoseNothing(t *testing.T) {
 		want(t, "entries", len(entries), 1)
 		want(t, "kind", entries[0].Kind, test.kind)
 		want(t, "payload", string(entries[0].Payload), test.expected)
+		looked, there, err := client.Entry(t.Context(), "flights", 0, entries[0].ID)
+		must(t, err)
+		want(t, "looked up", fmt.Sprint(there, looked), fmt.Sprint(true, entries[0]))
 		release()
 		server.Do("DEL", key)
 	}

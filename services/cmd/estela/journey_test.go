@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/redistest"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/warehousetest"
+)
+
+// While no worker runs, events wait: found by key and by ID, in a batch entry too, and with
+// what a broken one breaks.
+func TestJourneyOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client, err := stream.Open(t.Context(), stream.Config{URL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	c, err := contract.Load(fstest.MapFS{"things/contract.json": {Data: []byte(thing)}}, "things")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := warehousetest.Open(t, warehouse.Config{Location: filepath.Join(t.TempDir(), "w.duckdb")})
+	if err := store.Register(t.Context(), c, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{g: &Globals{}, log: slog.New(slog.DiscardHandler), datasets: []*dataset{{Contract: c}}, redis: client, store: store}
+	id, _ := server.Do("XADD", "estela:{things:0}", "*", "events",
+		`{"id":"a","at":"2026-01-01T00:00:00Z"}`+"\n"+`{"id":"b","at":"yesterday"}`+"\nnot json").(string)
+
+	for asked, want := range map[string][]string{"a": {"a 1 0"}, "b": {"b 2 1"}, id: {"a 1 0", "b 2 1", " 3 1"}, "nobody": nil, "1-1": nil} {
+		f, err := n.search(t.Context(), n.datasets, asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Events) != len(want) {
+			t.Errorf("%s: %+v, want %q", asked, f.Events, want)
+			continue
+		}
+		for i, e := range f.Events {
+			if got := fmt.Sprint(e.Key, " ", e.Line, " ", len(e.Violations)); got != want[i] || e.State != stateWaiting || !e.InStream || e.ID != id {
+				t.Errorf("%s: %+v, want %s", asked, e, want[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// lookPage is how many entries one look into a stream asks for.
+const lookPage = 1000
+
+// Entry is the entry of that ID in the shard's stream; false: it is not there (any more).
+func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contract.ID) (contract.Entry, bool, error) {
+	entries, err := c.look(ctx, "XRANGE", Key(dataset, shard), id.String(), id.String(), "COUNT", "1")
+	if err != nil || len(entries) == 0 {
+		return contract.Entry{}, false, err
+	}
+	return entries[0], true, nil
+}
+
+// Newest calls each with at most limit entries of the shard's stream, the newest first.
+// It is for people who look for one: it moves no cursor, and costs the server as much as a
+// reader of as many entries.
+func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(contract.Entry)) error {
+	before := "+"
+	for limit > 0 {
+		n := min(limit, lookPage)
+		entries, err := c.look(ctx, "XREVRANGE", Key(dataset, shard), before, "-", "COUNT", fmt.Sprint(n))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			each(e)
+		}
+		if limit -= n; len(entries) < n {
+			return nil
+		}
+		before = "(" + entries[n-1].ID.String()
+	}
+	return nil
+}
+
+func (c *Client) look(ctx context.Context, command, key string, args ...any) ([]contract.Entry, error) {
+	answer, err := c.rdb.Do(ctx, append([]any{command, key}, args...)...).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("look into %s: %w", key, err)
+	}
+	entries := make([]contract.Entry, len(answer))
+	for i, a := range answer {
+		if entries[i], err = entryOf(a); err != nil {
+			return nil, fmt.Errorf("look into %s: %w", key, err)
+		}
+	}
+	return entries, nil
+}
+
+// entryOf is an entry as go-redis gives it, by way of the one reading of fields that
+// there is.
+func entryOf(answer any) (contract.Entry, error) {
+	parts, _ := answer.([]any)
+	if len(parts) != 2 {
+		return contract.Entry{}, errProtocol
+	}
+	text, _ := parts[0].(string)
+	id, ok := parseID([]byte(text))
+	values, _ := parts[1].([]any)
+	fields := make([]string, len(values))
+	for i, v := range values {
+		fields[i], _ = v.(string)
+	}
+	if !ok {
+		return contract.Entry{}, errProtocol
+	}
+	in := cursor{buf: appendCommand(nil, fields...)}
+	kind, payload, err := in.fields()
+	return contract.Entry{ID: id, Kind: kind, Payload: payload}, err
+}

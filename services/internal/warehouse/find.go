@@ -1,0 +1,73 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Row is where a stored event came from and when it was stored.
+type Row struct {
+	Key   string
+	Shard int
+	// ID is zero for a row that came from no stream (a backfill).
+	ID       contract.ID
+	Line     uint32
+	StoredAt time.Time
+}
+
+// RowsAt are the events stored from one stream entry, by line.
+func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id contract.ID) ([]Row, error) {
+	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, id.MS, id.Seq)
+}
+
+// RowsOf are the events stored under a key as text, the newest first, at most limit.
+func (w *Warehouse) RowsOf(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
+	return w.find(ctx, c, quoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
+}
+
+func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) ([]Row, error) {
+	var all []Row
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
+			_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
+			quoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where), args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r Row
+			var unstreamed bool
+			if err := rows.Scan(&r.Key, &r.Shard, &unstreamed, &r.ID.MS, &r.ID.Seq, &r.Line, &r.StoredAt); err != nil {
+				return err
+			}
+			if unstreamed {
+				r.ID = contract.ID{}
+			}
+			r.StoredAt = r.StoredAt.UTC()
+			all = append(all, r)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for an event in %s: %w", c.Name, err)
+	}
+	return all, nil
+}
+
+// RejectsAt are the rejects that came from one stream entry, by line.
+func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id contract.ID) ([]StoredReject, error) {
+	var all []StoredReject
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, id.MS, id.Seq)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for rejects of %s: %w", dataset, err)
+	}
+	return all, nil
+}
