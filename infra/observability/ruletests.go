@@ -71,7 +71,7 @@ func (f File) testFile(every int) testFile {
 func fed(o SLO) (good, bad []string, both string) {
 	switch o.Name {
 	case "freshness":
-		return []string{`estela_freshness_seconds_bucket{system="a",dataset="d",le="5"}`}, nil, `estela_freshness_seconds_count{system="a",dataset="d"}`
+		return []string{`estela_freshness_seconds_bucket{system="a",dataset="d",le="5.0"}`}, nil, `estela_freshness_seconds_count{system="a",dataset="d"}`
 	case "completeness":
 		return []string{`estela_stream_entries_reconciled_total{system="a",dataset="d"}`}, []string{`estela_stream_entries_lost_total{system="a",dataset="d"}`}, ""
 	case "validity":

@@ -59,6 +59,9 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	}
 	end.add(func() error { remove(); return nil })
 	n.metrics = n.measured()
+	if err := n.trace(ctx, &c.otlpFlags, &end); err != nil {
+		return err
+	}
 	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
 	run := &runFile{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
 	removeRun, err := run.write(g.DataDir)
@@ -72,7 +75,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.runWorker(ctx) })
 	parts.Go(func() error { return n.serveOps(ctx, ops) })
-	parts.Go(func() error { return n.pushMetrics(ctx, &c.opsFlags) })
+	parts.Go(func() error { return n.pushMetrics(ctx, &c.otlpFlags) })
 	parts.Go(func() error { return serve(ctx, control, n.opsHandler()) })
 	return parts.Wait()
 }
@@ -97,7 +100,15 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(n.store.Close)
 	n.metrics = n.measured()
-	app, err := n.newAPI(ctx, c.api)
+	if err := n.trace(ctx, &c.otlpFlags, &end); err != nil {
+		return err
+	}
+	requests := make(chan struct{}, 1)
+	app, err := n.newAPI(ctx, c.api, func(cfg *api.Config) {
+		if n.tracing != nil {
+			cfg.Observe = n.observeAnd(requests)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -106,8 +117,9 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return serveAPI(ctx, app, l.api) })
 	parts.Go(func() error { return n.watch(ctx, &c.listenFlags, app) })
+	parts.Go(func() error { return n.watchCommits(ctx, requests, readableEvery) })
 	parts.Go(func() error { return n.serveOps(ctx, l.ops) })
-	parts.Go(func() error { return n.pushMetrics(ctx, &c.opsFlags) })
+	parts.Go(func() error { return n.pushMetrics(ctx, &c.otlpFlags) })
 	return parts.Wait()
 }
 

@@ -9,12 +9,12 @@ import (
 )
 
 func TestLogFormats(t *testing.T) {
-	t.Parallel()
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela, gcp.project_id=p-1")
 	written := func(format string) string {
 		var out bytes.Buffer
 		g := &Globals{LogLevel: "info", LogFormat: format}
 		log := g.logger(&streams{err: &out})
-		log.Warn("a shard is held elsewhere", slog.Int("shard", 3), slog.Group("at", slog.String("level", "x")))
+		log.Warn("a shard is held elsewhere", slog.Int("shard", 3), slog.String("trace", "0af7"), slog.Group("at", slog.String("level", "x")))
 		log.Debug("not this")
 		return out.String()
 	}
@@ -22,8 +22,8 @@ func TestLogFormats(t *testing.T) {
 		t.Errorf("text: %s", text)
 	}
 	for format, want := range map[string]map[string]any{
-		"json":  {"level": "WARN", "msg": "a shard is held elsewhere", "shard": 3.0},
-		"cloud": {"severity": "WARNING", "message": "a shard is held elsewhere", "shard": 3.0},
+		"json":  {"level": "WARN", "msg": "a shard is held elsewhere", "shard": 3.0, "trace": "0af7"},
+		"cloud": {"severity": "WARNING", "message": "a shard is held elsewhere", "shard": 3.0, "logging.googleapis.com/trace": "projects/p-1/traces/0af7"},
 	} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(written(format)), &got); err != nil {

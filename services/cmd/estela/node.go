@@ -29,6 +29,7 @@ type node struct {
 	log      *slog.Logger
 	datasets []*dataset
 	metrics  *telemetry.Metrics
+	tracing  *telemetry.Tracing   // nil where no traces are sent
 	redis    *stream.Client       // nil in an API apart
 	store    *warehouse.Warehouse // never nil
 	worker   *worker.Worker       // nil in an API apart

@@ -14,6 +14,7 @@ import (
 
 type publishCmd struct {
 	fileFlags
+	otlpFlags
 
 	Rate  int `help:"Events a second at most; 0 is as fast as it goes." default:"0"`
 	Batch int `help:"Events packed into one stream entry." default:"1"`
@@ -30,13 +31,19 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	client, err := g.openRedis(ctx, url, g.logger(s))
+	log := g.logger(s)
+	tracing, stop, err := c.tracing(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stop() }()
+	client, err := g.openRedis(ctx, url, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }()
 	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err,
-		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait})
+		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait, Trace: tracing.Publishing(d.Name)})
 	err = errors.Join(c.each(ctx, s, d, p.send), p.close(ctx))
 	p.progress.finish()
 	if err == nil && p.refused > 0 {

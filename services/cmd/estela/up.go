@@ -40,8 +40,9 @@ type listenFlags struct {
 }
 
 type opsFlags struct {
+	otlpFlags
+
 	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
-	OTLPAuth  string `name:"otlp-auth" help:"Who sends metrics (${enum}) to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set: anybody, or this machine's Google account." enum:"none,google" default:"none"`
 }
 
 type workerFlags struct {
@@ -84,6 +85,9 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	listeners.control = control
 
 	n.metrics = n.measured()
+	if err := n.trace(ctx, &c.otlpFlags, &end); err != nil {
+		return err
+	}
 	if listeners.app, err = n.newAPI(ctx, c.api); err != nil {
 		return err
 	}
@@ -131,7 +135,7 @@ func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedi
 	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
 	g.Go(func() error { return n.watch(ctx, &c.listenFlags, l.app) })
 	g.Go(func() error { return n.serveOps(ctx, l.ops) })
-	g.Go(func() error { return n.pushMetrics(ctx, &c.opsFlags) })
+	g.Go(func() error { return n.pushMetrics(ctx, &c.otlpFlags) })
 	g.Go(func() error { return serve(ctx, l.control, n.opsHandler()) })
 	return g.Wait()
 }

@@ -306,11 +306,17 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return err
 }
 
+// traceparent is the W3C header of a request that is part of a trace.
+var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
 // logAccess logs a request: neither its parameters nor its key, which may be secrets.
 func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float64) {
 	attrs := []slog.Attr{
 		slog.String("request_id", c.GetRespHeader(fiber.HeaderXRequestID)), slog.String("method", c.Method()),
 		slog.String("endpoint", label), slog.Int("status", status), slog.Float64("seconds", seconds),
+	}
+	if parts := traceparent.FindStringSubmatch(c.Get("Traceparent")); parts != nil {
+		attrs = append(attrs, slog.String("trace", parts[1]))
 	}
 	if name, ok := c.Locals(keyNameKey).(string); ok {
 		attrs = append(attrs, slog.String("key", name))

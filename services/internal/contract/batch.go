@@ -74,7 +74,18 @@ type Batch struct {
 	// dropped from it.
 	Entries    int
 	Duplicates int
+	// Traces are entries that carry a sampled trace, a few at most.
+	Traces []Traced
 }
+
+// Traced is an entry whose way is followed. Parent is the W3C traceparent it carried.
+type Traced struct {
+	ID     ID
+	Parent string
+}
+
+// Trace is the ID of the trace.
+func (t Traced) Trace() string { return t.Parent[3:35] }
 
 // Width is the number of bytes that a value of t takes in Vector.Data.
 func (t Type) Width() int {

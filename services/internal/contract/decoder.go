@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"math/bits"
+	"regexp"
 )
 
 // Decoder turns documents into rows. It belongs to one goroutine.
@@ -69,6 +70,9 @@ func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
 // a reject. The batch's Last is the caller's to set.
 func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
 	b.Entries++
+	if len(e.Trace) > 0 {
+		b.trace(e)
+	}
 	switch e.Kind {
 	case Single:
 		d.Decode(b, e.Payload, e.ID, 0)
@@ -79,6 +83,20 @@ func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
 			Keyword: keywordEntry,
 			Message: `is a stream entry with neither the field "event" (one JSON document) nor "events" (NDJSON)`,
 		}})
+	}
+}
+
+// maxTraces bounds what a producer that marks every entry costs.
+const maxTraces = 16
+
+// sampled is a traceparent of version 00 with the sampled flag, an odd last digit.
+// https://www.w3.org/TR/trace-context/#traceparent-header
+var sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
+
+// trace notes an entry whose traceparent says that it is sampled.
+func (b *Batch) trace(e Entry) {
+	if len(b.Traces) < maxTraces && sampled.Match(e.Trace) {
+		b.Traces = append(b.Traces, Traced{e.ID, string(e.Trace)})
 	}
 }
 

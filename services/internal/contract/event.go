@@ -67,6 +67,8 @@ type Entry struct {
 	ID      ID
 	Kind    Kind
 	Payload []byte
+	// Trace is the W3C traceparent that came with it, if any; it aliases like Payload.
+	Trace []byte
 }
 
 // Violation is one way in which a document breaks its contract.
@@ -109,6 +111,8 @@ type Position struct {
 	// Added is how many entries the server had counted as added up to Last; -1 is
 	// unknown.
 	Added int64 `json:"added"`
+	// Trace is the W3C traceparent of the last entry that carried a sampled one.
+	Trace string `json:"-"`
 	// Epoch counts the owners; Rev counts every change of the row.
 	Epoch int64 `json:"epoch"`
 	Rev   int64 `json:"rev"`

@@ -32,7 +32,7 @@ func (b *Batch) Reset() {
 	*b = Batch{
 		Contract: b.Contract, Shard: b.Shard, Columns: b.Columns,
 		MS: b.MS[:0], Seq: b.Seq[:0], Line: b.Line[:0], Hashes: b.Hashes[:0],
-		Rejects: b.Rejects[:0],
+		Rejects: b.Rejects[:0], Traces: b.Traces[:0],
 	}
 }
 

@@ -29,6 +29,9 @@ type batch struct {
 	touched  []bool // by shard
 	packs    []pack // by shard
 	packed   int
+	// trace goes with the next command.
+	trace string
+	acked func() // nil without a trace
 }
 
 // pack is an entry of several events that is still being filled.
@@ -45,7 +48,7 @@ func newBatch(shards int) *batch {
 
 func (b *batch) reset() {
 	b.out = appendCommand(b.out[:0], "MULTI")
-	b.commands, b.events, b.packed = 0, 0, 0
+	b.commands, b.events, b.packed, b.trace, b.acked = 0, 0, 0, "", nil
 	clear(b.touched)
 }
 
@@ -90,7 +93,16 @@ func (b *batch) seal(to *shardOut, shard int) {
 }
 
 func (b *batch) command(begin, payload []byte) {
-	b.out = appendHeader(append(b.out, begin...), '$', len(payload))
+	if b.trace != "" {
+		b.out = append(appendHeader(b.out, '*', 7), begin[len("*5\r\n"):]...)
+	} else {
+		b.out = append(b.out, begin...)
+	}
+	b.out = appendHeader(b.out, '$', len(payload))
 	b.out = append(append(b.out, payload...), '\r', '\n')
+	if b.trace != "" {
+		field := appendCommand(nil, "traceparent", b.trace)
+		b.out, b.trace = append(b.out, field[len("*2\r\n"):]...), ""
+	}
 	b.commands++
 }

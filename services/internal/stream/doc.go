@@ -14,8 +14,8 @@
 // # Entries
 //
 // An entry has the field "event" (one JSON document) or the field "events"
-// (NDJSON, one document a line). Other fields beside it, such as traceparent,
-// are allowed and ignored. An entry with neither field, with both, or with one
+// (NDJSON, one document a line). The field "traceparent" beside it (W3C) makes
+// it part of a trace; others are allowed and ignored. An entry with neither field, with both, or with one
 // of them twice is [contract.Foreign]: its payload is a JSON object of all its
 // fields, so that nothing of it is lost when it is rejected. In that object a
 // name or value that is not valid UTF-8, or that begins with "base64:", is

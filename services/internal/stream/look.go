@@ -73,6 +73,7 @@ func entryOf(answer any) (contract.Entry, error) {
 		return contract.Entry{}, errProtocol
 	}
 	in := cursor{buf: appendCommand(nil, fields...)}
-	kind, payload, err := in.fields()
-	return contract.Entry{ID: id, Kind: kind, Payload: payload}, err
+	entry, err := in.fields()
+	entry.ID = id
+	return entry, err
 }

@@ -60,6 +60,12 @@ type ProducerConfig struct {
 	// from the producer's goroutine.
 	OnAck  func(events int)
 	OnWait func(Waiting)
+
+	// Trace is asked for each flush which W3C traceparent its first entry shall
+	// carry, and what to call once it is acknowledged.
+	//
+	// Default, and for an empty one: none.
+	Trace func() (traceparent string, acked func())
 }
 
 // Waiting is why a producer waits: its stream is full, or a passing error.
@@ -166,6 +172,9 @@ func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 	defer p.unlock()
 	if err := p.makeRoom(ctx); err != nil {
 		return err
+	}
+	if p.cfg.Trace != nil && p.filling.events == 0 {
+		p.filling.trace, p.filling.acked = p.cfg.Trace()
 	}
 	p.filling.add(&p.shards[shard], shard, event, p.cfg.Batch)
 	p.added.Add(1)
@@ -352,6 +361,9 @@ func (p *Producer) send(b *batch) error {
 		return fmt.Errorf("send %d events: %w", b.events, err)
 	}
 	p.acked.Add(int64(b.events))
+	if b.acked != nil {
+		b.acked()
+	}
 	if p.cfg.OnAck != nil {
 		p.cfg.OnAck(b.events)
 	}

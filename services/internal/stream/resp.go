@@ -221,42 +221,47 @@ func (c *cursor) entry() (contract.Entry, error) {
 	if !ok {
 		return contract.Entry{}, errProtocol
 	}
-	kind, payload, err := c.fields()
-	return contract.Entry{ID: id, Kind: kind, Payload: payload}, err
+	entry, err := c.fields()
+	entry.ID = id
+	return entry, err
 }
 
-func (c *cursor) fields() (contract.Kind, []byte, error) {
+// fields reads *N and N fields and values: an entry without its ID.
+func (c *cursor) fields() (contract.Entry, error) {
 	n, err := c.header('*')
 	if err != nil {
-		return 0, nil, err
+		return contract.Entry{}, err
 	}
 	if n < 0 || n%2 != 0 {
-		return 0, nil, errProtocol
+		return contract.Entry{}, errProtocol
 	}
 	start, found := c.pos, 0
-	kind, payload := contract.Foreign, []byte(nil)
+	var entry contract.Entry
 	for range n / 2 {
 		name, err := c.bulk()
 		if err != nil {
-			return 0, nil, err
+			return contract.Entry{}, err
 		}
 		value, err := c.bulk()
 		if err != nil {
-			return 0, nil, err
+			return contract.Entry{}, err
 		}
 		switch string(name) {
 		case "event":
-			kind, payload, found = contract.Single, value, found+1
+			entry.Kind, entry.Payload, found = contract.Single, value, found+1
 		case "events":
-			kind, payload, found = contract.Lines, value, found+1
+			entry.Kind, entry.Payload, found = contract.Lines, value, found+1
+		case "traceparent":
+			entry.Trace = value
 		}
 	}
 	if found == 1 {
-		return kind, payload, nil
+		return entry, nil
 	}
 	again := cursor{buf: c.buf, pos: start}
-	payload, err = again.object(n / 2)
-	return contract.Foreign, payload, err
+	entry.Kind = contract.Foreign
+	entry.Payload, err = again.object(n / 2)
+	return entry, err
 }
 
 // bulk reads $N and N bytes, which it aliases.

@@ -1,12 +1,16 @@
 package telemetry
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // Shard is the state of one shard at a scrape.
@@ -74,6 +78,8 @@ type buckets struct {
 	counts []uint64 // by bound, not cumulative; the last is above all bounds
 	count  uint64
 	sum    float64
+	// exemplars are the newest by bucket.
+	exemplars map[int]prometheus.Exemplar
 }
 
 func newFreshness(datasets []string) *freshness {
@@ -83,7 +89,7 @@ func newFreshness(datasets []string) *freshness {
 		byName: map[string]*buckets{}, ordered: datasets,
 	}
 	for _, d := range datasets {
-		f.byName[d] = &buckets{counts: make([]uint64, len(freshnessBounds)+1)}
+		f.byName[d] = &buckets{counts: make([]uint64, len(freshnessBounds)+1), exemplars: map[int]prometheus.Exemplar{}}
 	}
 	return f
 }
@@ -100,11 +106,31 @@ func (f *freshness) observe(dataset string, publishedMS []uint64, now time.Time)
 			n++
 		}
 		publishedMS = publishedMS[n:]
-		age := max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds())
-		i, _ := slices.BinarySearch(freshnessBounds, age)
+		age, i := bucketOf(ms, now)
 		b.counts[i] += uint64(n)
 		b.count += uint64(n)
 		b.sum += age * float64(n)
+	}
+}
+
+// bucketOf is the age of an event in seconds and the bucket for it.
+func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
+	age = max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds())
+	bucket, _ = slices.BinarySearch(freshnessBounds, age)
+	return age, bucket
+}
+
+// exemplify makes an event that carries a trace the example of its bucket.
+func (f *freshness) exemplify(dataset string, traced contract.Traced, now time.Time) {
+	id := trace.SpanContextFromContext(remote(traced.Parent)).TraceID()
+	if !id.IsValid() {
+		return
+	}
+	age, i := bucketOf(traced.ID.MS, now)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.byName[dataset].exemplars[i] = prometheus.Exemplar{
+		Value: age, Timestamp: now, Labels: prometheus.Labels{"trace_id": id.String()},
 	}
 }
 
@@ -123,6 +149,10 @@ func (f *freshness) Collect(ch chan<- prometheus.Metric) {
 			total += b.counts[i]
 			cumulative[bound] = total
 		}
-		ch <- prometheus.MustNewConstHistogram(f.desc, b.count, b.sum, cumulative, d)
+		m := prometheus.MustNewConstHistogram(f.desc, b.count, b.sum, cumulative, d)
+		if len(b.exemplars) > 0 {
+			m = prometheus.MustNewMetricWithExemplars(m, slices.Collect(maps.Values(b.exemplars))...)
+		}
+		ch <- m
 	}
 }

@@ -22,6 +22,7 @@ type Metrics struct {
 	batchRows, commitSeconds                   *prometheus.HistogramVec
 	freshness                                  *freshness
 	requests                                   *prometheus.HistogramVec
+	tracing                                    *Tracing
 }
 
 // New makes the metrics of the given datasets in a registry of their own, so
@@ -71,9 +72,10 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// Handler serves the metrics in Prometheus' text format.
+// Handler serves the metrics in Prometheus' text format, or as OpenMetrics with exemplars to
+// who accepts that.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
 // Read counts stream entries.
@@ -84,7 +86,12 @@ func (m *Metrics) Read(dataset string, entries int) {
 // Committed counts what became of a batch that came from the stream.
 func (m *Metrics) Committed(dataset string, b *contract.Batch, took time.Duration) {
 	m.Stored(dataset, b, took)
-	m.freshness.observe(dataset, b.MS[:b.Rows], time.Now())
+	now := time.Now()
+	m.freshness.observe(dataset, b.MS[:b.Rows], now)
+	for _, traced := range b.Traces {
+		m.freshness.exemplify(dataset, traced, now)
+	}
+	m.tracing.stored(dataset, b, took, now)
 }
 
 // Stored counts what became of a batch from elsewhere: a backfill or a replay,
@@ -116,7 +123,11 @@ func (m *Metrics) Loss(dataset string, entries int64) {
 // path that was asked for.
 func (m *Metrics) Request(endpoint string, status int, seconds float64) {
 	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Observe(seconds)
+	m.tracing.read(endpoint, status, seconds)
 }
+
+// Trace sends the way of events that carry a trace. It comes before anything is counted.
+func (m *Metrics) Trace(t *Tracing) { m.tracing = t }
 
 // Gauges calls read at every scrape for the values that are states.
 func (m *Metrics) Gauges(read func() []Shard) { m.registry.MustRegister(&gauges{read: read}) }

@@ -26,13 +26,25 @@ func (m *Metrics) Push(ctx context.Context, client *http.Client, every time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("make OTLP exporter: %w", err)
 	}
-	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", "estela"), attribute.String("service.instance.id", rand.Text())),
-		resource.WithFromEnv())
+	about, err := self(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, err
 	}
 	reader := metric.NewPeriodicReader(exporter, metric.WithInterval(every),
 		metric.WithProducer(prometheus.NewMetricProducer(prometheus.WithGatherer(m.registry))))
 	return metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(about)).Shutdown, nil
+}
+
+// instance is this process's ID.
+var instance = rand.Text()
+
+// self says who sends.
+func self(ctx context.Context) (*resource.Resource, error) {
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(attribute.String("service.name", "estela"), attribute.String("service.instance.id", instance)),
+		resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	return about, nil
 }

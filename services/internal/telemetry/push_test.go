@@ -17,10 +17,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
-// What is scraped elsewhere is sent: the same names, with whose they are.
-func TestPush(t *testing.T) {
-	var mu sync.Mutex
-	names, about := map[string]bool{}, map[string]string{}
+// received serves as a collector, which gives to each request's path and body.
+func received(t *testing.T, each func(path string, body []byte)) (client *http.Client) {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body := io.Reader(r.Body)
 		if r.Header.Get("Content-Encoding") == "gzip" {
@@ -32,12 +31,36 @@ func TestPush(t *testing.T) {
 			body = unpacked
 		}
 		text, err := io.ReadAll(body)
-		var request collector.ExportMetricsServiceRequest
-		if err == nil {
-			err = proto.Unmarshal(text, &request)
+		if err != nil {
+			t.Error(err)
 		}
-		if err != nil || r.URL.Path != "/v1/metrics" {
-			t.Errorf("%s: %v", r.URL, err)
+		each(r.URL.Path, text)
+	}))
+	t.Cleanup(server.Close)
+	for _, variable := range os.Environ() { // whoever runs this test may be observed as well
+		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OTEL_") {
+			t.Setenv(name, value) // so that it comes back
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	t.Setenv("OTEL_SERVICE_NAME", "estela-worker")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela-staging")
+	client = &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// What is scraped elsewhere is sent: the same names, with whose they are.
+func TestPush(t *testing.T) {
+	var mu sync.Mutex
+	names, about := map[string]bool{}, map[string]string{}
+	client := received(t, func(path string, body []byte) {
+		var request collector.ExportMetricsServiceRequest
+		if err := proto.Unmarshal(body, &request); err != nil || path != "/v1/metrics" {
+			t.Errorf("%s: %v", path, err)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -51,21 +74,7 @@ func TestPush(t *testing.T) {
 				}
 			}
 		}
-	}))
-	defer server.Close()
-	for _, variable := range os.Environ() { // whoever runs this test may be observed as well
-		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OTEL_") {
-			t.Setenv(name, value) // so that it comes back
-			if err := os.Unsetenv(name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
-	t.Setenv("OTEL_SERVICE_NAME", "estela-worker")
-	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela-staging")
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
+	})
 
 	m := telemetry.New([]string{"flights"})
 	stop, err := m.Push(t.Context(), client, time.Hour)

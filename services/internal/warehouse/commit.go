@@ -49,6 +49,9 @@ func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.P
 	if b.Added != 0 {
 		next.Added = b.Added
 	}
+	if n := len(b.Traces); n > 0 {
+		next.Trace = b.Traces[n-1].Parent
+	}
 	next.Rev++
 	next.Token = b.Token
 	next.Rows += int64(b.Rows)
@@ -101,9 +104,9 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Po
 // it is.
 func move(ctx context.Context, s *session, at, next contract.Position) error {
 	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
-		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?
+		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added,
+		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
 		at.Dataset, at.Shard, at.Epoch, at.Rev, at.Last.MS, at.Last.Seq)
 	switch {
 	case isConflict(err):

@@ -55,7 +55,7 @@ func nextEpoch(ctx context.Context, conn *sql.Conn, dataset string, shard int) (
 	return 1, err
 }
 
-const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at, coalesce(added, -1)
+const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at, coalesce(added, -1), coalesce(trace, '')
 	FROM warehouse.estela.positions `
 
 // position reads a shard's row.
@@ -67,7 +67,7 @@ func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (c
 func scanPosition(scan func(...any) error) (contract.Position, error) {
 	var p contract.Position
 	err := scan(&p.Dataset, &p.Shard, &p.Last.MS, &p.Last.Seq, &p.Epoch, &p.Rev, &p.RunID, &p.Token,
-		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt, &p.Added)
+		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt, &p.Added, &p.Trace)
 	p.CommittedAt = p.CommittedAt.UTC()
 	return p, err
 }

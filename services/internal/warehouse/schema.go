@@ -40,6 +40,7 @@ var systemTables = []struct {
 		{"duplicates", "BIGINT"},
 		{"committed_at", "TIMESTAMPTZ"},
 		{"added", "BIGINT"},
+		{"trace", "VARCHAR"},
 	}},
 	{"rejects", rejectFields},
 	{"contracts", []field{

@@ -279,6 +279,9 @@ func (p *pipeline) commit(ctx context.Context) error {
 		p.entries.Add(int64(b.Entries))
 		p.rows.Add(int64(b.Rows))
 		p.observe.Committed(p.contract.Name, b, time.Since(start))
+		for _, traced := range b.Traces {
+			p.log.Debug("traced event settled", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
+		}
 		p.inFlight.committed(b.Entries, last)
 		b.Reset()
 		p.empty <- b

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"golang.org/x/oauth2"
+
+	"github.com/estela-dev/estela/services/internal/telemetry"
+)
+
+// otlpFlags say who sends metrics and traces; where to is said by OpenTelemetry's own
+// variables.
+type otlpFlags struct {
+	OTLPAuth string `name:"otlp-auth" help:"Who sends metrics and traces (${enum}) to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set: anybody, or this machine's Google account." enum:"none,google" default:"none"`
+}
+
+// The variables that turn the sending on: of both, of metrics, of traces.
+const (
+	otlpEndpoint        = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	otlpMetricsEndpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+	otlpTracesEndpoint  = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+)
+
+func anySet(variables ...string) bool {
+	return slices.ContainsFunc(variables, func(name string) bool { return os.Getenv(name) != "" })
+}
+
+// client is what sends. That something does not arrive is logged and stops nothing.
+func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client, error) {
+	client := &http.Client{Timeout: 10 * time.Second}
+	if f.OTLPAuth == "google" {
+		tokens, err := googleTokens(ctx)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		client.Transport = &oauth2.Transport{Source: tokens}
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.Warn("metrics or traces were not sent", slog.Any("error", err))
+	}))
+	return client, nil
+}
+
+// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. stop
+// sends the last ones.
+func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry.Tracing, stop func() error, err error) {
+	if !anySet(otlpEndpoint, otlpTracesEndpoint) {
+		return nil, func() error { return nil }, nil
+	}
+	client, err := f.client(ctx, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if t, err = telemetry.NewTracing(ctx, client); err != nil {
+		return nil, nil, usageError{err}
+	}
+	return t, func() error {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err := t.Stop(last); err != nil {
+			log.Warn("the last traces were not sent", slog.Any("error", err))
+		}
+		client.CloseIdleConnections()
+		return nil
+	}, nil
+}
+
+// trace lets this process send traces.
+func (n *node) trace(ctx context.Context, f *otlpFlags, end *cleanup) error {
+	t, stop, err := f.tracing(ctx, n.log)
+	if err != nil {
+		return err
+	}
+	end.add(stop)
+	n.tracing = t
+	n.metrics.Trace(t)
+	return nil
+}
+
+// pushMetrics sends metrics until ctx ends, if OpenTelemetry's variables say where to.
+func (n *node) pushMetrics(ctx context.Context, f *otlpFlags) error {
+	if !anySet(otlpEndpoint, otlpMetricsEndpoint) {
+		return nil
+	}
+	client, err := f.client(ctx, n.log)
+	if err != nil {
+		return err
+	}
+	stop, err := n.metrics.Push(ctx, client, telemetry.PushEvery)
+	if err != nil {
+		return usageError{err}
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := stop(last); err != nil {
+		n.log.Warn("the last metrics were not sent", slog.Any("error", err))
+	}
+	return nil
+}
+
+// readableEvery is how often an API apart looks for commits that nobody has read yet.
+const readableEvery = 5 * time.Second
+
+// observeAnd counts requests and says that there was one.
+func (n *node) observeAnd(requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
+	return func(endpoint string, status int, seconds float64) {
+		n.metrics.Request(endpoint, status, seconds)
+		select {
+		case requests <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// watchCommits tells the traces of an API apart from the worker which commits can be read.
+// It looks after a request, so that an idle API costs MotherDuck nothing.
+func (n *node) watchCommits(ctx context.Context, requests <-chan struct{}, every time.Duration) error {
+	known := map[string]string{}
+	for first := true; ; first = false {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-requests:
+		}
+		all, err := n.store.Positions(ctx)
+		if err != nil {
+			n.log.Debug("commits not looked at for traces", slog.Any("error", err))
+		}
+		for _, p := range all {
+			shard := fmt.Sprint(p.Dataset, ":", p.Shard)
+			if known[shard] != p.Trace && !first {
+				n.tracing.Readable(p.Dataset, p.Trace, p.CommittedAt)
+			}
+			known[shard] = p.Trace
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(every):
+		}
+	}
+}

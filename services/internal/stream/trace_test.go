@@ -1,0 +1,50 @@
+package stream_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// Of each flush the first entry carries the trace, single or packed, and is told of once it
+// is in the stream; whoever gives none sends none.
+func TestProducerTraces(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+		for name, perEntry := range map[string]int{"single": 1, "packed": 5} {
+			var asked, acked atomic.Int64
+			cfg := stream.ProducerConfig{Batch: perEntry, FlushEvents: 100, Linger: time.Hour, Trace: func() (string, func()) {
+				n := asked.Add(1)
+				if n == 2 {
+					return "", nil
+				}
+				return fmt.Sprint("trace ", n), func() { acked.Add(1) }
+			}}
+			for range 3 { // flushes, each by a producer's Close
+				publish(t, client, 1, 20, cfg)
+			}
+			s := shard(t, client, stream.ShardConfig{})
+			must(t, s.Attach(t.Context(), int64(perEntry), contract.ID{}))
+			var traces []string
+			entries := 0
+			for entries < 60/perEntry {
+				got, release, err := s.Read(t.Context())
+				must(t, err)
+				for i, e := range got {
+					if len(e.Trace) > 0 {
+						traces = append(traces, fmt.Sprintf("%d %s", entries+i, e.Trace))
+					}
+				}
+				entries += len(got)
+				release()
+			}
+			want(t, name, fmt.Sprint(traces), fmt.Sprintf("[0 trace 1 %d trace 3]", 40/perEntry))
+			want(t, "told of", acked.Load(), 2)
+			must(t, s.Trim(t.Context(), contract.ID{MS: 1 << 62}))
+		}
+	})
+}
