@@ -233,9 +233,11 @@ func (m *Estela) smoke(ctx context.Context, apiKey *dagger.Secret) (*dagger.Cont
 	return c, nil
 }
 
-// deployment is a rollout of this stack, with the built binary's smoke and Cloud Monitoring's budgets.
+// deployment is a rollout of this stack, with the built binary's smoke and Cloud Monitoring's budgets. How it
+// ends is recorded where the services' metrics are.
 func (m *Estela) deployment(s *stackOf, apiKey *dagger.Secret, floor float64) rollout.Deployment {
 	monitoring := rollout.Monitoring{Client: http.DefaultClient, Token: s.token.Plaintext}
+	telemetry := rollout.Telemetry{Client: http.DefaultClient, Token: s.token.Plaintext}
 	budget := func(ctx context.Context, o rollout.Outputs) error { return monitoring.Burnt(ctx, o.SLOs, floor) }
 	if floor < 0 {
 		budget = nil // a mend gets out while the budget is burnt
@@ -248,6 +250,7 @@ func (m *Estela) deployment(s *stackOf, apiKey *dagger.Secret, floor float64) ro
 			return err
 		},
 		Budget: budget,
+		Record: telemetry.Record,
 		Log:    func(step, text string) { fmt.Printf("%s: %s\n", step, text) }, //nolint:forbidigo // the call's own log
 	}
 }

@@ -19,6 +19,12 @@ type Deployment struct {
 	//
 	// nil: they are not asked, which is how a mend gets out while the budget is burnt.
 	Budget func(ctx context.Context, o Outputs) error
+	// Record is told once how a deployment ended: whether the image took all traffic and passed every
+	// check. It is not asked of one that was refused before it changed anything, nor of a rollback, and a
+	// run that is killed has no end. Its error is told and changes nothing: what is deployed is deployed.
+	//
+	// nil: nobody is told.
+	Record func(ctx context.Context, ok bool, o Outputs) error
 	// Log is told of each step's begin and end.
 	//
 	// nil: nobody is.
@@ -61,6 +67,8 @@ type run struct {
 	Deployment
 
 	report Report
+	// last is what the stack said of itself last.
+	last Outputs
 }
 
 func (r *run) deploy(ctx context.Context, image string) error {
@@ -71,6 +79,13 @@ func (r *run) deploy(ctx context.Context, image string) error {
 	if err != nil {
 		return err
 	}
+	err = r.change(ctx, now, image)
+	r.record(ctx, err == nil)
+	return err
+}
+
+// change is all of a deployment that may change something.
+func (r *run) change(ctx context.Context, now Outputs, image string) error {
 	switch now.Image {
 	case "":
 		return r.first(ctx, image)

@@ -16,6 +16,7 @@
 //   - A run that was killed at any step is mended by running the same again: every step is an update to
 //     a stated end, and the first one reads where things stand.
 //   - A failed first read, or a refused image, changes nothing.
+//   - Every deployment that got further and wasn't killed is recorded once, as gone through or not.
 //
 // What does not: with the new image serving already there is no way back, because nothing tells a
 // deployment that was killed after its promotion from a change of the config alone. A failed check

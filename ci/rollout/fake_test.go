@@ -117,7 +117,7 @@ func (c *cloud) outputs() rollout.Outputs {
 	if c.config.Image == "" {
 		return rollout.Outputs{}
 	}
-	o := rollout.Outputs{Image: c.config.Image, URL: url, Previous: c.config.Previous, SLOs: c.slos}
+	o := rollout.Outputs{Image: c.config.Image, URL: url, Previous: c.config.Previous, SLOs: c.slos, Resources: whose.Resources[:1]}
 	if c.config.Candidate != "" {
 		o.CandidateURL = candidateURL
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -17,9 +16,6 @@ const (
 	// past is the longest rolling period of an SLO.
 	past = 30 * 24 * time.Hour
 )
-
-// hidden stands where an error would have shown the token.
-const hidden = "[token]"
 
 // ErrNoData is that an SLO has no point in the last ten minutes.
 var ErrNoData = errors.New("no data in the last 10 minutes")
@@ -98,27 +94,11 @@ func (m Monitoring) newest(ctx context.Context, slo string, within time.Duration
 	if project == nil {
 		return nil, errors.New("it is no full name; give projects/P/services/S/serviceLevelObjectives/O")
 	}
-	if m.Token == nil {
-		return nil, errors.New("there is no access token; set GOOGLE_OAUTH_ACCESS_TOKEN")
-	}
-	token, err := m.Token(ctx)
-	token = strings.TrimSpace(token)
+	token, err := access(ctx, m.Token)
 	if err != nil {
-		return nil, hide(fmt.Errorf("get access token: %w", err), token)
-	}
-	if token == "" {
-		return nil, errors.New("the access token is empty; set GOOGLE_OAUTH_ACCESS_TOKEN")
+		return nil, err
 	}
 	q := query{Monitoring: m, token: token, project: project[1], slo: slo, end: time.Now().UTC(), within: within}
 	p, err := q.newest(ctx)
 	return p, hide(err, token)
-}
-
-// hide takes the token out of an error, should a server or a proxy have repeated it.
-func hide(err error, token string) error {
-	if err == nil || token == "" || !strings.Contains(err.Error(), token) {
-		return err
-	}
-	// Not wrapped: what is wrapped can be unwrapped.
-	return errors.New(strings.ReplaceAll(err.Error(), token, hidden))
 }

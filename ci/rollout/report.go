@@ -29,6 +29,8 @@ type Report struct {
 	Steps []Step
 	// Serving is the image that serves all traffic, as far as the stack has said; empty if it has not.
 	Serving string
+	// Warnings are what went wrong without changing how it ended.
+	Warnings []string
 }
 
 // String is a table for people.
@@ -45,6 +47,9 @@ func (r Report) String() string {
 		serving = "not known"
 	}
 	fmt.Fprintf(&text, "serves: %s\n", serving)
+	for _, w := range r.Warnings {
+		fmt.Fprintf(&text, "warning: %s\n", w)
+	}
 	return text.String()
 }
 

@@ -62,6 +62,8 @@ type Outputs struct {
 	Previous string
 	// SLOs are full names: projects/P/services/S/serviceLevelObjectives/O.
 	SLOs []string
+	// Resources are the OTEL_RESOURCE_ATTRIBUTES of each system: whose metrics are whose.
+	Resources []string
 }
 
 // Preview is the config to preview a stack with: no image is in the stack's file, and a preview without one
@@ -85,13 +87,14 @@ func ParseOutputs(text []byte) (Outputs, error) {
 	var o Outputs
 	for key, field := range map[string]any{
 		"image": &o.Image, "url": &o.URL, "candidateUrl": &o.CandidateURL, "previous": &o.Previous, "slos": &o.SLOs,
+		"resources": &o.Resources,
 	} {
 		value, ok := values[key]
 		if !ok {
 			continue
 		}
 		if err := json.Unmarshal(value, field); err != nil {
-			return Outputs{}, fmt.Errorf("read stack output %q: %w; export a string, or for slos a list of them", key, err)
+			return Outputs{}, fmt.Errorf("read stack output %q: %w; export a string, or for slos and resources a list of them", key, err)
 		}
 	}
 	return o, nil

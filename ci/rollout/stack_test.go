@@ -12,8 +12,8 @@ func TestParseOutputs(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]rollout.Outputs{
 		"{}": {},
-		`{"image":"i","url":"u","candidateUrl":"c","previous":"p","slos":["s","t"],"other":{"x":[1]}}`: {
-			Image: "i", URL: "u", CandidateURL: "c", Previous: "p", SLOs: []string{"s", "t"},
+		`{"image":"i","url":"u","candidateUrl":"c","previous":"p","slos":["s","t"],"resources":["r"],"other":{"x":[1]}}`: {
+			Image: "i", URL: "u", CandidateURL: "c", Previous: "p", SLOs: []string{"s", "t"}, Resources: []string{"r"},
 		},
 		"{\n  \"url\": \"u\", \"candidateUrl\": null, \"slos\": null\n}\n":                    {URL: "u"},
 		`{"Image":"other","URL":"other","candidateURL":"other","Slos":["other"],"image":"i"}`: {Image: "i"},
@@ -31,6 +31,7 @@ func TestParseOutputs(t *testing.T) {
 		`{"image":1}`:            `read stack output "image"`,
 		`{"slos":"s"}`:           `read stack output "slos"`,
 		`{"slos":[1]}`:           `read stack output "slos"`,
+		`{"resources":"r"}`:      `read stack output "resources"`,
 		`{"candidateUrl":["c"]}`: `read stack output "candidateUrl"`,
 	} {
 		got, err := rollout.ParseOutputs([]byte(text))

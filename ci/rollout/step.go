@@ -17,10 +17,15 @@ const (
 	stepSmoke          = "smoke"
 	stepBudget         = "ask error budget"
 	stepBack           = "go back"
+	stepRecord         = "record"
 )
 
-// askLimit is for one read of the outputs when all else has failed.
-const askLimit = time.Minute
+const (
+	// askLimit is for one read of the outputs when all else has failed.
+	askLimit = time.Minute
+	// recordLimit is for saying how it ended.
+	recordLimit = time.Minute
+)
 
 // step does something, notes how it ended, and names itself in its error.
 func (r *run) step(ctx context.Context, name string, do func() error) error {
@@ -72,7 +77,7 @@ func (r *run) read(ctx context.Context) (Outputs, error) {
 	if err != nil {
 		return Outputs{}, fmt.Errorf("%w; nothing was changed", err)
 	}
-	r.report.Serving = out.Image
+	r.report.Serving, r.last = out.Image, out
 	return out, nil
 }
 
@@ -85,7 +90,7 @@ func (r *run) up(ctx context.Context, name string, c Config) (Outputs, error) {
 		if out, err = r.Stack.Up(ctx, c); err != nil {
 			return err
 		}
-		r.report.Serving = out.Image
+		r.report.Serving, r.last = out.Image, out
 		return c.check(out)
 	})
 	return out, err
@@ -110,4 +115,18 @@ func (r *run) ask(ctx context.Context) string {
 	}
 	r.report.Serving = out.Image
 	return "by its outputs the stack serves " + out.Image
+}
+
+// record says how it ended, whatever became of ctx.
+func (r *run) record(ctx context.Context, ok bool) {
+	if r.Record == nil {
+		return
+	}
+	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
+	defer cancel()
+	if err := r.step(fresh, stepRecord, func() error { return r.Record(fresh, ok, r.last) }); err != nil {
+		warning := fmt.Sprintf("%v; this deployment is missing in the objective of deployments", err)
+		r.report.Warnings = append(r.report.Warnings, warning)
+		r.log(stepRecord, warning)
+	}
 }

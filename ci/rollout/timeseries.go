@@ -3,26 +3,20 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
 const (
-	defaultBaseURL = "https://monitoring.googleapis.com"
-	queryTimeout   = 30 * time.Second
-	// pageLimit, pagePoints and bytesLimit end a conversation that a server would not.
+	monitoringURL = "https://monitoring.googleapis.com"
+	queryTimeout  = 30 * time.Second
+	// pageLimit and pagePoints end a conversation that a server would not.
 	pageLimit  = 10
 	pagePoints = "1000"
-	bytesLimit = 4 << 20
-	// errorLimit is how much of a refusal is shown, in bytes.
-	errorLimit = 2 << 10
 )
 
 // query is one question to timeSeries.list.
@@ -122,13 +116,13 @@ func (q query) page(ctx context.Context, next string) (page, error) {
 		return page{}, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+q.token)
-	response, err := q.client().Do(request)
+	response, err := staying(q.Client).Do(request)
 	if err != nil {
 		return page{}, fmt.Errorf("reach Cloud Monitoring: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return page{}, q.refusal(response)
+		return page{}, fmt.Errorf("ask Cloud Monitoring: %w; the token's account needs roles/monitoring.viewer, and the SLO must exist", refusal(response, q.token))
 	}
 	var got page
 	if err := json.NewDecoder(io.LimitReader(response.Body, bytesLimit)).Decode(&got); err != nil {
@@ -137,25 +131,10 @@ func (q query) page(ctx context.Context, next string) (page, error) {
 	return got, nil
 }
 
-// refusal is an answer that is no page. The token goes before the text is cut: half of it is a leak too.
-func (q query) refusal(response *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(response.Body, bytesLimit)) // the status is the error, the text a help
-	text := strings.Join(strings.Fields(strings.ReplaceAll(string(body), q.token, hidden)), " ")
-	if len(text) > errorLimit {
-		text = strings.ToValidUTF8(text[:errorLimit], "") + "…"
-	}
-	return fmt.Errorf("ask Cloud Monitoring: %s: %s; the token's account needs roles/monitoring.viewer, and the SLO must exist",
-		response.Status, text)
-}
-
 func (q query) address(next string) (string, error) {
-	base := q.BaseURL
-	if base == "" {
-		base = defaultBaseURL
-	}
-	u, err := url.Parse(base)
-	if err != nil || !safe(u) {
-		return "", errors.New("read Cloud Monitoring's address: it is not https, and a token must not travel in the clear; leave BaseURL empty")
+	u, err := trusted(q.BaseURL, monitoringURL)
+	if err != nil {
+		return "", fmt.Errorf("read Cloud Monitoring's address: %w", err)
 	}
 	u = u.JoinPath("v3", q.project, "timeSeries")
 	values := url.Values{
@@ -169,20 +148,4 @@ func (q query) address(next string) (string, error) {
 	}
 	u.RawQuery = values.Encode()
 	return u.String(), nil
-}
-
-func safe(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" && u.Host != "" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
-}
-
-// client follows no redirect: the API has none, and one would take the token along.
-func (q query) client() *http.Client {
-	c := q.Client
-	if c == nil {
-		c = http.DefaultClient
-	}
-	stay := *c
-	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &stay
 }

@@ -103,7 +103,7 @@ func (f File) dashboards() []dashboard {
 	for _, o := range f.SLOs {
 		health = append(health,
 			question{o.Title + ": budget left", o.SLI, fmt.Sprintf(`estela:slo_budget:remaining{slo=%q,system=~"$system"}`, o.Name), "{{system}}", "percentunit", "stat", 6, budget},
-			question{o.Title + ": bad, by window", "Each line against the pace of its alert.", fmt.Sprintf(`{__name__=~"estela:slo_errors:ratio_rate(5m|1h|6h)",slo=%q,system=~"$system"}`, o.Name), "{{__name__}}", "percentunit", "timeseries", 18, colours("green", from(round(1-o.Objective), "orange"), from(round(14.4*(1-o.Objective)), "red"))})
+			bad(o))
 	}
 	pipeline := []question{
 		{"Events settled", "By outcome.", `sum by (dataset, outcome) (rate(estela_events_total{system=~"$system"}[5m]))`, "{{dataset}} {{outcome}}", "eps", "timeseries", 12, colours("green")},
@@ -139,10 +139,25 @@ func (f File) dashboards() []dashboard {
 	}
 }
 
+// bad is the share of bad events beside where alerts begin, or with few events over days alone: over
+// hours it would be all or nothing.
+func bad(o SLO) question {
+	q := question{o.Title + ": bad, by window", "Each line against the pace of its alert.", "", "{{__name__}}", "percentunit", "timeseries", 18, nil}
+	windows, red := "(5m|1h|6h)", round(14.4*(1-o.Objective))
+	if o.Few {
+		q.title, q.why = o.Title+": bad, over three days", "Above the line the budget shrinks."
+		windows, red = "3d", 0.5
+	}
+	q.expr = fmt.Sprintf(`{__name__=~"estela:slo_errors:ratio_rate%s",slo=%q,system=~"$system"}`, windows, o.Name)
+	q.steps = colours("green", from(round(1-o.Objective), "orange"), from(red, "red"))
+	return q
+}
+
 // worst is the pace of every objective of every system in the last hour.
 func (f File) worst() string {
-	all := make([]string, len(f.SLOs))
-	for i, o := range f.SLOs {
+	steady := f.Steady()
+	all := make([]string, len(steady))
+	for i, o := range steady {
 		all[i] = fmt.Sprintf(`estela:slo_errors:ratio_rate1h{slo=%q} / %g`, o.Name, round(1-o.Objective))
 	}
 	return "topk(10, " + strings.Join(all, " or ") + ")"

@@ -86,7 +86,7 @@ func (f File) table() string {
 		fmt.Fprintf(&b, "| %g times too fast | %s and %s | %s |\n", w.Factor, w.Long, w.Short, w.Severity)
 	}
 	b.WriteString("\n| when everything is bad | is told of after |\n| --- | --- |\n")
-	for _, o := range f.SLOs {
+	for _, o := range f.Steady() {
 		fmt.Fprintf(&b, "| %s | %.0f min |\n", o.Title, f.detects(o))
 	}
 	b.WriteString("\n| cause | tells after | what is wrong | what to do |\n| --- | --- | --- | --- |\n")
@@ -110,8 +110,11 @@ func (f File) detects(o SLO) float64 {
 	return math.Ceil(least)
 }
 
-// allowed is an error budget as time, of a window in which events come evenly.
+// allowed is an error budget as time, of a window in which events come evenly; few events don't.
 func allowed(o SLO) string {
+	if o.Few {
+		return fmt.Sprintf("%g %% of them", round(100*(1-o.Objective)))
+	}
 	m := (1 - o.Objective) * float64(o.WindowDays) * 24 * 60
 	switch {
 	case m >= 120:

@@ -115,7 +115,7 @@ func camel(name string) string {
 func alertOf(o SLO, b Burn) string { return "Estela" + camel(o.Name) + "Burns" + camel(b.Long) }
 
 func (f File) burning() (all []rule) {
-	for _, o := range f.SLOs {
+	for _, o := range f.Steady() {
 		for _, b := range f.Burn {
 			threshold := round(b.Factor * (1 - o.Objective))
 			all = append(all, rule{

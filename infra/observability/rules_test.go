@@ -171,3 +171,74 @@ tests:
 		}
 	}
 }
+
+// Each deployment counts once and alike, whether others are near it or not, although each is recorded for
+// several minutes: 1 of 20 is half of the budget.
+func TestADeploymentCountsOnce(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("generated/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const alone = " _x30 1 _x30 1 _x7 1 _x20 1 _x30 1 _x30 1 _x11 1 _x9 1 _x8 1 "
+	test := `rule_files: [rules.yaml]
+evaluation_interval: 1m
+group_eval_order: [estela-rates, estela-budgets, estela-burn, estela-causes]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'estela_deployment_success{system="a"}', values: '0` + alone + `_x20 1x9'}
+      - {series: 'estela_deployment_success{system="b"}', values: '1x4 0 1x4` + alone + `_x9 1 1'}
+      - {series: 'estela_deployment_success{system="c"}', values: '_x20 1 _x30 1'}
+      - {series: 'estela_deployment_success{system="d"}', values: '0 _x7 1 _x7 0 _x7 1'}
+    promql_expr_test:
+      - expr: round(estela:slo_budget:remaining, 0.0001)
+        eval_time: 300m
+        exp_samples:
+          - {labels: '{slo="deployments", system="a"}', value: 0.5}
+          - {labels: '{slo="deployments", system="b"}', value: 0.5455}
+          - {labels: '{slo="deployments", system="c"}', value: 1}
+          - {labels: '{slo="deployments", system="d"}', value: -4}
+`
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Two in three days are told of, of one system, and not two in a week, long after Prometheus forgot the samples.
+func TestFailedDeploymentsAreToldOf(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("generated/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := `rule_files: [rules.yaml]
+evaluation_interval: 1h
+tests:
+  - interval: 1h
+    input_series:
+      - {series: 'estela_deployment_success{system="a"}', values: '_x96 0 _x48 1 _x20 0'}
+      - {series: 'estela_deployment_success{system="b"}', values: '_x24 0 _x96 1 _x40 0'}
+      - {series: 'estela_deployment_success{system="c"}', values: '0 0 0 0'}
+      - {series: 'estela_deployment_success{system="d"}', values: '_x164 1 1 1 0'}
+    promql_expr_test:
+      - expr: sum by (system) (ALERTS{alertname="EstelaDeploymentsFail", alertstate="firing"})
+        eval_time: 168h
+        exp_samples: [{labels: '{system="a"}', value: 1}]
+`
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -45,7 +45,7 @@ func (f File) tests() map[string]testFile {
 	all := map[string]testFile{}
 	for _, b := range f.Burn {
 		file := f.testFile(max(1, minutes(b.Short)/12))
-		for _, o := range f.SLOs {
+		for _, o := range f.Steady() {
 			file.Tests = append(file.Tests, f.burnTest(o, b, true), f.burnTest(o, b, false))
 		}
 		all["generated/rules_test_"+b.Long+".yaml"] = file

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -34,10 +35,18 @@ type SLO struct {
 	// SLI says in words what is measured, Why why this and with this objective.
 	SLI string `yaml:"sli"`
 	Why string `yaml:"why"`
-	// Good and Total are PromQL, rates over $window.
+	// Few says that one event is a large share of any hour. A pace of burning means nothing then: one bad
+	// event would be 100 % of the hour, and page. What is left of the budget is shown all the same.
+	Few bool `yaml:"few"`
+	// Good and Total are PromQL, rates or counts over $window.
 	Good  string `yaml:"good"`
 	Total string `yaml:"total"`
 	Cloud Cloud  `yaml:"cloud"`
+}
+
+// Steady are the objectives whose budgets burn at a pace: all but those of few events.
+func (f File) Steady() []SLO {
+	return slices.DeleteFunc(slices.Clone(f.SLOs), func(o SLO) bool { return o.Few })
 }
 
 // Cloud is an SLI for Cloud Monitoring, in filters: two of good, bad and total, or a
@@ -128,8 +137,12 @@ func (f File) check() error {
 		bad(o.Title == "" || o.Owner == "" || o.SLI == "" || o.Why == "", "%s: title, owner, sli and why are all needed", o.Name)
 		bad(o.Objective <= 0 || o.Objective >= 1, "%s: objective %v: want a share between 0 and 1", o.Name, o.Objective)
 		bad(o.WindowDays < 1 || o.WindowDays > 30, "%s: window_days %d: want 1 to 30", o.Name, o.WindowDays)
-		bad(!strings.Contains(o.Good, "$window") || !strings.Contains(o.Total, "$window"), "%s: good and total must be rates over $window", o.Name)
-		errs = append(errs, o.Cloud.check(o.Name))
+		bad(!strings.Contains(o.Good, "$window") || !strings.Contains(o.Total, "$window"), "%s: good and total must be rates or counts over $window", o.Name)
+		if o.Few {
+			bad(o.Cloud != Cloud{}, "%s: cloud: with few events there is none, for its alerts are on paces", o.Name)
+		} else {
+			errs = append(errs, o.Cloud.check(o.Name))
+		}
 	}
 	for i, b := range f.Burn {
 		bad(b.Factor <= 0, "burn[%d]: factor %v: want more than 0", i, b.Factor)

@@ -116,15 +116,17 @@ func imageOf(ctx *pulumi.Context, cfg Config) (string, error) {
 // the last one named.
 func export(ctx *pulumi.Context, cfg Config, all []*system) {
 	ctx.Export("previous", pulumi.String(cfg.Previous))
-	slos, urls, running := pulumi.StringArray{}, pulumi.StringMap{}, pulumi.StringArray{}
+	slos, resources, urls, running := pulumi.StringArray{}, pulumi.StringArray{}, pulumi.StringMap{}, pulumi.StringArray{}
 	for _, s := range all {
 		slos = append(slos, s.watch.slos...)
+		resources = append(resources, pulumi.String(resource(cfg, s.name)))
 		if s.api != nil {
 			urls[s.name] = s.api.url
 			running = append(running, s.api.url, s.worker)
 		}
 	}
 	ctx.Export("slos", slos)
+	ctx.Export("resources", resources)
 	ctx.Export("urls", urls)
 	image, url, candidate := pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String(""))
 	if all[0].api != nil {

@@ -51,9 +51,10 @@ const (
 // error budget, as a line with the floor below which no deployment goes out.
 func fleetDashboard(stack, project string, systems []string, file observability.File) object {
 	tiles := []object{}
-	width := gridColumns / len(file.SLOs)
+	objectives := file.Steady() // the others are none of Cloud Monitoring's
+	width := gridColumns / len(objectives)
 	for row, system := range systems {
-		for column, o := range file.SLOs {
+		for column, o := range objectives {
 			slo := fmt.Sprintf("projects/%s/services/%s/serviceLevelObjectives/%s", project, system, o.Name)
 			tiles = append(tiles, object{
 				"xPos": column * width, "yPos": row * tileHeight, "width": width, "height": tileHeight,

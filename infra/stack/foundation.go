@@ -75,6 +75,7 @@ var deployerRoles = []string{
 	"roles/iam.serviceAccountAdmin",                  // the accounts that the parts run as
 	"roles/iam.serviceAccountUser",                   // to let the parts run as these
 	"roles/monitoring.editor",                        // SLOs, alerts, dashboards; budgets are asked for
+	"roles/telemetry.metricsWriter",                  // how each deployment ended
 }
 
 // grantable are the roles that the deployer may give to others.

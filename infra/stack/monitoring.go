@@ -48,8 +48,8 @@ type watched struct {
 	slos pulumi.StringArray
 }
 
-// newMonitoring makes a service with the SLOs of slo.yaml, an alert for each pace at
-// which a budget may burn, and one for canaries that fail.
+// newMonitoring makes a service with the SLOs of slo.yaml whose budgets burn at a pace, an
+// alert for each pace at which one may, and one for canaries that fail.
 func newMonitoring(ctx *pulumi.Context, cfg Config, s *system, to *channels, parent pulumi.Resource) (*watched, error) {
 	c, err := newComponent(ctx, cfg, "Monitoring", s.name+"-monitoring", pulumi.Parent(parent))
 	if err != nil {
@@ -66,7 +66,7 @@ func newMonitoring(ctx *pulumi.Context, cfg Config, s *system, to *channels, par
 		return nil, fmt.Errorf("register service %s: %w", s.name, err)
 	}
 	w := &watched{component: c}
-	for _, o := range file.SLOs {
+	for _, o := range file.Steady() {
 		slo, err := w.objective(s.name, o, service)
 		if err != nil {
 			return nil, err

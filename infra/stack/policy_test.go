@@ -118,7 +118,7 @@ var labelled = map[string]string{
 // The roles that an account may have in the project, and under which condition.
 var grantedRoles = regexp.MustCompile(`^roles/(run\.(admin|viewer)|cloudscheduler\.(admin|viewer)|memorystore\.(admin|viewer|dbConnectionUser)|` +
 	`compute\.network(Admin|Viewer)|networkconnectivity\.consumerNetwork(Admin|Viewer)|secretmanager\.viewer|` +
-	`iam\.(serviceAccountAdmin|serviceAccountUser|securityReviewer)|monitoring\.(editor|viewer|metricWriter)|telemetry\.writer|cloudtrace\.agent|` +
+	`iam\.(serviceAccountAdmin|serviceAccountUser|securityReviewer)|monitoring\.(editor|viewer|metricWriter)|telemetry\.(writer|metricsWriter)|cloudtrace\.agent|` +
 	`resourcemanager\.projectIamAdmin)$|^projects/estela-example/roles/estelaSecretKeeper$`)
 
 var policies = []policy{

@@ -131,6 +131,10 @@ func TestDeployment(t *testing.T) {
 	if slos, ok := out["slos"].([]string); !ok || len(slos) != 5 || !strings.HasPrefix(slos[0], "projects/estela-example/services/estela-staging/serviceLevelObjectives/") {
 		t.Errorf("slos are %v", out["slos"])
 	}
+	// How it ends is recorded as the system's.
+	if whose, ok := out["resources"].([]string); !ok || !slices.Equal(whose, []string{"service.namespace=estela-staging,cloud.region=southamerica-west1,gcp.project_id=estela-example"}) {
+		t.Errorf("resources are %v", out["resources"])
+	}
 	// Another setting is another revision, whether of the container or around it.
 	for key, value := range map[string]string{"estela:warehouse": "md:other", "estela:maxInstances": "3", "gcp:region": "us-central1"} {
 		if other, _, _, _ := step("estela:image", imageA, key, value); other == first {

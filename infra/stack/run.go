@@ -51,9 +51,7 @@ func serving(cfg Config, system, database, part string) program {
 	p.Env["ESTELA_OTLP_AUTH"] = "google"
 	p.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
 	p.Env["OTEL_SERVICE_NAME"] = "estela-" + part
-	p.Env["OTEL_RESOURCE_ATTRIBUTES"] = strings.Join([]string{
-		"service.namespace=" + system, "cloud.region=" + cfg.Region, "gcp.project_id=" + cfg.Project,
-	}, ",")
+	p.Env["OTEL_RESOURCE_ATTRIBUTES"] = resource(cfg, system)
 	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
 	return p
 }
@@ -73,4 +71,10 @@ func (v *valkey) streamed() map[string]pulumi.StringInput {
 	return map[string]pulumi.StringInput{
 		"ESTELA_REDIS": v.url, "ESTELA_REDIS_CA": v.ca, "ESTELA_REDIS_AUTH": pulumi.String("google"),
 	}
+}
+
+// resource says in OTEL_RESOURCE_ATTRIBUTES whose metrics are whose. Google refuses one
+// without a region.
+func resource(cfg Config, system string) string {
+	return strings.Join([]string{"service.namespace=" + system, "cloud.region=" + cfg.Region, "gcp.project_id=" + cfg.Project}, ",")
 }

@@ -77,10 +77,10 @@ func text(f observability.File) string {
 	return b.String()
 }
 
-// objectives are those of the file, one of each strictness.
+// objectives are those of the file that have alerts on paces, one of each strictness.
 func objectives(f observability.File) (all []observability.SLO) {
 	seen := map[float64]bool{}
-	for _, o := range f.SLOs {
+	for _, o := range f.Steady() {
 		if !seen[o.Objective] {
 			all = append(all, o)
 		}
