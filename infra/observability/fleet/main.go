@@ -1,0 +1,85 @@
+// Command fleet measures what Prometheus needs for the rules and dashboards of many systems, on this machine: it feeds
+// Debian's Prometheus with what 5, 15 and 50 systems expose in a day and keeps the figures in result.json. It takes about ten
+// minutes:
+//
+//	cd infra && go run ./observability/fleet && go run ./observability/gen
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/estela-dev/estela/infra/observability/growth"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
+	}
+}
+
+// measured are the fleets: three sizes over a day, and three times with one size.
+var measured = []Fleet{
+	{Systems: 5, Span: 24 * time.Hour},
+	{Systems: 15, Span: 6 * time.Hour},
+	{Systems: 15, Span: 12 * time.Hour},
+	{Systems: 15, Span: 24 * time.Hour},
+	{Systems: 50, Span: 24 * time.Hour},
+}
+
+func run(ctx context.Context, args []string, log io.Writer) error {
+	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
+	flags.SetOutput(log)
+	out := flags.String("out", "observability/fleet/result.json", "file that the figures are written to")
+	limit := flags.Duration("timeout", 40*time.Minute, "after which it gives up")
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("read flags: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+	result, err := machine(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range measured {
+		point, err := measure(ctx, f)
+		if err != nil {
+			return fmt.Errorf("measure %d systems over %s: %w", f.Systems, f.Span, err)
+		}
+		_ = json.NewEncoder(log).Encode(point) // for whoever waits
+		result.Points = append(result.Points, point)
+	}
+	return write(*out, result)
+}
+
+// measure is Measure in a folder that is gone afterwards.
+func measure(ctx context.Context, f Fleet) (p growth.Point, err error) {
+	dir, err := os.MkdirTemp("", "estela-fleet-")
+	if err != nil {
+		return p, fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return Measure(ctx, dir, f)
+}
+
+func write(file string, result growth.Result) error {
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode result: %w", err)
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write result (run this in infra/): %w", err)
+	}
+	return nil
+}
