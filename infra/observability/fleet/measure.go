@@ -181,8 +181,10 @@ func (l *fleet) evaluate(ctx context.Context, p *growth.Point) error {
 				if r.Health == "err" {
 					return fmt.Errorf("a rule of %s could not be evaluated", g.Name)
 				}
-				if r.State == "firing" {
-					p.Firing++
+				for _, a := range r.Alerts {
+					if a.State == "firing" {
+						p.Firing++
+					}
 				}
 			}
 		}

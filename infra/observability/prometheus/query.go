@@ -115,8 +115,10 @@ type Group struct {
 	LastEvaluation time.Time `json:"lastEvaluation"`
 	Rules          []struct {
 		Health string `json:"health"`
-		// State is an alert's: firing, pending or inactive.
-		State string `json:"state"`
+		// Alerts are those that the rule tells of now, firing or pending.
+		Alerts []struct {
+			State string `json:"state"`
+		} `json:"alerts"`
 	} `json:"rules"`
 }
 
