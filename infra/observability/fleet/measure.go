@@ -240,7 +240,8 @@ func (l *fleet) open(ctx context.Context, p *growth.Point) error {
 	for _, panel := range panels {
 		wait.Go(func() {
 			slots <- struct{}{}
-			_, err := l.ask(ctx, panel)
+			now := time.Now()
+			_, err := l.server.Ask(ctx, panel.Expr, prometheus.Span{From: now.Add(-panel.Span), To: now, Step: panel.Step})
 			failed <- err
 			<-slots
 		})
@@ -256,42 +257,49 @@ func (l *fleet) open(ctx context.Context, p *growth.Point) error {
 	if err != nil {
 		return err
 	}
-	p.Peak, p.Panels = memory.Peak, map[string]float64{}
+	p.Peak, p.Panels = memory.Peak, map[string]growth.Cost{}
 	for _, panel := range panels {
-		if p.Panels[panel.Name], err = often(func() (time.Duration, error) { return l.ask(ctx, panel) }); err != nil {
+		now := time.Now()
+		span := prometheus.Span{From: now.Add(-panel.Span), To: now, Step: panel.Step}
+		if p.Panels[panel.Name], err = l.cost(ctx, []string{panel.Expr}, span); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ask is how long a panel waits for its answer.
-func (l *fleet) ask(ctx context.Context, panel observability.Panel) (time.Duration, error) {
-	now := time.Now()
-	_, err := l.server.Ask(ctx, panel.Expr, prometheus.Span{From: now.Add(-panel.Span), To: now, Step: panel.Step})
-	return time.Since(now), err
-}
-
 // budgets compares the two ways to what is left of all budgets, over all that was written.
 func (l *fleet) budgets(ctx context.Context, p *growth.Point) (err error) {
 	window := fmt.Sprintf("%.0fm", l.until.Sub(l.from).Minutes())
 	raw, recorded := l.file.Budgets(window)
-	all := func(queries []string) func() (time.Duration, error) {
-		return func() (time.Duration, error) {
-			begin := time.Now()
-			for _, query := range queries {
-				if _, err := l.server.Ask(ctx, query, prometheus.Span{To: l.until}); err != nil {
-					return 0, err
-				}
-			}
-			return time.Since(begin), nil
-		}
-	}
-	if p.RawBudgets, err = often(all(raw)); err != nil {
+	if p.RawBudgets, err = l.cost(ctx, raw, prometheus.Span{To: l.until}); err != nil {
 		return err
 	}
-	p.RecordedBudgets, err = often(all(recorded))
+	p.RecordedBudgets, err = l.cost(ctx, recorded, prometheus.Span{To: l.until})
 	return err
+}
+
+// cost is what some queries cost one after the other: the median of a few rounds.
+func (l *fleet) cost(ctx context.Context, queries []string, span prometheus.Span) (c growth.Cost, err error) {
+	for _, query := range queries {
+		one, err := l.server.Cost(ctx, query, span)
+		if err != nil {
+			return c, err
+		}
+		c.Read, c.Peak = c.Read+one.Read, max(c.Peak, one.Peak)
+	}
+	var times []float64
+	for range rounds {
+		begin := time.Now()
+		for _, query := range queries {
+			if _, err := l.server.Ask(ctx, query, span); err != nil {
+				return c, err
+			}
+		}
+		times = append(times, time.Since(begin).Seconds())
+	}
+	c.Seconds = median(times)
+	return c, nil
 }
 
 // weigh is last, for it deletes what rules recorded to tell it from the rest.
@@ -317,19 +325,6 @@ func (l *fleet) weigh(ctx context.Context, p *growth.Point) error {
 	p.RawSamples, p.RecordedSamples = float64(raw.Samples)/days, float64(both.Samples-raw.Samples)/days
 	p.RawBytes, p.RecordedBytes = raw.Bytes, both.Bytes-raw.Bytes
 	return nil
-}
-
-// often is the median of some rounds, in seconds.
-func often(do func() (time.Duration, error)) (float64, error) {
-	var all []float64
-	for range rounds {
-		took, err := do()
-		if err != nil {
-			return 0, err
-		}
-		all = append(all, took.Seconds())
-	}
-	return median(all), nil
 }
 
 func median(all []float64) float64 {

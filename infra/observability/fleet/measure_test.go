@@ -28,8 +28,11 @@ func TestMeasure(t *testing.T) {
 	if p.Idle <= 0 || p.Peak < p.Idle/2 {
 		t.Errorf("memory: %d idle, %d at most", p.Idle, p.Peak)
 	}
-	if len(p.Groups) != 4 || len(p.Panels) < 25 || p.RawBudgets <= 0 || p.RecordedBudgets <= 0 {
+	if len(p.Groups) != 4 || len(p.Panels) < 25 || p.RawBudgets.Seconds <= 0 || p.RecordedBudgets.Seconds <= 0 {
 		t.Errorf("times: %+v", p)
+	}
+	if p.RawBudgets.Read <= p.RecordedBudgets.Read || p.RecordedBudgets.Read <= 0 {
+		t.Errorf("budgets read %d samples of counters and %d recorded ones", p.RawBudgets.Read, p.RecordedBudgets.Read)
 	}
 	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("it took %s", took)

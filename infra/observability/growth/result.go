@@ -3,6 +3,7 @@ package growth
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -14,6 +15,8 @@ type Result struct {
 	Cores      int     `json:"cores"`
 	Memory     int64   `json:"memory_bytes"`
 	Points     []Point `json:"points"`
+	// Check is measured to see how well the lines hold, and no part of them.
+	Check Point `json:"check"`
 }
 
 // Point is one measurement. Sizes are in bytes, times in seconds; a size a day is what a whole day would have.
@@ -32,11 +35,11 @@ type Point struct {
 	Peak          int64 `json:"peak_bytes"`
 	// Groups are the seconds of an evaluation, by group of rules.
 	Groups map[string]float64 `json:"group_seconds"`
-	Panels map[string]float64 `json:"panel_seconds"`
-	// Budgets are the seconds of the five budgets over all days, of counters and of recorded rates.
-	RawBudgets      float64 `json:"raw_budgets_seconds"`
-	RecordedBudgets float64 `json:"recorded_budgets_seconds"`
-	Firing          int     `json:"firing_alerts"`
+	Panels map[string]Cost    `json:"panels"`
+	// Budgets are all objectives' over all days, of counters and of recorded rates.
+	RawBudgets      Cost `json:"raw_budgets"`
+	RecordedBudgets Cost `json:"recorded_budgets"`
+	Firing          int  `json:"firing_alerts"`
 }
 
 // Parse reads a result.
@@ -47,21 +50,29 @@ func Parse(text []byte) (r Result, err error) {
 	return r, nil
 }
 
-// Worst is the panel that takes longest.
-func (p Point) Worst() (name string, seconds float64) {
-	for n, s := range p.Panels {
-		if s > seconds || s == seconds && n < name {
-			name, seconds = n, s
-		}
-	}
-	return name, seconds
+// Cost is a query's.
+type Cost struct {
+	Seconds float64 `json:"seconds"`
+	// Read are the samples that it looks at, Peak those that it holds at once.
+	Read int64 `json:"samples_read"`
+	Peak int64 `json:"samples_held"`
 }
 
-// Median is the time of the panel in the middle.
-func (p Point) Median() float64 {
+// worst is the panel among some with the most of something.
+func (p Point) worst(among func(panel string) bool, of func(Cost) float64) (name string, most float64) {
+	for _, n := range slices.Sorted(maps.Keys(p.Panels)) {
+		if v := of(p.Panels[n]); among(n) && v > most {
+			name, most = n, v
+		}
+	}
+	return name, most
+}
+
+// median is the time of the panel in the middle.
+func (p Point) median() float64 {
 	all := make([]float64, 0, len(p.Panels))
-	for _, s := range p.Panels {
-		all = append(all, s)
+	for _, c := range p.Panels {
+		all = append(all, c.Seconds)
 	}
 	if len(all) == 0 {
 		return 0

@@ -44,12 +44,15 @@ type Span struct {
 	Step     time.Duration
 }
 
-// Ask is a query's answer as it arrives, for those who only want to know how long it takes.
+// Ask is a query's answer as it arrives, its cost too, for those who only want to know how long it takes.
 func (s *Server) Ask(ctx context.Context, query string, span Span) ([]byte, error) {
-	path, values := "query", url.Values{"query": {query}, "time": {unix(span.To)}}
+	path, values := "query", url.Values{"query": {query}, "time": {unix(span.To)}, "stats": {"1"}}
 	if span.Step > 0 {
 		path = "query_range"
-		values = url.Values{"query": {query}, "start": {unix(span.From)}, "end": {unix(span.To)}, "step": {unix(time.UnixMilli(span.Step.Milliseconds()))}}
+		values.Del("time")
+		values.Set("start", unix(span.From))
+		values.Set("end", unix(span.To))
+		values.Set("step", strconv.FormatFloat(span.Step.Seconds(), 'f', 3, 64))
 	}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	text, err := s.send(ctx, http.MethodPost, "/api/v1/"+path, header, []byte(values.Encode()))
@@ -57,6 +60,30 @@ func (s *Server) Ask(ctx context.Context, query string, span Span) ([]byte, erro
 		return nil, fmt.Errorf("query %s: %w", query, err)
 	}
 	return text, nil
+}
+
+// Cost is what a query has Prometheus read.
+type Cost struct {
+	// Read are all samples that it looks at, Peak those that it holds at once; --query.max-samples bounds the latter.
+	Read int64 `json:"totalQueryableSamples"`
+	Peak int64 `json:"peakSamples"`
+}
+
+// Cost is Prometheus' own count for a query.
+func (s *Server) Cost(ctx context.Context, query string, span Span) (Cost, error) {
+	text, err := s.Ask(ctx, query, span)
+	if err != nil {
+		return Cost{}, err
+	}
+	var answer struct {
+		Data struct {
+			Stats struct{ Samples Cost }
+		}
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return Cost{}, fmt.Errorf("read cost of %s: %w", query, err)
+	}
+	return answer.Data.Stats.Samples, nil
 }
 
 func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
