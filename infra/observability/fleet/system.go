@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -45,9 +46,7 @@ func newSystem(n int, exposed []exposition.Series, from, to time.Time) *system {
 	}
 	for _, e := range exposed {
 		labels := map[string]string{"__name__": e.Name, "system": fmt.Sprintf("s%03d", n), "instance": "i"}
-		for name, value := range e.Labels {
-			labels[name] = value
-		}
+		maps.Copy(labels, e.Labels)
 		s.labels = append(s.labels, labels)
 	}
 	return s
@@ -131,7 +130,10 @@ func (s *system) step(at time.Time) {
 }
 
 // below is the share of a log-logistic distribution below a bound: most near the median, a few far above.
-func below(bound, median float64) float64 { return 1 / (1 + math.Pow(median/bound, 3)) }
+func below(bound, median float64) float64 {
+	odds := median / bound
+	return 1 / (1 + odds*odds*odds)
+}
 
 // share is how much of the traffic a series counts.
 func share(e exposition.Series, bad time.Duration) float64 {

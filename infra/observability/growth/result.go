@@ -58,6 +58,8 @@ type Cost struct {
 	Peak int64 `json:"samples_held"`
 }
 
+func seconds(c Cost) float64 { return c.Seconds }
+
 // worst is the panel among some with the most of something.
 func (p Point) worst(among func(panel string) bool, of func(Cost) float64) (name string, most float64) {
 	for _, n := range slices.Sorted(maps.Keys(p.Panels)) {
