@@ -59,18 +59,22 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	for i, f := range append(slices.Clip(measured), check) {
+		begin := time.Now()
 		point, err := measure(ctx, f)
 		if err != nil {
 			return fmt.Errorf("measure %d systems over %s: %w", f.Systems, f.Span, err)
 		}
-		_ = json.NewEncoder(log).Encode(point) // for whoever waits
+		fmt.Fprintf(log, "%d systems over %s: measured in %.0f s\n", f.Systems, f.Span, time.Since(begin).Seconds())
 		if i < len(measured) {
 			result.Points = append(result.Points, point)
 		} else {
 			result.Check = point
 		}
+		if err := write(*out, result); err != nil {
+			return err
+		}
 	}
-	return write(*out, result)
+	return nil
 }
 
 // measure is Measure in a folder that is gone afterwards.
