@@ -162,52 +162,59 @@ func (l *fleet) evaluate(ctx context.Context, p *growth.Point) error {
 	if err := l.server.Rules(ctx, l.rules, quick); err != nil {
 		return err
 	}
-	times, seen := map[string][]float64{}, map[string]time.Time{}
-	for deadline := time.Now().Add(2 * time.Minute); least(times) < evaluations; {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("rules were not evaluated %d times in two minutes: %v", evaluations, times)
-		}
-		if err := sleep(ctx, quick/10); err != nil {
-			return err
-		}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	w := watch{times: map[string][]float64{}, last: map[string]time.Time{}}
+	for {
 		groups, err := l.server.Groups(ctx)
 		if err != nil {
 			return err
 		}
-		p.Firing = 0
-		for _, g := range groups {
-			if g.LastEvaluation.After(seen[g.Name]) && !g.LastEvaluation.IsZero() {
-				seen[g.Name], times[g.Name] = g.LastEvaluation, append(times[g.Name], g.EvaluationTime)
-			}
-			for _, r := range g.Rules {
-				if r.Health == "err" {
-					return fmt.Errorf("a rule of %s could not be evaluated", g.Name)
-				}
-				for _, a := range r.Alerts {
-					if a.State == "firing" {
-						p.Firing++
-					}
-				}
-			}
+		enough, err := w.see(groups)
+		if err != nil {
+			return err
+		}
+		if enough {
+			break
+		}
+		if err := sleep(ctx, quick/10); err != nil {
+			return fmt.Errorf("wait for %d evaluations of %d groups: %w", evaluations, len(groups), err)
 		}
 	}
-	p.Groups = map[string]float64{}
-	for name, all := range times {
+	p.Firing, p.Groups = w.firing, map[string]float64{}
+	for name, all := range w.times {
 		p.Groups[name] = slices.Min(all)
 	}
 	return nil
 }
 
-// least is how often the group that was seen least was.
-func least(times map[string][]float64) int {
-	if len(times) < 4 {
-		return 0
+// watch is what was seen of rules that are evaluated again and again.
+type watch struct {
+	times  map[string][]float64 // of evaluations, by group
+	last   map[string]time.Time
+	firing int
+}
+
+// see adds the evaluations that are new and tells whether there are enough of every group.
+func (w *watch) see(groups []prometheus.Group) (enough bool, err error) {
+	enough, w.firing = len(groups) > 0, 0
+	for _, g := range groups {
+		if g.LastEvaluation.After(w.last[g.Name]) {
+			w.last[g.Name], w.times[g.Name] = g.LastEvaluation, append(w.times[g.Name], g.EvaluationTime)
+		}
+		enough = enough && len(w.times[g.Name]) >= evaluations
+		for _, r := range g.Rules {
+			if r.Health == "err" {
+				return false, fmt.Errorf("a rule of %s could not be evaluated", g.Name)
+			}
+			for _, a := range r.Alerts {
+				if a.State == "firing" {
+					w.firing++
+				}
+			}
+		}
 	}
-	n := evaluations
-	for _, all := range times {
-		n = min(n, len(all))
-	}
-	return n
+	return enough, nil
 }
 
 // idle is what is held when nobody asks, rules running.

@@ -105,10 +105,10 @@ func tables(f observability.File, r Result) (string, error) {
 	slowest, _ := last.worst(func(string) bool { return true }, seconds)
 	fmt.Fprintf(&b, "Measured on %s with Prometheus %s on %d cores (%s, %s of memory), everything on loopback: `go run ./observability/fleet`. "+
 		"A system is %d exposed series with a sample in 30 s: one dataset, one shard, one endpoint with two statuses; each has its own traffic and "+
-		"outages, and at the end of the day with %d systems %d alerts were firing. The last two hours are in memory and the rest in blocks, as "+
-		"with a Prometheus that collected them. Panels are asked as Grafana does: %d of them over "+
-		"the span of their dashboard, the slowest is *%s*. A line a + b·N is fitted to each measure; *off* is its largest residual, as a share of what was "+
-		"measured there. The last column was measured to see whether the lines hold, and is no part of them.\n\n",
+		"outages, and at the end of the day with %d systems %d alerts were firing. The last hours are in memory and the rest in blocks, as "+
+		"with a Prometheus that collected them. Panels (%d) are asked for the span of their dashboard, as Grafana does; the slowest is *%s*. "+
+		"Times are the quickest of a few runs, for others used the machine too. A line a + b·N is fitted to each measure; *off* is its largest "+
+		"residual, as a share of what was measured there. The last column was measured to see whether the lines hold, and is no part of them.\n\n",
 		r.Measured, r.Prometheus, r.Cores, r.Processor, unit(size).write(float64(r.Memory)), last.Exposed/last.Systems, last.Systems, last.Firing,
 		len(last.Panels), slowest)
 	bySize(&b, all, sizes, r.Check)
@@ -138,13 +138,14 @@ func join(u unit, values []float64, by string) string {
 }
 
 func byDays(b *strings.Builder, all []fitted, days []float64) {
-	fmt.Fprintf(b, "\n| %d systems over days |", middle)
+	fmt.Fprintf(b, "\nWith days grows what looks back further than a day, until its window is full. The last column is the line at %d systems, times what "+
+		"the line of days says that a month is to a day.\n\n| %d systems over days |", many, middle)
 	for _, d := range days {
 		fmt.Fprintf(b, " %g |", d)
 	}
-	fmt.Fprintf(b, " grows until | off | line at %d days | %d systems, %d days |\n| --- |%s --- | --- | --- | --- |\n", kept, many, kept, strings.Repeat(" --- |", len(days)))
+	fmt.Fprintf(b, " grows for | off | line at %d days | %d systems, %d days |\n| --- |%s --- | --- | --- | --- |\n", kept, many, kept, strings.Repeat(" --- |", len(days)))
 	for _, f := range all {
-		until, off, month := "it doesn't", "", f.byDays[slices.Index(days, 1)]
+		until, off, month := "it doesn't grow", "", f.byDays[slices.Index(days, 1)]
 		if d := f.measure.days; d > 0 {
 			until, off, month = fmt.Sprintf("%g days", d), fmt.Sprintf("%.0f %%", 100*f.days.Off(f.byDays)), f.days.At(min(kept, d))
 		}

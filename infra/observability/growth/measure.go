@@ -3,6 +3,7 @@ package growth
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,8 +60,8 @@ func measures(f observability.File, r Result) []measure {
 		{name: "slowest panel over 3 h of counters", unit: duration, of: slowest(recent), limit: patience, why: "a reader's patience"},
 		{name: "slowest panel over 7 days of recorded series", unit: duration, of: slowest(week), days: 7, limit: patience, why: "a reader's patience"},
 		{name: "samples that a panel over 3 h holds", unit: count, of: hungriest, limit: held, why: "`--query.max-samples`, and the panel shows an error"},
-		{name: "five budgets of counters", unit: duration, of: func(p Point) float64 { return p.RawBudgets.Seconds }, days: budget, limit: patience, why: "a reader's patience"},
-		{name: "five budgets of recorded rates", unit: duration, of: func(p Point) float64 { return p.RecordedBudgets.Seconds }, days: budget, limit: patience, why: "a reader's patience"},
+		{name: "five budgets of counters", unit: duration, of: func(p Point) float64 { return p.RawBudgets.Seconds }, days: budget, limit: patience, why: "a reader's patience, if a panel asked for them"},
+		{name: "five budgets of recorded rates", unit: duration, of: func(p Point) float64 { return p.RecordedBudgets.Seconds }, days: budget},
 		{name: "samples that five budgets of counters read", unit: count, of: func(p Point) float64 { return float64(p.RawBudgets.Read) }, days: budget},
 		{name: "samples that five budgets of recorded rates read", unit: count, of: func(p Point) float64 { return float64(p.RecordedBudgets.Read) }, days: budget},
 	}
@@ -112,10 +113,15 @@ func duration(v float64) (float64, string) {
 // write is a figure with two digits or three, whole where it is counted: what a line gives is no better known.
 func (u unit) write(v float64) string {
 	scale, name := u(v)
-	if v /= scale; math.Abs(v) < 10 && name != "" {
-		return fmt.Sprintf("%.1f%s", v, name)
+	digits := 0
+	if math.Abs(v/scale) < 10 && name != "" {
+		digits = 1
 	}
-	return fmt.Sprintf("%.0f%s", v, name)
+	number := strconv.FormatFloat(v/scale, 'f', digits, 64)
+	if strings.Trim(number, "-0.") == "" {
+		number = "0" // of whatever sign
+	}
+	return number + name
 }
 
 // slope is a figure that may be small for its unit.
