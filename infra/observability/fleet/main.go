@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
@@ -48,6 +47,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.SetOutput(log)
 	out := flags.String("out", "observability/fleet/result.json", "file that the figures are written to")
+	again := flags.Bool("check", false, "measure the check alone, and keep the points that the file has")
 	limit := flags.Duration("timeout", 40*time.Minute, "after which it gives up")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)
@@ -58,33 +58,48 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for i, f := range append(slices.Clip(measured), check) {
-		begin := time.Now()
-		point, err := measure(ctx, f)
+	points := measured
+	if *again {
+		old, err := read(*out)
 		if err != nil {
-			return fmt.Errorf("measure %d systems over %s: %w", f.Systems, f.Span, err)
-		}
-		fmt.Fprintf(log, "%d systems over %s: measured in %.0f s\n", f.Systems, f.Span, time.Since(begin).Seconds())
-		if i < len(measured) {
-			result.Points = append(result.Points, point)
-		} else {
-			result.Check = point
-		}
-		if err := write(*out, result); err != nil {
 			return err
 		}
+		result.Points, points = old.Points, nil
 	}
-	return nil
+	for _, f := range points {
+		point, err := measure(ctx, log, f)
+		if err != nil {
+			return err
+		}
+		result.Points = append(result.Points, point)
+	}
+	if result.Check, err = measure(ctx, log, check); err != nil {
+		return err
+	}
+	return write(*out, result)
 }
 
 // measure is Measure in a folder that is gone afterwards.
-func measure(ctx context.Context, f Fleet) (p growth.Point, err error) {
+func measure(ctx context.Context, log io.Writer, f Fleet) (p growth.Point, err error) {
 	dir, err := os.MkdirTemp("", "estela-fleet-")
 	if err != nil {
 		return p, fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	return Measure(ctx, dir, f)
+	begin := time.Now()
+	if p, err = Measure(ctx, dir, f); err != nil {
+		return p, fmt.Errorf("measure %d systems over %s: %w", f.Systems, f.Span, err)
+	}
+	fmt.Fprintf(log, "%d systems over %s: measured in %.0f s\n", f.Systems, f.Span, time.Since(begin).Seconds())
+	return p, nil
+}
+
+func read(file string) (growth.Result, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return growth.Result{}, fmt.Errorf("read result (run this in infra/): %w", err)
+	}
+	return growth.Parse(text)
 }
 
 func write(file string, result growth.Result) error {
