@@ -132,7 +132,14 @@ func (bd *bed) openStore() {
 // fill puts events from..from+n-1 into the stream.
 func (bd *bed) fill(from, n, perEntry int) {
 	bd.b.Helper()
-	p := bd.redis.Producer(bd.b.Context(), "flights", 1, stream.ProducerConfig{Batch: perEntry, HighWater: -1})
+	bd.publish(from, n, stream.ProducerConfig{Batch: perEntry})
+}
+
+// publish is fill by a producer of one's own.
+func (bd *bed) publish(from, n int, cfg stream.ProducerConfig) {
+	bd.b.Helper()
+	cfg.HighWater = -1
+	p := bd.redis.Producer(bd.b.Context(), "flights", 1, cfg)
 	for i := range n {
 		if err := p.Add(bd.b.Context(), 0, flight(from+i)); err != nil {
 			bd.b.Fatal(err)
@@ -237,7 +244,13 @@ type endToEnd struct {
 // measureE stores the backlog.
 func (bd *bed) measureE(n int) (e endToEnd) {
 	bd.b.Helper()
-	w, stop := bd.startWorker(&committed{})
+	return bd.measureEWith(n, &committed{})
+}
+
+// measureEWith is measureE with an observer of one's own.
+func (bd *bed) measureEWith(n int, observer worker.Observer) (e endToEnd) {
+	bd.b.Helper()
+	w, stop := bd.startWorker(observer)
 	defer stop()
 	e.takeOver = bd.awaitOwned(w)
 	before := cpuTime(bd.b)
