@@ -39,7 +39,7 @@ func forCloud(project string) func(groups []string, a slog.Attr) slog.Attr {
 			}
 		case "trace":
 			if project != "" {
-				return slog.String("logging.googleapis.com/trace", "projects/"+project+"/traces/"+a.Value.String())
+				a.Key, a.Value = "logging.googleapis.com/trace", slog.StringValue("projects/"+project+"/traces/"+a.Value.String())
 			}
 		}
 		return a

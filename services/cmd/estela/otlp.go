@@ -137,7 +137,7 @@ func (n *node) watchCommits(ctx context.Context, requests <-chan struct{}, every
 		for _, p := range all {
 			shard := fmt.Sprint(p.Dataset, ":", p.Shard)
 			if known[shard] != p.Trace && !first {
-				n.tracing.Readable(p.Dataset, p.Trace, p.CommittedAt)
+				n.tracing.Readable(ctx, p.Dataset, p.Trace, p.CommittedAt)
 			}
 			known[shard] = p.Trace
 		}

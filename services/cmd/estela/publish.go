@@ -43,7 +43,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	}
 	defer func() { _ = client.Close() }()
 	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err,
-		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait, Trace: tracing.Publishing(d.Name)})
+		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait, Trace: tracing.Publishing(ctx, d.Name)})
 	err = errors.Join(c.each(ctx, s, d, p.send), p.close(ctx))
 	p.progress.finish()
 	if err == nil && p.refused > 0 {

@@ -66,7 +66,7 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		return err
 	}
 	shown := newProgress(s.err, "publish sample of "+d.Name, max(total-mark.Sent, -1))
-	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{Trace: n.tracing.Publishing(d.Name)})
+	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{Trace: n.tracing.Publishing(ctx, d.Name)})
 	p.skip = mark.Sent
 	before := mark.Sent
 	last := time.Now()

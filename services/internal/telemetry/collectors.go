@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -121,8 +122,8 @@ func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
 }
 
 // exemplify makes an event that carries a trace the example of its bucket.
-func (f *freshness) exemplify(dataset string, traced contract.Traced, now time.Time) {
-	id := trace.SpanContextFromContext(remote(traced.Parent)).TraceID()
+func (f *freshness) exemplify(ctx context.Context, dataset string, traced contract.Traced, now time.Time) {
+	id := trace.SpanContextFromContext(remote(ctx, traced.Parent)).TraceID()
 	if !id.IsValid() {
 		return
 	}

@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -88,10 +89,11 @@ func (m *Metrics) Committed(dataset string, b *contract.Batch, took time.Duratio
 	m.Stored(dataset, b, took)
 	now := time.Now()
 	m.freshness.observe(dataset, b.MS[:b.Rows], now)
+	ctx := context.Background() //nolint:forbidigo // what came with the entries is all there is of a context
 	for _, traced := range b.Traces {
-		m.freshness.exemplify(dataset, traced, now)
+		m.freshness.exemplify(ctx, dataset, traced, now)
 	}
-	m.tracing.stored(dataset, b, took, now)
+	m.tracing.stored(ctx, dataset, b, took, now)
 }
 
 // Stored counts what became of a batch from elsewhere: a backfill or a replay,

@@ -54,7 +54,7 @@ func received(t *testing.T, each func(path string, body []byte)) (client *http.C
 }
 
 // What is scraped elsewhere is sent: the same names, with whose they are.
-func TestPush(t *testing.T) {
+func TestPush(t *testing.T) { //nolint:paralleltest // received sets variables
 	var mu sync.Mutex
 	names, about := map[string]bool{}, map[string]string{}
 	client := received(t, func(path string, body []byte) {

@@ -74,7 +74,7 @@ func (t *Tracing) Stop(ctx context.Context) error {
 
 // Publishing marks events of a dataset, one a second at most: it gives the context to
 // send along, empty for none, and what to call once that is acknowledged.
-func (t *Tracing) Publishing(dataset string) func() (traceparent string, acked func()) {
+func (t *Tracing) Publishing(ctx context.Context, dataset string) func() (traceparent string, acked func()) {
 	if t == nil {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (t *Tracing) Publishing(dataset string) func() (traceparent string, acked f
 			return "", nil
 		}
 		last = time.Now()
-		ctx, span := t.tracer.Start(context.Background(), "publish "+dataset, trace.WithSpanKind(trace.SpanKindProducer), //nolint:forbidigo // a trace begins here
+		ctx, span := t.tracer.Start(ctx, "publish "+dataset, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer),
 			trace.WithAttributes(messaging(dataset)...))
 		carrier := propagation.MapCarrier{}
 		propagation.TraceContext{}.Inject(ctx, carrier)
@@ -99,37 +99,37 @@ func messaging(dataset string) []attribute.KeyValue {
 }
 
 // remote is the context that an entry carried.
-func remote(traceparent string) context.Context {
-	return propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent}) //nolint:forbidigo // what came with the entry is all there is
+func remote(ctx context.Context, traceparent string) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 }
 
 // stored ends the way of the batch's traced events: what they waited for, and the commit.
-func (t *Tracing) stored(dataset string, b *contract.Batch, took time.Duration, now time.Time) {
+func (t *Tracing) stored(ctx context.Context, dataset string, b *contract.Batch, took time.Duration, now time.Time) {
 	if t == nil {
 		return
 	}
 	for _, traced := range b.Traces {
-		parent := remote(traced.Parent)
+		parent := remote(ctx, traced.Parent)
 		if !trace.SpanContextFromContext(parent).IsValid() {
 			continue // an ID of zeros: it would begin a trace of its own
 		}
-		ctx, span := t.tracer.Start(parent, "store "+dataset, trace.WithSpanKind(trace.SpanKindConsumer),
+		own, span := t.tracer.Start(parent, "store "+dataset, trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithTimestamp(time.UnixMilli(int64(traced.ID.MS))),
 			trace.WithAttributes(append(messaging(dataset),
 				attribute.String("messaging.message.id", traced.ID.String()), attribute.Int("estela.shard", b.Shard),
 				attribute.Int("messaging.batch.message_count", b.Rows+len(b.Rejects)+b.Duplicates))...))
-		_, commit := t.tracer.Start(ctx, "commit "+dataset, trace.WithTimestamp(now.Add(-took)),
+		_, commit := t.tracer.Start(own, "commit "+dataset, trace.WithTimestamp(now.Add(-took)),
 			trace.WithAttributes(attribute.Int("estela.rows", b.Rows), attribute.Int("estela.rejected", len(b.Rejects)), attribute.Int("estela.duplicates", b.Duplicates)))
 		commit.End(trace.WithTimestamp(now))
 		span.End(trace.WithTimestamp(now))
-		t.Readable(dataset, traced.Parent, now)
+		t.Readable(ctx, dataset, traced.Parent, now)
 	}
 }
 
 // Readable says that an event with this context can be read since then: the next request
 // for its dataset is the first read that could see it.
-func (t *Tracing) Readable(dataset, traceparent string, since time.Time) {
-	parent := remote(traceparent)
+func (t *Tracing) Readable(ctx context.Context, dataset, traceparent string, since time.Time) {
+	parent := remote(ctx, traceparent)
 	if t == nil || !trace.SpanContextFromContext(parent).IsValid() {
 		return
 	}

@@ -19,7 +19,7 @@ import (
 
 // One trace leads from the publishing through the commit to the first read that could see
 // it: each span under its own, and no other request in it.
-func TestOneTraceFromPublishToRead(t *testing.T) {
+func TestOneTraceFromPublishToRead(t *testing.T) { //nolint:paralleltest // received sets variables
 	var mu sync.Mutex
 	spans := map[string][]*tracepb.Span{}
 	client := received(t, func(path string, body []byte) {
@@ -43,7 +43,7 @@ func TestOneTraceFromPublishToRead(t *testing.T) {
 	}
 	m := telemetry.New([]string{"flights", "others"})
 	m.Trace(tracing)
-	mark := tracing.Publishing("flights")
+	mark := tracing.Publishing(t.Context(), "flights")
 	parent, acked := mark()
 	if again, _ := mark(); parent == "" || again != "" {
 		t.Fatalf("marked %q and, within a second, %q", parent, again)
@@ -98,10 +98,10 @@ func TestOneTraceFromPublishToRead(t *testing.T) {
 func TestNoTracing(t *testing.T) {
 	t.Parallel()
 	var tracing *telemetry.Tracing
-	if tracing.Publishing("flights") != nil || tracing.Stop(t.Context()) != nil {
+	if tracing.Publishing(t.Context(), "flights") != nil || tracing.Stop(t.Context()) != nil {
 		t.Error("a nil Tracing does something")
 	}
-	tracing.Readable("flights", "", time.Now())
+	tracing.Readable(t.Context(), "flights", "", time.Now())
 	m := telemetry.New([]string{"flights"})
 	m.Trace(tracing)
 	m.Committed("flights", &contract.Batch{Traces: make([]contract.Traced, 1)}, 0)
