@@ -78,6 +78,8 @@ func checked(t *testing.T, file, command string) bool {
 		if !slices.Contains(e2e(t).Reads, file) {
 			t.Errorf("%s: the check e2e, which would run %q, doesn't read this file (ci/plan)", file, command)
 		}
+	case words[0] == "prometheus":
+		// TestDocumentedPrometheus of infra/observability runs it.
 	case words[0] == "cd" && len(words) > 4 && words[2] == "&&" && words[3] == "go":
 		checkGo(t, file, words[1], words[4:])
 	default:

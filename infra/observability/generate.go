@@ -19,7 +19,7 @@ const generatedBy = "# Made from slo.yaml by `go run ./observability/gen`. Chang
 // folder. readme is the README as it is; what stands between its markers is made anew.
 func Generate(f File, readme []byte) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	all := map[string]any{"generated/rules.yaml": f.rules()}
+	all := map[string]any{"generated/rules.yaml": f.rules(), "generated/prometheus.yml": laptop()}
 	for name, file := range f.tests() {
 		all[name] = file
 	}
@@ -46,6 +46,26 @@ func Generate(f File, readme []byte) (map[string][]byte, error) {
 	}
 	files["README.md"] = text
 	return files, nil
+}
+
+// laptop is the configuration of a Prometheus that looks at 'estela up' on the same machine.
+func laptop() any {
+	type static struct {
+		Targets []string          `yaml:"targets"`
+		Labels  map[string]string `yaml:"labels"`
+	}
+	type scrape struct {
+		JobName       string   `yaml:"job_name"`
+		StaticConfigs []static `yaml:"static_configs"`
+	}
+	return struct {
+		Global        map[string]string `yaml:"global"`
+		RuleFiles     []string          `yaml:"rule_files"`
+		ScrapeConfigs []scrape          `yaml:"scrape_configs"`
+	}{
+		map[string]string{"scrape_interval": "5s"}, []string{"rules.yaml"},
+		[]scrape{{"estela", []static{{[]string{"127.0.0.1:9090"}, map[string]string{"system": "laptop"}}}}},
+	}
 }
 
 // Write writes the files into dir.

@@ -64,6 +64,9 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 // Prometheus takes the rules; every alert fires when it should and is silent on a blip.
 func TestRules(t *testing.T) {
 	t.Parallel()
+	if out, err := promtool(t, "generated", "check", "config", "prometheus.yml"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 	if out, err := promtool(t, "generated", "check", "rules", "rules.yaml"); err != nil || strings.Contains(out, "error") {
 		t.Errorf("%v\n%s", err, out)
 	}
