@@ -108,6 +108,18 @@ func TestEveryAlertIsTested(t *testing.T) {
 	}
 }
 
+// testRules has promtool test rules.
+func testRules(t *testing.T, rules []byte, test string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"rules.yaml": string(rules), "test.yaml": test} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return promtool(t, dir, "test", "rules", "test.yaml")
+}
+
 // The tests would notice alerts that never fire, and ones that always do.
 func TestRuleTestsNotice(t *testing.T) {
 	t.Parallel()
@@ -125,13 +137,7 @@ func TestRuleTestsNotice(t *testing.T) {
 		if bytes.Equal(changed, rules) {
 			t.Fatal("rules.yaml has no threshold")
 		}
-		dir := t.TempDir()
-		for name, text := range map[string][]byte{"rules.yaml": changed, "test.yaml": tests} {
-			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err == nil {
+		if out, err := testRules(t, changed, string(tests)); err == nil {
 			t.Errorf("with every threshold %s no test that an alert %s fails:\n%s", replacement, says, out)
 		}
 	}
@@ -163,13 +169,7 @@ tests:
       - expr: sum(ALERTS{alertname="EstelaEventsLost", alertstate="firing"})
         eval_time: 135m
         exp_samples: ` + want + "\n"
-		dir := t.TempDir()
-		for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
-			if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+		if out, err := testRules(t, rules, test); err != nil {
 			t.Errorf("%s: %v\n%s", values, err, out)
 		}
 	}
@@ -203,13 +203,7 @@ tests:
           - {labels: '{slo="deployments", system="c"}', value: 1}
           - {labels: '{slo="deployments", system="d"}', value: -4}
 `
-	dir := t.TempDir()
-	for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+	if out, err := testRules(t, rules, test); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -235,13 +229,7 @@ tests:
         eval_time: 168h
         exp_samples: [{labels: '{system="a"}', value: 1}]
 `
-	dir := t.TempDir()
-	for name, text := range map[string][]byte{"rules.yaml": rules, "test.yaml": []byte(test)} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := promtool(t, dir, "test", "rules", "test.yaml"); err != nil {
+	if out, err := testRules(t, rules, test); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
