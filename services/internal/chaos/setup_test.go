@@ -68,6 +68,8 @@ type pipeline struct {
 	model    *chaos.Model
 	source   *chaos.Source
 	owners   int
+	// ledger is the observer of workers without one.
+	ledger ledger
 }
 
 func setup(t *testing.T, s setting) *pipeline {
@@ -155,6 +157,9 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 	}
 	for _, c := range change {
 		c(&cfg)
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = &p.ledger
 	}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	r := &running{Worker: worker.New(cfg), t: p.t, cancel: cancel, ended: make(chan error, 1)}

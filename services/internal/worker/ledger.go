@@ -40,12 +40,13 @@ type audit struct {
 }
 
 // newLedger begins at the position. A server that was restarted may have forgotten entries
-// together with their count, and a loss that was accepted is counted: both begin anew.
-func newLedger(pos contract.Position, state contract.StreamState, anew bool) ledger {
+// together with their count, and a loss that was accepted is counted: both begin anew,
+// where the reading does.
+func newLedger(pos contract.Position, state contract.StreamState, from origin, accepted bool) ledger {
 	l := ledger{at: pos.Last, last: pos.Last, added: pos.Added}
 	switch {
-	case state.Added == uncounted || anew:
-		l.added = uncounted
+	case state.Added == uncounted || accepted || from.early != "":
+		l.last, l.added = from.after, uncounted // a server that stepped back gives lower IDs once more
 	case pos.Last.IsZero():
 		l.added = state.Added - state.Length // what went before the first owner came
 	}

@@ -48,7 +48,7 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 		s := &fakeStream{random: random}
 		s.add(random.IntN(5))
 		s.state.Length = int64(len(s.unread))
-		l := newLedger(contract.Position{Added: uncounted}, s.state, false)
+		l := newLedger(contract.Position{Added: uncounted}, s.state, origin{}, false)
 		var found, stored audit // by all, and as of the stored position
 		note := func(a audit, compared bool) {
 			if compared {
@@ -84,7 +84,7 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 				receive()
 			case 5:
 				if !pos.Last.IsZero() { // the first owner begins with what is there
-					l, found = newLedger(pos, s.state, false), stored // it finds the rest anew
+					l, found = newLedger(pos, s.state, origin{after: pos.Last}, false), stored // it finds the rest anew
 					restarted = true
 				}
 			}
@@ -96,5 +96,35 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 		if found.missing != s.lost || !restarted && found.received != read {
 			t.Fatalf("seed %d: found %d missing of %d, %d received of %d", seed, found.missing, s.lost, found.received, read)
 		}
+	}
+}
+
+// A server that lost its newest entries gives IDs up to the position once more: what comes
+// with them is received, not missing.
+func TestLedgerAfterAStepBack(t *testing.T) {
+	t.Parallel()
+	pos := contract.Position{Last: contract.ID{MS: 100}, Added: 100}
+	state := contract.StreamState{Last: contract.ID{MS: 50}, Added: 50, Length: 50}
+	l := newLedger(pos, state, origin{reread: pos.Last, early: rereading}, false)
+	read := func(from, to uint64) []contract.Entry {
+		entries := make([]contract.Entry, 0, to-from+1)
+		for ms := from; ms <= to; ms++ {
+			entries = append(entries, contract.Entry{ID: contract.ID{MS: ms}})
+		}
+		return entries
+	}
+	if _, a, compared := l.receive(read(1, 50)); compared {
+		t.Errorf("compared with nothing: %+v", a)
+	}
+	for _, step := range []struct{ from, to uint64 }{{51, 80}, {81, 120}, {121, 130}} {
+		if a, compared := l.note(contract.StreamState{Last: contract.ID{MS: step.from - 1}, Added: int64(step.from - 1)}); compared && a.missing != 0 {
+			t.Errorf("before %d: %+v", step.from, a)
+		}
+		if _, a, compared := l.receive(read(step.from, step.to)); compared && a.missing != 0 {
+			t.Errorf("up to %d: %+v", step.to, a)
+		}
+	}
+	if a, compared := l.note(contract.StreamState{Last: contract.ID{MS: 130}, Added: 130}); !compared || a.missing != 0 {
+		t.Errorf("at the end: %+v, %v", a, compared)
 	}
 }

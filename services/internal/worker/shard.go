@@ -127,7 +127,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		return nil, err
 	}
 	from := s.resume(pos, state)
-	s.ledger = newLedger(pos, state, lost || from.early != "")
+	s.ledger = newLedger(pos, state, from, lost)
 	if err := s.source.Attach(soft, pos.Epoch, from.after); err != nil {
 		if errors.Is(err, contract.ErrFenced) {
 			return nil, err
