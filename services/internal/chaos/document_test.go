@@ -28,7 +28,7 @@ func TestChaosReportObjective(t *testing.T) {
 	// The block of one objective, with the three figures in their order.
 	_, block, _ := strings.Cut(string(text), "- name: freshness\n")
 	block, _, _ = strings.Cut(block, "\n  - name:")
-	set := regexp.MustCompile(`(?s)\n\s+objective: (\S+)\n\s+window_days: (\S+)\n.*le="(\d+)".*\n\s+max: (\S+)\n`).FindStringSubmatch(block)
+	set := regexp.MustCompile(`(?s)\n\s+objective: (\S+)\n\s+window_days: (\S+)\n.*le=~"(\d+)\(\.0\)\?".*\n\s+max: (\S+)\n`).FindStringSubmatch(block)
 	if set == nil {
 		t.Fatal("slo.yaml has no objective freshness with a share, a window, a bucket and a bound")
 	}
