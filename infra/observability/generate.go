@@ -63,7 +63,8 @@ func laptop() any {
 		RuleFiles     []string          `yaml:"rule_files"`
 		ScrapeConfigs []scrape          `yaml:"scrape_configs"`
 	}{
-		map[string]string{"scrape_interval": "5s"}, []string{"rules.yaml"},
+		map[string]string{"scrape_interval": "5s"},
+		[]string{"rules.yaml"},
 		[]scrape{{"estela", []static{{[]string{"127.0.0.1:9090"}, map[string]string{"system": "laptop"}}}}},
 	}
 }

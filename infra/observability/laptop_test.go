@@ -75,7 +75,7 @@ func TestDocumentedPrometheus(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: %s", query, last)
 			}
-			answer, err := http.Get("http://" + address + "/api/v1/query?query=" + url.QueryEscape(query)) //nolint:noctx // bounded by the test's
+			answer, err := http.Get("http://" + address + "/api/v1/query?query=" + url.QueryEscape(query))
 			if err != nil {
 				continue
 			}
