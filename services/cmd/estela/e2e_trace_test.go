@@ -13,6 +13,8 @@ import (
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
 // spans are those that a collector has received, by trace.
@@ -54,7 +56,7 @@ func TestE2ETraces(t *testing.T) {
 	got := &spans{byTrace: map[string][]string{}}
 	server := httptest.NewServer(got)
 	defer server.Close()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	telemetrytest.Endpoint(t, server.URL)
 	data, dir := ownDataset(t), t.TempDir()
 	s := up(t, dir, "--data", data, "--log-level", "debug", "--access-log", "all")
 	must(t, `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`+"\n", "publish", "readings", "--data", data, "--data-dir", dir)

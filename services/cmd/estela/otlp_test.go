@@ -12,6 +12,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
@@ -22,7 +23,7 @@ func TestTracesOfAnAPIApart(t *testing.T) {
 	var sent atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
 	defer server.Close()
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", server.URL)
+	telemetrytest.Endpoint(t, server.URL)
 	log := slog.New(slog.DiscardHandler)
 	c, err := contract.Load(fstest.MapFS{"things/contract.json": {Data: []byte(thing)}}, "things")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
 // BenchmarkTracing stores backlogs with the metrics of the shipped program, without traces
@@ -21,7 +22,7 @@ func BenchmarkTracing(b *testing.B) {
 	var sent atomic.Int64
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
 	defer collector.Close()
-	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	telemetrytest.Endpoint(b, collector.URL)
 	for b.Loop() {
 		bd := newBed(b)
 		var rates, costs []float64

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
 // received serves as a collector, which gives to each request's path and body.
@@ -37,15 +36,7 @@ func received(t *testing.T, each func(path string, body []byte)) (client *http.C
 		each(r.URL.Path, text)
 	}))
 	t.Cleanup(server.Close)
-	for _, variable := range os.Environ() { // whoever runs this test may be observed as well
-		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OTEL_") {
-			t.Setenv(name, value) // so that it comes back
-			if err := os.Unsetenv(name); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+	telemetrytest.Endpoint(t, server.URL)
 	t.Setenv("OTEL_SERVICE_NAME", "estela-worker")
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela-staging")
 	client = &http.Client{Transport: &http.Transport{}}
