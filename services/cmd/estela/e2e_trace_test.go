@@ -52,7 +52,7 @@ func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // TestE2ETraces publishes, reads, and finds the way of the event in one trace, sent by two
 // processes.
-func TestE2ETraces(t *testing.T) {
+func TestE2ETraces(t *testing.T) { //nolint:paralleltest // it sets variables
 	got := &spans{byTrace: map[string][]string{}}
 	server := httptest.NewServer(got)
 	defer server.Close()

@@ -19,7 +19,7 @@ import (
 
 // An API apart learns from the warehouse which trace was stored last: the next read is in
 // it, and what was stored before the API looked for the first time is not.
-func TestTracesOfAnAPIApart(t *testing.T) {
+func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets variables
 	var sent atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
 	defer server.Close()
