@@ -55,7 +55,7 @@ func nextEpoch(ctx context.Context, conn *sql.Conn, dataset string, shard int) (
 	return 1, err
 }
 
-const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at, coalesce(added, -1), coalesce(trace, '')
+const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, run_id, token, "rows", rejected, duplicates, committed_at, added, trace
 	FROM warehouse.estela.positions `
 
 // position reads a shard's row.
