@@ -1,11 +1,7 @@
 package main_test
 
 import (
-	"compress/gzip"
 	"encoding/hex"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -23,19 +19,10 @@ type spans struct {
 	byTrace map[string][]string
 }
 
-// ServeHTTP takes what programs send by OTLP.
-func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body := io.Reader(r.Body)
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		var err error
-		if body, err = gzip.NewReader(r.Body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-	}
-	text, _ := io.ReadAll(body)
+// take notes what programs send by OTLP.
+func (s *spans) take(path string, body []byte) {
 	var request collector.ExportTraceServiceRequest
-	if r.URL.Path != "/v1/traces" || proto.Unmarshal(text, &request) != nil {
+	if path != "/v1/traces" || proto.Unmarshal(body, &request) != nil {
 		return // metrics
 	}
 	s.mu.Lock()
@@ -54,9 +41,7 @@ func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // processes.
 func TestE2ETraces(t *testing.T) { //nolint:paralleltest // it sets variables
 	got := &spans{byTrace: map[string][]string{}}
-	server := httptest.NewServer(got)
-	defer server.Close()
-	telemetrytest.Endpoint(t, server.URL)
+	telemetrytest.Collector(t, got.take)
 	data, dir := ownDataset(t), t.TempDir()
 	s := up(t, dir, "--data", data, "--log-level", "debug", "--access-log", "all")
 	must(t, `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`+"\n", "publish", "readings", "--data", data, "--data-dir", dir)

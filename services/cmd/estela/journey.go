@@ -68,14 +68,9 @@ func (n *node) showEvent(w http.ResponseWriter, r *http.Request) {
 		refuse(w, usageError{errors.New("name an event: /ops/events/KEY, or the ID of its stream entry")})
 		return
 	}
-	in := n.datasets
-	if name := r.URL.Query().Get("dataset"); name != "" {
-		d, err := pick(n.datasets, name)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		in = []*dataset{d}
+	in, ok := n.among(w, r)
+	if !ok {
+		return
 	}
 	answered, err := n.search(r.Context(), in, r.PathValue("id"))
 	if err != nil {
@@ -124,7 +119,10 @@ func (n *node) streams(ctx context.Context) (*stream.Client, func(), error) {
 func (n *node) track(ctx context.Context, redis *stream.Client, in []*dataset, look func(*tracker) error) ([]journey, error) {
 	all := []journey{}
 	for _, d := range in {
-		t := &tracker{store: n.store, redis: redis, dataset: d, positions: make([]contract.Position, d.Shards)}
+		t := &tracker{
+			store: n.store, redis: redis, dataset: d, positions: make([]contract.Position, d.Shards),
+			decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
+		}
 		for shard := range d.Shards {
 			pos, _, err := n.store.Position(ctx, d.Contract, shard)
 			if err != nil {
@@ -146,6 +144,8 @@ type tracker struct {
 	redis     *stream.Client // nil where there is none to look into
 	dataset   *dataset
 	positions []contract.Position // by shard, read before anything else
+	decoder   *contract.Decoder
+	batch     *contract.Batch // of the entry that is looked at
 	events    []journey
 }
 
@@ -242,8 +242,9 @@ func (t *tracker) journey(shard int, id contract.ID, line uint32, state string) 
 // entry adds the events of an entry that is in the stream, or notes that those which the
 // tables know are there still.
 func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) bool) {
-	b := t.dataset.NewBatch(shard, 1)
-	t.dataset.NewDecoder().DecodeEntry(b, e)
+	b := t.batch
+	b.Reset()
+	t.decoder.DecodeEntry(b, e)
 	for i := range b.Rows {
 		if key := b.KeyString(i); wanted(key) {
 			t.inStream(shard, e.ID, b.Line[i], key, nil)

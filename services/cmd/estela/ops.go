@@ -136,3 +136,17 @@ func (n *node) dataset(w http.ResponseWriter, r *http.Request) (*dataset, bool) 
 	}
 	return d, err == nil
 }
+
+// among is the dataset that the request's query names, all without one, or it answers what
+// there is.
+func (n *node) among(w http.ResponseWriter, r *http.Request) ([]*dataset, bool) {
+	name := r.URL.Query().Get("dataset")
+	if name == "" {
+		return n.datasets, true
+	}
+	d, err := pick(n.datasets, name)
+	if err != nil {
+		refuse(w, err)
+	}
+	return []*dataset{d}, err == nil
+}

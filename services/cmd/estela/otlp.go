@@ -50,9 +50,9 @@ func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client,
 
 // tracing sends traces if OpenTelemetry's variables say where to, else it is nil. stop
 // sends the last ones.
-func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry.Tracing, stop func() error, err error) {
+func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry.Tracing, stop func(), err error) {
 	if !anySet(otlpEndpoint, otlpTracesEndpoint) {
-		return nil, func() error { return nil }, nil
+		return nil, func() {}, nil
 	}
 	client, err := f.client(ctx, log)
 	if err != nil {
@@ -61,14 +61,13 @@ func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry
 	if t, err = telemetry.NewTracing(ctx, client); err != nil {
 		return nil, nil, usageError{err}
 	}
-	return t, func() error {
+	return t, func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := t.Stop(last); err != nil {
 			log.Warn("the last traces were not sent", slog.Any("error", err))
 		}
 		client.CloseIdleConnections()
-		return nil
 	}, nil
 }
 
@@ -78,7 +77,7 @@ func (n *node) trace(ctx context.Context, f *otlpFlags, end *cleanup) error {
 	if err != nil {
 		return err
 	}
-	end.add(stop)
+	end.add(func() error { stop(); return nil })
 	n.tracing = t
 	n.metrics.Trace(t)
 	return nil

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -21,9 +19,7 @@ import (
 // it, and what was stored before the API looked for the first time is not.
 func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets variables
 	var sent atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
-	defer server.Close()
-	telemetrytest.Endpoint(t, server.URL)
+	telemetrytest.Collector(t, func(string, []byte) { sent.Add(1) })
 	log := slog.New(slog.DiscardHandler)
 	c, err := contract.Load(fstest.MapFS{"things/contract.json": {Data: []byte(thing)}}, "things")
 	if err != nil {

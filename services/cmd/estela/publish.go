@@ -36,7 +36,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = stop() }()
+	defer stop()
 	client, err := g.openRedis(ctx, url, log)
 	if err != nil {
 		return err

@@ -34,14 +34,9 @@ func (n *node) listRejects(w http.ResponseWriter, r *http.Request) {
 		refuse(w, usageError{fmt.Errorf("limit: give a number from 1 to %d", maxListed)})
 		return
 	}
-	from := n.datasets
-	if name := r.URL.Query().Get("dataset"); name != "" {
-		d, err := pick(n.datasets, name)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		from = []*dataset{d}
+	from, ok := n.among(w, r)
+	if !ok {
+		return
 	}
 	all := []reject{}
 	for _, d := range from {

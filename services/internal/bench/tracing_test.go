@@ -3,7 +3,6 @@ package bench_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,9 +19,7 @@ import (
 func BenchmarkTracing(b *testing.B) {
 	const laps = 5
 	var sent atomic.Int64
-	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
-	defer collector.Close()
-	telemetrytest.Endpoint(b, collector.URL)
+	telemetrytest.Collector(b, func(string, []byte) { sent.Add(1) })
 	for b.Loop() {
 		bd := newBed(b)
 		var rates, costs []float64

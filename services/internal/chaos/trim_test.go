@@ -81,15 +81,6 @@ func TestChaosTrimLeavesForeignGroups(t *testing.T) {
 	p.verify()
 }
 
-// lossCounter counts the losses it is told of.
-type lossCounter struct{ losses atomic.Int64 }
-
-func (*lossCounter) Read(string, int)                                 {}
-func (*lossCounter) Committed(string, *contract.Batch, time.Duration) {}
-func (*lossCounter) Retried(string)                                   {}
-func (c *lossCounter) Reconciled(_ string, _, lost int64)             { c.losses.Add(lost) }
-func (c *lossCounter) Loss(_ string, entries int64)                   { c.losses.Add(entries) }
-
 // TestChaosLossIsRefused restores an old copy of the warehouse, after which the stream
 // was trimmed: the worker refuses to go on, unless it is told to.
 func TestChaosLossIsRefused(t *testing.T) {
@@ -132,7 +123,7 @@ func TestChaosLossByDeletedEntries(t *testing.T) {
 func (p *pipeline) refusal(reason string, entries int64, more func()) {
 	p.t.Helper()
 	p.openStore()
-	losses := &lossCounter{}
+	losses := &ledger{}
 	refusing := worker.New(worker.Config{
 		Contracts: []*contract.Contract{p.contract}, Source: p.sourceOf(p.client, "refuses"), Sink: p.store, Observer: losses,
 	})
@@ -144,12 +135,12 @@ func (p *pipeline) refusal(reason string, entries int64, more func()) {
 	if !errors.As(err, &loss) || loss.Reason != reason || loss.Gone.Compare(loss.Position) <= 0 {
 		p.t.Fatalf("got error %v, want a loss (%s)", err, reason)
 	}
-	want(p.t, "losses", losses.losses.Load(), entries)
+	want(p.t, "losses", losses.lost.Load(), entries)
 	more()
 	w := p.work(func(cfg *worker.Config) { cfg.AcceptLoss, cfg.Observer = true, losses })
 	p.drain(w)
 	p.verify()
-	want(p.t, "losses", losses.losses.Load(), 2*entries)
+	want(p.t, "losses", losses.lost.Load(), 2*entries)
 	w.stop()
 	p.drain(p.work()) // the position is beyond it now
 	p.verify()

@@ -1,10 +1,7 @@
 package telemetry_test
 
 import (
-	"compress/gzip"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -16,27 +13,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
-// received serves as a collector, which gives to each request's path and body.
+// received is a client of a collector, which gives each request's path and body.
 func received(t *testing.T, each func(path string, body []byte)) (client *http.Client) {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body := io.Reader(r.Body)
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			unpacked, err := gzip.NewReader(r.Body)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			body = unpacked
-		}
-		text, err := io.ReadAll(body)
-		if err != nil {
-			t.Error(err)
-		}
-		each(r.URL.Path, text)
-	}))
-	t.Cleanup(server.Close)
-	telemetrytest.Endpoint(t, server.URL)
+	telemetrytest.Collector(t, each)
 	t.Setenv("OTEL_SERVICE_NAME", "estela-worker")
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=estela-staging")
 	client = &http.Client{Transport: &http.Transport{}}
