@@ -30,6 +30,9 @@ const (
 	stateStored    = "stored"
 	stateRejected  = "rejected"
 	stateDuplicate = "duplicate"
+	// stateUnsettled is an entry at or below the position that is in no table and whose
+	// key no other event has: it was added out of order, and is read again.
+	stateUnsettled = "unsettled"
 )
 
 // journey is what became of an event.
@@ -266,8 +269,8 @@ func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, v
 		}
 	}
 	j := t.journey(shard, id, line, stateWaiting)
-	if id.Compare(t.positions[shard].Last) <= 0 { // settled, and in no table
-		j.State = stateDuplicate
+	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals tells a duplicate
+		j.State = stateUnsettled
 		if violations != nil {
 			j.State = stateRejected
 		}
@@ -276,22 +279,41 @@ func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, v
 	t.events = append(t.events, j)
 }
 
-// originals names for each duplicate the event that was stored under its key.
+// originals tells which of the unsettled are duplicates, and of which stored event.
 func (t *tracker) originals(ctx context.Context) error {
 	for i := range t.events {
 		j := &t.events[i]
-		if j.State != stateDuplicate {
+		if j.State != stateUnsettled || t.dataset.Dedupe == 0 {
 			continue
 		}
-		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, j.Key, 1)
+		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, j.Key, sameKey)
 		if err != nil {
 			return err
 		}
-		if len(rows) > 0 && !rows[0].ID.IsZero() {
-			j.DuplicateOf = rows[0].ID.String()
+		for _, r := range rows {
+			if t.sameWindow(j, r) {
+				j.State = stateDuplicate
+				if !r.ID.IsZero() {
+					j.DuplicateOf = r.ID.String()
+				}
+				break
+			}
 		}
 	}
 	return nil
+}
+
+// sameWindow reports whether the stored event would make one of the same key a duplicate:
+// on its shard and within the dedupe window. What came from no stream counts at any time, and
+// so does an entry of the future, which the window takes for an earlier one.
+func (t *tracker) sameWindow(j *journey, stored warehouse.Row) bool {
+	if stored.Shard != j.Shard {
+		return false
+	}
+	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(contract.MaxAhead)) {
+		return true
+	}
+	return j.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
 }
 
 // keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
@@ -358,6 +380,8 @@ func (j *journey) print(to io.Writer) {
 	switch {
 	case j.State == stateWaiting:
 		say(to, "  waiting    the shard is stored up to %s", j.Position)
+	case j.State == stateUnsettled:
+		say(to, "  unsettled  below the shard's position %s and in no table: 'estela replay %s' reads it again", j.Position, j.Dataset)
 	case j.State == stateDuplicate && j.DuplicateOf != "":
 		say(to, "  duplicate  dropped: %s was stored under the same key", j.DuplicateOf)
 	case j.State == stateDuplicate:

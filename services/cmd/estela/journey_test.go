@@ -14,10 +14,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
 
-// While no worker runs, events wait: found by key and by ID, in a batch entry too, and with
-// what a broken one breaks.
-func TestJourneyOfWhatWaits(t *testing.T) {
-	t.Parallel()
+// searching is a process without a worker that can look into a stream and a warehouse.
+func searching(t *testing.T) (*node, *redistest.Server) {
+	t.Helper()
 	server := redistest.Start(t)
 	client, err := stream.Open(t.Context(), stream.Config{URL: server.URL()})
 	if err != nil {
@@ -32,7 +31,14 @@ func TestJourneyOfWhatWaits(t *testing.T) {
 	if err := store.Register(t.Context(), c, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{g: &Globals{}, log: slog.New(slog.DiscardHandler), datasets: []*dataset{{Contract: c}}, redis: client, store: store}
+	return &node{g: &Globals{}, log: slog.New(slog.DiscardHandler), datasets: []*dataset{{Contract: c}}, redis: client, store: store}, server
+}
+
+// While no worker runs, events wait: found by key and by ID, in a batch entry too, and with
+// what a broken one breaks.
+func TestJourneyOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	n, server := searching(t)
 	id, _ := server.Do("XADD", "estela:{things:0}", "*", "events",
 		`{"id":"a","at":"2026-01-01T00:00:00Z"}`+"\n"+`{"id":"b","at":"yesterday"}`+"\nnot json").(string)
 
@@ -51,4 +57,38 @@ func TestJourneyOfWhatWaits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An entry below the position is called a duplicate only if its key is stored: what somebody
+// added out of order and nobody has looked at is neither.
+func TestJourneyBelowThePosition(t *testing.T) {
+	t.Parallel()
+	n, server := searching(t)
+	c := n.datasets[0].Contract
+	id, _ := server.Do("XADD", "estela:{things:0}", "5-1", "event", `{"id":"a","at":"2026-01-01T00:00:00Z"}`).(string)
+	pos, err := n.store.TakeOver(t.Context(), c, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, d := c.NewBatch(0, 1), c.NewDecoder()
+	d.Decode(b, []byte(`{"id":"b","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 6}, 0)
+	b.Last = contract.ID{MS: 10}
+	if pos, err = n.store.Commit(t.Context(), pos, b); err != nil {
+		t.Fatal(err)
+	}
+	state := func(want string) {
+		t.Helper()
+		f, err := n.search(t.Context(), n.datasets, id)
+		if err != nil || len(f.Events) != 1 || f.Events[0].State != want {
+			t.Fatalf("got %+v, %v, want it %s", f.Events, err, want)
+		}
+	}
+	state(stateUnsettled)
+	b.Reset()
+	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 7}, 0)
+	b.Last = contract.ID{MS: 10}
+	if _, err = n.store.Commit(t.Context(), pos, b); err != nil {
+		t.Fatal(err)
+	}
+	state(stateDuplicate)
 }

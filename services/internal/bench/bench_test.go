@@ -160,9 +160,10 @@ type committed struct {
 	rejected int
 }
 
-func (c *committed) Read(string, int)   {}
-func (c *committed) Retried(string)     {}
-func (c *committed) Loss(string, int64) {}
+func (c *committed) Read(string, int)    {}
+func (c *committed) Retried(string)      {}
+func (c *committed) Loss(string, int64)  {}
+func (c *committed) Ahead(string, int64) {}
 
 func (c *committed) Reconciled(string, int64, int64) {}
 
@@ -266,7 +267,7 @@ func (bd *bed) measureR(n int) float64 {
 	bd.b.Helper()
 	source := bd.redis.Shard("flights", 0, "bench", stream.ShardConfig{})
 	defer func() { _ = source.Close() }()
-	if err := source.Attach(bd.b.Context(), 1, contract.ID{}); err != nil {
+	if _, err := source.Attach(bd.b.Context(), 1, contract.ID{}); err != nil {
 		bd.b.Fatal(err)
 	}
 	type part struct {

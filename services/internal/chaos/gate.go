@@ -77,7 +77,7 @@ func (s *gatedSource) State(ctx context.Context) (contract.StreamState, error) {
 	return s.source.State(ctx)
 }
 
-func (s *gatedSource) Attach(ctx context.Context, epoch int64, after contract.ID) error {
+func (s *gatedSource) Attach(ctx context.Context, epoch int64, after contract.ID) (contract.ID, error) {
 	defer s.pass()()
 	return s.source.Attach(ctx, epoch, after)
 }

@@ -10,11 +10,12 @@ import (
 )
 
 // ledger counts what was reconciled.
-type ledger struct{ received, lost atomic.Int64 }
+type ledger struct{ received, lost, ahead atomic.Int64 }
 
 func (*ledger) Read(string, int)                                 {}
 func (*ledger) Committed(string, *contract.Batch, time.Duration) {}
 func (*ledger) Retried(string)                                   {}
+func (l *ledger) Ahead(_ string, entries int64)                  { l.ahead.Add(entries) }
 func (l *ledger) Loss(_ string, entries int64)                   { l.lost.Add(entries) }
 func (l *ledger) Reconciled(_ string, received, lost int64) {
 	l.received.Add(received)

@@ -128,10 +128,22 @@ type Position struct {
 	CommittedAt time.Time `json:"committed_at"`
 }
 
+// MaxAhead is how far the ID of an entry may be ahead of the server's clock before the
+// entry's own time is not believed: the dedupe window is moved no further.
+const MaxAhead = time.Minute
+
+// ErrCursorMoved says that a reader's cursor is not where the reader left it: somebody
+// else moved it or read with it, or the stream was replaced.
+var ErrCursorMoved = errors.New("the cursor of this reader was moved by somebody else")
+
 // StreamState is how a shard's stream and its server stand.
 type StreamState struct {
 	// RunID is the server's; it changes at every start of the server.
 	RunID string
+	// Now is the server's clock, in milliseconds since 1970.
+	Now uint64
+	// Known says that a cursor of this pipeline lies in the stream.
+	Known bool
 	// First is the oldest entry kept, zero if there is none; Last is the last
 	// ID ever generated; MaxDeleted the highest one deleted one by one.
 	First, Last, MaxDeleted ID

@@ -16,37 +16,41 @@ import (
 // counting up, and destroys every older one, which also ends a read that still
 // blocks on it. The reader gets a new connection.
 //
+// It returns the ID that is really read after: zero, where no cursor of this pipeline
+// is in the stream that has come to the given one. Then the stream was replaced, or its
+// cursor moved back, and entries at or below that ID may be other ones.
+//
 // If a younger epoch's group is there, it fails with [contract.ErrFenced]; unless
 // the caller holds the lease: then the group is a leftover, of a warehouse that was
 // restored or replaced since, and goes too.
-func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) error {
+func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error) {
 	_ = s.Close() // it may be broken: that is why we are here
 	s.n++
 	s.trimmed = contract.ID{}
 	group := groupName(epoch, s.n)
-	if err := s.makeGroup(ctx, epoch, group, after); err != nil {
-		return fmt.Errorf("make group %s of %s: %w", group, s.key, err)
+	if from, err = s.makeGroup(ctx, epoch, group, after); err != nil {
+		return from, fmt.Errorf("make group %s of %s: %w", group, s.key, err)
 	}
 	conn, err := dial(ctx, s.client.opts)
 	if err != nil {
-		return fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
+		return from, fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
 	}
-	s.conn, s.group, s.count = conn, group, firstCount
-	return nil
+	s.conn, s.group, s.count, s.delivered = conn, group, firstCount, from
+	return from, nil
 }
 
-func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after contract.ID) error {
+func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after contract.ID) (from contract.ID, err error) {
 	answer, err := s.client.eval(ctx, attachScript, []string{s.key, s.leaseKey()},
 		epoch, s.n, group, after.String(), s.token).Slice()
 	if err != nil {
-		return err
+		return from, err
 	}
-	if len(answer) != 2 {
-		return errProtocol
+	if len(answer) < 2 {
+		return from, errProtocol
 	}
 	younger, _ := answer[1].(string)
 	if answer[0] != int64(1) {
-		return fmt.Errorf("%s is there: %w", younger, contract.ErrFenced)
+		return from, fmt.Errorf("%s is there: %w", younger, contract.ErrFenced)
 	}
 	if younger != "" {
 		s.client.logger.Warn("destroyed the group of a younger owner: this worker holds the lease",
@@ -54,7 +58,10 @@ func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after 
 			slog.String("hint", "expected once after the warehouse was restored or replaced; "+
 				"if it comes again, two warehouses are fed from one stream"))
 	}
-	return nil
+	if len(answer) != 3 {
+		return from, errProtocol
+	}
+	return from, setID(&from, answer[2])
 }
 
 // Lift sets the stream's last ID to at least the given one, and makes the

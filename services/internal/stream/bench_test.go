@@ -64,7 +64,7 @@ func BenchmarkRead(b *testing.B) {
 			before, n := cpu(b), 0
 			for b.Loop() {
 				epoch++
-				if err := s.Attach(b.Context(), epoch, contract.ID{}); err != nil {
+				if _, err := s.Attach(b.Context(), epoch, contract.ID{}); err != nil {
 					b.Fatal(err)
 				}
 				n += readAll(b, s)

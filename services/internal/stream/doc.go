@@ -32,12 +32,33 @@
 //	  ^                                                         │ another worker took over
 //	  └─────────────────────────────────────────────────────────┘
 //
-// A group is the cursor of one owner, named estela:EPOCH.N. Attach makes the
+// A group is the cursor of one owner, named estela:EPOCH.N, and lies in its stream: so it
+// also tells the stream from one that was put in its place. Attach makes the
 // next one at the last ID received and destroys every other one of this
 // pipeline, in one step on the server. It meets a younger epoch's group with
 // [contract.ErrFenced], unless the caller holds the lease: then the group was
 // left behind by a warehouse that has been restored or replaced since. Groups of
 // other names are never touched.
+//
+// # Other hands
+//
+// Everybody who reaches the server can delete the stream, restore a dump over it, move a group's
+// cursor or read with it. What shows it:
+//
+//   - no group of the last owner lies in the stream that has come to the position: it was
+//     deleted, emptied or restored, or the cursor moved back. Attach sees it in the step in
+//     which it makes the next group, and begins with the oldest entry kept.
+//   - an entry at or below the last one received: Read fails with [contract.ErrCursorMoved].
+//   - a cursor that is not at the last entry received: State fails with it.
+//   - the group is gone, or has not come to what shall be trimmed: Trim fails with it, in
+//     the step in which it would have trimmed.
+//   - the server's count of added entries is not what was received (package worker).
+//
+// After each the worker attaches again, reads what the stream keeps, and looks up what may be
+// stored. Of an embedded server, which doesn't count, one thing stays unseen: a cursor that
+// was moved forward, and entries that were read with it beyond that before the next State.
+//
+// # Reading
 //
 // Reads are XREADGROUP … NOACK: there are no pending entries. The price is that
 // a reply lost on the way has moved the cursor past entries that nobody got.
@@ -77,8 +98,8 @@
 //
 // # Trimming
 //
-// Only entries at or before the position go, and none that a group of another
-// name has not yet delivered or has pending. The highest ID that goes is noted
+// Only entries at or before the position go, none that the reader's own group has not
+// delivered, and none that a group of another name has not yet delivered or has pending. The highest ID that goes is noted
 // in trimmed_to in the same step, before the entries go. Plain XREAD subscribers
 // leave no trace in Redis: give them KeepFor.
 //

@@ -143,3 +143,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 	t.Fatalf("%s: still not after 20 s", what)
 }
+
+// attach attaches the reader, which must go as asked.
+func attach(t *testing.T, s *stream.Shard, epoch int64, after contract.ID) {
+	t.Helper()
+	from, err := s.Attach(t.Context(), epoch, after)
+	must(t, err)
+	want(t, "reads after", from, after)
+}
+
+func attachError(t *testing.T, s *stream.Shard, epoch int64, after contract.ID) error {
+	t.Helper()
+	_, err := s.Attach(t.Context(), epoch, after)
+	return err
+}

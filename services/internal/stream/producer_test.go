@@ -25,7 +25,7 @@ func consume(t *testing.T, s *stream.Shard, n int, pause time.Duration) (payload
 	for len(seen) < n {
 		entries, release, err := s.Read(t.Context())
 		if err != nil {
-			must(t, s.Attach(t.Context(), 1, last))
+			attach(t, s, 1, last)
 			continue
 		}
 		for _, e := range entries {
@@ -77,7 +77,7 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	_, err = client.Workers(t.Context(), "late", time.Minute)
 	must(t, err)
 	must(t, s.Lift(t.Context(), contract.ID{MS: 1}))
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 	must(t, <-added)
 	want(t, "acknowledged", p.Acked(), events)
@@ -123,7 +123,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 	n, _ := server.Do("XLEN", stream.Key("flights", 0)).(int64)
 	want(t, "stopped at the mark", n >= highWater && n <= highWater+flush, true)
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	wantRange(t, consume(t, s, events, time.Millisecond), 1, events)
 	must(t, <-added)
 	want(t, "acknowledged", acked.Load(), events)
@@ -144,7 +144,7 @@ func TestProducerSurvivesCuts(t *testing.T) {
 	must(t, p.Close(t.Context()))
 	want(t, "acknowledged", p.Acked(), events)
 	s := shard(t, direct, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 }
 
@@ -161,7 +161,7 @@ func TestProducerSurvivesACrashOfRedis(t *testing.T) {
 	}
 	must(t, p.Close(t.Context()))
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 }
 

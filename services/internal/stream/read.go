@@ -26,7 +26,8 @@ var errDetached = errors.New("no cursor: Attach first")
 // called from any goroutine, once.
 //
 // After any error the group's cursor is unknown and the connection is closed:
-// Attach again at the last ID received. It is [ErrNoGroup] if the group is gone.
+// Attach again at the last ID received. It is [ErrNoGroup] if the group is gone, and
+// [contract.ErrCursorMoved] if it gives entries at or below the last one received.
 func (s *Shard) Read(ctx context.Context) (entries []contract.Entry, release func(), err error) {
 	part, err := s.read(ctx)
 	if err != nil {
@@ -52,7 +53,22 @@ func (s *Shard) read(ctx context.Context) (*chunk, error) {
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if err == nil && part != nil {
+		err = s.follow(part)
+	}
 	return part, gone(err)
+}
+
+// follow checks that the entries come after the last ones.
+func (s *Shard) follow(part *chunk) error {
+	first, last := part.entries[0].ID, part.entries[len(part.entries)-1].ID
+	if first.Compare(s.delivered) <= 0 {
+		err := fmt.Errorf("%w: it gave %s after %s", contract.ErrCursorMoved, first, s.delivered)
+		part.release()
+		return err
+	}
+	s.delivered = last
+	return nil
 }
 
 // exchange asks for entries, unless a reply goes on, and takes a part of the

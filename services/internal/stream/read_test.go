@@ -18,7 +18,7 @@ func TestReadIsBounded(t *testing.T) {
 	t.Parallel()
 	_, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{Block: time.Hour})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	began := time.Now()
 	entries, release, err := s.Read(t.Context())
 	must(t, err)
@@ -33,7 +33,7 @@ func TestCancelEndsABlockedReadAtOnce(t *testing.T) {
 	t.Parallel()
 	_, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{Block: 2 * time.Second})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
@@ -43,7 +43,7 @@ func TestCancelEndsABlockedReadAtOnce(t *testing.T) {
 		t.Fatalf("the read went on for %s", took)
 	}
 	publish(t, client, 1, 5, stream.ProducerConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 5)
 }
@@ -53,7 +53,7 @@ func TestSilentServerEndsInTime(t *testing.T) {
 	server, direct := setup(t)
 	proxy := redistest.NewProxy(t, server.Addr())
 	s := shard(t, open(t, proxy.URL()), stream.ShardConfig{Timeout: 200 * time.Millisecond})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	proxy.Pause()
 	publish(t, direct, 1, 5, stream.ProducerConfig{})
 	began := time.Now()
@@ -62,7 +62,7 @@ func TestSilentServerEndsInTime(t *testing.T) {
 	want(t, "a time-out", errors.As(err, &timeout) && timeout.Timeout(), true)
 	want(t, "in time", time.Since(began) < 2*time.Second, true)
 	proxy.Resume()
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 5)
 }
@@ -82,7 +82,7 @@ func TestReplyLostOnTheWay(t *testing.T) {
 		failed int
 	)
 	reattach := func() {
-		for s.Attach(t.Context(), 1, last) != nil { // its connection may be cut as well
+		for attachError(t, s, 1, last) != nil { // its connection may be cut as well
 			continue
 		}
 	}
@@ -112,7 +112,7 @@ func TestZombieReadTakesNothing(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	type answer struct {
 		reply any
 		err   error
@@ -127,7 +127,7 @@ func TestZombieReadTakesNothing(t *testing.T) {
 		info, _ := server.Try("INFO", "clients")
 		return strings.Contains(fmt.Sprint(info), "blocked_clients:1")
 	})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 100)
@@ -147,7 +147,7 @@ func TestEmptiedServerIsNoGroup(t *testing.T) {
 			t.Parallel()
 			server, client := setup(t)
 			s := shard(t, client, stream.ShardConfig{Block: 2 * time.Second})
-			must(t, s.Attach(t.Context(), 1, contract.ID{}))
+			attach(t, s, 1, contract.ID{})
 			failed := make(chan error, 1)
 			go func() {
 				_, _, err := s.Read(t.Context())
@@ -177,7 +177,7 @@ func TestLargeRepliesComeInParts(t *testing.T) {
 	}
 	server.Do("XADD", stream.Key("flights", 0), "*", "event", strings.Repeat("y", 3*size))
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	seen := 0
 	for seen < 5000+large+1 {
 		entries, release, err := s.Read(t.Context())
@@ -220,7 +220,7 @@ func TestForeignEntriesLoseNothing(t *testing.T) {
 	} {
 		server.Do(append([]any{"XADD", key, "*"}, test.fields...)...)
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Attach(t.Context(), time.Now().UnixNano(), contract.ID{}))
+		attach(t, s, time.Now().UnixNano(), contract.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		want(t, "entries", len(entries), 1)

@@ -41,29 +41,36 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`
 
 	// Keys: stream, lease. Args: epoch, n, group, after, token. Returns whether the
-	// group was made, and the name of a younger group if one was there. Who
-	// holds the lease is the owner: a younger group is then what another
-	// warehouse, or this one before it was restored, has left behind.
-	attachScript = shebang + `
+	// group was made, the name of a younger group if one was there, and the ID that
+	// it reads after. Who holds the lease is the owner: a younger group is then what
+	// another warehouse, or this one before it was restored, has left behind.
+	//
+	// A group lies in its stream. If none of the last owner's (or of this one) is there
+	// that has come to "after", the stream is not the one that was read up to there.
+	attachScript = shebang + aboveFunc + `
 local epoch, n, others, younger = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, ''
+local after, known = ARGV[4], ARGV[4] == '0-0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local name
+    local name, at
     for i = 1, #group, 2 do
       if group[i] == 'name' then name = group[i + 1] end
+      if group[i] == 'last-delivered-id' then at = group[i + 1] end
     end
     local e, m = string.match(name, '^estela:(%d+)%.(%d+)$')
     if e then
       e, m = tonumber(e), tonumber(m)
       if e > epoch or (e == epoch and m >= n) then younger = name end
+      if e >= epoch - 1 and not above(after, at) then known = true end
       others[#others + 1] = name
     end
   end
 end
 if younger ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {0, younger} end
 for _, name in ipairs(others) do redis.call('XGROUP', 'DESTROY', KEYS[1], name) end
-redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM')
-return {1, younger}`
+if not known then after = '0-0' end
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[3], after, 'MKSTREAM')
+return {1, younger, after}`
 
 	// Keys: stream. Args: ID. The comparison is in the script because XSETID
 	// would also lower the last ID of an empty stream.
@@ -80,12 +87,24 @@ if not above(ARGV[1], last) then return 0 end
 redis.call('XSETID', KEYS[1], ARGV[1])
 return 1`
 
-	// Keys: stream, trimmed_to. Args: bound, the ID after it. What is noted is the
-	// highest ID that really goes: a warehouse that has read less lacks something.
-	// Returns the number of entries removed.
+	// Keys: stream, trimmed_to. Args: bound, the ID after it, group. What is noted is
+	// the highest ID that really goes: a warehouse that has read less lacks something.
+	// Returns the number of entries removed, -1 if the group is not there or has not
+	// come that far: then this is not the stream that was read.
 	trimScript = shebang + aboveFunc + `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local doomed = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)
 if #doomed == 0 then return 0 end
+local known = ARGV[3] == '' -- a reader that is not attached has no cursor
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local name, at
+  for i = 1, #group, 2 do
+    if group[i] == 'name' then name = group[i + 1] end
+    if group[i] == 'last-delivered-id' then at = group[i + 1] end
+  end
+  if name == ARGV[3] and not above(doomed[1][1], at) then known = true end
+end
+if not known then return -1 end
 local noted = redis.call('GET', KEYS[2])
 if not noted or above(doomed[1][1], noted) then redis.call('SET', KEYS[2], doomed[1][1]) end
 return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[2])`

@@ -63,11 +63,11 @@ func TestServerThatSteppedBack(t *testing.T) {
 	server.Restart()
 	after, err := s.State(t.Context())
 	must(t, err)
-	want(t, "all is gone", after, contract.StreamState{RunID: after.RunID})
+	want(t, "all is gone", after, contract.StreamState{RunID: after.RunID, Now: after.Now})
 	want(t, "another run", after.RunID != before.RunID && after.RunID != "", true)
 
 	must(t, s.Lift(t.Context(), before.Last))
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	publish(t, client, 11, 12, stream.ProducerConfig{})
 	got, last := drain(t, s)
 	wantRange(t, got, 11, 12)
@@ -88,7 +88,7 @@ func TestServerThatKeptAll(t *testing.T) {
 	after, err := s.State(t.Context())
 	must(t, err)
 	want(t, "another run", after.RunID != before.RunID, true)
-	after.RunID = before.RunID
+	after.RunID, after.Now = before.RunID, before.Now
 	want(t, "state", after, before)
 }
 
@@ -146,7 +146,7 @@ func carries(t *testing.T, client *stream.Client) {
 	t.Helper()
 	must(t, client.Check(t.Context()))
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	publish(t, client, 1, 3000, stream.ProducerConfig{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 3000)
@@ -204,7 +204,7 @@ func TestLoginChanges(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { client.Close() })
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	got, last := drain(t, s)
 	wantRange(t, got, 1, 100)
@@ -216,7 +216,7 @@ func TestLoginChanges(t *testing.T) {
 	publish(t, client, 101, 200, stream.ProducerConfig{})
 	_, _, err = s.Read(t.Context())
 	want(t, "the reading connection was cut", err != nil, true)
-	must(t, s.Attach(t.Context(), 2, last))
+	attach(t, s, 2, last)
 	got, _ = drain(t, s)
 	wantRange(t, got, 101, 200)
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,8 @@ type Shard struct {
 	conn  *conn
 	in    replyReader
 	count int
+	// delivered is where the group's cursor must be: the last entry read with it.
+	delivered contract.ID
 	// trimmed is the bound of the last Trim since Attach.
 	trimmed contract.ID
 	held    hold
@@ -157,7 +160,8 @@ func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
 }
 
 // State tells how the stream and its server stand. A stream that does not exist
-// has zeros.
+// has zeros. While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the
+// group's cursor is not where this reader left it.
 func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.state(ctx)
 	if err != nil {
@@ -170,9 +174,17 @@ func (s *Shard) state(ctx context.Context) (state contract.StreamState, err erro
 	if state, err = s.streamInfo(ctx); err != nil {
 		return state, err
 	}
+	if state.Known, err = s.checkCursor(ctx); err != nil {
+		return state, err
+	}
 	if state.RunID, err = s.client.currentRunID(ctx); err != nil {
 		return state, err
 	}
+	now, err := s.client.rdb.Time(ctx).Result()
+	if err != nil {
+		return state, err
+	}
+	state.Now = uint64(max(now.UnixMilli(), 0))
 	trimmed, err := s.client.rdb.Get(ctx, s.trimmedKey()).Result()
 	if errors.Is(err, redis.Nil) {
 		return state, nil
@@ -182,6 +194,30 @@ func (s *Shard) state(ctx context.Context) (state contract.StreamState, err erro
 	}
 	state.TrimmedTo, err = contract.ParseID(trimmed)
 	return state, err
+}
+
+// checkCursor tells whether the stream has a cursor of this pipeline, and fails if the
+// reader's own is not where it must be, where that is known: not before Attach, and not
+// while a reply goes on.
+func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
+	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()
+	if err != nil && !isNoKey(err) {
+		return false, err
+	}
+	known = slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return isOwnGroup(g.Name) })
+	if s.conn == nil || s.in.pending() {
+		return known, nil
+	}
+	i := slices.IndexFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == s.group })
+	if i < 0 {
+		_ = s.Close()
+		return known, ErrNoGroup
+	}
+	if at := groups[i].LastDeliveredID; at != s.delivered.String() {
+		_ = s.Close() // as after a read that failed: only Attach knows where to go on
+		return known, fmt.Errorf("%w: group %s is at %s, and was left at %s", contract.ErrCursorMoved, s.group, at, s.delivered)
+	}
+	return known, nil
 }
 
 func (c *Client) currentRunID(ctx context.Context) (string, error) {

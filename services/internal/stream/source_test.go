@@ -46,13 +46,13 @@ func TestReadsEveryEntryOnceInOrder(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, s, 1, contract.ID{})
 		publish(t, client, 1, 5000, stream.ProducerConfig{})
 		got, last := drain(t, s)
 		wantRange(t, got, 1, 5000)
 
 		publish(t, client, 5001, 5010, stream.ProducerConfig{})
-		must(t, s.Attach(t.Context(), 1, last))
+		attach(t, s, 1, last)
 		got, _ = drain(t, s)
 		wantRange(t, got, 5001, 5010)
 	})
@@ -69,17 +69,17 @@ func TestStateOfAStream(t *testing.T) {
 			added = -1 // miniredis doesn't count
 		}
 		want(t, "has a run id", runID != "", true)
-		want(t, "absent stream", state, contract.StreamState{RunID: runID, Added: min(added, 0)})
+		want(t, "absent stream", state, contract.StreamState{RunID: runID, Now: state.Now, Added: min(added, 0)})
 
 		publish(t, client, 1, 10, stream.ProducerConfig{})
-		must(t, s.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, s, 1, contract.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		defer release()
 		state, err = s.State(t.Context())
 		must(t, err)
 		want(t, "state", state, contract.StreamState{
-			RunID: runID, First: entries[0].ID, Last: entries[9].ID, Length: 10, Added: added,
+			RunID: runID, Now: state.Now, Known: true, First: entries[0].ID, Last: entries[9].ID, Length: 10, Added: added,
 		})
 	})
 }
@@ -88,14 +88,14 @@ func TestAttachDestroysOlderGroups(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		old, young := shard(t, client, stream.ShardConfig{}), shard(t, client, stream.ShardConfig{})
-		must(t, old.Attach(t.Context(), 9, contract.ID{}))
-		must(t, old.Attach(t.Context(), 9, contract.ID{}))
+		attach(t, old, 9, contract.ID{})
+		attach(t, old, 9, contract.ID{})
 		want(t, "counter", old.Group(), "estela:9.2")
-		must(t, young.Attach(t.Context(), 10, contract.ID{}))
+		attach(t, young, 10, contract.ID{})
 		_, _, err := old.Read(t.Context())
 		wantErr(t, err, stream.ErrNoGroup)
 		wantErr(t, err, contract.ErrFenced)
-		wantErr(t, old.Attach(t.Context(), 9, contract.ID{}), contract.ErrFenced)
+		wantErr(t, attachError(t, old, 9, contract.ID{}), contract.ErrFenced)
 		_, _, err = old.Read(t.Context())
 		want(t, "read without a cursor fails", err != nil, true)
 		publish(t, client, 1, 3, stream.ProducerConfig{})
@@ -109,12 +109,12 @@ func TestAttachWithLeaseReplacesLeftovers(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		before, restored := shard(t, client, stream.ShardConfig{}), shard(t, client, stream.ShardConfig{})
-		must(t, before.Attach(t.Context(), 7, contract.ID{}))
-		wantErr(t, restored.Attach(t.Context(), 1, contract.ID{}), contract.ErrFenced)
+		attach(t, before, 7, contract.ID{})
+		wantErr(t, attachError(t, restored, 1, contract.ID{}), contract.ErrFenced)
 		ok, err := restored.Acquire(t.Context())
 		must(t, err)
 		want(t, "lease", ok, true)
-		must(t, restored.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, restored, 1, contract.ID{})
 		_, _, err = before.Read(t.Context())
 		wantErr(t, err, stream.ErrNoGroup)
 		publish(t, client, 1, 3, stream.ProducerConfig{})
@@ -136,7 +136,7 @@ func TestLiftKeepsIDsAbove(t *testing.T) {
 			return state.Last
 		}
 		want(t, "last ID", last(), to)
-		must(t, s.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, s, 1, contract.ID{})
 		publish(t, client, 1, 2, stream.ProducerConfig{})
 		got, read := drain(t, s)
 		wantRange(t, got, 1, 2)
@@ -168,7 +168,7 @@ func TestTrim(t *testing.T) {
 		s := shard(t, client, stream.ShardConfig{})
 		must(t, s.Trim(t.Context(), contract.ID{MS: 1})) // there is no stream
 		publish(t, client, 1, 250, stream.ProducerConfig{})
-		must(t, s.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, s, 1, contract.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		defer release()
@@ -181,7 +181,7 @@ func TestTrim(t *testing.T) {
 		want(t, "trimmed to", state.TrimmedTo, entries[149].ID)
 		want(t, "nothing was deleted one by one", state.MaxDeleted, contract.ID{})
 
-		must(t, s.Attach(t.Context(), 1, entries[249].ID))
+		attach(t, s, 1, entries[249].ID)
 		must(t, s.Trim(t.Context(), entries[9].ID)) // a late one
 		state, err = s.State(t.Context())
 		must(t, err)
@@ -213,7 +213,7 @@ func TestKindsOfEntries(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Attach(t.Context(), 1, contract.ID{}))
+		attach(t, s, 1, contract.ID{})
 		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{Batch: 3})
 		for _, event := range []string{"1", "2", "3", "4", "{\n}", "5", "", "6\r", "7"} {
 			must(t, p.Add(t.Context(), 0, []byte(event)))

@@ -28,7 +28,7 @@ func TestProducerTraces(t *testing.T) {
 				publish(t, client, 1, 20, cfg)
 			}
 			s := shard(t, client, stream.ShardConfig{})
-			must(t, s.Attach(t.Context(), int64(perEntry), contract.ID{}))
+			attach(t, s, int64(perEntry), contract.ID{})
 			var traces []string
 			entries := 0
 			for entries < 60/perEntry {

@@ -17,6 +17,9 @@ import (
 // still wants and that KeepFor does not keep. It notes in Redis how far, before
 // they go.
 //
+// It is [contract.ErrCursorMoved] if the group of this reader is gone or has not come to
+// the ID: then it is not the stream that was read, and nothing goes.
+//
 // The bound is exact (MINID =, not ~): whole nodes of the stream go at the same
 // cost either way, and only one node is rewritten.
 func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
@@ -28,7 +31,11 @@ func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
 		return nil
 	}
 	keys := []string{s.key, s.trimmedKey()}
-	if err := s.client.eval(ctx, trimScript, keys, bound.String(), next(bound).String()).Err(); err != nil {
+	removed, err := s.client.eval(ctx, trimScript, keys, bound.String(), next(bound).String(), s.group).Int64()
+	if err == nil && removed < 0 {
+		err = contract.ErrCursorMoved
+	}
+	if err != nil {
 		return fmt.Errorf("trim %s to %s: %w", s.key, bound, err)
 	}
 	s.trimmed = bound

@@ -30,9 +30,12 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 	key := stream.Key("flights", 0)
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})
-	must(t, s.Attach(t.Context(), 1, contract.ID{}))
+	attach(t, s, 1, contract.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	all := ids(t, server)
+	wantErr(t, s.Trim(t.Context(), all[99]), contract.ErrCursorMoved) // nobody has read them
+	want(t, "entries left", len(ids(t, server)), 100)
+	drain(t, s)
 	trim := func(to, left int) {
 		t.Helper()
 		must(t, s.Trim(t.Context(), all[to]))

@@ -19,11 +19,11 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	entries, events, retries, reconciled, lost *prometheus.CounterVec
-	batchRows, commitSeconds                   *prometheus.HistogramVec
-	freshness                                  *freshness
-	requests                                   *prometheus.HistogramVec
-	tracing                                    *Tracing
+	entries, events, retries, reconciled, lost, ahead *prometheus.CounterVec
+	batchRows, commitSeconds                          *prometheus.HistogramVec
+	freshness                                         *freshness
+	requests                                          *prometheus.HistogramVec
+	tracing                                           *Tracing
 }
 
 // New makes the metrics of the given datasets in a registry of their own, so
@@ -41,6 +41,8 @@ func New(datasets []string) *Metrics {
 			"Stream entries received, of those that the server has counted as added."),
 		lost: counter("estela_stream_entries_lost_total",
 			"Stream entries that were added and gone before they were read; at least so many."),
+		ahead: counter("estela_stream_entries_ahead_total",
+			"Stream entries whose IDs are ahead of the server's clock by more than a minute."),
 		batchRows: histogram("estela_commit_rows",
 			"Rows stored by one commit.", prometheus.ExponentialBuckets(1, 4, 10), "dataset"),
 		commitSeconds: histogram("estela_commit_duration_seconds",
@@ -51,7 +53,7 @@ func New(datasets []string) *Metrics {
 			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint", "status"),
 	}
 	for _, d := range datasets {
-		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.reconciled, m.lost} {
+		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.reconciled, m.lost, m.ahead} {
 			c.WithLabelValues(d)
 		}
 		for _, outcome := range []string{"stored", "rejected", "duplicate"} {
@@ -60,7 +62,7 @@ func New(datasets []string) *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.entries, m.events, m.retries, m.reconciled, m.lost, m.batchRows, m.commitSeconds, m.freshness, m.requests)
+		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests)
 	return m
 }
 
@@ -119,6 +121,11 @@ func (m *Metrics) Reconciled(dataset string, received, lost int64) {
 // Loss counts entries that a stream no longer holds and that are not stored.
 func (m *Metrics) Loss(dataset string, entries int64) {
 	m.lost.WithLabelValues(dataset).Add(float64(entries))
+}
+
+// Ahead counts entries whose IDs are ahead of the server's clock.
+func (m *Metrics) Ahead(dataset string, entries int64) {
+	m.ahead.WithLabelValues(dataset).Add(float64(entries))
 }
 
 // Request records an answered request. The endpoint is the route, never the

@@ -114,7 +114,7 @@ func BenchmarkKeys(b *testing.B) {
 			w, c, rows := filled(b, groups)
 			for b.Loop() {
 				n := 0
-				if err := w.Keys(b.Context(), c, 0, 0, func(uint64, uint64) { n++ }); err != nil || n != rows {
+				if err := w.Keys(b.Context(), c, 0, 0, func(_, _, _ uint64) { n++ }); err != nil || n != rows {
 					b.Fatal(n, err)
 				}
 			}

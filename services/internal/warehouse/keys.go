@@ -13,12 +13,14 @@ import (
 )
 
 // Keys calls each with the hash and stream time of every key stored for the
-// shard since the given stream time (milliseconds), in the table's order. Rows
+// shard since the given stream time (milliseconds), in the table's order, and with
+// the time that is believed: no later than the commit and [contract.MaxAhead]. Rows
 // are streamed and hashed where they lie, so that 30 million of them take
 // seconds and no memory.
-func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms uint64)) error {
+func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error {
 	key := c.Columns[c.Key]
-	query := "SELECT " + quoteName(key.Name) + ", _stream_ms FROM " + datasetTable(c.Name).String() +
+	query := "SELECT " + quoteName(key.Name) + ", _stream_ms, " +
+		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(contract.MaxAhead.Milliseconds(), 10) + " AS UBIGINT)) FROM " + datasetTable(c.Name).String() +
 		" WHERE _shard = " + strconv.Itoa(shard) + " AND _stream_ms >= " + strconv.FormatUint(sinceMS, 10)
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		raw, err := rawConnection(conn)
@@ -40,14 +42,15 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 	return nil
 }
 
-// eachKey hashes the keys in the chunk's first column; the second is the time.
-func eachKey(chunk mapping.DataChunk, n int, kind contract.Type, each func(hash, ms uint64)) error {
+// eachKey hashes the keys in the chunk's first column; the others are the times.
+func eachKey(chunk mapping.DataChunk, n int, kind contract.Type, each func(hash, ms, believed uint64)) error {
 	hash, err := keyHash(chunk, n, kind)
 	if err != nil {
 		return err
 	}
+	believed := values[uint64](chunk, 2, n)
 	for i, ms := range values[uint64](chunk, 1, n) {
-		each(hash(i), ms)
+		each(hash(i), ms, believed[i])
 	}
 	return nil
 }

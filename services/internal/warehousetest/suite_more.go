@@ -173,10 +173,10 @@ func keys(t *testing.T, f *fixture) {
 	for i := 1000; i < 3000; i++ {
 		want[b.Hashes[i]] = b.MS[i]
 	}
-	if err := f.Keys(t.Context(), f.c, 0, 1000, func(hash, ms uint64) { got[hash] = ms }); err != nil || !maps.Equal(got, want) {
+	if err := f.Keys(t.Context(), f.c, 0, 1000, func(hash, ms, _ uint64) { got[hash] = ms }); err != nil || !maps.Equal(got, want) {
 		t.Errorf("%d keys, want %d, %v", len(got), len(want), err)
 	}
-	if err := f.Keys(t.Context(), f.c, 1, 0, func(uint64, uint64) { t.Error("another shard has a key") }); err != nil {
+	if err := f.Keys(t.Context(), f.c, 1, 0, func(_, _, _ uint64) { t.Error("another shard has a key") }); err != nil {
 		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 )
@@ -15,10 +16,12 @@ import (
 type committer struct {
 	sink     Sink
 	contract *contract.Contract
+	clock    *clock // nil outside of a shard's owner: every time is believed
 
 	mu    sync.Mutex
 	pos   contract.Position
 	keys  *keySet
+	limit uint64 // the latest stream time that is believed, of the batch in hand
 	state atomic.Pointer[committed]
 }
 
@@ -53,8 +56,9 @@ func (c *committer) moveTo(ctx context.Context, pos contract.Position) error {
 	if c.contract.Dedupe > 0 {
 		window := uint64(c.contract.Dedupe.Milliseconds())
 		keys = newKeySet(window)
-		since := pos.Last.MS - min(pos.Last.MS, window)
-		if err := c.sink.Keys(ctx, c.contract, pos.Shard, since, keys.note); err != nil {
+		newest := min(pos.Last.MS, uint64(time.Now().UnixMilli())) // the last may be ahead of the clock
+		since := newest - min(newest, window)
+		if err := c.sink.Keys(ctx, c.contract, pos.Shard, since, keys.noteBelieved); err != nil {
 			return err
 		}
 	}
@@ -82,6 +86,7 @@ func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contra
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.publish()
+	c.limit = c.clock.limit()
 	if b.Last.Compare(c.pos.Last) < 0 {
 		b.Last = c.pos.Last
 	}
@@ -169,7 +174,7 @@ func (c *committer) hits(b *contract.Batch, reread contract.ID) []contract.Candi
 		if from, to, look := c.look(b, i, reread); look {
 			hits = append(hits, contract.Candidate{Row: i, FromMS: from, ToMS: to})
 		} else if c.keys != nil {
-			c.keys.note(b.Hashes[i], b.MS[i])
+			c.keys.noteBelieved(b.Hashes[i], b.MS[i], c.believed(b, i))
 		}
 	}
 	return hits
@@ -192,10 +197,17 @@ func (c *committer) look(b *contract.Batch, i int, reread contract.ID) (fromMS, 
 	case window == 0:
 		return 0, 0, false
 	default:
-		fromMS, toMS, look = c.keys.seen(b.Hashes[i], id.MS)
-		return max(fromMS, id.MS-min(id.MS, window)), toMS, look
+		at := c.believed(b, i)
+		fromMS, toMS, look = c.keys.seen(b.Hashes[i], at)
+		if c.keys.ahead { // the row may lie at a later time than it counts as
+			toMS = max(toMS, c.pos.Last.MS)
+		}
+		return max(fromMS, at-min(at, window)), toMS, look
 	}
 }
+
+// believed is the stream time that row i counts as.
+func (c *committer) believed(b *contract.Batch, i int) uint64 { return min(b.MS[i], c.limit) }
 
 // settle decides in row order what each hit is, removes what is not fresh and
 // notes the keys of what is.
@@ -225,7 +237,7 @@ func (c *committer) settle(b *contract.Batch, hits []contract.Candidate, found c
 		switch fates[h.Row] {
 		case fresh:
 			if c.keys != nil {
-				c.keys.note(b.Hashes[h.Row], b.MS[h.Row])
+				c.keys.noteBelieved(b.Hashes[h.Row], b.MS[h.Row], c.believed(b, h.Row))
 			}
 		case duplicate:
 			b.Duplicates++
@@ -248,7 +260,8 @@ func (c *committer) repeats(b *contract.Batch, row int, same []int, fates map[in
 		if i >= row {
 			return false
 		}
-		apart := max(b.MS[i], b.MS[row]) - min(b.MS[i], b.MS[row])
+		first, second := c.believed(b, i), c.believed(b, row)
+		apart := max(first, second) - min(first, second)
 		if fates[i] != duplicate && apart <= window && b.KeyString(i) == b.KeyString(row) {
 			return true
 		}

@@ -22,8 +22,8 @@ func (s *halfKeys) Position(context.Context, *contract.Contract, int) (contract.
 	return s.position, true, nil
 }
 
-func (s *halfKeys) Keys(_ context.Context, _ *contract.Contract, _ int, _ uint64, each func(hash, ms uint64)) error {
-	each(1, 1)
+func (s *halfKeys) Keys(_ context.Context, _ *contract.Contract, _ int, _ uint64, each func(hash, ms, believed uint64)) error {
+	each(1, 1, 1)
 	return errHalf
 }
 

@@ -14,8 +14,9 @@
 //
 // What is guaranteed: the position lies in the warehouse and moves in the
 // transaction that stores the rows. An entry above the position is new. One at
-// or below it (the server may have stepped back) is looked up by its place and
-// key before it is stored. Whoever was replaced, however late it wakes, cannot
+// or below it (the server may have stepped back, the stream may be another one) is
+// looked up by its place and key before it is stored. Nothing is trimmed that was not
+// looked at. Whoever was replaced, however late it wakes, cannot
 // commit: the epoch in the position row is no longer its own.
 //
 // What happens when things fail: a fault of Redis ends the reading, what was
@@ -26,7 +27,13 @@
 //
 // That nothing is missing is reconciled: the server counts what is added to a
 // stream, and every few seconds that count is held against what was received
-// (ledger). A difference is entries that somebody took away unread; they are
-// counted and logged, and the worker goes on, for stopping would not bring them
-// back. The embedded server doesn't count.
+// (ledger). Where they differ, the stream is read again from its oldest entry: what was
+// skipped is stored, and only what the stream does not hold any more is counted as lost
+// and logged (gap); the worker goes on, for stopping would not bring it back. Until
+// count and receipt agree, nothing beyond the last agreement is trimmed. The embedded
+// server doesn't count.
+//
+// The dedupe window goes by stream time, but no further than the server's clock and
+// contract.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer name it)
+// counts as of now, is stored and counted, and moves no key out of the window (clock).
 package worker

@@ -26,6 +26,7 @@ type keySet struct {
 	nowMS    uint64 // the highest stream time noted
 	tables   [keyTables]keyTable
 	warmth   uint64 // what warm read, kept so that it is read at all
+	ahead    bool   // some keys are noted at an earlier time than their rows have
 }
 
 type keyTable struct {
@@ -69,6 +70,12 @@ func (k *keySet) note(hash, ms uint64) {
 		k.rehash(t)
 	}
 	t.put(hash<<timeBits | ms>>k.shift&stampMask<<1 | 1)
+}
+
+// noteBelieved notes a key at the time that it counts as, which may be before its row's.
+func (k *keySet) noteBelieved(hash, ms, believed uint64) {
+	k.ahead = k.ahead || believed < ms
+	k.note(hash, believed)
 }
 
 // rehash drops what has left the window and makes room: afterwards the table is

@@ -2,7 +2,7 @@ package worker
 
 import (
 	"context"
-	"log/slog"
+	"slices"
 	"sort"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -14,22 +14,31 @@ const uncounted = -1
 // ledger holds what a stream's server says it was given against what was read from it.
 // The server counts every entry added (entries-added), gives them out in order, and tells
 // that count and the last ID in one answer; so between two such answers as many entries
-// must have been received as were added. Fewer were there before anybody read them: a
-// producer's MAXLEN, somebody's XTRIM or XDEL, which leave no other trace.
+// must have been received as were added. Fewer were skipped (somebody moved the cursor or read
+// with it), or were gone before anybody read them: a producer's MAXLEN, somebody's XTRIM or
+// XDEL, which leave no other trace. More means that the stream is another one.
 //
-// The count at the position is stored with it, so that a loss while no worker ran shows too.
+// The count at the position is stored with it, so that a difference that arose while no
+// worker ran shows too.
 type ledger struct {
 	// added is the server's count at the ID at; uncounted before the first answer.
 	at    contract.ID
 	added int64
-	// received counts the entries since at, last is the newest.
+	// received counts the entries since at, last is the newest; spans are where they lie.
 	received int64
 	last     contract.ID
+	spans    []span
 	// next is an answer that reading has not come to yet.
 	next *contract.StreamState
+	// verified: up to here nothing was skipped, and so it may be trimmed.
+	verified contract.ID
 	// unsaved says that something is missing and the position's count does not say so.
 	unsaved bool
 }
+
+// span is from the first to the last of entries that were received in one piece: none that
+// the stream had between them was skipped.
+type span struct{ first, last contract.ID }
 
 // audit is what a comparison found between two IDs.
 type audit struct {
@@ -37,25 +46,39 @@ type audit struct {
 	// received and missing are entries. missing is below zero where the count went back:
 	// the stream is another.
 	received, missing int64
+	// kept is how many entries the stream held then.
+	kept int64
+	// spans are those received, where some are missing.
+	spans []span
 }
 
-// newLedger begins at the position. A server that was restarted may have forgotten entries
-// together with their count, and a loss that was accepted is counted: both begin anew,
-// where the reading does.
+// newLedger begins at the position, or with the oldest entry kept where the stream is read
+// again because it may be another. What is gone by then was looked at once, or is counted
+// elsewhere. A loss that was accepted is counted, too.
 func newLedger(pos contract.Position, state contract.StreamState, from origin, accepted bool) ledger {
-	l := ledger{at: pos.Last, last: pos.Last, added: pos.Added}
+	l := ledger{at: pos.Last, last: pos.Last, added: pos.Added, verified: from.after}
 	switch {
-	case state.Added == uncounted || accepted || from.early != "":
-		l.last, l.added = from.after, uncounted // a server that stepped back gives lower IDs once more
+	case from.early != "": // lower IDs come once more
+		l.at, l.last, l.added = from.after, from.after, state.Added-state.Length
+	case accepted:
+		l.added = uncounted
 	case pos.Last.IsZero():
 		l.added = state.Added - state.Length // what went before the first owner came
+	}
+	if state.Added == uncounted {
+		l.added = uncounted
 	}
 	return l
 }
 
-// note takes an answer of the server; the comparison comes when reading is there.
+// note takes an answer of the server; the comparison comes when reading is there. Without
+// a count the reader's cursor is all there is to go by: it was found where it must be.
 func (l *ledger) note(state contract.StreamState) (audit, bool) {
-	if l.next != nil || state.Added == uncounted {
+	if state.Added == uncounted {
+		l.verified = l.last
+		return audit{}, false
+	}
+	if l.next != nil {
 		return audit{}, false
 	}
 	l.next = &state
@@ -71,6 +94,7 @@ func (l *ledger) receive(entries []contract.Entry) (added int64, found audit, co
 	before := l.received
 	l.received += int64(len(entries))
 	l.last = entries[len(entries)-1].ID
+	l.spans = append(l.spans, span{entries[0].ID, l.last})
 	if l.next != nil {
 		within := int64(upTo(entries, l.next.Last))
 		found, compared = l.compare(before+within, l.last.Compare(l.next.Last) >= 0)
@@ -96,10 +120,26 @@ func (l *ledger) compare(received int64, there bool) (audit, bool) {
 		return audit{}, false
 	}
 	known := l.added != uncounted
-	found := audit{l.at, l.next.Last, received, l.next.Added - l.added - received}
+	found := audit{
+		after: l.at, upTo: l.next.Last, received: received, missing: l.next.Added - l.added - received,
+		kept: l.next.Length, spans: l.spans,
+	}
+	l.spans = slices.DeleteFunc(slices.Clone(l.spans), func(s span) bool { return s.last.Compare(l.next.Last) <= 0 })
 	l.at, l.added, l.received, l.next = l.next.Last, l.next.Added, l.received-received, nil
 	l.unsaved = l.unsaved || known && found.missing != 0
+	if !known || found.missing == 0 {
+		l.verified = l.at
+	}
 	return found, known
+}
+
+// outstanding is what the server has said that it was given and what was not read of it: gone,
+// where the stream is another now.
+func (l *ledger) outstanding() (audit, bool) {
+	if l.next == nil || l.added == uncounted {
+		return audit{}, false
+	}
+	return l.compare(l.received, true)
 }
 
 // saveLoss moves the position beyond entries that are known to be missing, once all that
@@ -109,28 +149,13 @@ func (p *pipeline) saveLoss(ctx context.Context) error {
 		return nil
 	}
 	b := p.contract.NewBatch(p.number, 0)
-	b.Last, b.Added = p.ledger.at, p.ledger.added
+	b.Last, b.Added, b.RunID = p.ledger.last, uncounted, p.runID
+	if p.ledger.added != uncounted {
+		b.Added = p.ledger.added + p.ledger.received
+	}
 	if err := p.committer.commit(ctx, b, contract.ID{}, p.retry(ctx)); err != nil {
 		return err
 	}
 	p.ledger.unsaved = false
 	return nil
-}
-
-// audited tells what a comparison found.
-func (s *shard) audited(a audit, compared bool) {
-	if !compared {
-		return
-	}
-	s.observe.Reconciled(s.contract.Name, a.received, max(0, a.missing))
-	if a.missing == 0 {
-		return
-	}
-	log := s.log.With(slog.Any("after", a.after), slog.Any("up_to", a.upTo), slog.Int64("entries", a.missing))
-	if a.missing < 0 {
-		log.Warn("the server's count of added entries went back: the stream was replaced, and what it had lost isn't known")
-		return
-	}
-	log.Error("entries were added to the stream and gone before they were read",
-		slog.String("hint", "look for a producer with MAXLEN, or for XTRIM and XDEL by others, and publish them again"))
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,14 @@ type pipeline struct {
 	chunks chan chunk
 	full   chan *contract.Batch
 	empty  chan *contract.Batch
+	// recovered counts entries that were read again and found not to be stored, up to
+	// the position at which the gap was noticed.
+	recovered atomic.Int64
+	// toldAhead: the log has it that entries are ahead of the clock.
+	toldAhead bool
+	// draining is how many wait for the stream to be drained up to until.
+	draining int
+	until    contract.ID
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
@@ -89,10 +98,15 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		if err := p.tend(ctx); err != nil {
 			return err
 		}
+		if err := p.trim(ctx); err != nil {
+			return err
+		}
 		if p.waiters.wantAgain() {
 			return errAgain
 		}
-		waiting := p.waiters.waiting()
+		if err := p.drain(ctx); err != nil {
+			return err
+		}
 		entries, release, err := p.source.Read(ctx)
 		if err != nil {
 			return err
@@ -100,41 +114,56 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		p.inFlight.received(len(entries))
 		p.hook("read")
 		if len(entries) > 0 {
-			p.observe.Read(p.contract.Name, len(entries))
-			added, found, compared := p.ledger.receive(entries)
-			p.audited(found, compared)
-			if err := p.pass(ctx, hard, chunk{entries, release, added}); err != nil {
+			if err := p.received(ctx, hard, entries, release); err != nil {
 				return err
 			}
 			continue
 		}
 		release()
-		p.audited(p.ledger.end())
-		if err := p.caughtUp(ctx, &lift, waiting); err != nil {
+		if err := p.reconciled(p.ledger.end()); err != nil {
+			return err
+		}
+		if err := p.caughtUp(ctx, &lift); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// received hands entries on; whatever they show to be wrong comes after that.
+func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry, release func()) error {
+	p.observe.Read(p.contract.Name, len(entries))
+	for i := range p.gaps {
+		p.gaps[i].read(entries)
+	}
+	p.countAhead(entries)
+	added, found, compared := p.ledger.receive(entries)
+	if err := p.pass(ctx, hard, chunk{entries, release, added}); err != nil {
+		return err
+	}
+	return p.reconciled(found, compared)
+}
+
 // caughtUp does what waits for the end of the stream: the last ID of one that
 // was read again is lifted, so that none up to the position is handed out twice;
 // and once all is committed, those who wait for it are told and the warehouse may
 // tidy up.
-func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID, waiting int) error {
+func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	if !lift.IsZero() {
 		if err := p.source.Lift(ctx, *lift); err != nil {
 			return err
 		}
 		*lift = contract.ID{}
+		p.ledger.unsaved = true // the count began anew
 	}
 	if !p.inFlight.none() {
 		return nil
 	}
+	p.closeGaps()
 	if err := p.saveLoss(ctx); err != nil {
 		return err
 	}
-	p.waiters.drained(waiting)
+	p.drained()
 	p.cfg.Sink.Idle(ctx)
 	if p.contract.Retention == 0 || time.Since(p.pruned) < pruneEvery {
 		return nil
@@ -149,19 +178,49 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID, waiting int)
 	return nil
 }
 
-// pass hands a chunk to the decoder; while it waits, the lease is kept.
-func (p *pipeline) pass(ctx, hard context.Context, c chunk) error {
+// drain asks, for those who wait, up to where the stream must be read and its count agree, and
+// tells them once all up to there is committed. Nothing more to read says so too.
+func (p *pipeline) drain(ctx context.Context) error {
+	begins := p.draining == 0
+	if begins {
+		p.draining = p.waiters.waiting()
+	}
+	switch {
+	case p.draining == 0:
+		return nil
+	case begins:
+	case p.ledger.next != nil || p.inFlight.settledTo().Compare(p.until) < 0:
+		return nil
+	case p.ledger.verified.Compare(p.until) >= 0:
+		p.drained()
+		return nil
+	}
+	state, err := p.reconcile(ctx)
+	if begins {
+		p.until = state.Last
+	}
+	return err
+}
+
+func (p *pipeline) drained() {
+	p.waiters.drained(p.draining)
+	p.draining = 0
+}
+
+// pass hands a chunk to the decoder; while it waits, the lease is kept. What goes wrong with
+// that ends the reading once the chunk is handed over.
+func (p *pipeline) pass(ctx, hard context.Context, c chunk) (err error) {
 	tick := time.NewTicker(p.cfg.Renew)
 	defer tick.Stop()
 	for {
 		select {
 		case p.chunks <- c:
-			return nil
+			return err
 		case <-hard.Done():
 			return hard.Err()
 		case <-tick.C:
-			if err := p.tend(context.WithoutCancel(ctx)); err != nil {
-				p.log.Warn("lease not renewed", slog.Any("error", err)) // the next read fails or is fenced
+			if err == nil {
+				err = p.tend(context.WithoutCancel(ctx))
 			}
 		}
 	}
@@ -276,6 +335,9 @@ func (p *pipeline) commit(ctx context.Context) error {
 			return err
 		}
 		p.hook("committed")
+		if !p.gapFrom.IsZero() {
+			p.recovered.Add(recoveredIn(b, p.gapFrom))
+		}
 		p.entries.Add(int64(b.Entries))
 		p.rows.Add(int64(b.Rows))
 		p.observe.Committed(p.contract.Name, b, time.Since(start))

@@ -16,21 +16,26 @@ type Source interface {
 	// Release gives the lease back if it is still held.
 	Release(ctx context.Context) error
 
-	// State tells how the stream and its server stand.
+	// State tells how the stream and its server stand. While attached it fails with
+	// contract.ErrCursorMoved if the group's cursor is not where Read has left it.
 	State(ctx context.Context) (contract.StreamState, error)
 	// Attach makes a group that reads after the given ID, under a name made of
 	// the owner's epoch and a counter, and destroys every older group of this
 	// pipeline. It fails with contract.ErrFenced if a younger epoch's is there.
-	Attach(ctx context.Context, epoch int64, after contract.ID) error
+	// It returns what is really read after: zero where the stream shows no sign of
+	// having been read up to the given ID by this pipeline.
+	Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error)
 	// Read returns the next entries, none after the bounded wait. Their bytes
 	// are valid until release is called. After any error the group's cursor is
-	// unknown: Attach again at the last ID received.
+	// unknown: Attach again at the last ID received. It is contract.ErrCursorMoved
+	// if entries came at or below the last ones.
 	Read(ctx context.Context) (entries []contract.Entry, release func(), err error)
 	// Lift sets the stream's last ID to at least the given one, so that no ID
 	// up to it is handed out again.
 	Lift(ctx context.Context, to contract.ID) error
 	// Trim removes entries at or before the given ID that no foreign group
-	// still wants, after noting in Redis how far.
+	// still wants, after noting in Redis how far. It fails with
+	// contract.ErrCursorMoved if this is not the stream that was read so far.
 	Trim(ctx context.Context, to contract.ID) error
 	// Close drops the connection that Read uses. Attach makes a new one.
 	Close() error
@@ -58,8 +63,9 @@ type Sink interface {
 	// retention and returns how many.
 	Prune(ctx context.Context, c *contract.Contract) (int64, error)
 	// Keys calls each with the hash and stream time of every key stored for the
-	// shard since the given stream time (milliseconds).
-	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms uint64)) error
+	// shard since the given stream time (milliseconds), and that time as it is believed:
+	// no later than when it was stored and contract.MaxAhead.
+	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error
 }
 
 // Observer is told what happens. Its methods must be quick.
@@ -73,6 +79,8 @@ type Observer interface {
 	// Reconciled: of the entries that the server has counted, so many were received and
 	// so many were gone before that.
 	Reconciled(dataset string, received, lost int64)
+	// Ahead: so many entries were read whose IDs are ahead of the server's clock.
+	Ahead(dataset string, entries int64)
 	// Loss: the stream no longer holds entries that are not stored; at least so many.
 	Loss(dataset string, entries int64)
 }

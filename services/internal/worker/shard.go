@@ -43,6 +43,8 @@ type shard struct {
 	share    *share
 	inFlight inFlight
 	ledger   ledger // of the attachment; its reader's
+	gaps     []gap  // noticed by earlier attachments, closed by this one
+	clock    clock  // the server's
 	waiters  waiters
 
 	mu        sync.Mutex
@@ -63,6 +65,7 @@ func (s *shard) own(soft, hard context.Context) error {
 	defer s.disown(hard)
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
+	c.clock = &s.clock
 	err := s.renewing(soft, func() error {
 		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
 	})
@@ -121,21 +124,40 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 	if err != nil {
 		return err, nil
 	}
+	s.clock.set(state.Now)
 	pos := c.position()
 	lost, err := s.checkLoss(pos, state)
 	if err != nil {
 		return nil, err
 	}
 	from := s.resume(pos, state)
-	s.ledger = newLedger(pos, state, from, lost)
-	if err := s.source.Attach(soft, pos.Epoch, from.after); err != nil {
+	begun, err := s.source.Attach(soft, pos.Epoch, from.after)
+	if err != nil {
 		if errors.Is(err, contract.ErrFenced) {
 			return nil, err
 		}
 		return err, nil
 	}
+	if begun != from.after {
+		s.replaced(pos, state)
+		from = from.again(pos)
+	}
+	s.ledger = newLedger(pos, state, from, lost)
 	s.setStatus("")
 	return newPipeline(s, from).run(soft, hard)
+}
+
+// replaced tells that the stream is another one, or was given other entries at or below the
+// position, and counts what was taken away from it before anybody read it.
+func (s *shard) replaced(pos contract.Position, state contract.StreamState) {
+	s.log.Warn("the stream was replaced or its cursor moved back, reading again what it keeps",
+		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
+	if state.Added == uncounted || state.Known {
+		return // what is gone may have been read before
+	}
+	if gone := state.Added - state.Length; gone > 0 {
+		s.lost(audit{upTo: state.Last}, gone)
+	}
 }
 
 // rereading is noted as the run id while what a server that stepped back keeps
@@ -150,19 +172,41 @@ type origin struct {
 	// runID is noted with the position, once the reading is beyond reread;
 	// until then early is.
 	runID, early string
+	// gapFrom is up to where it isn't known which entries were received.
+	gapFrom contract.ID
+}
+
+// again is the origin of one who reads again because the stream may be another.
+func (o origin) again(pos contract.Position) origin {
+	o.after, o.reread, o.early = contract.ID{}, pos.Last, rereading
+	return o
 }
 
 // resume decides where to read: after the position or, if the server may have
-// stepped back or a replay was asked for, from the oldest entry kept.
+// stepped back, the stream is another one, entries are missing or a replay was asked for,
+// from the oldest entry kept. That a stream is another one shows in its count of added entries
+// and in an entry that was trimmed; the rest is Attach's to see.
 func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
 	if s.waiters.begin() {
 		from.after, from.reread = contract.ID{}, pos.Last
 	}
-	if !pos.Last.IsZero() && (state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0) {
+	switch {
+	case pos.Last.IsZero():
+	case len(s.gaps) > 0:
+		from = from.again(pos)
+		from.gapFrom = s.gaps[0].after
+		for i := range s.gaps {
+			s.gaps[i].found = 0
+		}
+	case state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0:
 		s.log.Info("the server was restarted or stepped back: reading again what it keeps",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
-		from.after, from.reread, from.early = contract.ID{}, pos.Last, rereading
+		from = from.again(pos)
+	case state.Added != uncounted && state.Added < pos.Added,
+		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
+		s.replaced(pos, state)
+		from = from.again(pos)
 	}
 	return from
 }
@@ -193,16 +237,33 @@ func (s *shard) tend(ctx context.Context) error {
 	if s.share.surplus(s) {
 		return errNotOwner
 	}
+	_, err = s.reconcile(ctx)
+	return err
+}
+
+// reconcile asks how much the stream was given and holds it against what was received.
+func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.source.State(ctx)
 	if err != nil {
-		return err
+		return state, err
 	}
-	s.audited(s.ledger.note(state))
-	if settled := s.inFlight.settledTo(); !settled.IsZero() && time.Since(s.trimmed) >= s.cfg.TrimEvery {
-		s.trimmed = time.Now()
-		if err := s.source.Trim(ctx, settled); err != nil {
-			return fmt.Errorf("trim stream: %w", err)
-		}
+	s.clock.set(state.Now)
+	return state, s.reconciled(s.ledger.note(state))
+}
+
+// trim removes what is stored, when that is due: nothing beyond what the server's count has
+// shown to be all that the stream was given, for the rest is perhaps not looked at yet.
+func (s *shard) trim(ctx context.Context) error {
+	if time.Since(s.trimmed) < s.cfg.TrimEvery {
+		return nil
+	}
+	to := s.ledger.verified
+	if to.IsZero() || s.ledger.next != nil || s.inFlight.settledTo().Compare(to) < 0 {
+		return nil
+	}
+	s.trimmed = time.Now()
+	if err := s.source.Trim(ctx, to); err != nil {
+		return fmt.Errorf("trim stream: %w", err)
 	}
 	return nil
 }

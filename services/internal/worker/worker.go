@@ -306,3 +306,4 @@ func (silent) Committed(string, *contract.Batch, time.Duration) {}
 func (silent) Retried(string)                                   {}
 func (silent) Reconciled(string, int64, int64)                  {}
 func (silent) Loss(string, int64)                               {}
+func (silent) Ahead(string, int64)                              {}
