@@ -209,6 +209,30 @@ func TestChaosGapIsRead(t *testing.T) {
 	}
 }
 
+// TestChaosDeletedUnread deletes entries one by one before the worker gets them, the newest
+// of the stream: they are counted, the worker goes on, and so does the next one.
+func TestChaosDeletedUnread(t *testing.T) {
+	t.Parallel()
+	p := setup(t, setting{})
+	var l ledger
+	w := p.work(l.observed)
+	for round := range interventions {
+		p.publish(50)
+		p.drain(w)
+		p.redis.Do("EVAL", `redis.call('XDEL', KEYS[1], (redis.call('XADD', KEYS[1], '*', 'event', ARGV[1])))`,
+			1, p.key(0), p.source.Fresh().JSON())
+		eventually(t, "what is gone is counted", func() bool { return l.lost.Load() == int64(round+1) })
+		if round%3 == 2 {
+			p.drain(w)
+			w.stop()
+			w = p.work(l.observed)
+		}
+	}
+	p.drain(w)
+	want(t, "lost", l.lost.Load(), interventions)
+	must(t, p.model.Check(p.stored(), false))
+}
+
 // TestChaosEntryOfTheFuture has an entry three days ahead of the server's clock, after which
 // the server gives all IDs out from there: the dedupe window stays where it was, also for the
 // next owner.

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 )
@@ -64,6 +65,12 @@ func (s *shard) lost(a audit, entries int64) {
 	s.log.Error("entries were added to the stream and gone before they were read",
 		slog.Any("after", a.after), slog.Any("up_to", a.upTo), slog.Int64("entries", entries),
 		slog.String("hint", "look for a producer with MAXLEN, or for XTRIM and XDEL by others, and publish them again"))
+}
+
+// inGap reports whether an entry that is gone is among those that are known to be missing, and
+// are counted once the stream has been read again.
+func (s *shard) inGap(id contract.ID) bool {
+	return slices.ContainsFunc(s.gaps, func(g gap) bool { return id.Compare(g.upTo) <= 0 })
 }
 
 // closeGaps tells, once the stream was read again to its end and all of that is stored, what

@@ -111,6 +111,13 @@ func upTo(entries []contract.Entry, id contract.ID) int {
 	return sort.Search(len(entries), func(i int) bool { return entries[i].ID.Compare(id) > 0 })
 }
 
+func later(a, b contract.ID) contract.ID {
+	if a.Compare(b) > 0 {
+		return a
+	}
+	return b
+}
+
 // end says that the stream was read to its end after the last answer.
 func (l *ledger) end() (audit, bool) { return l.compare(l.received, l.next != nil) }
 
@@ -145,11 +152,11 @@ func (l *ledger) outstanding() (audit, bool) {
 // saveLoss moves the position beyond entries that are known to be missing, once all that
 // was received is committed, so that the next owner doesn't find them anew.
 func (p *pipeline) saveLoss(ctx context.Context) error {
-	if !p.ledger.unsaved {
+	if !p.ledger.unsaved || p.ledger.next != nil {
 		return nil
 	}
 	b := p.contract.NewBatch(p.number, 0)
-	b.Last, b.Added, b.RunID = p.ledger.last, uncounted, p.runID
+	b.Last, b.Added, b.RunID = later(p.ledger.at, p.ledger.last), uncounted, p.runID
 	if p.ledger.added != uncounted {
 		b.Added = p.ledger.added + p.ledger.received
 	}

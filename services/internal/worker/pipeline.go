@@ -155,6 +155,9 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 		}
 		*lift = contract.ID{}
 		p.ledger.unsaved = true // the count began anew
+		if _, err := p.reconcile(ctx); err != nil {
+			return err
+		}
 	}
 	if !p.inFlight.none() {
 		return nil

@@ -274,7 +274,7 @@ func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) (lo
 	switch {
 	case state.TrimmedTo.Compare(pos.Last) > 0:
 		loss.Gone, loss.Reason = state.TrimmedTo, "trimmed"
-	case state.MaxDeleted.Compare(pos.Last) > 0:
+	case state.MaxDeleted.Compare(pos.Last) > 0 && !s.inGap(state.MaxDeleted):
 		loss.Gone, loss.Reason = state.MaxDeleted, "deleted from"
 	default:
 		return false, nil
