@@ -24,6 +24,9 @@ const (
 	sameKey         = 100
 )
 
+// maxTimeMS is the end of the year 9999, after which JSON has no times; an ID can be anything.
+const maxTimeMS = 253_402_300_799_999
+
 // The states of an event.
 const (
 	stateWaiting   = "waiting"
@@ -236,8 +239,10 @@ func (t *tracker) rejected(r warehouse.StoredReject) {
 func (t *tracker) journey(shard int, id contract.ID, line uint32, state string) journey {
 	j := journey{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
 	if !id.IsZero() {
-		at := time.UnixMilli(int64(id.MS)).UTC()
-		j.ID, j.PublishedAt = id.String(), &at
+		j.ID = id.String()
+	}
+	if at := time.UnixMilli(int64(id.MS)).UTC(); !id.IsZero() && id.MS <= maxTimeMS {
+		j.PublishedAt = &at
 	}
 	return j
 }

@@ -194,8 +194,10 @@ func (r *reads) p99() time.Duration {
 var (
 	fast  = []string{"delays", "departures?airport=ATL", "airports", "routes"}
 	kinds = map[string]func(n int) string{
-		"slow":      func(n int) string { return "punctuality?by=route&min_flights=" + strconv.Itoa(1+n) },
-		"large":     func(n int) string { return "events?limit=10000&format=csv&until=" + strconv.Itoa(2100+n) + "-01-01T00:00:00Z" },
+		"slow": func(n int) string { return "punctuality?by=route&min_flights=" + strconv.Itoa(1+n) },
+		"large": func(n int) string {
+			return "events?limit=10000&format=csv&until=" + strconv.Itoa(2100+n) + "-01-01T00:00:00Z"
+		},
 		"cancelled": func(n int) string { return "punctuality?by=day&min_flights=" + strconv.Itoa(1+n) },
 	}
 )

@@ -1,7 +1,9 @@
 package chaos_test
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -207,6 +209,32 @@ func TestChaosGapIsRead(t *testing.T) {
 		p.drain(w)
 		must(t, p.model.Check(p.stored(), false))
 	}
+}
+
+// TestChaosHighestIDs has IDs whose halves take all 64 bits, in the order in which Redis takes
+// them, as rows and as rejects, read again by a second worker.
+func TestChaosHighestIDs(t *testing.T) {
+	t.Parallel()
+	p := setup(t, setting{})
+	w := p.work()
+	for _, id := range []contract.ID{
+		{MS: 5, Seq: 1<<63 - 2}, {MS: 5, Seq: 1 << 63}, {MS: 5, Seq: math.MaxUint64 - 1},
+		{MS: 1<<63 - 1, Seq: 1}, {MS: 1 << 63, Seq: 0}, {MS: math.MaxUint64, Seq: math.MaxUint64 - 1},
+	} {
+		e := p.source.Fresh()
+		p.model.Row(e)
+		p.add(id, e.JSON())
+		p.model.Reject([]byte("no event"))
+		p.add(contract.ID{MS: id.MS, Seq: id.Seq + 1}, []byte("no event"))
+		p.drain(w)
+	}
+	p.verify()
+	w.stop()
+	w = p.work()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, w.Replay(ctx, p.contract))
+	p.verify()
 }
 
 // TestChaosDeletedUnread deletes entries one by one before the worker gets them, the newest

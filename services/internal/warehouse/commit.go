@@ -106,8 +106,8 @@ func move(ctx context.Context, s *session, at, next contract.Position) error {
 	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
 		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		next.Last.MS, next.Last.Seq, next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
-		at.Dataset, at.Shard, at.Epoch, at.Rev, at.Last.MS, at.Last.Seq)
+		unsigned(next.Last.MS), unsigned(next.Last.Seq), next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
+		at.Dataset, at.Shard, at.Epoch, at.Rev, unsigned(at.Last.MS), unsigned(at.Last.Seq))
 	switch {
 	case isConflict(err):
 		return fmt.Errorf("%w: %w", contract.ErrFenced, err)

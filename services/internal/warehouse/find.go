@@ -21,7 +21,7 @@ type Row struct {
 
 // RowsAt are the events stored from one stream entry, by line.
 func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id contract.ID) ([]Row, error) {
-	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, id.MS, id.Seq)
+	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, unsigned(id.MS), unsigned(id.Seq))
 }
 
 // RowsOf are the events stored under a key as text, the newest first, at most limit.
@@ -63,7 +63,7 @@ func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string
 func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id contract.ID) ([]StoredReject, error) {
 	var all []StoredReject
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, id.MS, id.Seq)
+		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, unsigned(id.MS), unsigned(id.Seq))
 		return err
 	})
 	if err != nil {

@@ -100,7 +100,7 @@ func gather(v *contract.Vector, candidates []contract.Candidate) source {
 
 // lookupSpan compares the candidates with the rows of one span.
 func lookupSpan(ctx context.Context, conn *sql.Conn, b *contract.Batch, sp span, stored, duplicates map[int]bool) error {
-	rows, err := conn.QueryContext(ctx, spanQuery(b.Contract), b.Shard, sp.from, sp.to)
+	rows, err := conn.QueryContext(ctx, spanQuery(b.Contract), b.Shard, unsigned(sp.from), unsigned(sp.to))
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *co
 		ON r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq AND r.line = d.line
 			AND r.payload_hash = d.payload_hash AND r.payload = d.payload
 		WHERE r.dataset = ? AND r.shard = ? AND r.stream_ms BETWEEN ? AND ? ORDER BY 1`,
-		b.Contract.Name, b.Shard, sp.from, sp.to)
+		b.Contract.Name, b.Shard, unsigned(sp.from), unsigned(sp.to))
 	if err != nil {
 		return err
 	}

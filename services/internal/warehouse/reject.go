@@ -65,7 +65,7 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	where, args := "", []any{dataset}
 	if after != nil {
 		where = "AND (shard, stream_ms, stream_seq, line) > (?::INTEGER, ?::UBIGINT, ?::UBIGINT, ?::UINTEGER) "
-		args = append(args, after.Shard, after.ID.MS, after.ID.Seq, after.Line)
+		args = append(args, after.Shard, unsigned(after.ID.MS), unsigned(after.ID.Seq), after.Line)
 	}
 	var all []StoredReject
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
@@ -82,7 +82,7 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, key.ID.MS, key.ID.Seq, key.Line)
+		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, unsigned(key.ID.MS), unsigned(key.ID.Seq), key.Line)
 		return err
 	})
 	if err == nil && len(all) == 0 {
@@ -147,7 +147,7 @@ func purge(ctx context.Context, conn *sql.Conn, dataset string, before time.Time
 	}
 	var all int64
 	for _, k := range keys {
-		n, err := changed(ctx, conn, from+byKey, dataset, k.Shard, k.ID.MS, k.ID.Seq, k.Line)
+		n, err := changed(ctx, conn, from+byKey, dataset, k.Shard, unsigned(k.ID.MS), unsigned(k.ID.Seq), k.Line)
 		if err != nil {
 			return 0, err
 		}

@@ -111,3 +111,7 @@ func changed(ctx context.Context, on execer, query string, args ...any) (int64, 
 func duckError(text string, kind mapping.ErrorType) error {
 	return &duckdb.Error{Type: duckdb.ErrorType(kind), Msg: text}
 }
+
+// unsigned is a parameter of all 64 bits: database/sql refuses a uint64 whose highest is set,
+// and either half of a stream ID can be anything.
+func unsigned(v uint64) duckdb.TypedValue { return duckdb.Typed(v, duckdb.TYPE_UBIGINT) }

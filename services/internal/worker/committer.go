@@ -193,7 +193,7 @@ func (c *committer) look(b *contract.Batch, i int, reread contract.ID) (fromMS, 
 	case id.Compare(reread) <= 0 && window == 0:
 		return 1, 0, true
 	case id.Compare(reread) <= 0:
-		return id.MS - min(id.MS, window), id.MS + window, true
+		return id.MS - min(id.MS, window), id.MS + min(window, math.MaxUint64-id.MS), true
 	case window == 0:
 		return 0, 0, false
 	default:
