@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type contractAcceptCmd struct {
@@ -54,6 +56,9 @@ func (o *ownership) accept(ctx context.Context, s *streams, d *dataset, old *con
 	if err := drained(d.Name, old, streams, known); err != nil {
 		return err
 	}
+	if err := o.replayable(ctx, d); err != nil {
+		return err
+	}
 	if err := o.store.Accept(ctx, d.Contract, d.views, d.references); err != nil {
 		return err
 	}
@@ -89,6 +94,17 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 		}
 	}
 	return nil
+}
+
+// replayable refuses while there are rejects of shards that are no more: nothing could store
+// them.
+func (o *ownership) replayable(ctx context.Context, d *dataset) error {
+	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: contract.ID{MS: math.MaxInt64}})
+	if err == nil && len(left) > 0 {
+		err = refusedError{fmt.Errorf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
+			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)}
+	}
+	return err
 }
 
 // retire removes what the streams of shards that are no more keep for a replay: nobody would

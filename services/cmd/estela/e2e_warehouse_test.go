@@ -325,6 +325,61 @@ func TestE2EAddedProperty(t *testing.T) {
 	}
 }
 
+// TestE2ERejectsOfShardsThatGo keeps a change from making rejects that nothing can replay.
+func TestE2ERejectsOfShardsThatGo(t *testing.T) {
+	t.Parallel()
+	server, dir := redistest.Start(t), t.TempDir()
+	was, is := things(t, "readings", sharded(4)), things(t, "readings", sharded(2))
+	a := carry(t, dir, was, server.URL())
+	server.Do("XADD", "estela:{readings:3}", "*", "event", "{}")
+	a.awaitEvents("readings", "rejected", 1)
+	if code := a.interrupt(); code != 0 {
+		t.Fatalf("Ctrl-C: exit %d", code)
+	}
+	accept := []string{"contract", "accept", "readings", "--data", is, "--data-dir", dir, "--redis", server.URL()}
+	refused(t, "", accept, "reject 3/", "estela rejects purge readings")
+	must(t, "", "rejects", "purge", "readings", "--yes", "--data", was, "--data-dir", dir)
+	must(t, "", accept...)
+	if n := server.Do("XLEN", "estela:{readings:3}"); n != int64(0) {
+		t.Errorf("%v entries of a shard that is no more stay in Redis", n)
+	}
+}
+
+// TestE2EFixedChange keeps to what the stored rows are laid out by.
+func TestE2EFixedChange(t *testing.T) {
+	t.Parallel()
+	server, dir := redistest.Start(t), t.TempDir()
+	a := carry(t, dir, things(t, "readings", sharded(1)), server.URL())
+	if code := a.interrupt(); code != 0 {
+		t.Fatalf("Ctrl-C: exit %d", code)
+	}
+	is := things(t, "readings", strings.Replace(sharded(1), `"type": "number"`, `"type": "integer"`, 1))
+	refused(t, "", []string{"contract", "accept", "readings", "--data", is, "--data-dir", dir, "--redis", server.URL()},
+		"/properties/celsius", "dataset of a new name")
+}
+
+// TestE2EClaimBesideUp replaces the warehouse of an 'up' that has a redis-server of its own.
+func TestE2EClaimBesideUp(t *testing.T) {
+	t.Parallel()
+	data, dir := ownDataset(t), t.TempDir()
+	on := func(command ...string) []string { return append(command, "--data", data, "--data-dir", dir) }
+	s := up(t, dir, "--data", data)
+	must(t, rows(1, 50), on("publish", "readings")...)
+	s.awaitEvents("readings", "stored", 50)
+	if code := s.interrupt(); code != 0 {
+		t.Fatalf("Ctrl-C: exit %d", code)
+	}
+	if err := os.Remove(filepath.Join(dir, "estela.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "", on("up", "--listen", freeAddr(t), "--ops-listen", freeAddr(t)), "estela warehouse claim readings")
+	if out := must(t, "", on("warehouse", "claim", "readings")...); !strings.Contains(out, "50 entries") {
+		t.Errorf("claim:\n%s", out)
+	}
+	s = up(t, dir, "--data", data)
+	s.awaitEvents("readings", "stored", 50)
+}
+
 // TestE2ERenamedDataset names what a renamed dataset has left behind.
 func TestE2ERenamedDataset(t *testing.T) {
 	t.Parallel()

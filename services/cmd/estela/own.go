@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -42,24 +43,38 @@ func (g *Globals) takeHold(ctx context.Context, all []*dataset, s *streams) (*ow
 }
 
 func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset, log *slog.Logger) (err error) {
+	if o.store, err = g.openWarehouse(ctx, all, false, log); err != nil {
+		return err
+	}
+	if o.house, err = describe(ctx, o.store); err != nil {
+		return err
+	}
 	url := g.Redis
 	if url == "" {
-		if _, err := os.Stat(filepath.Join(g.DataDir, "redis")); err != nil {
-			return usageError{errors.New("no Redis: give --redis URL, the one that the worker is given")}
-		}
-		if o.local, err = startRedis(ctx, g.DataDir, log); err != nil { // that of 'estela up', which does not run
+		if o.local, err = o.own(ctx, g.DataDir, log); err != nil {
 			return err
 		}
 		url = o.local.url
 	}
-	if o.redis, err = g.openRedis(ctx, url, log); err != nil {
-		return err
-	}
-	if o.store, err = g.openWarehouse(ctx, all, false, log); err != nil {
-		return err
-	}
-	o.house, err = describe(ctx, o.store)
+	o.redis, err = g.openRedis(ctx, url, log)
 	return err
+}
+
+// own is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
+// embedded one, of which nothing is left, if all that is stored came from such. Anything else
+// might be another than the one that the worker is given.
+func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (*localRedis, error) {
+	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
+		return startRedis(ctx, dataDir, log)
+	}
+	positions, err := o.store.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(positions) == 0 || slices.ContainsFunc(positions, func(p contract.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
+		return nil, usageError{errors.New("no Redis: give --redis URL, the one that the worker is given")}
+	}
+	return startEmbedded()
 }
 
 func (o *ownership) close() error {
