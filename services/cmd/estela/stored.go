@@ -123,8 +123,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 	}
 	var found []finding
 	for _, d := range all {
-		var broken *breakError
-		if errors.As(d.holdsStored(by[d.Name]), &broken) {
+		if broken, ok := errors.AsType[*breakError](d.holdsStored(by[d.Name])); ok {
 			found = append(found, finding{name: "contract " + d.Name, found: broken.summary(), fix: broken.wayOut})
 		}
 	}

@@ -83,3 +83,57 @@ func TestChaosIdentity(t *testing.T) {
 		}
 	})
 }
+
+// TestChaosFlushedNotes empties Redis under a worker while another warehouse's process starts:
+// whoever is noted first has all shards, and the other is refused all of them.
+func TestChaosFlushedNotes(t *testing.T) {
+	t.Parallel()
+	p := setup(t, setting{shards: 4, lease: time.Second})
+	mine := contract.Warehouse{Identity: "first", Location: p.location, Host: "here"}
+	other := contract.Warehouse{Identity: "second", Location: "elsewhere", Host: "there"}
+	owners := func() (first, second int) {
+		all, err := p.client.Summaries(t.Context(), p.contract.Name, p.shards)
+		must(t, err)
+		for _, s := range all {
+			switch s.Owner {
+			case mine:
+				first++
+			case other:
+				second++
+			}
+		}
+		return first, second
+	}
+	won := 0
+	for range 12 {
+		first := p.work(p.of(mine))
+		eventually(t, "the first carries all", func() bool { return first.owns() == p.shards })
+		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
+		p.redis.Do("FLUSHALL")
+		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		err := p.client.NoteWarehouse(t.Context(), []*contract.Contract{p.contract}, other)
+		var refused *contract.OtherWarehouseError
+		switch {
+		case errors.As(err, &refused):
+			eventually(t, "all shards are the first's again", func() bool { n, m := owners(); return n == p.shards && m == 0 })
+			first.stop()
+		case err == nil:
+			won++
+			select {
+			case err := <-first.ended:
+				if !errors.As(err, &refused) {
+					t.Fatalf("the first ends with %v", err)
+				}
+			case <-time.After(patience):
+				t.Fatalf("the first goes on: %+v", first.Status())
+			}
+			if n, m := owners(); n != 0 || m != p.shards {
+				t.Fatalf("%d shards are the first's, %d the other's", n, m)
+			}
+		default:
+			t.Fatal(err)
+		}
+		p.redis.Do("FLUSHALL")
+	}
+	t.Logf("the other was first in %d of 12", won)
+}

@@ -15,8 +15,7 @@ const otherTries = 3
 // refuses reports whether the error ends the shard for good: going on would lose or scatter
 // events, and waiting changes nothing.
 func (s *shard) refuses(err error) bool {
-	var loss *LossError
-	if errors.As(err, &loss) {
+	if _, ok := errors.AsType[*LossError](err); ok {
 		return true
 	}
 	if !isOther(err) {
@@ -28,8 +27,8 @@ func (s *shard) refuses(err error) bool {
 }
 
 func isOther(err error) bool {
-	var other *contract.OtherWarehouseError
-	return errors.As(err, &other)
+	_, ok := errors.AsType[*contract.OtherWarehouseError](err)
+	return ok
 }
 
 // refuse ends the shard.
