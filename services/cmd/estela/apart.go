@@ -62,7 +62,9 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err := n.trace(ctx, &c.otlpFlags, &end); err != nil {
 		return err
 	}
-	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
+	if err := n.addWorker(ctx, worker.Config{AcceptLoss: c.AcceptLoss}); err != nil {
+		return err
+	}
 	run := &runFile{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
 	removeRun, err := run.write(g.DataDir)
 	if err != nil {

@@ -14,20 +14,21 @@ import (
 type cli struct {
 	Globals
 
-	Up       upCmd       `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
-	Worker   workerCmd   `cmd:"" help:"Carry events from the streams to the warehouse."`
-	API      apiCmd      `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
-	Publish  publishCmd  `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
-	Trace    traceCmd    `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
-	Rejects  rejectsCmd  `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
-	Replay   replayCmd   `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
-	Backfill backfillCmd `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
-	Doctor   doctorCmd   `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
-	Smoke    smokeCmd    `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
-	Contract contractCmd `cmd:"" help:"Check contracts, and documents against them."`
-	Endpoint endpointCmd `cmd:"" help:"List, begin, check and try endpoints."`
-	Key      keyCmd      `cmd:"" help:"Make API keys."`
-	Version  versionCmd  `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
+	Up       upCmd        `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
+	Worker   workerCmd    `cmd:"" help:"Carry events from the streams to the warehouse."`
+	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
+	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
+	Trace    traceCmd     `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
+	Rejects  rejectsCmd   `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
+	Replay   replayCmd    `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
+	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
+	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
+	Smoke    smokeCmd     `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
+	Contract contractCmd  `cmd:"" help:"Check contracts, and documents against them."`
+	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
+	Endpoint endpointCmd  `cmd:"" help:"List, begin, check and try endpoints."`
+	Key      keyCmd       `cmd:"" help:"Make API keys."`
+	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 }
 
 // Globals are the flags of every command.
@@ -64,12 +65,13 @@ func exitCode(err error) int {
 	var table *warehouse.RefusedError
 	var server *stream.RefusedError
 	var change *breakError
+	var other *contract.OtherWarehouseError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &endpoint):
 		return exitUsage
-	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change):
+	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change), errors.As(err, &other):
 		return exitRefused
 	default:
 		return exitFailed

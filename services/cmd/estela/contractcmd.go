@@ -16,6 +16,7 @@ import (
 
 type contractCmd struct {
 	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and what a change would break."`
+	Accept   contractAcceptCmd   `cmd:"" help:"Store by a contract that breaks the one before, once all that was published by that is stored."`
 	Validate contractValidateCmd `cmd:"" help:"Check documents against a contract: one verdict a line, as NDJSON."`
 }
 
@@ -44,6 +45,8 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			return err
 		}
 	}
+	stored, against := g.storedContracts(ctx, s, all)
+	say(s.err, "%s", against)
 	var broken []error
 	for _, d := range all {
 		for _, w := range d.Warnings() {
@@ -55,6 +58,10 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 				continue
 			}
 		}
+		if err := d.holdsStored(stored[d.Name]); err != nil {
+			broken = append(broken, err)
+			continue
+		}
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.endpoints), d.Version)
 	}
 	return errors.Join(broken...)
@@ -64,6 +71,7 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 type breakError struct {
 	dataset, against string
 	changes          []contract.Change
+	wayOut           string
 }
 
 func (e *breakError) Error() string {
@@ -72,8 +80,17 @@ func (e *breakError) Error() string {
 	for _, c := range e.changes {
 		fmt.Fprintf(&b, "\n  %s: %s", c.Pointer, c.Reason)
 	}
-	b.WriteString("\nOnly new optional properties may be added: undo the change, or make it a dataset of a new name")
+	b.WriteString("\n" + e.wayOut)
 	return b.String()
+}
+
+// summary is what breaks, on one line.
+func (e *breakError) summary() string {
+	all := make([]string, len(e.changes))
+	for i, c := range e.changes {
+		all[i] = c.String()
+	}
+	return "breaks the one of " + e.against + ": " + strings.Join(all, "; ")
 }
 
 // against compares the dataset's contract with the one of a git revision. A
@@ -98,7 +115,7 @@ func (d *dataset) against(ctx context.Context, g *Globals, rev string) error {
 		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
 	}
 	if changes := d.Breaks(before); len(changes) > 0 {
-		return &breakError{d.Name, rev, changes}
+		return &breakError{d.Name, rev, changes, warehouse.WayOut(d.Name, changes)}
 	}
 	return nil
 }

@@ -89,7 +89,9 @@ func (n *node) withWorker(ctx context.Context) (stop func() error, err error) {
 			return nil, err
 		}
 	}
-	n.addWorker(worker.Config{})
+	if err := n.addWorker(ctx, worker.Config{}); err != nil {
+		return nil, err
+	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- n.runWorker(running) }()

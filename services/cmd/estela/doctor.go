@@ -31,6 +31,7 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	all = append(all, g.examineContracts()...)
 	all = append(all, g.examineRedis(ctx, s)...)
 	all = append(all, g.examineWarehouse(ctx, s)...)
+	all = append(all, g.examineStored(ctx, s)...)
 	all = append(all, examineVersion(g.Warehouse))
 	ill := 0
 	for _, f := range all {

@@ -615,6 +615,18 @@ func TestE2EEmbedded(t *testing.T) {
 	if n := len(s.read("/v1/readings/warmest")); n != 1 {
 		t.Errorf("%d rows after the restart, want 1", n)
 	}
+
+	// A contract that breaks the one before: nothing is left in that Redis to wait for.
+	if code := s.interrupt(); code != 0 {
+		t.Fatalf("Ctrl-C: exit %d", code)
+	}
+	changed := things(t, "readings", sharded(4))
+	args := []string{"--data", changed, "--data-dir", dir}
+	refused(t, "", append([]string{"up", "--listen", freeAddr(t), "--ops-listen", freeAddr(t)}, args...), "estela contract accept readings")
+	must(t, "", append([]string{"contract", "accept", "readings"}, args...)...)
+	s = up(t, dir, "--data", changed)
+	must(t, rows(1, 9), append([]string{"publish", "readings"}, args...)...)
+	s.awaitEvents("readings", "stored", 9)
 }
 
 // TestE2EWatch edits an endpoint under the running API: a good edit is served within

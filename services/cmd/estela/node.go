@@ -34,23 +34,29 @@ type node struct {
 	store    *warehouse.Warehouse // never nil
 	worker   *worker.Worker       // nil in an API apart
 	owner    string               // the worker's token on leases and the list of workers
+	house    contract.Warehouse   // the warehouse as it is noted beside leases
+	stored   *inventory           // what was in it at the start of the worker
 }
 
 // memorySize is a size as DuckDB reads it.
 var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$`)
 
+// location is the warehouse that the flags name.
+func (g *Globals) location() string {
+	if g.Warehouse != "" {
+		return g.Warehouse
+	}
+	return filepath.Join(g.DataDir, "estela.duckdb")
+}
+
 // openWarehouse opens the warehouse that the flags name and brings its tables up
 // to the contracts.
 func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
-	location := g.Warehouse
-	if location == "" {
-		location = filepath.Join(g.DataDir, "estela.duckdb")
-	}
 	if !memorySize.MatchString(g.Memory) {
 		return nil, usageError{fmt.Errorf("--memory %q: give a size such as 512MB or 2GB", g.Memory)}
 	}
 	w, err := warehouse.Open(ctx, warehouse.Config{
-		Location: location, Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, ReadOnly: readOnly, Logger: log,
+		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, ReadOnly: readOnly, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -80,24 +86,29 @@ func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger
 	return client, nil
 }
 
-// addWorker makes the worker that carries every shard of every dataset.
-func (n *node) addWorker(cfg worker.Config) {
+// addWorker makes the worker that carries every shard of every dataset, unless one of them is
+// another warehouse's.
+func (n *node) addWorker(ctx context.Context, cfg worker.Config) error {
+	if err := n.bind(ctx); err != nil {
+		return err
+	}
 	n.owner = rand.Text()
 	cfg.Contracts = contractsOf(n.datasets)
 	cfg.Sink, cfg.Observer, cfg.Logger = n.store, n.metrics, n.log
 	cfg.Renew = leaseTTL / 3
 	cfg.Source = func(c *contract.Contract, shard int) worker.Source {
 		return n.redis.Shard(c.Name, shard, n.owner, stream.ShardConfig{
-			Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000,
+			Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000, Warehouse: n.house,
 		})
 	}
-	cfg.Live = func(ctx context.Context) (int, error) { return n.redis.Workers(ctx, n.owner, leaseTTL) }
+	cfg.Live = n.live
 	if n.store.Remote() && cfg.CommitEvery == 0 {
 		cfg.CommitEvery = 5 * time.Second
 	}
 	n.worker = worker.New(cfg)
 	n.metrics.Gauges(n.shards)
 	n.metrics.Server(n.server)
+	return nil
 }
 
 // measured are the metrics of this process.
@@ -131,7 +142,7 @@ func (n *node) runWorker(ctx context.Context) error {
 	err := n.worker.Run(ctx)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if e := n.redis.Leave(leave, n.owner); e != nil {
+	if e := n.redis.Leave(leave, n.group(), n.owner); e != nil {
 		n.log.Warn("not taken off the list of workers, the entry will expire", slog.Any("error", e))
 	}
 	return err

@@ -27,6 +27,7 @@ func (n *node) opsHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", n.readyz)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	mux.HandleFunc("GET /ops/events/{id...}", n.showEvent)
+	mux.HandleFunc("GET /ops/contracts", n.showInventory)
 	mux.HandleFunc("GET /ops/rejects", n.listRejects)
 	mux.HandleFunc("GET /ops/rejects/{dataset}/{id...}", n.showReject)
 	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", n.replayRejects)

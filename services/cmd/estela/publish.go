@@ -42,6 +42,9 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	defer func() { _ = client.Close() }()
+	if err := d.mayPublish(ctx, client); err != nil {
+		return err
+	}
 	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err,
 		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait, Trace: tracing.Publishing(ctx, d.Name)})
 	err = errors.Join(c.each(ctx, s, d, p.send), p.close(ctx))

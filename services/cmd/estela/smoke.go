@@ -226,6 +226,9 @@ func (t *smokeTest) send(ctx context.Context, event canary) error {
 	if err != nil {
 		return err
 	}
+	if err := d.mayPublish(ctx, client); err != nil {
+		return errors.Join(err, client.Close())
+	}
 	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})
 	return errors.Join(producer.Add(ctx, contract.Shard(event.ID, d.Shards), text), producer.Close(ctx), client.Close())
 }

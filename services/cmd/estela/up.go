@@ -105,7 +105,9 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(n.redis.Close)
 
-	n.addWorker(worker.Config{AcceptLoss: c.AcceptLoss})
+	if err := n.addWorker(ctx, worker.Config{AcceptLoss: c.AcceptLoss}); err != nil {
+		return err
+	}
 	remove, err := run.write(g.DataDir)
 	if err != nil {
 		return err

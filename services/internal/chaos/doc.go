@@ -17,6 +17,7 @@
 //	one commit queue                          OneCommitQueue, StoreAfterAnotherProcess, RejectsReplayed
 //	nothing Redis kept is lost                PoisonByteForByte, DiskFull
 //	trim, loss                                Trim…, Loss…
+//	one warehouse                             OtherWarehouse, Identity
 //	backpressure                              Backpressure
 //	shares and stopping                       TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
 //

@@ -56,7 +56,7 @@ func (p *pipeline) shared(owner string, gate *chaos.Gate) func(*worker.Config) {
 		cfg.Source = func(c *contract.Contract, shard int) worker.Source { return gate.Source(source(c, shard)) }
 		cfg.Live = func(ctx context.Context) (int, error) {
 			gate.Pass()
-			return p.client.Workers(ctx, owner, p.lease)
+			return p.client.Workers(ctx, "", owner, p.lease)
 		}
 		cfg.Hook = func(string) { gate.Pass() }
 	}

@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
+// MaxShards is the most streams that a dataset can be split into.
+const MaxShards = 1024
+
 const (
-	maxShards     = 1024
 	defaultDedupe = 24 * time.Hour
 	day           = 24 * time.Hour
 )
@@ -94,11 +96,11 @@ func wanted(duty string) string {
 
 func (c *compiler) shards(n node, at string) int {
 	if n.kind == kindNumber {
-		if shards, ok := n.decimal().int64(); ok && shards >= 1 && shards <= maxShards {
+		if shards, ok := n.decimal().int64(); ok && shards >= 1 && shards <= MaxShards {
 			return int(shards)
 		}
 	}
-	c.problem(at, "must be an integer from 1 to %d, found %s", maxShards, n.raw)
+	c.problem(at, "must be an integer from 1 to %d, found %s", MaxShards, n.raw)
 	return 1
 }
 

@@ -11,6 +11,10 @@ type Change struct {
 	Pointer string `json:"pointer"`
 	// Reason says what changed, whom it breaks and, where there is one, the way out.
 	Reason string `json:"reason"`
+	// Fixed: the stored rows are laid out by what changed, so that the old contract can't be
+	// left even when nothing is under way. Any other change can be accepted once the streams
+	// are drained.
+	Fixed bool `json:"fixed,omitempty"`
 }
 
 func (c Change) String() string { return c.Pointer + ": " + c.Reason }
@@ -26,6 +30,9 @@ func (c Change) String() string { return c.Pointer + ": " + c.Reason }
 // column, what lets NULL into a column that had none (both break readers), and
 // any change of format, key, time, partition or shards (stored rows and their
 // streams are laid out by them). Texts, dedupe and retention may change freely.
+//
+// Of what is refused, all that is not Fixed can be accepted deliberately when nothing is
+// under way.
 func (c *Contract) Breaks(old *Contract) []Change {
 	d := &differ{}
 	d.annotation(c, old)
@@ -40,6 +47,12 @@ func (d *differ) change(at, format string, args ...any) {
 	d.changes = append(d.changes, Change{Pointer: at, Reason: fmt.Sprintf(format, args...)})
 }
 
+// fixed is a change that the stored rows rule out.
+func (d *differ) fixed(at, format string, args ...any) {
+	d.change(at, format, args...)
+	d.changes[len(d.changes)-1].Fixed = true
+}
+
 func (d *differ) annotation(c, old *Contract) {
 	const at = "/x-estela"
 	roles := []struct{ name, now, was, why string }{
@@ -49,11 +62,11 @@ func (d *differ) annotation(c, old *Contract) {
 	}
 	for _, r := range roles {
 		if r.now != r.was {
-			d.change(at+"/"+r.name, "%s was %q and is %q: %s; start a new dataset", r.name, r.was, r.now, r.why)
+			d.fixed(at+"/"+r.name, "%s was %q and is %q: %s; start a new dataset", r.name, r.was, r.now, r.why)
 		}
 	}
 	if c.Shards != old.Shards {
-		d.change(at+"/shards", "shards were %d and are %d: events of one partition would be in two shards; start a new dataset",
+		d.change(at+"/shards", "shards were %d and are %d: events of one partition would be in two shards while any are under way",
 			old.Shards, c.Shards)
 	}
 }
@@ -83,7 +96,7 @@ func (d *differ) object(at string, s, old *schema, root bool) {
 func (d *differ) property(at string, p, was property, root bool) {
 	now, old := p.schema.column(), was.schema.column()
 	if root && now != old {
-		d.change(at, "column was %s and is %s: add a new property instead", old, now)
+		d.fixed(at, "column was %s and is %s: add a new property instead", old, now)
 		return
 	}
 	if p.required && !was.required {
@@ -101,14 +114,14 @@ func (d *differ) property(at string, p, was property, root bool) {
 // schema compares what two schemas accept.
 func (d *differ) schema(at string, s, old *schema) {
 	if s.kind() != old.kind() {
-		d.change(at+"/type", "type was %s and is %s: add a new property instead", named(old.kind()), named(s.kind()))
+		d.fixed(at+"/type", "type was %s and is %s: add a new property instead", named(old.kind()), named(s.kind()))
 		return
 	}
 	if old.takesNull() && !s.takesNull() {
 		d.change(at+"/type", "property may no longer be null: producers may send null")
 	}
 	if s.format != old.format {
-		d.change(at+"/format", "format was %q and is %q: add a new property instead", old.format, s.format)
+		d.fixed(at+"/format", "format was %q and is %q: add a new property instead", old.format, s.format)
 	}
 	d.values(at, s, old)
 	d.texts(at, s, old)

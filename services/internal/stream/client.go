@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	quiet()
-	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: rand.Text()}
+	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text()}
 	c.opts = c.rdb.Options()
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)

@@ -6,10 +6,13 @@
 //	estela:{DATASET:SHARD}             the stream of one shard
 //	estela:{DATASET:SHARD}:lease       the token of the worker that reads it, with a time to live
 //	estela:{DATASET:SHARD}:trimmed_to  the ID up to which this pipeline has trimmed it
-//	estela:workers                     sorted set: a worker's token, scored by when it expires (server clock, ms)
+//	estela:{DATASET:SHARD}:warehouse   hash: identity, location and host of the warehouse that the shard belongs to
+//	estela:workers:IDENTITY:DATASETS   sorted set: a worker's token, scored by when it expires (server clock, ms)
+//	estela:contracts                   hash: DATASET -> the contract by which its warehouse stores it,
+//	                                   DATASET@VERSION -> nothing: one that it stored by before
 //	estela:run_id                      embedded servers only: stands in for INFO's run_id
 //
-// The braces are a hash tag: the three keys of a shard lie in one slot.
+// The braces are a hash tag: the four keys of a shard lie in one slot.
 //
 // # Entries
 //
@@ -72,6 +75,21 @@
 // (BenchmarkRead). Ours also lets a cancelled context end a blocked read at once
 // (go-redis#2556), and takes a reply in parts of 1 MiB, so that memory is bounded
 // by one part and one entry, whatever a producer has put into the stream.
+//
+// # One warehouse
+//
+// What a worker takes out of a stream is in its warehouse and nowhere else, so that a shard
+// belongs to one. The first that asks is noted beside the lease; the scripts that give and
+// renew the lease compare, and answer another with [contract.OtherWarehouseError]. Who holds
+// the lease writes the note again at each renewal, for a FLUSHALL takes it. A process notes
+// all its shards at its start, in order, or none (NoteWarehouse), so that of two that start at
+// once one gets all; MoveWarehouse gives a shard to another while nobody holds its lease.
+// Members that share shards are those of one warehouse and the same datasets: others take
+// nothing of them, and would only lower their quotas.
+//
+// The identity lies in the warehouse, and so a copy of the file has it too. Two copies on one
+// server are not told apart by the note; Attach warns of the younger group that the other
+// leaves.
 //
 // # When things fail
 //

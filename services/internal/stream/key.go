@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-const (
-	workersKey = "estela:workers"
-	runIDKey   = "estela:run_id"
-)
+const runIDKey = "estela:run_id"
+
+// workersKey lists the live members of a group of workers.
+func workersKey(group string) string { return "estela:workers:" + group }
 
 // Key is the stream of a dataset's shard.
 func Key(dataset string, shard int) string {

@@ -24,16 +24,24 @@ local function above(a, b)
 end
 `
 
-	// Keys: lease. Args: token, ttl in ms. One's own token is no other holder: the
-	// reply to an earlier try may have been lost.
-	acquireScript = shebang + `
+	// Keys: lease, warehouse. Args: token, ttl in ms, and the warehouse. One's own token is
+	// no other holder: the reply to an earlier try may have been lost. To whom the shard does
+	// not belong gets no lease, but whose it is.
+	acquireScript = shebang + warehouseFunc + `
+local owner = other()
+if owner then return owner end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+note()
 return 1`
 
-	renewScript = shebang + `
+	// As for acquireScript. The note is written again: a FLUSHALL may have taken it.
+	renewScript = shebang + warehouseFunc + `
+local owner = other()
+if owner then return owner end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+note()
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 
 	releaseScript = shebang + `
@@ -109,12 +117,20 @@ local noted = redis.call('GET', KEYS[2])
 if not noted or above(doomed[1][1], noted) then redis.call('SET', KEYS[2], doomed[1][1]) end
 return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[2])`
 
+	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions.
+	contractScript = shebang + `
+redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
+for i = 4, #ARGV do redis.call('HSET', KEYS[1], ARGV[2] .. '@' .. ARGV[i], '') end
+return 1`
+
 	// Keys: workers. Args: owner, ttl in ms. Returns how many are alive.
 	heartbeatScript = shebang + `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', tonumber(last)))
 return redis.call('ZCARD', KEYS[1])`
 )
 

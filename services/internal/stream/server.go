@@ -106,6 +106,13 @@ func parseInfo(text string) map[string]string {
 	return fields
 }
 
+// embeddedMark begins the run id of every embedded server; redis-server's are hexadecimal.
+const embeddedMark = "embedded-"
+
+// IsEmbedded reports whether a run id is an embedded server's, which keeps nothing once it has
+// ended.
+func IsEmbedded(runID string) bool { return strings.HasPrefix(runID, embeddedMark) }
+
 // embeddedRunID is a random word that lives as long as the server's memory,
 // which is what a run id is for.
 func (c *Client) embeddedRunID(ctx context.Context) (string, error) {

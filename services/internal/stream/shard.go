@@ -53,6 +53,12 @@ type ShardConfig struct {
 	// Default: 500,000; negative: no limit.
 	KeepMax int64
 
+	// Warehouse is what the shard's events are stored in: the lease is given to the one that
+	// the streams belong to, the first that asked.
+	//
+	// Default: whichever.
+	Warehouse contract.Warehouse
+
 	// WarnAfter is how long a foreign group may stand still, while entries wait only for
 	// it to be trimmed, before the log says so.
 	//
@@ -81,10 +87,11 @@ func orDefault[T comparable](value, otherwise T) T {
 // Shard is one shard's stream as its reader sees it. One goroutine uses it at a
 // time.
 type Shard struct {
-	client *Client
-	cfg    ShardConfig
-	key    string
-	owner  string
+	client  *Client
+	cfg     ShardConfig
+	dataset string
+	key     string
+	owner   string
 	// token names this holder of the lease; no two are equal.
 	token string
 
@@ -104,7 +111,7 @@ type Shard struct {
 // Redis' lists of consumers.
 func (c *Client) Shard(dataset string, shard int, owner string, cfg ShardConfig) *Shard {
 	return &Shard{
-		client: c, cfg: cfg.withDefaults(), key: Key(dataset, shard),
+		client: c, cfg: cfg.withDefaults(), dataset: dataset, key: Key(dataset, shard),
 		owner: owner, token: owner + "/" + rand.Text(),
 	}
 }
@@ -120,11 +127,12 @@ func (s *Shard) Close() error {
 	return err
 }
 
-func (s *Shard) leaseKey() string   { return s.key + ":lease" }
+func (s *Shard) leaseKey() string   { return leaseKey(s.key) }
 func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
 
 // Acquire takes the lease, or reports false when another holds it. Who holds
-// it already keeps it.
+// it already keeps it. *contract.OtherWarehouseError: the shard belongs to another
+// warehouse than ShardConfig's.
 func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, acquireScript)
 	if err != nil {
@@ -133,7 +141,8 @@ func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	return ok, nil
 }
 
-// Renew prolongs the lease; false: it was lost.
+// Renew prolongs the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
+// given to another warehouse.
 func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, renewScript)
 	if err != nil {
@@ -156,7 +165,13 @@ func (s *Shard) Release(ctx context.Context) error {
 }
 
 func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
-	return s.client.eval(ctx, script, []string{s.leaseKey()}, s.token, s.cfg.Lease.Milliseconds()).Bool()
+	keys := []string{s.leaseKey(), warehouseKey(s.key)}
+	reply, err := s.client.eval(ctx, script, keys, warehouseArgs(s.token, s.cfg.Lease.Milliseconds(), s.cfg.Warehouse)...).Result()
+	if err != nil {
+		return false, err
+	}
+	done, err := s.client.answered(reply, s.dataset, s.cfg.Warehouse)
+	return done == 1, err
 }
 
 // State tells how the stream and its server stand. A stream that does not exist

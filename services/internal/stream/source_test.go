@@ -194,7 +194,7 @@ func TestWorkersShare(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		alive := func(owner string, ttl time.Duration) int {
 			t.Helper()
-			n, err := client.Workers(t.Context(), owner, ttl)
+			n, err := client.Workers(t.Context(), "one", owner, ttl)
 			must(t, err)
 			return n
 		}
@@ -204,7 +204,7 @@ func TestWorkersShare(t *testing.T) {
 		time.Sleep(60 * time.Millisecond) // this list goes by TIME, also on miniredis
 		want(t, "b has expired", alive("a", time.Minute), 1)
 		want(t, "c", alive("c", time.Minute), 2)
-		must(t, client.Leave(t.Context(), "c"))
+		must(t, client.Leave(t.Context(), "one", "c"))
 		want(t, "c has left", alive("a", time.Minute), 1)
 	})
 }

@@ -14,6 +14,13 @@
 // one, inserting slows down with the table's size (15,000 rows/s at 30 million
 // rows, against 500,000). What a key would guard, the position row guards.
 //
+// A random text among the markers is the warehouse's identity. Streams belong to one
+// warehouse, and this tells it from others, wherever it is moved; a copy has the same.
+//
+// A contract takes the place of the one before if it only adds (Register). One that breaks it
+// is taken deliberately, when nothing is under way (Accept), unless the stored rows are laid out by
+// what changes. Columns are never dropped.
+//
 // # Commits
 //
 // Rows, rejects and the step of the position are one transaction. The update of

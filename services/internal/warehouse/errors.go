@@ -54,8 +54,21 @@ func (e *RefusedError) Error() string {
 	for _, change := range e.Changes {
 		fmt.Fprintf(&b, "\n  %s", change)
 	}
-	b.WriteString("\nOnly new optional properties may be added: undo the change, or make it a dataset of a new name")
+	b.WriteString("\n" + WayOut(e.Dataset, e.Changes))
 	return b.String()
+}
+
+// WayOut says what can be done about a contract that breaks the one that the dataset is
+// stored by.
+func WayOut(dataset string, changes []contract.Change) string {
+	const undo = "Only new optional properties may be added just so: undo the change, or "
+	for _, c := range changes {
+		if c.Fixed {
+			return undo + "make it a dataset of a new name: the rows that are stored rule out " + c.Pointer
+		}
+	}
+	return undo + "stop the producers, let the worker store what the streams hold, stop it and run " +
+		"'estela contract accept " + dataset + "'"
 }
 
 // lockMessage is how DuckDB tells who has the file.

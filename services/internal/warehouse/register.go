@@ -25,7 +25,7 @@ func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views st
 	if w.cfg.ReadOnly {
 		err = w.checkTable(ctx, c)
 	} else {
-		err = w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs) })
+		err = w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs, false) })
 	}
 	if err != nil {
 		return fmt.Errorf("register dataset %s: %w", c.Name, err)
@@ -33,13 +33,27 @@ func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views st
 	return nil
 }
 
-func (w *Warehouse) register(ctx context.Context, s *session, c *contract.Contract, views string, refs map[string][]byte) error {
+// Accept is Register for a contract that breaks the stored one, which it takes the place of:
+// shards, removed properties (their columns stay, NULL from now on), narrowed values. Nothing
+// may be under way: the caller makes sure that the streams are drained and nobody carries
+// them. Changes that the stored rows rule out are refused with *RefusedError.
+func (w *Warehouse) Accept(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
+	err := w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs, true) })
+	if err != nil {
+		return fmt.Errorf("accept contract of %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+func (w *Warehouse) register(
+	ctx context.Context, s *session, c *contract.Contract, views string, refs map[string][]byte, accept bool,
+) error {
 	if err := checkNames(ctx, s.conn, c, refs); err != nil {
 		return err
 	}
 	defer w.layouts.Delete(c.Name)
 	err := retryConflicts(ctx, func() error {
-		return transaction(ctx, s.conn, func() error { return fitTable(ctx, s.conn, c) })
+		return transaction(ctx, s.conn, func() error { return fitTable(ctx, s.conn, c, accept) })
 	})
 	if err != nil {
 		return err
@@ -86,20 +100,21 @@ func checkNames(ctx context.Context, conn *sql.Conn, c *contract.Contract, refs 
 	return err
 }
 
-// fitTable compares the contract with the stored one and changes the table.
-func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract) error {
+// fitTable compares the contract with the stored one and changes the table. A change that
+// breaks the stored one is refused; if it is to be accepted, only one that the rows rule out.
+func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract, accept bool) error {
 	old, err := storedSchema(ctx, conn, c.Name)
 	if err != nil {
 		return err
 	}
-	if old != "" {
-		if err := refuse(c, old); err != nil {
-			return err
-		}
-	}
 	have, err := columnsOf(ctx, conn, datasetTable(c.Name))
 	if err != nil {
 		return err
+	}
+	if old != "" {
+		if err := refuse(c, old, have); err != nil && (!accept || isFixed(err)) {
+			return err
+		}
 	}
 	if err := execAll(ctx, conn, alterations(c, have)...); err != nil {
 		return fmt.Errorf("change table: %w", err)

@@ -108,9 +108,15 @@ func createSystem(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	if found != "" {
-		return checkFormat(found)
+		if err := checkFormat(found); err != nil {
+			return err
+		}
+		return identify(ctx, conn)
 	}
 	if err := setMarker(ctx, conn, newPosition, ""); err != nil {
+		return err
+	}
+	if err := identify(ctx, conn); err != nil {
 		return err
 	}
 	return setMarker(ctx, conn, formatMarker, strconv.Itoa(format))

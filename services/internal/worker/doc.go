@@ -25,6 +25,9 @@
 // are full, so that events wait in Redis. Events that break their contract are
 // no fault: they are stored as rejects.
 //
+// A shard whose stream lost entries, or belongs to another warehouse, refuses to go on: waiting
+// changes neither. The others of the process go on.
+//
 // That nothing is missing is reconciled: the server counts what is added to a
 // stream, and every few seconds that count is held against what was received
 // (ledger). Where they differ, the stream is read again from its oldest entry: what was

@@ -10,6 +10,7 @@ import (
 // Source is one shard's stream. One goroutine uses it at a time.
 type Source interface {
 	// Acquire takes the shard's lease or reports false when another holds it.
+	// *contract.OtherWarehouseError, also of Renew: the shard is another warehouse's.
 	Acquire(ctx context.Context) (bool, error)
 	// Renew prolongs the lease; false: it was lost.
 	Renew(ctx context.Context) (bool, error)

@@ -57,6 +57,7 @@ type shard struct {
 
 	refused chan struct{} // closed when the shard refuses to go on
 	refusal error         // why, set before that
+	others  int           // how often in a row it was another warehouse's
 }
 
 // own takes the shard over and carries its events until the lease is lost, the
@@ -80,7 +81,7 @@ func (s *shard) own(soft, hard context.Context) error {
 		if err != nil {
 			return err
 		}
-		if errors.Is(readErr, errNotOwner) {
+		if errors.Is(readErr, errNotOwner) || isOther(readErr) {
 			return readErr
 		}
 		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {

@@ -148,11 +148,8 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 	for ctx.Err() == nil {
 		owned, err := w.try(ctx, hard, s)
-		if loss := (*LossError)(nil); errors.As(err, &loss) {
-			s.setStatus(err.Error())
-			s.log.Error("refusing to go on", slog.Any("error", err))
-			s.refusal = err
-			close(s.refused)
+		if s.refuses(err) {
+			s.refuse(err)
 			return err
 		}
 		switch {

@@ -1,0 +1,119 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// contractsKey is a hash: the contract by which each dataset's events are stored and, as fields
+// DATASET@VERSION, those that the warehouse stored by before.
+const contractsKey = "estela:contracts"
+
+// Summary is how one shard of a dataset stands in Redis.
+type Summary struct {
+	contract.StreamState
+
+	Shard int
+	// Newest is the newest entry's ID; zero without entries.
+	Newest contract.ID
+	// Owner is the warehouse that the shard belongs to, zero if none is noted.
+	Owner contract.Warehouse
+	// Lease is the token of the worker that reads it, "" without one.
+	Lease string
+}
+
+// Summaries are those of a dataset's first shards and of all others that have entries,
+// whatever the contract says, in order.
+func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]Summary, error) {
+	lengths := make([]*redis.IntCmd, contract.MaxShards)
+	_, err := c.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for shard := range lengths {
+			lengths[shard] = pipe.XLen(ctx, Key(dataset, shard))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the streams of %s: %w", dataset, err)
+	}
+	var all []Summary
+	for shard, n := range lengths {
+		if shard >= shards && n.Val() == 0 {
+			continue
+		}
+		one, err := c.summary(ctx, dataset, shard)
+		if err != nil {
+			return nil, fmt.Errorf("ask for the state of %s: %w", Key(dataset, shard), err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func (c *Client) summary(ctx context.Context, dataset string, shard int) (s Summary, err error) {
+	key := Key(dataset, shard)
+	s.Shard = shard
+	if s.StreamState, err = c.Shard(dataset, shard, "", ShardConfig{}).State(ctx); err != nil {
+		return s, err
+	}
+	if err := c.Newest(ctx, dataset, shard, 1, func(e contract.Entry) { s.Newest = e.ID }); err != nil {
+		return s, err
+	}
+	noted, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()
+	if err != nil {
+		return s, err
+	}
+	s.Owner = warehouseOf(noted)
+	if s.Lease, err = c.rdb.Get(ctx, leaseKey(key)).Result(); errors.Is(err, redis.Nil) {
+		err = nil
+	}
+	return s, err
+}
+
+// NoteContract notes the contract by which a warehouse stores the dataset, for producers who
+// reach Redis only, and the versions that it had before. Without replace one that is noted
+// stays.
+func (c *Client) NoteContract(ctx context.Context, k *contract.Contract, versions []string, replace bool) error {
+	command := "HSETNX"
+	if replace {
+		command = "HSET"
+	}
+	args := []any{command, k.Name, k.Schema}
+	for _, v := range versions {
+		args = append(args, v)
+	}
+	if err := c.eval(ctx, contractScript, []string{contractsKey}, args...).Err(); err != nil {
+		return fmt.Errorf("note the contract of %s: %w", k.Name, err)
+	}
+	return nil
+}
+
+// Contract is the dataset's contract as NoteContract noted it, nil if it did not.
+func (c *Client) Contract(ctx context.Context, dataset string) (*contract.Contract, error) {
+	schema, err := c.rdb.HGet(ctx, contractsKey, dataset).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil //nolint:nilnil // none is a normal answer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask for the contract of %s: %w", dataset, err)
+	}
+	k, err := contract.Parse(dataset, "the contract noted in Redis", schema)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract of %s that is noted in Redis, under %s: %w", dataset, contractsKey, err)
+	}
+	return k, nil
+}
+
+// HadVersion reports whether the warehouse once stored the dataset by a contract of that
+// version.
+func (c *Client) HadVersion(ctx context.Context, dataset, version string) (bool, error) {
+	had, err := c.rdb.HExists(ctx, contractsKey, dataset+"@"+version).Result()
+	if err != nil {
+		return false, fmt.Errorf("ask for the contracts of %s: %w", dataset, err)
+	}
+	return had, nil
+}

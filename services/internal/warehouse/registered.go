@@ -1,0 +1,74 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Registered is a dataset as the warehouse knows it.
+type Registered struct {
+	Dataset string `json:"dataset"`
+	// Schema is the contract by which its events are stored.
+	Schema string `json:"schema"`
+	// Versions are those of all contracts by which they ever were.
+	Versions []string `json:"versions"`
+	// Rows is how many are in its table.
+	Rows int64 `json:"rows"`
+}
+
+// Contract compiles the schema.
+func (r Registered) Contract() (*contract.Contract, error) {
+	return contract.Parse(r.Dataset, "the stored contract of "+r.Dataset, []byte(r.Schema))
+}
+
+// Registered lists every dataset that was ever registered, by name.
+func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
+	var all []Registered
+	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		if all, err = lastContracts(ctx, conn); err != nil {
+			return err
+		}
+		for i := range all {
+			there, err := columnsOf(ctx, conn, datasetTable(all[i].Dataset))
+			if err != nil {
+				return err
+			}
+			if len(there) == 0 {
+				continue // somebody dropped it
+			}
+			count := "SELECT count(*) FROM " + datasetTable(all[i].Dataset).String()
+			if err := conn.QueryRowContext(ctx, count).Scan(&all[i].Rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list registered datasets: %w", err)
+	}
+	return all, nil
+}
+
+func lastContracts(ctx context.Context, conn *sql.Conn) ([]Registered, error) {
+	rows, err := conn.QueryContext(ctx, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
+		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Registered
+	for rows.Next() {
+		var r Registered
+		var versions string
+		if err := rows.Scan(&r.Dataset, &r.Schema, &versions); err != nil {
+			return nil, err
+		}
+		r.Versions = strings.Fields(versions)
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
