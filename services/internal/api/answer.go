@@ -41,15 +41,15 @@ func (m meta) append(b []byte) []byte {
 	return append(b, '}')
 }
 
-// produce runs the endpoint's query and writes its answer.
-func (s *Server) produce(ctx context.Context, r *route, q request) (*entry, error) {
+// produce runs the endpoint's query and writes its answer, into the client's room.
+func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
 	sh, err := s.shape(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	query, args := r.page(sh, q.behind, fetched(q.limit)+1)
 	maps.Copy(args, q.args)
-	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes}
+	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
 		sp.hash = xxh3.New()
 	}
