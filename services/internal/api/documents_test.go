@@ -88,6 +88,9 @@ func TestDocsFollowTheKeys(t *testing.T) {
 			}
 		}
 	}
+	if status, _, body := i.body(t, "/livez"); status != http.StatusOK || string(body) != "ok\n" {
+		t.Errorf("a probe without a key: %d %s", status, body)
+	}
 	if status, _, _ := i.body(t, "/v1/red/red_things", "Authorization", password); status != http.StatusUnauthorized {
 		t.Errorf("a browser's password opens data: %d", status)
 	}

@@ -53,8 +53,8 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is told of each answer: the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "openapi" and "docs" for the documentation, "other" for a path that
-	// is none), its status and its time.
+	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "other"
+	// for a path that is none), its status and its time.
 	//
 	// Default: nobody is told.
 	Observe func(endpoint string, status int, seconds float64)
@@ -210,6 +210,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			MaxAge:        600,
 		}))
 	}
+	s.app.Get("/livez", alive)
 	s.app.Get("/v1/:dataset/:endpoint", s.endpoint)
 	s.app.Get("/v1", s.document("index", func(k *catalog) []byte { return k.index }, s.admitAny))
 	s.app.Get("/openapi.json", s.document("openapi", func(k *catalog) []byte { return k.openAPI }, s.admitReader))
@@ -359,6 +360,13 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 		}
 	}()
 	return c.Next()
+}
+
+// alive answers probes, which have no key: it tells nothing but that somebody answers.
+func alive(c *fiber.Ctx) error {
+	c.Locals(labelKey, "livez")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return text(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
 }
 
 // document serves a part of the catalog that changes with its endpoints only: to a key,
