@@ -53,6 +53,12 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 	if r.volatile {
 		sp.hash = xxh3.New()
 	}
+	kept := false
+	defer func() {
+		if !kept { // after a panic too
+			sp.drop()
+		}
+	}()
 	var m meta
 	var at result.Snapshot
 	err = s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) error {
@@ -64,7 +70,6 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 		err = sp.end()
 	}
 	if err != nil {
-		sp.drop()
 		var p *problem
 		if ctx.Err() == nil && !errors.As(err, &p) {
 			// The tables may have changed since the shape was learnt.
@@ -72,6 +77,7 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 		}
 		return nil, err
 	}
+	kept = true
 	return newEntry(r, q, sp, m, at), nil
 }
 
