@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/estela-dev/estela/ci/internal/dagger"
@@ -45,7 +44,7 @@ func (m *Estela) Up(
 	file := warehouse == "" && motherduckToken == nil
 	motherduck := strings.HasPrefix(warehouse, "md:") && motherduckToken != nil
 	if !file && !motherduck {
-		return nil, fmt.Errorf("up: --warehouse %q: a database of MotherDuck (md:NAME) and --motherduck-token belong together", warehouse)
+		return nil, errors.New("up: --warehouse: a database of MotherDuck (md:NAME) and --motherduck-token belong together")
 	}
 	if motherduck && keys == nil {
 		return nil, errors.New("up: everyone on the network could read the database: give --keys, made by `estela key new`")

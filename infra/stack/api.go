@@ -124,7 +124,7 @@ const (
 )
 
 // probePath is answered without a key, and not before every endpoint fits its tables.
-const probePath = "/openapi.json"
+const probePath = "/livez"
 
 func (p program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
 	var env cloudrunv2.ServiceTemplateContainerEnvArray

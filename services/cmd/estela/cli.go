@@ -5,6 +5,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -42,6 +43,15 @@ type Globals struct {
 	Memory    string `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
 	LogLevel  string `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
 	LogFormat string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
+}
+
+// check refuses what no command should go on with.
+func (g *Globals) check() error {
+	if mask.Secret(g.Warehouse) {
+		return usageError{errors.New("--warehouse has a token in it, where every user of the machine can see it: " +
+			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")}
+	}
+	return nil
 }
 
 // errReported ends a command that has said on its own what is wrong.

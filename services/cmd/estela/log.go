@@ -4,22 +4,36 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/mask"
 )
 
 func (g *Globals) logger(s *streams) *slog.Logger {
-	options := &slog.HandlerOptions{}
+	options := &slog.HandlerOptions{ReplaceAttr: withoutSecrets}
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(g.LogLevel)) // kong has checked it
 	options.Level = level
 	switch g.LogFormat {
 	case "cloud":
-		options.ReplaceAttr = forCloud(googleProject())
+		cloud := forCloud(googleProject())
+		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr { return withoutSecrets(groups, cloud(groups, a)) }
 		return slog.New(slog.NewJSONHandler(s.err, options))
 	case "json":
 		return slog.New(slog.NewJSONHandler(s.err, options))
 	default:
 		return slog.New(slog.NewTextHandler(s.err, options))
 	}
+}
+
+// withoutSecrets masks what URLs and errors, those of others too, may have in them.
+func withoutSecrets(_ []string, a slog.Attr) slog.Attr {
+	switch value := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(mask.Text(value))
+	case error:
+		a.Value = slog.StringValue(mask.Text(value.Error()))
+	}
+	return a
 }
 
 // forCloud gives a record's own fields the names that Cloud Logging knows.

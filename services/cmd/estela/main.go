@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/estela-dev/estela/services/internal/mask"
 )
 
 // The exit codes, as the documentation promises them.
@@ -51,12 +53,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "estela: %v (see estela --help)\n", err)
+		_, _ = fmt.Fprintf(stderr, "estela: %s (see estela --help)\n", mask.Text(err.Error()))
 		return exitUsage
 	}
-	err = command.Run()
+	if err = c.Globals.check(); err == nil {
+		err = command.Run()
+	}
 	if err != nil && !errors.Is(err, errReported) {
-		_, _ = fmt.Fprintln(stderr, "estela:", err)
+		// Errors of others may repeat a URL, and with it a password.
+		_, _ = fmt.Fprintln(stderr, "estela:", mask.Text(err.Error()))
 	}
 	return exitCode(err)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -37,7 +38,7 @@ const canaryPath = "/v1/canary/latest"
 func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	base, err := url.Parse(strings.TrimSuffix(c.URL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return usageError{fmt.Errorf("--url %q: want http or https and a host, such as https://api.example", c.URL)}
+		return usageError{fmt.Errorf("--url %q: want http or https and a host, such as https://api.example", mask.URL(c.URL))}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -57,7 +58,7 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 			mark, found = "FAIL", err.Error()
 			failed = append(failed, check.name)
 		}
-		say(s.out, "%s  %-10s %6s  %s", mark, check.name, time.Since(began).Round(time.Millisecond), found)
+		say(s.out, "%s  %-10s %6s  %s", mark, check.name, time.Since(began).Round(time.Millisecond), mask.Text(found))
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("%s is not well: %s", c.URL, strings.Join(failed, ", "))

@@ -30,9 +30,10 @@ type listenFlags struct {
 
 	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
 	Anonymous bool     `help:"Let anyone read who reaches the API, beyond loopback and under any name."`
-	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes." placeholder:"FILE"`
+	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes; without it no key is good." placeholder:"FILE"`
 	RateLimit int      `help:"Requests a second that one client may make: a key, or without keys an address. 0 is any number." default:"0"`
 	CORS      []string `name:"cors" help:"Web origin whose pages may read answers; may be given several times. Default: none." placeholder:"ORIGIN"`
+	Spool     byteSize `name:"spool-bytes" help:"What large answers that are made or read may take in the temporary directory, all together; one client's half of it." default:"4GB"`
 	AccessLog string   `help:"Which requests are logged (${enum}); errors are those of status 400 and above." enum:"all,errors,none" default:"errors"`
 	Watch     bool     `help:"Serve edited endpoints of --data within a second; a broken edit leaves the last good one."`
 
@@ -152,6 +153,7 @@ type listeners struct {
 func (f *listenFlags) api(cfg *api.Config) {
 	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // then it listens on loopback: see open
 	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
+	cfg.SpoolBytes = int64(f.Spool)
 }
 
 func (f *listenFlags) open(end *cleanup) (*listeners, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
@@ -33,7 +34,7 @@ func (n *node) watch(ctx context.Context, f *listenFlags, app *api.Server) error
 		if f.keys != nil {
 			if err := f.keys.Reload(); err != nil && err.Error() != told {
 				told = err.Error() // once
-				n.log.Error("keep the API keys from before", slog.Any("error", err))
+				n.keysFailed(err)
 			} else if err == nil {
 				told = ""
 			}
@@ -43,6 +44,16 @@ func (n *node) watch(ctx context.Context, f *listenFlags, app *api.Server) error
 			n.reload(ctx, app)
 		}
 	}
+}
+
+// keysFailed says that the file of keys can't be read.
+func (n *node) keysFailed(err error) {
+	what := "keep the API keys from before"
+	var gone *api.KeysGoneError
+	if errors.As(err, &gone) {
+		what = "no API key is good"
+	}
+	n.log.Error(what, slog.Any("error", err))
 }
 
 // reload serves the endpoints as the files have them now; with a fault in them,

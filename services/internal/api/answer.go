@@ -41,18 +41,24 @@ func (m meta) append(b []byte) []byte {
 	return append(b, '}')
 }
 
-// produce runs the endpoint's query and writes its answer.
-func (s *Server) produce(ctx context.Context, r *route, q request) (*entry, error) {
+// produce runs the endpoint's query and writes its answer, into the client's room.
+func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
 	sh, err := s.shape(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	query, args := r.page(sh, q.behind, fetched(q.limit)+1)
 	maps.Copy(args, q.args)
-	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes}
+	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
 		sp.hash = xxh3.New()
 	}
+	kept := false
+	defer func() {
+		if !kept { // after a panic too
+			sp.drop()
+		}
+	}()
 	var m meta
 	var at result.Snapshot
 	err = s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) error {
@@ -64,7 +70,6 @@ func (s *Server) produce(ctx context.Context, r *route, q request) (*entry, erro
 		err = sp.end()
 	}
 	if err != nil {
-		sp.drop()
 		var p *problem
 		if ctx.Err() == nil && !errors.As(err, &p) {
 			// The tables may have changed since the shape was learnt.
@@ -72,6 +77,7 @@ func (s *Server) produce(ctx context.Context, r *route, q request) (*entry, erro
 		}
 		return nil, err
 	}
+	kept = true
 	return newEntry(r, q, sp, m, at), nil
 }
 

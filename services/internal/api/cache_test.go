@@ -142,7 +142,7 @@ func TestNotModified(t *testing.T) {
 func TestSingleFlight(t *testing.T) {
 	t.Parallel()
 	for _, rows := range []int{1, 50_000} {
-		i, c := setupCounted(t, map[string]string{"rows": "-- Rows.\n-- param: n integer required\n-- limit: rows=1000000\nSELECT range AS i, md5(range::VARCHAR) AS t FROM range($n)"})
+		i, c := setupCounted(t, map[string]string{"rows": "-- Rows.\n-- param: n integer required\n-- limit: rows=1000000\nSELECT range AS i, md5(range::VARCHAR) AS t FROM range($n)"}, func(cfg *api.Config) { cfg.QueryTimeout = time.Minute })
 		i.rows(t, "/v1/test/rows?n=5") // learns the shape
 		c.streams.Store(0)
 		c.gate = make(chan struct{})

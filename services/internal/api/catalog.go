@@ -21,6 +21,7 @@ type catalog struct {
 	ordered  []*route
 	index    []byte
 	openAPI  []byte
+	views    views
 }
 
 // route is an endpoint at its path.

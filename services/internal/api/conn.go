@@ -11,8 +11,8 @@ const (
 	readTimeout = 10 * time.Second
 	// idleTimeout is the time between requests of a connection.
 	idleTimeout = time.Minute
-	// stallTimeout is the time for a piece of an answer, of up to a megabyte. The time
-	// for all of it has no bound: it may be gigabytes over a slow line.
+	// stallTimeout is the time for a piece of an answer, of up to a megabyte. How fast
+	// all of a large one must be read is said by Config.Pace.
 	stallTimeout = time.Minute
 	// slack is by how much a time-out may be off.
 	slack = time.Second
@@ -51,6 +51,7 @@ type conn struct {
 
 	stall                   time.Duration
 	wanted, readBy, writeBy time.Time
+	lines                   lines
 }
 
 // SetReadDeadline implements net.Conn for one who reads afterwards, not for one who
@@ -68,7 +69,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		c.readBy = c.wanted
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	c.lines.look(p[:n])
+	return n, err
 }
 
 // Write implements net.Conn.

@@ -45,12 +45,19 @@
 // time a popular answer is refreshed beside the requests. The ETag is made from
 // the commit, the endpoint as it is written and the request, so that every
 // instance gives the same one, and 304 needs no query. Requests for the same at
-// the same time share one query.
+// the same time share one query, which is none of theirs: each waits as long as its
+// own time, and the query ends with its limit or when nobody waits any more. A client
+// that closes its connection, or its half of it, no longer waits.
 //
 // # Limits
 //
 // Config.Running queries run at once, Config.Waiting wait, more are refused with 503
-// and Retry-After. A query over its time is interrupted in DuckDB. An endpoint sets its
+// and Retry-After. Turns go round the clients: a key, or without keys an address (of
+// IPv6 the first half). One holds all but one of them and half of the places to wait;
+// where all places are taken, who has the most gives one up. A query over its time is
+// interrupted in DuckDB. Large answers take Config.SpoolBytes in the temporary
+// directory, half of it one client's, and must be read at Config.ReadPace; 503 and, when
+// the disk is nearly full, 507 refuse more. An endpoint sets its
 // own limits with "-- limit: rows=N time=D". Rates a client have the headers
 // RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
 //
@@ -58,7 +65,13 @@
 //
 // With Config.Keys a request under /v1 bears a key (Authorization: Bearer estela_…),
 // stored as its SHA-256, good for some datasets or all, and exchanged without a
-// restart. The documentation (/docs, /openapi.json) shows no data and needs none.
+// restart; a file that is gone closes. /docs and /openapi.json need one too, which a
+// browser may send as a password (Basic). A key is told the names of what it opens
+// only. /livez needs none.
+//
+// A GET with a body, of another version than HTTP/1.0 or 1.1, or framed in a way that
+// another reader could take for something else is answered with 400, and its
+// connection closed.
 //
 // # Pages
 //

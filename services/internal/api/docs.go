@@ -65,7 +65,7 @@ code { font-family: ui-monospace, monospace }
 func (k kind) Path() string { return problemPath + k.Slug }
 
 // serveDocs serves the documentation for people: the endpoints at /docs, where / leads
-// to, and the problems below it. It needs no key, for it shows no data.
+// to, and the problems below it. Where keys are needed, so they are here.
 func (s *Server) serveDocs() {
 	s.app.Get("/", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
@@ -73,9 +73,15 @@ func (s *Server) serveDocs() {
 	})
 	docs := s.app.Group("/docs", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
+		if err := s.admitReader(c); err != nil {
+			return err
+		}
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
 		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		c.Set(fiber.HeaderCacheControl, "public, max-age=3600")
+		if s.cfg.Keys != nil {
+			c.Set(fiber.HeaderCacheControl, "private, max-age=3600")
+		}
 		return c.Next()
 	})
 	docs.Get("/", text(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))

@@ -32,15 +32,18 @@ type entry struct {
 	file *os.File // instead of body
 	size int64
 
-	mu     sync.Mutex
-	users  int // of file
-	closed bool
+	room   *space
+	client string // whose room the file takes
+	taken  int64
+
+	mu    sync.Mutex
+	users int // of file
 }
 
 func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
 	e := &entry{
 		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.encoding), at: at,
-		body: sp.body, file: sp.file, size: sp.size,
+		body: sp.body, file: sp.file, size: sp.size, room: sp.room, client: sp.client, taken: sp.taken,
 	}
 	e.seen.Store(time.Now().UnixNano())
 	sum := sumOf(at)
@@ -95,19 +98,15 @@ func (e *entry) ageing(cache time.Duration, now time.Time) bool {
 // cacheable says whether it is small enough to be kept.
 func (e *entry) cacheable() bool { return e.file == nil }
 
-// retain takes part in the entry's file, if it has one; false if that is closed
-// already.
-func (e *entry) retain() bool {
+// share gives a number of clients a part in the entry's file; for none it is dropped.
+func (e *entry) share(clients int) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return false
-	}
-	e.users++
-	return true
+	e.users = clients + 1
+	e.mu.Unlock()
+	e.release()
 }
 
-// release ends a part in the entry's file.
+// release ends a part in the entry's file; with the last one the file is gone.
 func (e *entry) release() {
 	if e.file == nil {
 		return
@@ -115,22 +114,9 @@ func (e *entry) release() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.users--; e.users == 0 {
-		e.closed = true
 		_ = e.file.Close()
+		e.room.give(e.client, e.taken)
 	}
-}
-
-// section reads the file from its beginning, beside others who do.
-type section struct {
-	io.Reader
-
-	entry *entry
-}
-
-// Close implements io.Closer.
-func (s section) Close() error {
-	s.entry.release()
-	return nil
 }
 
 // The headers of an answer.
@@ -178,5 +164,5 @@ func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatc
 		c.Response.SetBodyRaw(e.body)
 		return
 	}
-	c.Response.SetBodyStream(section{io.NewSectionReader(e.file, 0, e.size), e}, int(e.size))
+	c.Response.SetBodyStream(&section{entry: e, file: io.NewSectionReader(e.file, 0, e.size), start: now}, int(e.size))
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -15,8 +16,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// keyNameKey is where the key's name is left for the log.
-const keyNameKey = "key"
+// keyLocal is where the key is left for the log and the documents.
+const keyLocal = "key"
 
 // endpoint answers a request for an endpoint: from the cache if it may, else by
 // its query, one for all who ask the same at the time.
@@ -24,10 +25,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 	k := s.catalog.Load()
 	r, ok := k.routes[strings.TrimSuffix(c.Path(), "/")]
 	if !ok {
-		if err := s.admitAny(c); err != nil {
-			return err
-		}
-		return k.missing(strings.Clone(c.Path()))
+		return s.missing(c, k)
 	}
 	c.Locals(labelKey, r.label)
 	if err := s.admit(c, r.dataset); err != nil {
@@ -94,7 +92,7 @@ func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 // hit answers from the cache, if it has a fresh answer.
 func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	start := time.Now()
-	if !s.named(c) {
+	if !s.named(c) || misframed(c) != "" {
 		return false
 	}
 	// As it was sent: what is written in another way is found by the router.
@@ -133,22 +131,28 @@ func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMat
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(c.UserContext(), r.timeout(s.cfg))
+	limit := r.timeout(s.cfg)
+	ctx, end := context.WithCancelCause(c.UserContext())
+	defer end(nil)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer s.hangups.watch(c.Context().Conn(), func() { end(errLeft) })()
+	client := clientOf(c)
 	if old == nil && len(ifNoneMatch) > 0 && !r.volatile {
-		if e := s.unchanged(ctx, r, q, ifNoneMatch); e != nil {
+		if e := s.unchanged(ctx, client, r, q, ifNoneMatch); e != nil {
 			return e, nil
 		}
 	}
-	for {
-		found, err, _ := s.flights.Do(q.key, func() (any, error) { return s.refresh(ctx, r, q, old) })
-		if err != nil {
-			return nil, failed(ctx, err)
+	e, err := s.flights.do(ctx, client, q.key, limit, func(ctx context.Context) (*entry, error) {
+		return s.refresh(ctx, client, r, q, old)
+	})
+	if err != nil {
+		if errors.Is(context.Cause(ctx), errLeft) {
+			c.Context().SetConnectionClose()
 		}
-		if e := found.(*entry); e.retain() { //nolint:forcetypeassert // refresh's
-			return e, nil
-		}
+		return nil, failed(ctx, err)
 	}
+	return e, nil
 }
 
 // ahead refreshes an answer that will soon be too old, beside the requests that it is
@@ -163,21 +167,28 @@ func (s *Server) ahead(c *fasthttp.RequestCtx, r *route, q request, old *entry) 
 	}
 	s.behind.Go(func() {
 		defer old.refreshing.Store(false)
-		ctx, cancel := context.WithTimeout(s.life, r.timeout(s.cfg))
+		limit := r.timeout(s.cfg)
+		ctx, cancel := context.WithTimeout(s.life, limit)
 		defer cancel()
-		if _, err, _ := s.flights.Do(q.key, func() (any, error) { return s.refresh(ctx, r, q, old) }); err != nil {
+		e, err := s.flights.do(ctx, ownClient, q.key, limit, func(ctx context.Context) (*entry, error) {
+			return s.refresh(ctx, ownClient, r, q, old)
+		})
+		if err != nil {
 			s.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "refresh answer ahead", slog.String("endpoint", r.label), slog.Any("error", err))
+			return
 		}
+		e.release()
 	})
 }
 
 // unchanged is an answer without a body for a client that has the right one; nil
 // if it hasn't. It spares large answers, which are not kept.
-func (s *Server) unchanged(ctx context.Context, r *route, q request, ifNoneMatch []byte) *entry {
-	if err := s.queue.enter(ctx); err != nil {
+func (s *Server) unchanged(ctx context.Context, client string, r *route, q request, ifNoneMatch []byte) *entry {
+	turn, err := s.flights.queue.enter(ctx, client)
+	if err != nil {
 		return nil
 	}
-	defer s.queue.leave()
+	defer s.flights.queue.leave(turn)
 	at, err := s.cfg.Reader.Revision(ctx)
 	if err != nil || !matches(ifNoneMatch, r.etag(q.key, sumOf(at))) {
 		return nil
@@ -185,13 +196,9 @@ func (s *Server) unchanged(ctx context.Context, r *route, q request, ifNoneMatch
 	return newEntry(r, q, &spool{}, meta{}, at)
 }
 
-// refresh runs the query in its turn, unless nothing was committed since the old
-// answer.
-func (s *Server) refresh(ctx context.Context, r *route, q request, old *entry) (*entry, error) {
-	if err := s.queue.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer s.queue.leave()
+// refresh runs the query, unless nothing was committed since the old answer. What it
+// writes to a file takes the client's room.
+func (s *Server) refresh(ctx context.Context, client string, r *route, q request, old *entry) (*entry, error) {
 	now := time.Now()
 	if old != nil && !r.volatile {
 		if at, err := s.cfg.Reader.Revision(ctx); err == nil && at.Revision == old.at.Revision && at.AsOf.Equal(old.at.AsOf) {
@@ -199,44 +206,79 @@ func (s *Server) refresh(ctx context.Context, r *route, q request, old *entry) (
 			return old, nil
 		}
 	}
-	e, err := s.produce(ctx, r, q)
+	e, err := s.produce(ctx, client, r, q)
 	if err != nil {
 		return nil, err
 	}
 	e.seen.Store(now.UnixNano())
 	if e.cacheable() {
 		s.cache.Set(q.key, e)
-		return e, nil
 	}
-	// Those who wait for the same have this long to take part in the file before the
-	// first of them, having sent it, closes it.
-	e.retain()
-	time.AfterFunc(time.Second, e.release)
 	return e, nil
 }
 
-// admit lets a request with a key for the dataset pass, at its rate.
-func (s *Server) admit(c *fiber.Ctx, dataset string) error {
+// ownClient stands for the server itself where a client is named.
+const ownClient = ""
+
+// clientOf names who asks: by the key, else by the address, of IPv6 the part that one
+// subscriber has.
+func clientOf(c *fiber.Ctx) string {
+	if key := keyOf(c); key != nil {
+		return key.Name
+	}
+	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return c.IP()
+	}
+	if at = at.Unmap(); at.Is6() {
+		if net, err := at.Prefix(64); err == nil {
+			return net.String()
+		}
+	}
+	return at.String()
+}
+
+// missing says that nothing is at the path. To a key that does not open the dataset it is
+// as if there were something: it can't tell what there is.
+func (s *Server) missing(c *fiber.Ctx, k *catalog) error {
+	if err := s.admit(c, c.Params("dataset")); err != nil {
+		return err
+	}
+	seen, err := s.view(k, keyOf(c))
+	if err != nil {
+		return err
+	}
+	return seen.missing(strings.Clone(c.Path()))
+}
+
+// admit lets a request with a key for the dataset pass, at its rate; any key for "".
+func (s *Server) admit(c *fiber.Ctx, dataset string) error { return s.admitWith(c, dataset, bearer) }
+
+func (s *Server) admitWith(c *fiber.Ctx, dataset string, secretOf func(*fiber.Ctx) (string, error)) error {
 	if s.cfg.Keys == nil && s.cfg.Rate == 0 {
 		return nil
 	}
-	client, own := c.IP(), 0
-	if s.cfg.Keys != nil {
-		secret, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
-		if !ok {
-			return unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
-		}
-		key, ok := s.cfg.Keys.find(secret, time.Now())
-		if !ok {
-			return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
-		}
-		c.Locals(keyNameKey, key.Name)
-		if dataset != "" && !key.opens(dataset) {
-			return forbidden.new("", "The API key "+key.Name+" does not open the dataset "+dataset+". Ask the team whose data this is.")
-		}
-		client, own = key.Name, key.Rate
+	if s.cfg.Keys == nil {
+		return s.rates.allow(c, clientOf(c), 0)
 	}
-	return s.rates.allow(c, client, own)
+	secret, err := secretOf(c)
+	if err != nil {
+		return unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
+	}
+	key, ok := s.cfg.Keys.find(secret, time.Now())
+	switch {
+	case !ok && s.cfg.Keys.gone():
+		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
+		p.known = true
+		return p
+	case !ok:
+		return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
+	}
+	c.Locals(keyLocal, key)
+	if dataset != "" && !key.opens(dataset) {
+		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
+	}
+	return s.rates.allow(c, key.Name, key.Rate)
 }
 
 // admitAny is admit where any key will do.

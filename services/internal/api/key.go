@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -52,37 +55,53 @@ func NewKey(name string, datasets []string) (secret string, key Key) {
 // Keys are the API keys of a file, which is read again when it changes.
 type Keys struct {
 	file string
+	// all is nil while the file is gone.
 	all  atomic.Pointer[[]Key]
-	seen string // size and time of the file when it was read
+	seen []byte // the file as it was when it was read
 }
+
+// KeysGoneError says that the file of keys is no longer there or may not be read: none
+// is good until it is back.
+type KeysGoneError struct{ cause error }
+
+func (e *KeysGoneError) Error() string {
+	return "read API keys: " + e.cause.Error() + "; every key is refused until the file is back"
+}
+
+func (e *KeysGoneError) Unwrap() error { return e.cause }
 
 // LoadKeys reads a file of keys: a JSON array of Key.
 func LoadKeys(file string) (*Keys, error) {
 	k := &Keys{file: file}
-	return k, k.Reload()
+	err := k.Reload()
+	var gone *KeysGoneError
+	if errors.As(err, &gone) {
+		return nil, fmt.Errorf("read API keys: %w", gone.cause)
+	}
+	return k, err
 }
 
-// Reload reads the file again if it has changed. After an error the keys are
-// those from before.
+// Reload reads the file again; what counts is what is in it, not its time. After an
+// error in it the keys are those from before. A file that is gone closes: whoever takes
+// it away means that; the error is a *KeysGoneError then.
 func (k *Keys) Reload() error {
-	info, err := os.Stat(k.file)
-	if err != nil {
-		return fmt.Errorf("read API keys: %w", err)
-	}
-	seen := fmt.Sprint(info.Size(), info.ModTime().UnixNano())
-	if seen == k.seen {
-		return nil
-	}
 	text, err := os.ReadFile(k.file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		k.all.Store(nil)
+		k.seen = nil
+		return &KeysGoneError{err}
+	case err != nil:
 		return fmt.Errorf("read API keys: %w", err)
+	case k.all.Load() != nil && bytes.Equal(text, k.seen):
+		return nil
 	}
 	keys, err := ParseKeys(text)
 	if err != nil {
 		return fmt.Errorf("read API keys of %s: %w", k.file, err)
 	}
 	k.all.Store(&keys)
-	k.seen = seen
+	k.seen = text
 	return nil
 }
 
@@ -93,6 +112,12 @@ func ParseKeys(text []byte) ([]Key, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&keys); err != nil {
 		return nil, fmt.Errorf("it is no JSON array of keys: %w", err)
+	}
+	if keys == nil {
+		return nil, errors.New("it is no JSON array of keys: [] is nobody")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the JSON array of keys: remove it, or put all keys into one array")
 	}
 	names := map[string]bool{}
 	for i := range keys {
@@ -124,15 +149,23 @@ func (k *Key) check() (err error) {
 
 // find is the key of that secret. Every key is compared, each in constant time, so
 // that the time tells nothing of which one nearly matched.
-func (k *Keys) find(secret string, now time.Time) (found Key, ok bool) {
+func (k *Keys) find(secret string, now time.Time) (found *Key, ok bool) {
 	sum := sha256.Sum256([]byte(secret))
-	for _, key := range *k.all.Load() {
+	all := k.all.Load()
+	if all == nil {
+		return nil, false
+	}
+	for i := range *all {
+		key := &(*all)[i]
 		if subtle.ConstantTimeCompare(sum[:], key.sum) == 1 {
 			found, ok = key, key.Expires == nil || now.Before(*key.Expires)
 		}
 	}
 	return found, ok
 }
+
+// gone says whether the file is.
+func (k *Keys) gone() bool { return k.all.Load() == nil }
 
 // opens says whether the key is good for the dataset.
 func (k *Key) opens(dataset string) bool {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -10,37 +9,6 @@ import (
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/time/rate"
 )
-
-// queue lets a number of queries run and a number wait; more are refused, for a
-// long queue only makes everyone late.
-type queue struct {
-	running, places chan struct{}
-}
-
-func newQueue(running, waiting int) *queue {
-	return &queue{make(chan struct{}, running), make(chan struct{}, running+waiting)}
-}
-
-// enter waits for a turn. The caller leaves afterwards if there is no error.
-func (q *queue) enter(ctx context.Context) error {
-	select {
-	case q.places <- struct{}{}:
-	default:
-		return overloaded.new("", fmt.Sprintf("%d queries run or wait already. Try again after a moment.", cap(q.places)))
-	}
-	select {
-	case q.running <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-q.places
-		return overloaded.because(ctx.Err(), "The request waited for its turn until its time was over. Try again after a moment.")
-	}
-}
-
-func (q *queue) leave() {
-	<-q.running
-	<-q.places
-}
 
 // maxClients is the number of clients whose rate is remembered.
 const maxClients = 10_000

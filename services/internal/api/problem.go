@@ -25,6 +25,7 @@ type problem struct {
 	RequestID string `json:"request_id,omitempty"`
 
 	cause error // logged, never told
+	known bool  // logged elsewhere, and once
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
@@ -57,8 +58,14 @@ var (
 	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")
 	queryTimeout     = newKind("query-timeout", "Query took too long", http.StatusServiceUnavailable, "The query was stopped at the endpoint's time limit. Ask for less, or try again later.")
 	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
-	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping. Try again.")
+	noRoom           = newKind("no-room", "No room for the answer", http.StatusInsufficientStorage, "The answer is too large to be kept in memory, and the server's disk is nearly full; what is left is for ingestion. Ask for less, or try again later.")
+	clientLeft       = newKind("client-left", "Client left", statusClientLeft, "The client closed the connection before the answer was there; its query was stopped. Only logs and metrics show this.")
+	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping, or can check no API key at the moment. Try again.")
 )
+
+// statusClientLeft is what logs and metrics commonly call a request that nobody waits for
+// any more; it is no failure of the server's.
+const statusClientLeft = 499
 
 // kinds are all of them.
 var kinds []kind
@@ -108,6 +115,8 @@ func failed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.Is(context.Cause(ctx), errLeft):
+		return clientLeft.because(err, "The client closed the connection.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
 	case ctx.Err() != nil:
@@ -122,16 +131,18 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := *problemOf(err)
 	p.Instance = string(c.Request().URI().PathOriginal())
 	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && !p.known {
 		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
 			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
 	}
 	switch p.Status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
 		c.Set(fiber.HeaderRetryAfter, "1")
 	case http.StatusUnauthorized:
-		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		if c.GetRespHeader(fiber.HeaderWWWAuthenticate) == "" {
+			c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		}
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

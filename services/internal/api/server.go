@@ -22,7 +22,6 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -54,8 +53,8 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is told of each answer: the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "openapi" and "docs" for the documentation, "other" for a path that
-	// is none), its status and its time.
+	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "other"
+	// for a path that is none), its status and its time.
 	//
 	// Default: nobody is told.
 	Observe func(endpoint string, status int, seconds float64)
@@ -81,8 +80,28 @@ type Config struct {
 	//
 	// Default: 64 MiB.
 	CacheBytes uint64
+	// SpoolBytes bounds what the large answers (above a megabyte) that are made or read
+	// take in the temporary directory; one client's take at most half of it. What comes
+	// on top is refused with 503.
+	//
+	// Default: 4 GiB.
+	SpoolBytes int64
+	// SpoolReserve is how many bytes of that file system answers leave free, so that a
+	// full one stops no ingestion; else they are refused with 507.
+	//
+	// Default: a tenth of it, 1 GiB at the most.
+	SpoolReserve int64
+	// ReadPace is the least number of bytes a second at which such an answer must be
+	// read, on average from its beginning, once ReadGrace is over; a slower reader is
+	// cut off.
+	//
+	// Default: 64 KiB and 30 s.
+	ReadPace  int
+	ReadGrace time.Duration
 	// Running is the number of queries that run at once, Waiting how many more may
-	// wait for their turn; what comes on top is refused with 503.
+	// wait for their turn; what comes on top is refused with 503. Turns go round among
+	// the clients (a key, or without keys an address). One holds all but one of them at
+	// most, and half of the places to wait.
 	//
 	// Default: 4 and 64.
 	Running, Waiting int
@@ -121,6 +140,9 @@ func (cfg *Config) setDefaults() {
 	cfg.PageRows = cmp.Or(cfg.PageRows, 100)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 4<<30)
 	cfg.CacheBytes = cmp.Or(cfg.CacheBytes, 64<<20)
+	cfg.SpoolBytes = cmp.Or(cfg.SpoolBytes, 4<<30)
+	cfg.ReadPace = cmp.Or(cfg.ReadPace, 64<<10)
+	cfg.ReadGrace = cmp.Or(cfg.ReadGrace, 30*time.Second)
 	cfg.Running = cmp.Or(cfg.Running, 4)
 	cfg.Waiting = cmp.Or(cfg.Waiting, 64)
 }
@@ -131,8 +153,9 @@ type Server struct {
 	app     *fiber.App
 	catalog atomic.Pointer[catalog]
 	cache   *otter.Cache[string, *entry]
-	flights singleflight.Group
-	queue   *queue
+	flights *flights
+	hangups *hangups
+	room    *space
 	rates   *rates
 
 	// life ends with Shutdown, which waits for what is done behind the requests.
@@ -152,12 +175,14 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
 	}
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, queue: newQueue(cfg.Running, cfg.Waiting), rates: newRates(cfg.Rate)}
+	s := &Server{cfg: cfg, room: newSpace(&cfg), rates: newRates(cfg.Rate)}
 	s.cache = otter.Must(&otter.Options[string, *entry]{
 		MaximumWeight: cfg.CacheBytes,
 		Weigher:       func(key string, e *entry) uint32 { return uint32(len(key) + len(e.body) + 512) },
 	})
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	s.flights = &flights{queue: newQueue(cfg.Running, cfg.Waiting), life: s.life, behind: &s.behind, all: map[string]*flight{}}
+	s.hangups = &hangups{behind: &s.behind, all: map[*hangup]struct{}{}}
 	first, err := s.newCatalog(cfg.Datasets)
 	if err != nil {
 		return nil, err
@@ -174,7 +199,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		IdleTimeout:           idleTimeout,
 	})
 	s.app.Server().Handler = s.quick(anyMethod(s.app.Server().Handler)) //nolint:contextcheck // what is done behind a request outlives it
-	s.app.Use(s.observe, s.admitName)
+	s.app.Server().ContinueHandler = refuseBody
+	s.app.Server().SecureErrorLogMessage = true // else its errors repeat the request, a key and all
+	s.app.Use(s.observe, s.admitFraming, s.admitName)
 	if len(cfg.Origins) > 0 {
 		s.app.Use(cors.New(cors.Config{
 			AllowOrigins: strings.Join(cfg.Origins, ","), AllowMethods: "GET,HEAD",
@@ -183,9 +210,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			MaxAge:        600,
 		}))
 	}
+	s.app.Get("/livez", alive)
 	s.app.Get("/v1/:dataset/:endpoint", s.endpoint)
 	s.app.Get("/v1", s.document("index", func(k *catalog) []byte { return k.index }, s.admitAny))
-	s.app.Get("/openapi.json", s.document("openapi", func(k *catalog) []byte { return k.openAPI }, nil))
+	s.app.Get("/openapi.json", s.document("openapi", func(k *catalog) []byte { return k.openAPI }, s.admitReader))
 	s.serveDocs()
 	return s, nil
 }
@@ -318,8 +346,8 @@ func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float
 	if parts := traceparent.FindStringSubmatch(c.Get("Traceparent")); parts != nil {
 		attrs = append(attrs, slog.String("trace", parts[1]))
 	}
-	if name, ok := c.Locals(keyNameKey).(string); ok {
-		attrs = append(attrs, slog.String("key", name))
+	if key := keyOf(c); key != nil {
+		attrs = append(attrs, slog.String("key", key.Name))
 	}
 	s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelInfo, "request", attrs...)
 }
@@ -334,18 +362,32 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// document serves a part of the catalog that changes with its endpoints only.
+// alive answers probes, which have no key: it tells nothing but that somebody answers.
+func alive(c *fiber.Ctx) error {
+	c.Locals(labelKey, "livez")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return text(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
+}
+
+// document serves a part of the catalog that changes with its endpoints only: to a key,
+// what it opens.
 func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Locals(labelKey, label)
-		if admit != nil {
-			if err := admit(c); err != nil {
-				return err
-			}
+		if err := admit(c); err != nil {
+			return err
 		}
-		body := part(s.catalog.Load())
+		seen, err := s.view(s.catalog.Load(), keyOf(c))
+		if err != nil {
+			return err
+		}
+		body := part(seen)
 		c.Set(fiber.HeaderContentType, jsonFormat.mediaType)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
+		if s.cfg.Keys != nil {
+			c.Set(fiber.HeaderCacheControl, "private, no-cache")
+			c.Vary(fiber.HeaderAuthorization)
+		}
 		etag := append(strconv.AppendUint([]byte{'"'}, xxh3.Hash(body), 36), '"')
 		c.Set(fiber.HeaderETag, string(etag))
 		if matches(c.Request().Header.Peek(fiber.HeaderIfNoneMatch), etag) {

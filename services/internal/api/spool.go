@@ -33,6 +33,10 @@ type spool struct {
 	body    []byte
 	size    int64
 	file    *os.File
+
+	room   *space
+	client string // whose room it takes
+	taken  int64  // of room
 }
 
 // coder compresses.
@@ -84,13 +88,28 @@ func (s *spool) sink(p []byte) (int, error) {
 		s.body = append(s.body, p...)
 		return len(p), nil
 	}
+	for s.taken < s.size {
+		if err := s.room.take(s.client, s.taken, grain); err != nil {
+			return 0, err
+		}
+		s.taken += grain
+	}
 	if err := s.spill(); err != nil {
 		return 0, err
 	}
-	if _, err := s.file.Write(p); err != nil {
-		return 0, fmt.Errorf("write answer to a temporary file: %w", err)
+	return len(p), s.store(p)
+}
+
+// store writes to the file.
+func (s *spool) store(p []byte) error {
+	_, err := s.file.Write(p)
+	switch {
+	case full(err):
+		return noRoom.because(err, "The server's disk has no room for large answers. Ask for less, or try again later.")
+	case err != nil:
+		return fmt.Errorf("write answer to a temporary file: %w", err)
 	}
-	return len(p), nil
+	return nil
 }
 
 // spill moves what there is into a file that has no name any more, so that it is
@@ -100,6 +119,9 @@ func (s *spool) spill() error {
 		return nil
 	}
 	file, err := os.CreateTemp("", "estela-answer-")
+	if full(err) {
+		return noRoom.because(err, "The server's disk has no room for large answers. Ask for less, or try again later.")
+	}
 	if err != nil {
 		return fmt.Errorf("make a temporary file for the answer: %w", err)
 	}
@@ -107,11 +129,9 @@ func (s *spool) spill() error {
 	if err := os.Remove(file.Name()); err != nil {
 		return fmt.Errorf("hide the answer's temporary file: %w", err)
 	}
-	if _, err := file.Write(s.body); err != nil {
-		return fmt.Errorf("write answer to a temporary file: %w", err)
-	}
+	err = s.store(s.body)
 	s.body = nil
-	return nil
+	return err
 }
 
 // end finishes what was written. The spool is not written to again.
@@ -139,5 +159,8 @@ func (s *spool) drop() {
 	_ = s.release(nil)
 	if s.file != nil {
 		_ = s.file.Close()
+	}
+	if s.taken > 0 {
+		s.room.give(s.client, s.taken)
 	}
 }

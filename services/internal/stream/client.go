@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/estela-dev/estela/services/internal/mask"
 )
 
 // Config says where Redis is.
@@ -127,15 +127,4 @@ func (cfg Config) options() (*redis.Options, error) {
 }
 
 // Redact is a Redis URL without its password, fit for logs.
-func Redact(raw string) string {
-	u, err := url.Parse(raw)
-	if err == nil && u.Scheme != "" {
-		u.RawQuery, u.Fragment = "", ""
-		return u.Redacted()
-	}
-	scheme, _, found := strings.Cut(raw, "://")
-	if !found {
-		return "(not a URL)"
-	}
-	return scheme + "://…"
-}
+func Redact(raw string) string { return mask.URL(raw) }

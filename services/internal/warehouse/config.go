@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/mask"
 )
 
 // Point is a step of a commit at which Config.Hook is called.
@@ -95,6 +97,14 @@ func (c Config) withDefaults() Config {
 
 // remote reports whether the database is MotherDuck's.
 func (c Config) remote() bool { return strings.HasPrefix(c.Location, "md:") }
+
+// shown is the location without what may be a secret in it.
+func (c Config) shown() string {
+	if c.remote() {
+		return mask.URL(c.Location)
+	}
+	return c.Location
+}
 
 // staged reports whether rows go through a temporary table.
 func (c Config) staged() bool { return c.Staged || c.remote() }

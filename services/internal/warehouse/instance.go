@@ -140,14 +140,14 @@ func attach(ctx context.Context, conn *sql.Conn, cfg Config) error {
 
 func attachRemote(ctx context.Context, conn *sql.Conn, cfg Config) error {
 	if cfg.Token == "" {
-		return fmt.Errorf("open %s: no access token: set MOTHERDUCK_TOKEN", cfg.Location)
+		return fmt.Errorf("open %s: no access token: set MOTHERDUCK_TOKEN", cfg.shown())
 	}
 	if err := execAll(ctx, conn, "INSTALL motherduck", "LOAD motherduck"); err != nil {
-		return &ExtensionError{Location: cfg.Location, Err: err}
+		return &ExtensionError{Location: cfg.shown(), Err: err}
 	}
 	err := execAll(ctx, conn, "SET motherduck_token = "+quoteText(cfg.Token), remoteAttach(cfg), "USE warehouse")
 	if err != nil {
-		return fmt.Errorf("open %s: %w", cfg.Location, redact(err, cfg.Token))
+		return fmt.Errorf("open %s: %w", cfg.shown(), redact(err, cfg.Token))
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (w *Warehouse) look(ctx context.Context, fn func(context.Context, *session)
 
 // Location is the path of the file, or md: and the name of the MotherDuck
 // database.
-func (w *Warehouse) Location() string { return w.cfg.Location }
+func (w *Warehouse) Location() string { return w.cfg.shown() }
 
 // Remote reports whether the database is MotherDuck's.
 func (w *Warehouse) Remote() bool { return w.cfg.remote() }
