@@ -69,8 +69,8 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 	return w, nil
 }
 
-// openRedis connects to the server at url and refuses one that could lose
-// events.
+// openRedis connects to the server at url, waits until it has loaded its data and refuses
+// one that could lose events.
 func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
 	cfg, err := f.config(ctx, url, log)
 	if err != nil {
@@ -79,6 +79,9 @@ func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger
 	client, err := stream.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
+	}
+	if err := client.AwaitLoaded(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
 	}
 	if err := client.Check(ctx); err != nil {
 		return nil, errors.Join(err, client.Close())

@@ -54,6 +54,25 @@ func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	return s, nil
 }
 
+// AwaitLoaded waits while the server reads its data from disk, when it refuses every command
+// that touches data.
+func (c *Client) AwaitLoaded(ctx context.Context) error {
+	for {
+		fields, err := c.info(ctx)
+		if err != nil {
+			return fmt.Errorf("ask %s for its state: %w", c.where, err)
+		}
+		if fields["loading"] != "1" {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until %s has loaded its data: %w", c.where, ctx.Err())
+		}
+	}
+}
+
 // Check refuses, with a [RefusedError], a server that would lose events
 // silently or lacks commands.
 func (c *Client) Check(ctx context.Context) error {
