@@ -49,6 +49,9 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 	if !memorySize.MatchString(g.Memory) {
 		return nil, usageError{fmt.Errorf("--memory %q: give a size such as 512MB or 2GB", g.Memory)}
 	}
+	if err := checkSQL(ctx, all); err != nil { // before a view is made
+		return nil, err
+	}
 	w, err := warehouse.Open(ctx, warehouse.Config{
 		Location: location, Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, ReadOnly: readOnly, Logger: log,
 	})

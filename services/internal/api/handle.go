@@ -30,7 +30,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 		return k.missing(strings.Clone(c.Path()))
 	}
 	c.Locals(labelKey, r.label)
-	if err := s.admit(c, r.dataset); err != nil {
+	if err := s.admit(c, r.reads...); err != nil {
 		return err
 	}
 	f, err := r.format(c)
@@ -215,8 +215,8 @@ func (s *Server) refresh(ctx context.Context, r *route, q request, old *entry) (
 	return e, nil
 }
 
-// admit lets a request with a key for the dataset pass, at its rate.
-func (s *Server) admit(c *fiber.Ctx, dataset string) error {
+// admit lets a request with a key for all of the datasets pass, at its rate.
+func (s *Server) admit(c *fiber.Ctx, datasets ...string) error {
 	if s.cfg.Keys == nil && s.cfg.Rate == 0 {
 		return nil
 	}
@@ -231,8 +231,8 @@ func (s *Server) admit(c *fiber.Ctx, dataset string) error {
 			return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
 		}
 		c.Locals(keyNameKey, key.Name)
-		if dataset != "" && !key.opens(dataset) {
-			return forbidden.new("", "The API key "+key.Name+" does not open the dataset "+dataset+". Ask the team whose data this is.")
+		if !key.opensAll(datasets) {
+			return forbidden.new("", "The API key "+key.Name+" does not open all of the data that this path shows. Ask the team whose data this is.")
 		}
 		client, own = key.Name, key.Rate
 	}
@@ -240,7 +240,7 @@ func (s *Server) admit(c *fiber.Ctx, dataset string) error {
 }
 
 // admitAny is admit where any key will do.
-func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c, "") }
+func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c) }
 
 // admitName refuses requests for another name than this machine's, where that matters.
 func (s *Server) admitName(c *fiber.Ctx) error {

@@ -44,8 +44,10 @@ type Dataset struct {
 	Name        string
 	Description string
 	Endpoints   []Endpoint
-	// Views is the SQL of the views that the endpoints may use.
+	// Views is the SQL of the views that the endpoints may use: CREATE VIEW statements.
 	Views string
+	// Tables are the dataset's reference tables; its own table has its name.
+	Tables []string
 }
 
 // Config is what a Server needs.
