@@ -136,6 +136,10 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 	for _, c := range change {
 		c(&cfg)
 	}
+	var err error
+	if cfg.Memory, err = n.g.watchMemory(); err != nil {
+		return nil, err
+	}
 	app, err := api.New(ctx, cfg)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/estela-dev/estela/services/internal/memory"
 )
 
 // problem is an error that the client is told of, an RFC 9457 document.
@@ -57,6 +59,7 @@ var (
 	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")
 	queryTimeout     = newKind("query-timeout", "Query took too long", http.StatusServiceUnavailable, "The query was stopped at the endpoint's time limit. Ask for less, or try again later.")
 	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
+	memoryPressure   = newKind("memory-pressure", "Out of memory for queries", http.StatusServiceUnavailable, "The server has as much memory as it may, and ended or refused the query so that ingestion goes on. Ask for less, or try again after what Retry-After says.")
 	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping. Try again.")
 )
 
@@ -108,6 +111,8 @@ func failed(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.Is(err, memory.ErrPressure):
+		return memoryPressure.because(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
 	case ctx.Err() != nil:

@@ -24,6 +24,7 @@ import (
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -88,6 +89,10 @@ type Config struct {
 	//
 	// Default: 4 and 64.
 	Running, Waiting int
+	// Memory ends queries when the process has more than it may, and refuses new ones.
+	//
+	// Default: nothing does.
+	Memory *memory.Watch
 	// Keys are the API keys of which a request must bear one.
 	//
 	// Default: anyone may read.
@@ -154,6 +159,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
 	}
 	cfg.setDefaults()
+	cfg.Reader = guarded{cfg.Reader, cfg.Memory}
 	s := &Server{cfg: cfg, queue: newQueue(cfg.Running, cfg.Waiting), rates: newRates(cfg.Rate)}
 	s.cache = otter.Must(&otter.Options[string, *entry]{
 		MaximumWeight: cfg.CacheBytes,
