@@ -84,10 +84,10 @@ func TestEndpointsReadTheirDataset(t *testing.T) {
 	defer end()
 	i := serveReader(t, w, nil, all[1])
 	for _, query := range foreign {
-		datasets := with(t, all, "-- A.\n\n"+query)
+		datasets := with(t, all, "-- A.\n"+query)
 		for what, err := range map[string]error{"before the warehouse is open": api.CheckSQL(t.Context(), parse, datasets), "when loaded": i.api.Load(t.Context(), datasets)} {
 			var fault *api.ParseError
-			if err == nil || !errors.As(err, &fault) || !strings.Contains(err.Error(), "mine/endpoints/a.sql:3: ") {
+			if err == nil || !errors.As(err, &fault) || !strings.Contains(err.Error(), "mine/endpoints/a.sql:2: ") {
 				t.Errorf("%s, %s: %v", query, what, err)
 			}
 		}
