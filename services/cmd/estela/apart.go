@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -136,6 +138,10 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 	for _, c := range change {
 		c(&cfg)
 	}
+	var err error
+	if cfg.Memory, err = n.g.watchMemory(); err != nil {
+		return nil, err
+	}
 	app, err := api.New(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -146,7 +152,9 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 func apiDatasets(all []*dataset) []api.Dataset {
 	served := make([]api.Dataset, len(all))
 	for i, d := range all {
-		served[i] = api.Dataset{Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views}
+		served[i] = api.Dataset{
+			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)),
+		}
 	}
 	return served
 }

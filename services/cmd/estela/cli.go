@@ -41,8 +41,11 @@ type Globals struct {
 
 	Warehouse string `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
 	Memory    string `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
-	LogLevel  string `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
-	LogFormat string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
+	Spill     string `help:"Disk that larger queries may use; one that needs more fails, and ingestion keeps its disk." default:"4GB"`
+	// ProcessMemory is read by watchMemory.
+	ProcessMemory string `help:"Resident memory above which the process ends and refuses readers' queries. Default: twice --memory and 1GB, at most 80% of the machine's or the cgroup's." placeholder:"SIZE"`
+	LogLevel      string `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
+	LogFormat     string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
 // check refuses what no command should go on with.

@@ -48,6 +48,9 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 	stored, against := g.storedContracts(ctx, s, all)
 	say(s.err, "%s", against)
 	var broken []error
+	if err := checkSQL(ctx, all); err != nil {
+		broken = append(broken, err)
+	}
 	for _, d := range all {
 		for _, w := range d.Warnings() {
 			say(s.err, "%s: warning: %s", d.Name, w)

@@ -55,8 +55,14 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 	if !memorySize.MatchString(g.Memory) {
 		return nil, usageError{fmt.Errorf("--memory %q: give a size such as 512MB or 2GB", g.Memory)}
 	}
+	if err := checkSQL(ctx, all); err != nil { // before a view is made
+		return nil, err
+	}
+	if !memorySize.MatchString(g.Spill) {
+		return nil, usageError{fmt.Errorf("--spill %q: give a size such as 512MB or 4GB", g.Spill)}
+	}
 	w, err := warehouse.Open(ctx, warehouse.Config{
-		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, ReadOnly: readOnly, Logger: log,
+		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, SpillLimit: g.Spill, ReadOnly: readOnly, Logger: log,
 	})
 	if err != nil {
 		return nil, err

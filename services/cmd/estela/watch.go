@@ -76,6 +76,9 @@ func (n *node) reload(ctx context.Context, app *api.Server) {
 // reregister makes the views anew. A contract is read at the start only: what is
 // stored and what producers were promised depends on it.
 func (n *node) reregister(ctx context.Context, all []*dataset) error {
+	if err := checkSQL(ctx, all); err != nil {
+		return err
+	}
 	for _, d := range all {
 		old, err := pick(n.datasets, d.Name)
 		if err != nil {

@@ -55,7 +55,7 @@ func newFortress(t *testing.T) *fortress {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.instance = serveReader(t, w, nil, api.Dataset{Name: "flights", Endpoints: endpoints})
+	f.instance = serveReader(t, w, nil, flightsDataset(endpoints))
 	return f
 }
 
@@ -184,7 +184,7 @@ func TestStatementsDontGetOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.api.Load(t.Context(), []api.Dataset{{Name: "flights", Endpoints: endpoints}}); err != nil {
+	if err := f.api.Load(t.Context(), []api.Dataset{flightsDataset(endpoints)}); err != nil {
 		t.Fatal(err)
 	}
 	f.rows(t, "/v1/flights/delays")
@@ -267,7 +267,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	server, err := api.New(f.Context(), api.Config{
-		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints}}, Reader: reader{db}, Logger: slogDiscard(),
+		Datasets: []api.Dataset{flightsDataset(endpoints)}, Reader: reader{db}, Logger: slogDiscard(),
 	})
 	if err != nil {
 		f.Fatal(err)

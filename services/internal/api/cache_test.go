@@ -24,6 +24,9 @@ type counted struct {
 }
 
 func (c *counted) Stream(ctx context.Context, query string, args map[string]any, each func(result.Snapshot, result.Rows) error) error {
+	if strings.Contains(query, "json_serialize_sql") || strings.Contains(query, "duckdb_views()") {
+		return c.Reader.Stream(ctx, query, args, each) // the check of the SQL, once
+	}
 	c.streams.Add(1)
 	if c.gate != nil {
 		<-c.gate

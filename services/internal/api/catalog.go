@@ -22,6 +22,7 @@ type catalog struct {
 	index    []byte
 	openAPI  []byte
 	views    views
+	checked  checkup
 }
 
 // route is an endpoint at its path.
@@ -29,7 +30,10 @@ type route struct {
 	Endpoint
 
 	dataset, label, path string
-	shape                atomic.Pointer[shape]
+	home                 *catalog
+	// reads are the datasets whose data it shows, its own first.
+	reads []string
+	shape atomic.Pointer[shape]
 	// id names the endpoint as it is written: an edited one has another.
 	id  string
 	sum uint64
@@ -54,6 +58,7 @@ func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
 	for _, d := range datasets {
 		for _, e := range d.Endpoints {
 			r := s.newRoute(d, e, views.String())
+			r.home = k
 			if other, ok := k.routes[r.path]; ok {
 				return nil, &ParseError{e.File, 0, r.path + " is the path of " + other.File + " already", "rename one of them"}
 			}
@@ -70,7 +75,7 @@ func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
 }
 
 func (s *Server) newRoute(d Dataset, e Endpoint, views string) *route {
-	r := &route{Endpoint: e, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e)}
+	r := &route{Endpoint: e, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e), reads: append([]string{d.Name}, e.Reads...)}
 	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.typed, e.Params, e.Order, e.Chart, views))
 	r.id = string(binary.BigEndian.AppendUint64(nil, r.sum))
 	r.volatile = changing.MatchString(e.SQL) || changing.MatchString(views)

@@ -94,6 +94,22 @@
 //
 // # SQL
 //
+// Before DuckDB plans a statement its parse is looked at (package statement). It may
+// read its dataset's table, reference tables and views; tables of other datasets, also
+// through a view, only if its header declares them:
+//
+//	-- reads: other, third
+//
+// and a key then needs the right to all of them. Functions are those of a list: none
+// has an effect, reads files or shows the instance. A value that a number sizes (range,
+// repeat, lpad, list_resize, …) wants a constant, least(x, N), or a parameter of type
+// integer with a maximum; no value, or vector of values, may exceed 64 MiB. Patterns of
+// LIKE and GLOB are constants with few wildcards: contains and starts_with take
+// parameters. What was not checked is not run.
+//
+// Config.Memory ends queries when the process is short of memory all the same: the
+// youngest first, with 503 and the kind memory-pressure.
+//
 // A parameter's value reaches DuckDB as a bound value only. In the query that
 // runs, $name stands as CAST($name AS the declared type), so that an absent
 // parameter is a typed NULL and an instant is never read in the session's zone.

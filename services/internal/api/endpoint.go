@@ -27,6 +27,8 @@ type Endpoint struct {
 	Cache time.Duration
 	// Chart is how to draw the answer; nil if the header doesn't say.
 	Chart *Chart
+	// Reads are the other datasets that the endpoint reads; a key needs all of them.
+	Reads []string
 	// Limit replaces the server's limits; zero: they hold.
 	Limit Limit
 	// SQL is the query as it is written, without the header.
@@ -34,8 +36,8 @@ type Endpoint struct {
 	// Line is the file's line on which SQL begins.
 	Line int
 
-	// orderLine and chartLine are where the header names columns.
-	orderLine, chartLine int
+	// orderLine and chartLine are where the header names columns, readsLine datasets.
+	orderLine, chartLine, readsLine int
 	// typed is SQL with every parameter cast to its type.
 	typed string
 }

@@ -28,7 +28,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 		return s.missing(c, k)
 	}
 	c.Locals(labelKey, r.label)
-	if err := s.admit(c, r.dataset); err != nil {
+	if err := s.admit(c, r.reads...); err != nil {
 		return err
 	}
 	f, err := r.format(c)
@@ -251,10 +251,13 @@ func (s *Server) missing(c *fiber.Ctx, k *catalog) error {
 	return seen.missing(strings.Clone(c.Path()))
 }
 
-// admit lets a request with a key for the dataset pass, at its rate; any key for "".
-func (s *Server) admit(c *fiber.Ctx, dataset string) error { return s.admitWith(c, dataset, bearer) }
+// admit lets a request with a key for all of the datasets pass, at its rate; any key where there
+// are none.
+func (s *Server) admit(c *fiber.Ctx, datasets ...string) error {
+	return s.admitWith(c, bearer, datasets...)
+}
 
-func (s *Server) admitWith(c *fiber.Ctx, dataset string, secretOf func(*fiber.Ctx) (string, error)) error {
+func (s *Server) admitWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error), datasets ...string) error {
 	if s.cfg.Keys == nil && s.cfg.Rate == 0 {
 		return nil
 	}
@@ -275,14 +278,14 @@ func (s *Server) admitWith(c *fiber.Ctx, dataset string, secretOf func(*fiber.Ct
 		return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
 	}
 	c.Locals(keyLocal, key)
-	if dataset != "" && !key.opens(dataset) {
+	if !key.opensAll(datasets) {
 		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
 	}
 	return s.rates.allow(c, key.Name, key.Rate)
 }
 
 // admitAny is admit where any key will do.
-func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c, "") }
+func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c) }
 
 // admitName refuses requests for another name than this machine's, where that matters.
 func (s *Server) admitName(c *fiber.Ctx) error {

@@ -28,12 +28,14 @@ var directives = map[string]func(*parser, string){
 	"cache": (*parser).cache,
 	"chart": (*parser).chart,
 	"limit": (*parser).limit,
+	"reads": (*parser).reads,
 }
 
-const knownDirectives = "param, order, cache, chart and limit"
+const knownDirectives = "param, order, cache, chart, limit and reads"
 
 var (
 	directive   = regexp.MustCompile(`^([a-z][a-z_-]*):(?:\s+(.*))?$`)
+	datasetName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	columnName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	columnInKey = regexp.MustCompile(`^(x|y)=([A-Za-z_][A-Za-z0-9_]*)$`)
 	chartKinds  = []string{"bar", "line", "area", "scatter"}
@@ -241,7 +243,7 @@ func (p *parser) body() {
 }
 
 // typeParams puts a cast around each parameter of the statement.
-func (p *parser) typeParams(s statement) {
+func (p *parser) typeParams(s scanned) {
 	var b strings.Builder
 	at := 0
 	for _, use := range s.params {
@@ -259,7 +261,7 @@ func (p *parser) typeParams(s statement) {
 	p.typed = b.String()
 }
 
-func (p *parser) unused(s statement) {
+func (p *parser) unused(s scanned) {
 	for _, q := range p.Params {
 		used := func(u use) bool { return u.name == q.Name }
 		if !slices.ContainsFunc(s.params, used) {

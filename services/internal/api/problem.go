@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/estela-dev/estela/services/internal/memory"
 )
 
 // problem is an error that the client is told of, an RFC 9457 document.
@@ -60,6 +62,7 @@ var (
 	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
 	noRoom           = newKind("no-room", "No room for the answer", http.StatusInsufficientStorage, "The answer is too large to be kept in memory, and the server's disk is nearly full; what is left is for ingestion. Ask for less, or try again later.")
 	clientLeft       = newKind("client-left", "Client left", statusClientLeft, "The client closed the connection before the answer was there; its query was stopped. Only logs and metrics show this.")
+	memoryPressure   = newKind("memory-pressure", "Out of memory for queries", http.StatusServiceUnavailable, "The server has as much memory as it may, and ended or refused the query so that ingestion goes on. Ask for less, or try again after what Retry-After says.")
 	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping, or can check no API key at the moment. Try again.")
 )
 
@@ -117,6 +120,8 @@ func failed(ctx context.Context, err error) error {
 		return p
 	case errors.Is(context.Cause(ctx), errLeft):
 		return clientLeft.because(err, "The client closed the connection.")
+	case errors.Is(err, memory.ErrPressure):
+		return memoryPressure.because(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
 	case ctx.Err() != nil:

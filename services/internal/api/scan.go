@@ -12,8 +12,8 @@ type use struct {
 	line       int // from 1
 }
 
-// statement is what an endpoint needs to know of its SQL.
-type statement struct {
+// scanned is what an endpoint needs to know of its SQL.
+type scanned struct {
 	params []use
 	// end is where the statement ends, before a closing semicolon.
 	end int
@@ -32,15 +32,15 @@ type scanner struct {
 	sql   string
 	at    int
 	first string
-	out   statement
+	out   scanned
 	err   *scanError
 	// lines are the line ends in sql[:counted].
 	lines, counted int
 }
 
 // scanSQL finds the parameters of one SELECT statement and refuses anything else.
-func scanSQL(sql string) (statement, *scanError) {
-	s := &scanner{sql: sql, out: statement{end: -1}}
+func scanSQL(sql string) (scanned, *scanError) {
+	s := &scanner{sql: sql, out: scanned{end: -1}}
 	for s.at < len(s.sql) && s.err == nil {
 		s.step()
 	}

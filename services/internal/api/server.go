@@ -23,6 +23,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -43,8 +44,10 @@ type Dataset struct {
 	Name        string
 	Description string
 	Endpoints   []Endpoint
-	// Views is the SQL of the views that the endpoints may use.
+	// Views is the SQL of the views that the endpoints may use: CREATE VIEW statements.
 	Views string
+	// Tables are the dataset's reference tables; its own table has its name.
+	Tables []string
 }
 
 // Config is what a Server needs.
@@ -105,6 +108,10 @@ type Config struct {
 	//
 	// Default: 4 and 64.
 	Running, Waiting int
+	// Memory ends queries when the process has more than it may, and refuses new ones.
+	//
+	// Default: nothing does.
+	Memory *memory.Watch
 	// Keys are the API keys of which a request must bear one.
 	//
 	// Default: anyone may read.
@@ -175,6 +182,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
 	}
 	cfg.setDefaults()
+	cfg.Reader = guarded{cfg.Reader, cfg.Memory}
 	s := &Server{cfg: cfg, room: newSpace(&cfg), rates: newRates(cfg.Rate)}
 	s.cache = otter.Must(&otter.Options[string, *entry]{
 		MaximumWeight: cfg.CacheBytes,

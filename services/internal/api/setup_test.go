@@ -136,6 +136,9 @@ func serve(t *testing.T, db *sql.DB, dataset api.Dataset, change ...func(*api.Co
 func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
 	t.Helper()
 	var log syncBuffer
+	if db != nil {
+		dataset.Tables = append(dataset.Tables, tablesOf(t, db)...)
+	}
 	cfg := api.Config{
 		Datasets: []api.Dataset{dataset},
 		Reader:   from,
@@ -149,6 +152,32 @@ func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset api.Dataset,
 		t.Fatal(err)
 	}
 	return instance{listen(t, s), db, s, &log}
+}
+
+// tablesOf are the names of the database's tables, so that a dataset may have them all.
+func tablesOf(t *testing.T, db *sql.DB) (names []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT table_name FROM duckdb_tables() WHERE NOT temporary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// flightsDataset is data/flights with these endpoints.
+func flightsDataset(endpoints []api.Endpoint) api.Dataset {
+	return api.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}}
 }
 
 // listen starts the server on a free port and stops it at the test's end.
@@ -347,7 +376,7 @@ func setupFlights(t *testing.T) instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, db, api.Dataset{Name: "flights", Endpoints: endpoints})
+	return serve(t, db, flightsDataset(endpoints))
 }
 
 func slogDiscard() *slog.Logger { return slog.New(slog.DiscardHandler) }

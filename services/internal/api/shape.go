@@ -52,6 +52,9 @@ func (s *Server) shape(ctx context.Context, r *route) (*shape, error) {
 	if sh := r.shape.Load(); sh != nil {
 		return sh, nil
 	}
+	if err := s.vet(ctx, r); err != nil {
+		return nil, err
+	}
 	sh := &shape{}
 	columns, err := s.cfg.Reader.Describe(ctx, r.typed, r.defaults())
 	if err != nil {

@@ -20,7 +20,7 @@ type views struct {
 }
 
 // sees says whether the key opens the endpoint; a nil key is for an API without keys.
-func (k *Key) sees(r *route) bool { return k == nil || k.opens(r.dataset) }
+func (k *Key) sees(r *route) bool { return k == nil || k.opensAll(r.reads) }
 
 // seesAll says whether the key opens all there is, today and tomorrow.
 func (k *Key) seesAll() bool { return k == nil || k.opens("*") }
@@ -123,10 +123,10 @@ func typed(c *fiber.Ctx) (string, error) {
 // about, at their rate. People use it in a browser, which can send a password only.
 func (s *Server) admitReader(c *fiber.Ctx) error {
 	if s.cfg.Keys == nil {
-		return s.admitWith(c, "", typed)
+		return s.admitWith(c, typed)
 	}
 	c.Set(fiber.HeaderWWWAuthenticate, browserChallenge)
-	if err := s.admitWith(c, "", typed); err != nil {
+	if err := s.admitWith(c, typed); err != nil {
 		return err
 	}
 	c.Response().Header.Del(fiber.HeaderWWWAuthenticate)

@@ -88,8 +88,12 @@ func (bd *bed) serveAPI(extra map[string]string) string {
 		}
 		endpoints = append(endpoints, e)
 	}
+	views, err := data.FS.ReadFile("flights/views.sql")
+	if err != nil {
+		bd.b.Fatal(err)
+	}
 	s, err := api.New(bd.b.Context(), api.Config{
-		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints}},
+		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints, Views: string(views), Tables: []string{"airports"}}},
 		Reader:   bd.warehouse, Logger: slog.New(slog.DiscardHandler), QueryTimeout: time.Minute,
 	})
 	if err != nil {

@@ -48,6 +48,11 @@ type Config struct {
 	//
 	// Default: DuckDB's own, 80 % of the machine's.
 	MemoryLimit string
+	// SpillLimit bounds the disk that queries may use for what does not fit into memory,
+	// for example "4GB".
+	//
+	// Default: DuckDB's own, 90 % of what is free.
+	SpillLimit string
 	// Threads is the number of DuckDB's worker threads.
 	//
 	// Default: half the cores, at least one. A commit uses one, and one that

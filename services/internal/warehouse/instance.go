@@ -107,6 +107,7 @@ func settings(cfg Config) []string {
 		}
 	}
 	add("memory_limit", cfg.MemoryLimit)
+	add("max_temp_directory_size", cfg.SpillLimit)
 	add("threads", strconv.Itoa(cfg.Threads))
 	if cfg.remote() {
 		add("extension_directory", cfg.ExtensionDirectory)

@@ -1,0 +1,246 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/statement"
+)
+
+// CheckSQL looks at every statement of the datasets before DuckDB plans any: what it
+// reads, which functions it calls and how large its values can become (package
+// statement). Each fault is a ParseError.
+func CheckSQL(ctx context.Context, parse statement.Parser, datasets []Dataset) error {
+	v, err := newVetting(ctx, parse, datasets, nil)
+	errs := []error{err}
+	for _, d := range datasets {
+		for _, e := range d.Endpoints {
+			errs = append(errs, v.endpoint(ctx, d.Name, e))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// vetting is what endpoints are checked against.
+type vetting struct {
+	parse statement.Parser
+	// owners are the datasets that a table or view belongs to, by its name in lower case.
+	owners   map[string][]string
+	views    map[string]*statement.Statement
+	datasets []string
+}
+
+// newVetting looks at the views: as they are written, and as they are stored (their
+// statements by name) where that is known.
+func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetting, error) {
+	v := &vetting{parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{}}
+	for _, d := range datasets {
+		v.datasets = append(v.datasets, d.Name)
+		v.own(d.Name, d.Name)
+		for _, t := range d.Tables {
+			v.own(t, d.Name)
+		}
+	}
+	var errs []error
+	for _, d := range datasets {
+		errs = append(errs, v.addViews(ctx, d, stored))
+	}
+	return v, errors.Join(errs...)
+}
+
+func (v *vetting) own(name, dataset string) {
+	name = strings.ToLower(name)
+	if !slices.Contains(v.owners[name], dataset) {
+		v.owners[name] = append(v.owners[name], dataset)
+	}
+}
+
+func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]string) error {
+	file := d.Name + "/views.sql"
+	views, fault := statement.Views(d.Views)
+	if fault != nil {
+		return located(file, d.Views, 1, fault)
+	}
+	var errs []error
+	for _, view := range views {
+		s, err := v.look(ctx, file, 1+strings.Count(d.Views[:view.At], "\n"), view.Body, nil)
+		if now, ok := statement.ViewOf(view.Name, stored[view.Name]); ok && err == nil {
+			s, err = v.look(ctx, file+" (the view "+view.Name+" as it is stored)", 1, now.Body, nil)
+		}
+		v.own(view.Name, d.Name)
+		v.views[view.Name] = s
+		errs = append(errs, err)
+	}
+	for _, view := range views {
+		if s := v.views[view.Name]; s != nil {
+			errs = append(errs, v.known(file, d.Views, 1, s, view.At))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// look checks one query, which begins on that line of the file.
+func (v *vetting) look(ctx context.Context, file string, line int, sql string, params map[string]statement.Param) (*statement.Statement, error) {
+	s, err := statement.Check(ctx, v.parse, sql, params, v.views)
+	if fault := (*statement.Fault)(nil); errors.As(err, &fault) {
+		return nil, located(file, sql, line, fault)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	var errs []error
+	for _, fault := range s.Faults {
+		errs = append(errs, located(file, sql, line, fault))
+	}
+	return s, errors.Join(errs...)
+}
+
+// located is the fault with its file and line.
+func located(file, sql string, line int, f *statement.Fault) error {
+	if f.At > 0 && f.At <= len(sql) {
+		line += strings.Count(sql[:f.At], "\n")
+	}
+	return &ParseError{file, line, f.Reason, f.Fix}
+}
+
+// known refuses tables that no dataset has.
+func (v *vetting) known(file, sql string, line int, s *statement.Statement, offset int) error {
+	var errs []error
+	for _, t := range s.Tables {
+		if len(v.owners[t.Name]) == 0 {
+			errs = append(errs, located(file, sql, line, &statement.Fault{
+				At: t.At + offset, Reason: "reads " + t.Name + ", which is no table, reference table or view of a dataset", Fix: "correct the name, or define it in views.sql or the folder reference",
+			}))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// endpoint checks one, of that dataset.
+func (v *vetting) endpoint(ctx context.Context, dataset string, e Endpoint) error {
+	s, err := v.look(ctx, e.File, e.Line, e.SQL, e.bounds())
+	if err != nil {
+		return err
+	}
+	errs := []error{v.known(e.File, e.SQL, e.Line, s, 0)}
+	read := v.readBy(s, dataset, map[string]bool{})
+	for _, t := range s.Tables {
+		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
+			if other != dataset && !slices.Contains(e.Reads, other) {
+				errs = append(errs, located(e.File, e.SQL, e.Line, &statement.Fault{
+					At: t.At, Reason: fmt.Sprintf("reads %s, which is of the dataset %s", t.Name, other), Fix: "add to the header: -- reads: " + strings.Join(append(slices.Clone(e.Reads), other), ", ") + "; an API key then needs both",
+				}))
+			}
+		}
+	}
+	for _, other := range e.Reads {
+		switch {
+		case other == dataset:
+			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names the endpoint's own dataset", "name others only"})
+		case !slices.Contains(v.datasets, other):
+			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names " + other + ", which is no dataset here", "there are " + strings.Join(v.datasets, ", ")})
+		case !slices.Contains(read, other):
+			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names " + other + ", which the SQL does not read", "remove it"})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// readBy are the datasets that a statement reads, itself or by views.
+func (v *vetting) readBy(s *statement.Statement, dataset string, seen map[string]bool) (all []string) {
+	for _, t := range s.Tables {
+		all = append(all, v.readByTable(t.Name, dataset, seen)...)
+	}
+	return all
+}
+
+func (v *vetting) readByTable(name, dataset string, seen map[string]bool) []string {
+	if seen[name] {
+		return nil
+	}
+	seen[name] = true
+	var all []string
+	if owners := v.owners[name]; slices.Contains(owners, dataset) {
+		all = append(all, dataset)
+	} else {
+		all = append(all, owners...)
+	}
+	if view := v.views[name]; view != nil {
+		all = append(all, v.readBy(view, dataset, seen)...)
+	}
+	return all
+}
+
+// checkup is the check of a catalog's statements, made once.
+type checkup struct {
+	mu    sync.Mutex
+	done  bool
+	fault map[*route]error
+	all   error // of what belongs to no endpoint
+}
+
+// vet refuses an endpoint whose SQL must not run. All of a catalog are looked at when
+// the first is, by the warehouse's own parse and the views that it has.
+func (s *Server) vet(ctx context.Context, r *route) error {
+	k := r.home
+	k.checked.mu.Lock()
+	defer k.checked.mu.Unlock()
+	if !k.checked.done {
+		stored, err := s.storedViews(ctx)
+		if err != nil {
+			return err
+		}
+		v, err := newVetting(ctx, s.parse, k.datasets, stored)
+		k.checked.all, k.checked.fault = err, map[*route]error{}
+		for _, r := range k.ordered {
+			k.checked.fault[r] = v.endpoint(ctx, r.dataset, r.Endpoint)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		k.checked.done = true
+	}
+	return errors.Join(k.checked.all, k.checked.fault[r])
+}
+
+// parse is the warehouse's parse of a query.
+func (s *Server) parse(ctx context.Context, query string) (string, error) {
+	all, err := s.texts(ctx, statement.ParseQuery, map[string]any{"query": query})
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(all, ""), nil
+}
+
+// storedViews are the statements of the warehouse's views, by name in lower case.
+func (s *Server) storedViews(ctx context.Context) (map[string]string, error) {
+	all, err := s.texts(ctx, "SELECT lower(view_name), sql FROM duckdb_views() WHERE NOT internal AND database_name = current_database()", nil)
+	if err != nil {
+		return nil, fmt.Errorf("list views: %w", err)
+	}
+	views := map[string]string{}
+	for i := 0; i+1 < len(all); i += 2 {
+		views[all[i]] = all[i+1]
+	}
+	return views, nil
+}
+
+// texts are the values of a query's answer, row by row.
+func (s *Server) texts(ctx context.Context, query string, args map[string]any) (all []string, err error) {
+	err = s.cfg.Reader.Stream(ctx, query, args, func(_ result.Snapshot, rows result.Rows) error {
+		all = nil
+		return each(rows, func(chunk *result.Chunk) {
+			for i := range chunk.Rows {
+				for _, column := range chunk.Vectors {
+					all = append(all, string(column.Bytes(i)))
+				}
+			}
+		})
+	})
+	return all, err
+}
