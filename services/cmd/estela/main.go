@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintf(stderr, "estela: %s (see estela --help)\n", mask.Text(err.Error()))
 		return exitUsage
 	}
-	if err = c.Globals.check(); err == nil {
+	if err = c.check(); err == nil {
 		err = command.Run()
 	}
 	if err != nil && !errors.Is(err, errReported) {

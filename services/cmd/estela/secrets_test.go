@@ -10,6 +10,7 @@ import (
 
 // A secret in a URL comes out nowhere, whatever is wrong with the command line.
 func TestSecretsInURLsAreNeverShown(t *testing.T) {
+	t.Parallel()
 	const secret = "hunter2"
 	dir := t.TempDir()
 	for _, c := range []struct {

@@ -48,12 +48,11 @@ func (n *node) watch(ctx context.Context, f *listenFlags, app *api.Server) error
 
 // keysFailed says that the file of keys can't be read.
 func (n *node) keysFailed(err error) {
-	what := "keep the API keys from before"
-	var gone *api.KeysGoneError
-	if errors.As(err, &gone) {
-		what = "no API key is good"
+	if _, gone := errors.AsType[*api.KeysGoneError](err); gone {
+		n.log.Error("API keys are gone, no key is good", slog.Any("error", err))
+		return
 	}
-	n.log.Error(what, slog.Any("error", err))
+	n.log.Error("read of API keys failed, keeping those from before", slog.Any("error", err))
 }
 
 // reload serves the endpoints as the files have them now; with a fault in them,

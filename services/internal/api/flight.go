@@ -43,7 +43,7 @@ var errNotOurs = errors.New("another request's query was given up")
 // as nobody waits. The caller has a part in the answer and must give it back.
 func (f *flights) do(ctx context.Context, client, key string, limit time.Duration, run func(context.Context) (*entry, error)) (*entry, error) {
 	for {
-		fl, first, err := f.join(client, key, limit, run)
+		fl, first, err := f.join(client, key, limit, run) //nolint:contextcheck // the query is none's who waits
 		if err != nil {
 			return nil, err
 		}

@@ -74,8 +74,7 @@ func (e *KeysGoneError) Unwrap() error { return e.cause }
 func LoadKeys(file string) (*Keys, error) {
 	k := &Keys{file: file}
 	err := k.Reload()
-	var gone *KeysGoneError
-	if errors.As(err, &gone) {
+	if gone, ok := errors.AsType[*KeysGoneError](err); ok {
 		return nil, fmt.Errorf("read API keys: %w", gone.cause)
 	}
 	return k, err

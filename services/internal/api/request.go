@@ -68,7 +68,7 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
 	var err error
-	c.URI().QueryArgs().VisitAll(func(key, value []byte) {
+	for key, value := range c.URI().QueryArgs().All() {
 		name, text := string(key), string(value)
 		if _, twice := given[name]; twice {
 			err = invalidParameter.new(printable(name), "It is given more than once.")
@@ -77,7 +77,7 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 			err = invalidParameter.new(printable(name), "It is not UTF-8 text.")
 		}
 		given[name] = text
-	})
+	}
 	return given, err
 }
 

@@ -75,9 +75,9 @@ func (s *space) free() (free, reserve int64) {
 	if err := unix.Statfs(s.dir, &fs); err != nil {
 		return 0, -grain // the write will say what is wrong
 	}
-	block := int64(fs.Bsize)         //nolint:unconvert // of another type elsewhere
-	free = int64(fs.Bavail) * block  //nolint:gosec // it fits
-	size := int64(fs.Blocks) * block //nolint:gosec // it fits
+	block := int64(fs.Bsize) //nolint:unconvert // of another type elsewhere
+	free = int64(fs.Bavail) * block
+	size := int64(fs.Blocks) * block
 	if s.reserve > 0 {
 		return free, s.reserve
 	}

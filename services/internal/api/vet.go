@@ -87,7 +87,7 @@ func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]str
 // look checks one query, which begins on that line of the file.
 func (v *vetting) look(ctx context.Context, file string, line int, sql string, params map[string]statement.Param) (*statement.Statement, error) {
 	s, err := statement.Check(ctx, v.parse, sql, params, v.views)
-	if fault := (*statement.Fault)(nil); errors.As(err, &fault) {
+	if fault := (*statement.FaultError)(nil); errors.As(err, &fault) {
 		return nil, located(file, sql, line, fault)
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (v *vetting) look(ctx context.Context, file string, line int, sql string, p
 }
 
 // located is the fault with its file and line.
-func located(file, sql string, line int, f *statement.Fault) error {
+func located(file, sql string, line int, f *statement.FaultError) error {
 	if f.At > 0 && f.At <= len(sql) {
 		line += strings.Count(sql[:f.At], "\n")
 	}
@@ -113,7 +113,7 @@ func (v *vetting) known(file, sql string, line int, s *statement.Statement, offs
 	var errs []error
 	for _, t := range s.Tables {
 		if len(v.owners[t.Name]) == 0 {
-			errs = append(errs, located(file, sql, line, &statement.Fault{
+			errs = append(errs, located(file, sql, line, &statement.FaultError{
 				At: t.At + offset, Reason: "reads " + t.Name + ", which is no table, reference table or view of a dataset", Fix: "correct the name, or define it in views.sql or the folder reference",
 			}))
 		}
@@ -132,7 +132,7 @@ func (v *vetting) endpoint(ctx context.Context, dataset string, e Endpoint) erro
 	for _, t := range s.Tables {
 		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
 			if other != dataset && !slices.Contains(e.Reads, other) {
-				errs = append(errs, located(e.File, e.SQL, e.Line, &statement.Fault{
+				errs = append(errs, located(e.File, e.SQL, e.Line, &statement.FaultError{
 					At: t.At, Reason: fmt.Sprintf("reads %s, which is of the dataset %s", t.Name, other), Fix: "add to the header: -- reads: " + strings.Join(append(slices.Clone(e.Reads), other), ", ") + "; an API key then needs both",
 				}))
 			}

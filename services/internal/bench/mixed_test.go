@@ -149,7 +149,7 @@ func (p *program) produce(from int, d time.Duration) (n int) {
 func (p *program) await(n int) {
 	p.b.Helper()
 	p.until("all is stored", func() bool {
-		resp, err := http.Get("http://" + p.run.Ops + "/metrics") //nolint:noctx // it is the test's own server
+		resp, err := http.Get("http://" + p.run.Ops + "/metrics")
 		if err != nil {
 			return false
 		}
@@ -170,7 +170,7 @@ func stored(metrics string) int {
 }
 
 func (p *program) status(url string) int {
-	resp, err := http.Get(url) //nolint:noctx,gosec // it is the test's own server
+	resp, err := http.Get(url)
 	if err != nil {
 		return 0
 	}
@@ -222,8 +222,8 @@ func (p *program) read(d time.Duration, load bool) *reads {
 
 func (p *program) ask(r *reads, kind string, n int) {
 	path, patience := fast[n%len(fast)], time.Minute
-	if make := kinds[kind]; make != nil {
-		path = make(n)
+	if of := kinds[kind]; of != nil {
+		path = of(n)
 	}
 	if kind == "cancelled" {
 		patience = 100 * time.Millisecond

@@ -218,8 +218,12 @@ func TestChaosHighestIDs(t *testing.T) {
 	p := setup(t, setting{})
 	w := p.work()
 	for _, id := range []contract.ID{
-		{MS: 5, Seq: 1<<63 - 2}, {MS: 5, Seq: 1 << 63}, {MS: 5, Seq: math.MaxUint64 - 1},
-		{MS: 1<<63 - 1, Seq: 1}, {MS: 1 << 63, Seq: 0}, {MS: math.MaxUint64, Seq: math.MaxUint64 - 1},
+		{MS: 5, Seq: 1<<63 - 2},
+		{MS: 5, Seq: 1 << 63},
+		{MS: 5, Seq: math.MaxUint64 - 1},
+		{MS: 1<<63 - 1, Seq: 1},
+		{MS: 1 << 63, Seq: 0},
+		{MS: math.MaxUint64, Seq: math.MaxUint64 - 1},
 	} {
 		e := p.source.Fresh()
 		p.model.Row(e)

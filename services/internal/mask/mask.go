@@ -43,7 +43,7 @@ var (
 	// been percent-encoded, and with a slash too few; MotherDuck's has none.
 	address = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/+(?:[^\n/]*@)?|(?:md|motherduck):)\S+`)
 	// named is a value whose name says that it is a secret.
-	named = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api_?key|credentials?))=[^\s&]+`)
+	named = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|credentials?))=[^\s&]+`)
 	// key is an API key of ours.
 	key = regexp.MustCompile(`\bestela_[A-Za-z0-9]{16,}`)
 )

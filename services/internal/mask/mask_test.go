@@ -41,23 +41,23 @@ func TestURL(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"nothing to hide: a=b, c:d":                                             "nothing to hide: a=b, c:d",
-		"dial redis://host:6379: refused":                                       "dial redis://host:6379: refused",
-		`Post "https://u:s3cret@host/v1?key=s3cret": dial tcp`:                  `Post "https://u:xxxxx@host/v1": dial tcp`,
-		"unexpected argument redis://:s3cret@host":                              "unexpected argument redis://:xxxxx@host",
-		"--data: stat md:x?motherduck_token=s3cret: no such file":               "--data: stat md:x: no such file",
-		"motherduck_token=s3cret is wrong":                                      "motherduck_token=xxxxx is wrong",
-		"OTEL_EXPORTER_OTLP_HEADERS has api-key=s3cret&x":                       "OTEL_EXPORTER_OTLP_HEADERS has api-key=s3cret&x",
-		"stat /tmp/https:/s3cret@host/a.git: no such file":                      "stat /tmp/https:…: no such file",
-		"PASSWORD=s3cret":                                                       "PASSWORD=xxxxx",
-		"the key estela_ABCDEFGHIJKLMNOPQRSTUVWXYZ23 is":                        "the key estela_xxxxx is",
-		"(see http://a.example/b), and git+ssh://me@host/x.":                    "(see http://a.example/b), and git+ssh://xxxxx@host/x.",
-		"estela_rejected_total=1":                                               "estela_rejected_total=1",
-		"two: redis://a:s3cret@b redis://c:s3cret@d/1?x=s3cret\nredis://e:f@g/": "two: redis://a:xxxxx@b redis://c:xxxxx@d/1\nredis://e:xxxxx@g/",
+	for _, c := range []struct{ text, want string }{
+		{"nothing to hide: a=b, c:d", "nothing to hide: a=b, c:d"},
+		{"dial redis://host:6379: refused", "dial redis://host:6379: refused"},
+		{`Post "https://u:s3cret@host/v1?key=s3cret": dial tcp`, `Post "https://u:xxxxx@host/v1": dial tcp`},
+		{"unexpected argument redis://:s3cret@host", "unexpected argument redis://:xxxxx@host"},
+		{"--data: stat md:x?motherduck_token=s3cret: no such file", "--data: stat md:x: no such file"},
+		{"motherduck_token=s3cret is wrong", "motherduck_token=xxxxx is wrong"},
+		{"OTEL_EXPORTER_OTLP_HEADERS has api-key=s3cret&x", "OTEL_EXPORTER_OTLP_HEADERS has api-key=xxxxx&x"},
+		{"stat /tmp/https:/s3cret@host/a.git: no such file", "stat /tmp/https:…: no such file"},
+		{"PASSWORD=s3cret", "PASSWORD=xxxxx"},
+		{"the key estela_ABCDEFGHIJKLMNOPQRSTUVWXYZ23 is", "the key estela_xxxxx is"},
+		{"(see http://a.example/b), and git+ssh://me@host/x.", "(see http://a.example/b), and git+ssh://xxxxx@host/x."},
+		{"estela_rejected_total=1", "estela_rejected_total=1"},
+		{"two: redis://a:s3cret@b redis://c:s3cret@d/1?x=s3cret\nredis://e:f@g/", "two: redis://a:xxxxx@b redis://c:xxxxx@d/1\nredis://e:xxxxx@g/"},
 	} {
-		if got := mask.Text(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
+		if got := mask.Text(c.text); got != c.want {
+			t.Errorf("%q: %q, want %q", c.text, got, c.want)
 		}
 	}
 }

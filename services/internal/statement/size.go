@@ -9,8 +9,6 @@ import (
 
 // rule sizes the functions whose result is not in proportion to their arguments, as
 // doc.go has measured them. It says false for a function that it does not know.
-//
-//nolint:funlen // a table
 func (c *call) rule() (value, bool) {
 	all, first := c.all(), c.arg(0).bytes
 	switch c.name {
@@ -74,7 +72,7 @@ func tight(c *call, i int) float64 {
 // sizeRange bounds a list of numbers by both of its ends. One of dates is none: its ends
 // are no numbers.
 func sizeRange(c *call) value {
-	n := 0.0
+	var n float64
 	switch len(c.args) {
 	case 1:
 		n = c.count(0)

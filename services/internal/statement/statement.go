@@ -38,14 +38,14 @@ type Param struct {
 	Bytes float64
 }
 
-// Fault is what is wrong with a statement, and what to do.
-type Fault struct {
+// FaultError is what is wrong with a statement, and what to do.
+type FaultError struct {
 	// At is the byte of the statement at which it is found, -1 if that is unknown.
 	At          int
 	Reason, Fix string
 }
 
-func (f *Fault) Error() string { return f.Reason + "; " + f.Fix }
+func (f *FaultError) Error() string { return f.Reason + "; " + f.Fix }
 
 // Table is a table or view that a statement names.
 type Table struct {
@@ -59,14 +59,14 @@ type Statement struct {
 	// Tables are those that it names itself, in order; CTEs are none.
 	Tables []Table
 	// Faults are what an endpoint must not have.
-	Faults []*Fault
+	Faults []*FaultError
 
 	relation relation
 }
 
 // Check looks at a query. views are the statements of the views that it may name, by
 // name in lower case: they say how large their columns are. Its error is the parser's,
-// or a *Fault where DuckDB can't parse the text.
+// or a *FaultError where DuckDB can't parse the text.
 func Check(ctx context.Context, parse Parser, query string, params map[string]Param, views map[string]*Statement) (*Statement, error) {
 	text, err := parse(ctx, query)
 	if err != nil {
@@ -83,15 +83,15 @@ func Check(ctx context.Context, parse Parser, query string, params map[string]Pa
 	}
 	switch {
 	case doc.Error && strings.Contains(doc.Message, "Only SELECT"):
-		return nil, &Fault{-1, "is not one SELECT that can be checked", "write SELECT, or WITH … SELECT; in a PIVOT, name the values with IN"}
+		return nil, &FaultError{-1, "is not one SELECT that can be checked", "write SELECT, or WITH … SELECT; in a PIVOT, name the values with IN"}
 	case doc.Error:
 		at := -1
 		if _, err := fmt.Sscan(fmt.Sprint(doc.Position), &at); err != nil {
 			at = -1
 		}
-		return nil, &Fault{at, doc.Message, "correct the SQL"}
+		return nil, &FaultError{at, doc.Message, "correct the SQL"}
 	case len(doc.Statements) != 1:
-		return nil, &Fault{-1, fmt.Sprintf("has %d statements", len(doc.Statements)), "keep one"}
+		return nil, &FaultError{-1, fmt.Sprintf("has %d statements", len(doc.Statements)), "keep one"}
 	}
 	w := &walker{out: &Statement{}, params: params, views: views}
 	w.out.relation = w.node(doc.Statements[0].Node, &scope{})

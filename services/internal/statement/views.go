@@ -24,7 +24,7 @@ var (
 
 // Views reads views.sql: CREATE VIEW statements and nothing else. That each body is one
 // SELECT is for Check to find out.
-func Views(text string) ([]View, *Fault) {
+func Views(text string) ([]View, *FaultError) {
 	var all []View
 	for start := 0; start < len(text); {
 		start += len(viewSpace.FindString(text[start:]))
@@ -40,7 +40,7 @@ func Views(text string) ([]View, *Fault) {
 				end += token[1] - token[0]
 			}
 		}
-		if strings.TrimSpace(text[start:end]) != "" && !(end == len(text) && strings.HasPrefix(text[start:], "--")) {
+		if strings.TrimSpace(text[start:end]) != "" && (end < len(text) || !strings.HasPrefix(text[start:], "--")) {
 			v, fault := view(text[start:end], start)
 			if fault != nil {
 				return nil, fault
@@ -52,14 +52,14 @@ func Views(text string) ([]View, *Fault) {
 	return all, nil
 }
 
-func view(text string, at int) (View, *Fault) {
+func view(text string, at int) (View, *FaultError) {
 	head := viewHead.FindStringSubmatchIndex(text)
 	if head == nil {
-		return View{}, &Fault{at, "has a statement that is no CREATE VIEW", "write CREATE OR REPLACE VIEW name AS SELECT …, with comments above CREATE or behind AS"}
+		return View{}, &FaultError{at, "has a statement that is no CREATE VIEW", "write CREATE OR REPLACE VIEW name AS SELECT …, with comments above CREATE or behind AS"}
 	}
 	name := viewName.FindStringSubmatch(text[head[2]:head[3]])
 	if name == nil {
-		return View{}, &Fault{at, "names the schema of the view " + text[head[2]:head[3]], "write the name alone"}
+		return View{}, &FaultError{at, "names the schema of the view " + text[head[2]:head[3]], "write the name alone"}
 	}
 	return View{strings.ToLower(name[1] + name[2]), text[head[1]:], at + head[1]}, nil
 }

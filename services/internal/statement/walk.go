@@ -73,9 +73,9 @@ func (w *walker) tooDeep(place int) {
 }
 
 func (w *walker) fail(place int, reason, fix string) {
-	same := func(f *Fault) bool { return f.At == place && f.Reason == reason }
+	same := func(f *FaultError) bool { return f.At == place && f.Reason == reason }
 	if w.quiet == 0 && !slices.ContainsFunc(w.out.Faults, same) {
-		w.out.Faults = append(w.out.Faults, &Fault{place, reason, fix})
+		w.out.Faults = append(w.out.Faults, &FaultError{place, reason, fix})
 	}
 }
 

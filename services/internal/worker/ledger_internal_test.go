@@ -128,3 +128,23 @@ func TestLedgerAfterAStepBack(t *testing.T) {
 		t.Errorf("at the end: %+v, %v", a, compared)
 	}
 }
+
+// What the server was given and nobody had read when the stream was replaced is outstanding.
+func TestLedgerOutstanding(t *testing.T) {
+	t.Parallel()
+	s := &fakeStream{random: rand.New(rand.NewPCG(1, 1))}
+	l := newLedger(contract.Position{Added: uncounted}, s.state, origin{}, false)
+	s.add(20)
+	if _, _, compared := l.receive(s.read()); compared {
+		t.Error("compared with nothing")
+	}
+	received := l.received
+	l.note(s.state)
+	a, found := l.outstanding()
+	if !found || a.missing != 20-received || a.received != received || len(a.spans) != 1 {
+		t.Errorf("got %+v, %v, want %d missing", a, found, 20-received)
+	}
+	if _, found := l.outstanding(); found {
+		t.Error("found twice")
+	}
+}

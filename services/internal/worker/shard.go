@@ -153,6 +153,9 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 func (s *shard) replaced(pos contract.Position, state contract.StreamState) {
 	s.log.Warn("the stream was replaced or its cursor moved back, reading again what it keeps",
 		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
+	if a, found := s.ledger.outstanding(); found && a.missing > 0 {
+		s.gaps = append(s.gaps, gap{audit: a})
+	}
 	if state.Added == uncounted || state.Known {
 		return // what is gone may have been read before
 	}
