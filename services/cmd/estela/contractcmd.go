@@ -47,10 +47,8 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 	}
 	stored, against := g.storedContracts(ctx, s, all)
 	say(s.err, "%s", against)
-	var broken []error
-	if err := checkSQL(ctx, all); err != nil {
-		broken = append(broken, err)
-	}
+	sql := checkSQL(ctx, all)
+	broken := []error{sql}
 	for _, d := range all {
 		for _, w := range d.Warnings() {
 			say(s.err, "%s: warning: %s", d.Name, w)
@@ -64,6 +62,9 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 		if err := d.holdsStored(stored[d.Name]); err != nil {
 			broken = append(broken, err)
 			continue
+		}
+		if sql != nil {
+			continue // which of the datasets its errors are of, they say
 		}
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.endpoints), d.Version)
 	}
