@@ -38,7 +38,7 @@ type gated struct {
 }
 
 func (g *gated) Stream(ctx context.Context, query string, args map[string]any, each func(result.Snapshot, result.Rows) error) error {
-	if g.free == nil || !g.free(args) {
+	if !checks(query) && (g.free == nil || !g.free(args)) {
 		g.streams.Add(1)
 		select {
 		case <-g.open:

@@ -42,6 +42,8 @@ var (
 	// address is what looks like a URL in a text, also with a password that should have
 	// been percent-encoded, and with a slash too few; MotherDuck's has none.
 	address = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/+(?:[^\n/]*@)?|(?:md|motherduck):)\S+`)
+	// schemeAlone is how a sentence names a kind of URL.
+	schemeAlone = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/+$`)
 	// named is a value whose name says that it is a secret.
 	named = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|credentials?))=[^\s&]+`)
 	// key is an API key of ours.
@@ -58,7 +60,7 @@ func Text(text string) string {
 		text = address.ReplaceAllStringFunc(text, func(found string) string {
 			raw := strings.TrimRight(found, behind)
 			masked := URL(raw)
-			if masked == raw {
+			if masked == raw || schemeAlone.MatchString(raw) {
 				return found
 			}
 			return masked + found[len(raw):]
