@@ -12,6 +12,9 @@
 //	a group is a cursor of one owner          ConnectionsCutMidReply, CutReaderLosesNothing, PausedWorker
 //	exactly once in the table                 RedisKilled, FlushedStream…, ShorterStream,
 //	                                          StepBackIsReadToTheEnd, ReplayLeavesTheTableTheSame
+//	other hands on a stream                   ReplacedStream, EntriesOfTheSameMillisecond, MovedCursor,
+//	                                          RestoredBeneath, GapIsRead, DeletedUnread
+//	IDs of the future, and of all 64 bits     EntryOfTheFuture, HighestIDs
 //	an entry is never split                   KilledWorker
 //	duplicates                                Dedupe…
 //	one commit queue                          OneCommitQueue, StoreAfterAnotherProcess, RejectsReplayed
