@@ -12,6 +12,9 @@ import (
 // fewer: the stream is read again from its oldest entry.
 var errGap = errors.New("what was received is not what the stream was given: reading again what it keeps")
 
+// maxRereads is how often a stream is read again for gaps before a gap is found no more.
+const maxRereads = 10
+
 // gap is entries that the server counted and that did not arrive. Those that the stream still
 // holds are found when it is read again; only the others are lost.
 type gap struct {
@@ -45,17 +48,18 @@ func (s *shard) reconciled(a audit, compared bool) error {
 	if !compared {
 		return nil
 	}
-	if a.missing > 0 && a.kept == 0 {
+	if a.missing > 0 && !a.leadsOn() {
 		s.lost(a, a.missing)
 		return nil
 	}
 	s.observe.Reconciled(s.contract.Name, a.received, 0)
-	if a.missing == 0 {
+	if !a.leadsOn() {
 		return nil
 	}
 	s.log.Warn("entries received differ from entries added, reading the stream again",
 		slog.Any("after", a.after), slog.Any("up_to", a.upTo), slog.Int64("missing", a.missing))
 	s.gaps = append(s.gaps, gap{audit: a})
+	s.rereads++
 	return errGap
 }
 
@@ -71,6 +75,13 @@ func (s *shard) lost(a audit, entries int64) {
 // are counted once the stream has been read again.
 func (s *shard) inGap(id contract.ID) bool {
 	return slices.ContainsFunc(s.gaps, func(g gap) bool { return id.Compare(g.upTo) <= 0 })
+}
+
+// gapsRead reports whether all is stored in which the gaps' entries can be.
+func (p *pipeline) gapsRead() bool {
+	settled := p.inFlight.settledTo()
+	return settled.Compare(p.reread) >= 0 &&
+		!slices.ContainsFunc(p.gaps, func(g gap) bool { return settled.Compare(g.upTo) < 0 })
 }
 
 // closeGaps tells, once the stream was read again to its end and all of that is stored, what
@@ -92,7 +103,7 @@ func (p *pipeline) closeGaps() {
 		p.observe.Reconciled(p.contract.Name, a.received, 0)
 		p.log.Info("entries that were skipped are stored", slog.Int64("entries", a.missing))
 	}
-	p.gaps = nil
+	p.gaps, p.rereads = nil, 0
 }
 
 // recoveredIn counts the entries up to the ID of which something is left in the batch after

@@ -52,14 +52,21 @@ type audit struct {
 	spans []span
 }
 
+// leadsOn says that the stream is to be read again for what is missing.
+func (a audit) leadsOn() bool { return a.missing < 0 || a.missing > 0 && a.kept > 0 }
+
 // newLedger begins at the position, or with the oldest entry kept where the stream is read
-// again because it may be another. What is gone by then was looked at once, or is counted
-// elsewhere. A loss that was accepted is counted, too.
+// again because it may be another. After a loss that was accepted the count begins anew with
+// the next answer, and after maxRereads: where others remove entries all the time, what goes
+// between an answer and the reading of it would look like a gap for ever.
 func newLedger(pos contract.Position, state contract.StreamState, from origin, accepted bool) ledger {
-	l := ledger{at: pos.Last, last: pos.Last, added: pos.Added, verified: from.after}
+	l := ledger{at: pos.Last, last: pos.Last, added: pos.Added}
 	switch {
 	case from.early != "": // lower IDs come once more
 		l.at, l.last, l.added = from.after, from.after, state.Added-state.Length
+		if from.blind {
+			l.added = uncounted
+		}
 	case accepted:
 		l.added = uncounted
 	case pos.Last.IsZero():
@@ -75,7 +82,7 @@ func newLedger(pos contract.Position, state contract.StreamState, from origin, a
 // a count the reader's cursor is all there is to go by: it was found where it must be.
 func (l *ledger) note(state contract.StreamState) (audit, bool) {
 	if state.Added == uncounted {
-		l.verified = l.last
+		l.verified, l.spans = l.last, nil
 		return audit{}, false
 	}
 	if l.next != nil {
@@ -103,7 +110,11 @@ func (l *ledger) receive(entries []contract.Entry) (added int64, found audit, co
 	if l.added == uncounted {
 		return uncounted, found, compared
 	}
-	return l.added + l.received, found, compared
+	added = l.added + l.received
+	if compared && found.leadsOn() { // not stored as settled: the next owner must find it, too
+		added -= found.missing
+	}
+	return added, found, compared
 }
 
 // upTo counts the entries, which are in order, up to the ID.

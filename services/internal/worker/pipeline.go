@@ -104,6 +104,9 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		if p.waiters.wantAgain() {
 			return errAgain
 		}
+		if len(p.gaps) > 0 && p.gapsRead() {
+			p.closeGaps()
+		}
 		if err := p.drain(ctx); err != nil {
 			return err
 		}
@@ -138,10 +141,11 @@ func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry,
 	}
 	p.countAhead(entries)
 	added, found, compared := p.ledger.receive(entries)
-	if err := p.pass(ctx, hard, chunk{entries, release, added}); err != nil {
-		return err
+	err := p.pass(ctx, hard, chunk{entries, release, added})
+	if gap := p.reconciled(found, compared); err == nil {
+		err = gap
 	}
-	return p.reconciled(found, compared)
+	return err
 }
 
 // caughtUp does what waits for the end of the stream: the last ID of one that

@@ -44,6 +44,7 @@ type shard struct {
 	inFlight inFlight
 	ledger   ledger // of the attachment; its reader's
 	gaps     []gap  // noticed by earlier attachments, closed by this one
+	rereads  int    // for gaps, one after the other
 	clock    clock  // the server's
 	waiters  waiters
 
@@ -67,6 +68,7 @@ func (s *shard) own(soft, hard context.Context) error {
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
 	c.clock = &s.clock
+	s.gaps, s.ledger = nil, ledger{added: uncounted} // an earlier ownership's say nothing now
 	err := s.renewing(soft, func() error {
 		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
 	})
@@ -143,6 +145,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		s.replaced(pos, state)
 		from = from.again(pos)
 	}
+	from.blind = s.rereads >= maxRereads
 	s.ledger = newLedger(pos, state, from, lost)
 	s.setStatus("")
 	return newPipeline(s, from).run(soft, hard)
@@ -176,6 +179,8 @@ type origin struct {
 	// runID is noted with the position, once the reading is beyond reread;
 	// until then early is.
 	runID, early string
+	// blind: too many readings have found a gap, this one goes without a count to begin with.
+	blind bool
 	// gapFrom is up to where it isn't known which entries were received.
 	gapFrom contract.ID
 }
@@ -261,8 +266,11 @@ func (s *shard) trim(ctx context.Context) error {
 	if time.Since(s.trimmed) < s.cfg.TrimEvery {
 		return nil
 	}
-	to := s.ledger.verified
-	if to.IsZero() || s.ledger.next != nil || s.inFlight.settledTo().Compare(to) < 0 {
+	to := s.inFlight.settledTo()
+	if s.ledger.verified.Compare(to) < 0 {
+		to = s.ledger.verified
+	}
+	if to.IsZero() {
 		return nil
 	}
 	s.trimmed = time.Now()
