@@ -44,6 +44,14 @@ func (id ID) Compare(other ID) int {
 	return cmp.Or(cmp.Compare(id.MS, other.MS), cmp.Compare(id.Seq, other.Seq))
 }
 
+// Later is the higher of two IDs.
+func Later(a, b ID) ID {
+	if a.Compare(b) > 0 {
+		return a
+	}
+	return b
+}
+
 // IsZero reports whether id stands before every entry.
 func (id ID) IsZero() bool { return id == ID{} }
 

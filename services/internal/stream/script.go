@@ -24,6 +24,18 @@ local function above(a, b)
 end
 `
 
+	// cursor is the name of a group, as XINFO GROUPS has it, and where it is.
+	cursorFunc = `
+local function cursor(group)
+  local name, at
+  for i = 1, #group, 2 do
+    if group[i] == 'name' then name = group[i + 1] end
+    if group[i] == 'last-delivered-id' then at = group[i + 1] end
+  end
+  return name, at
+end
+`
+
 	// Keys: lease, warehouse. Args: token, ttl in ms, and the warehouse. One's own token is
 	// no other holder: the reply to an earlier try may have been lost. To whom the shard does
 	// not belong gets no lease, but whose it is.
@@ -55,16 +67,12 @@ return redis.call('DEL', KEYS[1])`
 	//
 	// A group lies in its stream. If none of the last owner's (or of this one) is there
 	// that has come to "after", the stream is not the one that was read up to there.
-	attachScript = shebang + aboveFunc + `
+	attachScript = shebang + aboveFunc + cursorFunc + `
 local epoch, n, others, younger = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, ''
 local after, known = ARGV[4], ARGV[4] == '0-0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local name, at
-    for i = 1, #group, 2 do
-      if group[i] == 'name' then name = group[i + 1] end
-      if group[i] == 'last-delivered-id' then at = group[i + 1] end
-    end
+    local name, at = cursor(group)
     local e, m = string.match(name, '^estela:(%d+)%.(%d+)$')
     if e then
       e, m = tonumber(e), tonumber(m)
@@ -99,17 +107,13 @@ return 1`
 	// the highest ID that really goes: a warehouse that has read less lacks something.
 	// Returns the number of entries removed, -1 if the group is not there or has not
 	// come that far: then this is not the stream that was read.
-	trimScript = shebang + aboveFunc + `
+	trimScript = shebang + aboveFunc + cursorFunc + `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local doomed = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)
 if #doomed == 0 then return 0 end
 local known = ARGV[3] == '' -- a reader that is not attached has no cursor
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local name, at
-  for i = 1, #group, 2 do
-    if group[i] == 'name' then name = group[i + 1] end
-    if group[i] == 'last-delivered-id' then at = group[i + 1] end
-  end
+  local name, at = cursor(group)
   if name == ARGV[3] and not above(doomed[1][1], at) then known = true end
 end
 if not known then return -1 end

@@ -144,7 +144,7 @@ func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, 
 			return bound, err
 		}
 		if state.Length > s.cfg.KeepMax && state.First.Compare(bound) <= 0 {
-			keep = later(keep, middle(state.First, bound))
+			keep = contract.Later(keep, middle(state.First, bound))
 		}
 	}
 	if keep.Compare(bound) < 0 {
@@ -161,13 +161,6 @@ func middle(first, last contract.ID) contract.ID {
 
 func before(t time.Time) contract.ID {
 	return previous(contract.ID{MS: uint64(max(t.UnixMilli(), 0))})
-}
-
-func later(a, b contract.ID) contract.ID {
-	if a.Compare(b) > 0 {
-		return a
-	}
-	return b
 }
 
 func next(id contract.ID) contract.ID {

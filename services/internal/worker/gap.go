@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sort"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 )
@@ -34,12 +35,8 @@ func (g *gap) read(entries []contract.Entry) {
 
 // received reports whether the entry was received before. Spans are in order.
 func (g *gap) received(id contract.ID) bool {
-	for _, s := range g.spans {
-		if id.Compare(s.last) <= 0 {
-			return id.Compare(s.first) >= 0
-		}
-	}
-	return false
+	i := sort.Search(len(g.spans), func(i int) bool { return id.Compare(g.spans[i].last) <= 0 })
+	return i < len(g.spans) && id.Compare(g.spans[i].first) >= 0
 }
 
 // reconciled takes what a comparison found. errGap: entries are missing, and the stream may

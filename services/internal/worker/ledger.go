@@ -122,13 +122,6 @@ func upTo(entries []contract.Entry, id contract.ID) int {
 	return sort.Search(len(entries), func(i int) bool { return entries[i].ID.Compare(id) > 0 })
 }
 
-func later(a, b contract.ID) contract.ID {
-	if a.Compare(b) > 0 {
-		return a
-	}
-	return b
-}
-
 // end says that the stream was read to its end after the last answer.
 func (l *ledger) end() (audit, bool) { return l.compare(l.received, l.next != nil) }
 
@@ -167,7 +160,7 @@ func (p *pipeline) saveLoss(ctx context.Context) error {
 		return nil
 	}
 	b := p.contract.NewBatch(p.number, 0)
-	b.Last, b.Added, b.RunID = later(p.ledger.at, p.ledger.last), uncounted, p.runID
+	b.Last, b.Added, b.RunID = contract.Later(p.ledger.at, p.ledger.last), uncounted, p.runID
 	if p.ledger.added != uncounted {
 		b.Added = p.ledger.added + p.ledger.received
 	}
