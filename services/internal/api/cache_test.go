@@ -96,6 +96,54 @@ func TestCache(t *testing.T) {
 	expect("/v1/test/kept", "11", 0)
 }
 
+// While the next answer is being made, and where none can be, the old one is given: readers of
+// what everybody asks for don't wait for a query that takes longer than the cache time.
+func TestStaleWhileBusy(t *testing.T) {
+	t.Parallel()
+	i, c := setupCounted(t, map[string]string{
+		"kept":  "-- Kept.\n-- cache: 100ms\n-- limit: time=20s\nSELECT sum(n) AS n FROM things",
+		"other": "-- Other.\n-- param: n integer\nSELECT sum(n) + $n AS n FROM things",
+	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 1 })
+	i.rows(t, "/v1/test/kept")
+	i.commit(t, "INSERT INTO things VALUES (10)")
+	time.Sleep(110 * time.Millisecond)
+	c.gate = make(chan struct{})
+	before := c.streams.Load()
+	var first sync.WaitGroup
+	first.Go(func() {
+		if got := fmt.Sprint(i.rows(t, "/v1/test/kept").Data[0]["n"]); got != "11" {
+			t.Errorf("who asked first got %s, not the new answer", got)
+		}
+	})
+	for c.streams.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	if got := fmt.Sprint(i.rows(t, "/v1/test/kept").Data[0]["n"]); got != "1" {
+		t.Errorf("beside the query: %s", got)
+	}
+	close(c.gate)
+	first.Wait()
+
+	// No turn is free and nobody may wait: an answer that is too old is better than none.
+	i.commit(t, "INSERT INTO things VALUES (100)")
+	time.Sleep(110 * time.Millisecond)
+	c.gate = make(chan struct{})
+	before = c.streams.Load()
+	var others sync.WaitGroup
+	for n := range 2 {
+		others.Go(func() { i.get(t, fmt.Sprintf("/v1/test/other?n=%d", n)) })
+	}
+	for c.streams.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond) // the other gets in line
+	if r := i.get(t, "/v1/test/kept"); r.status != http.StatusOK || !strings.Contains(r.text, `"n":11`) {
+		t.Errorf("without a free turn: %d %s", r.status, r.text)
+	}
+	close(c.gate)
+	others.Wait()
+}
+
 // What changes by itself is not taken to be as old as the last commit.
 func TestVolatileIsNotKept(t *testing.T) {
 	t.Parallel()

@@ -90,6 +90,21 @@ func (e *entry) fresh(cache time.Duration, now time.Time) bool {
 	return now.UnixNano()-e.seen.Load() < int64(cache)
 }
 
+// maxStale is how much longer than its cache time an answer is given while the next one is
+// being made, or where there is no room to make one.
+const maxStale = time.Minute
+
+// stale says whether the answer, though too old, is better than none.
+func (e *entry) stale(cache time.Duration, now time.Time) bool {
+	return cache > 0 && now.UnixNano()-e.seen.Load() < int64(cache+maxStale)
+}
+
+// current says whether the answer is to be given without waiting: it is fresh, or somebody
+// makes the next one.
+func (e *entry) current(cache time.Duration, now time.Time) bool {
+	return e.fresh(cache, now) || e.refreshing.Load() && e.stale(cache, now)
+}
+
 // ageing says whether three quarters of the time are over.
 func (e *entry) ageing(cache time.Duration, now time.Time) bool {
 	return now.UnixNano()-e.seen.Load() > int64(cache)/4*3

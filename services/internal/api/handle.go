@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 	q.key = string(cacheKey(nil, r, q.format, q.encoding, c.Request().URI().QueryString()))
 	ifNoneMatch := c.Request().Header.Peek(fiber.HeaderIfNoneMatch)
 	e, _ := s.cache.GetIfPresent(q.key)
-	if now := time.Now(); e == nil || !e.fresh(r.Cache, now) {
+	if now := time.Now(); e == nil || !e.current(r.Cache, now) {
 		if e, err = s.answer(c, r, q, e, ifNoneMatch); err != nil {
 			return err
 		}
@@ -111,12 +112,12 @@ func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	encoding := jsonFormat.encoding(c.Request.Header.Peek(fiber.HeaderAcceptEncoding))
 	*key = cacheKey((*key)[:0], r, jsonFormat, encoding, query)
 	e, ok := s.cache.GetIfPresent(unsafe.String(unsafe.SliceData(*key), len(*key)))
-	fresh := ok && e.fresh(r.Cache, start)
-	if fresh && e.ageing(r.Cache, start) {
+	current := ok && e.current(r.Cache, start)
+	if current && e.ageing(r.Cache, start) {
 		s.ahead(c, r, request{key: string(*key), format: jsonFormat, encoding: encoding}, e)
 	}
 	keyBuffers.Put(key)
-	if !fresh {
+	if !current {
 		return false
 	}
 	identify(c)
@@ -125,7 +126,8 @@ func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	return true
 }
 
-// answer gets the answer to a request that the cache has none for, or an old one.
+// answer gets the answer to a request that the cache has none for, or an old one, which is
+// given again if there is no room to make another.
 func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMatch []byte) (*entry, error) {
 	q, err := s.request(c.Context(), r, q)
 	if err != nil {
@@ -143,16 +145,24 @@ func (s *Server) answer(c *fiber.Ctx, r *route, q request, old *entry, ifNoneMat
 			return e, nil
 		}
 	}
+	if old != nil && old.refreshing.CompareAndSwap(false, true) {
+		defer old.refreshing.Store(false)
+	}
 	e, err := s.flights.do(ctx, client, q.key, limit, func(ctx context.Context) (*entry, error) {
 		return s.refresh(ctx, client, r, q, old)
 	})
-	if err != nil {
-		if errors.Is(context.Cause(ctx), errLeft) {
-			c.Context().SetConnectionClose()
-		}
-		return nil, failed(ctx, err)
+	if err == nil {
+		return e, nil
 	}
-	return e, nil
+	if errors.Is(context.Cause(ctx), errLeft) {
+		c.Context().SetConnectionClose()
+	}
+	p := problemOf(failed(ctx, err))
+	busy := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage
+	if busy && old != nil && old.stale(r.Cache, time.Now()) {
+		return old, nil
+	}
+	return nil, p
 }
 
 // ahead refreshes an answer that will soon be too old, beside the requests that it is

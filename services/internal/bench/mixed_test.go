@@ -26,6 +26,7 @@ import (
 var (
 	mixed     = flag.Duration("mixed", 3*time.Second, "how long BenchmarkMixed reads and publishes")
 	mixedRate = flag.Int("mixed-rate", 20_000, "events a second that BenchmarkMixed publishes")
+	mixedRows = flag.Int("mixed-rows", 200_000, "events that BenchmarkMixed stores before it begins")
 	binary    = flag.String("binary", "", "the program that BenchmarkMixed starts; built here if none is given")
 )
 
@@ -40,16 +41,16 @@ var mixedFlags = []string{"up", "--no-sample", "--memory", "512MB", "--listen", 
 func BenchmarkMixed(b *testing.B) {
 	for b.Loop() {
 		p := startProgram(b)
-		p.publish(0, 200_000)
-		p.await(200_000)
+		p.publish(0, *mixedRows)
+		p.await(*mixedRows)
 		idle := p.read(*mixed/5, false)
 		var events int
 		var writing sync.WaitGroup
-		writing.Go(func() { events = p.produce(200_000, *mixed) })
+		writing.Go(func() { events = p.produce(*mixedRows, *mixed) })
 		watched := p.watch(b)
 		load := p.read(*mixed, true)
 		writing.Wait()
-		p.await(200_000 + events)
+		p.await(*mixedRows + events)
 		memory, temporary := watched()
 		b.ReportMetric(float64(idle.p99().Microseconds())/1000, "idle-p99-ms")
 		b.ReportMetric(float64(load.p99().Microseconds())/1000, "p99-ms")
