@@ -47,7 +47,26 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 	if err != nil {
 		return nil, err
 	}
-	query, args := r.page(sh, q.behind, fetched(q.limit)+1)
+	p := page{behind: q.behind, limit: fetched(q.limit) + 1}
+	for tries := 0; ; tries++ {
+		e, err := s.run(ctx, client, r, sh, q, p)
+		border, ok := errors.AsType[*borderError](err)
+		if !ok {
+			return e, err
+		}
+		// The rows may have changed in between, and others be at the border.
+		p.border, p.all = border.keys, tries > 1
+	}
+}
+
+// borderError says that a page ends among rows of the same keys, whose order was left open.
+type borderError struct{ keys []*string }
+
+func (*borderError) Error() string { return "the page ends among rows of the same keys" }
+
+// run writes the answer of one query.
+func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q request, p page) (*entry, error) {
+	query, args := r.pageOf(sh, p)
 	maps.Copy(args, q.args)
 	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
@@ -61,7 +80,7 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 	}()
 	var m meta
 	var at result.Snapshot
-	err = s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) error {
+	err := s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) (err error) {
 		at = now
 		m, err = r.write(sp, sh, q, at, rows)
 		return err
@@ -71,7 +90,8 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 	}
 	if err != nil {
 		var p *problem
-		if ctx.Err() == nil && !errors.As(err, &p) {
+		var border *borderError
+		if ctx.Err() == nil && !errors.As(err, &p) && !errors.As(err, &border) {
 			// The tables may have changed since the shape was learnt.
 			r.shape.Store(nil)
 		}
@@ -88,7 +108,7 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 	if err != nil {
 		return m, err
 	}
-	last := make([]*string, len(sh.order))
+	last := place{behind: q.behind}
 	more := false
 	for !more {
 		chunk, err := rows.Next()
@@ -100,24 +120,69 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 		}
 		n := min(chunk.Rows, q.limit-m.rows)
 		more = n < chunk.Rows
-		if n == 0 {
-			continue
+		if n > 0 {
+			if err := enc.rows(chunk, n); err != nil {
+				return m, err
+			}
+			m.rows += n
 		}
-		if err := enc.rows(chunk, n); err != nil {
-			return m, err
-		}
-		m.rows += n
-		for i := range last {
-			last[i] = textAt(chunk.Vectors[len(sh.columns)+i], n-1)
+		if len(sh.order) > 0 {
+			keys := chunk.Vectors[len(sh.columns):]
+			last.read(keys, n)
+			if more && result.At[bool](keys[len(sh.order)], n) {
+				if last.tie == "" {
+					return m, &borderError{last.Keys}
+				}
+				last.Tie, last.Given = last.tie, last.same
+			}
 		}
 	}
 	switch {
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. Narrow it with the endpoint's parameters.", q.limit))
 	case more:
-		m.next = newCursor(r.asked(q.args), last)
+		m.next = newCursor(r.asked(q.args), last.cursor)
 	}
 	return m, enc.end(m)
+}
+
+// place is where a page ends.
+type place struct {
+	cursor
+
+	// behind is the place that the page begins behind, until another row has come.
+	behind *cursor
+	tie    string // of the last row, empty if its place among its like was not asked for
+	same   int    // rows at the end that the tie does not tell apart
+}
+
+// read goes over the first n rows of a chunk: their keys, whether these are those of the row
+// before, and their ties.
+func (p *place) read(keys []result.Vector, n int) {
+	if n == 0 {
+		return
+	}
+	columns := len(keys) - 2
+	p.Keys = make([]*string, columns)
+	for i := range p.Keys {
+		p.Keys[i] = textAt(keys[i], n-1)
+	}
+	for i := range n {
+		tie := ""
+		if v := keys[columns+1]; !v.Null(i) {
+			tie = v.Text(i)
+		}
+		switch {
+		case tie == "":
+			p.same = 0
+		case p.behind != nil && p.behind.Tie == tie:
+			p.same = p.behind.Given
+		case p.tie != tie:
+			p.same = 0
+		}
+		p.same++
+		p.tie, p.behind = strings.Clone(tie), nil
+	}
 }
 
 // textAt is a copy of a text, nil for NULL.

@@ -52,7 +52,7 @@ func (s *Server) try(ctx context.Context, r *route) (rows int, err error) {
 	if len(r.Order) > 0 {
 		limit = min(s.cfg.PageRows, limit)
 	}
-	query, _ := r.page(sh, nil, limit+1)
+	query, _ := r.pageOf(sh, page{limit: limit + 1})
 	err = s.cfg.Reader.Stream(ctx, query, args, func(_ result.Snapshot, answer result.Rows) error {
 		return each(answer, func(chunk *result.Chunk) { rows += chunk.Rows })
 	})

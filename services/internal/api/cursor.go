@@ -14,21 +14,26 @@ import (
 type cursor struct {
 	// Keys are the row's order columns as DuckDB casts them to text; nil is NULL.
 	Keys []*string `json:"k"`
-	// Sum is the checksum of the keys and of what was asked.
+	// Tie is the row's place among those of the same keys, empty if it is the last of them;
+	// Given is how many rows that are the same in every column have been answered.
+	Tie   string `json:"t,omitempty"`
+	Given int    `json:"n,omitempty"`
+	// Sum is the checksum of the rest and of what was asked.
 	Sum string `json:"s"`
 }
 
 // maxCursor is the length beyond which a cursor is none of ours.
 const maxCursor = 8 << 10
 
-// newCursor makes the cursor behind the row with the given keys.
-func newCursor(asked string, keys []*string) string {
-	text, _ := json.Marshal(cursor{keys, checksum(asked, keys)}) // strings can always be marshalled
+// newCursor writes the cursor down, for the same request only.
+func newCursor(asked string, c cursor) string {
+	c.Sum = c.checksum(asked)
+	text, _ := json.Marshal(c) // strings can always be marshalled
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
 // readCursor reads a cursor made for the same request.
-func readCursor(asked, text string, order []Order) ([]*string, bool) {
+func readCursor(asked, text string, order []Order) (*cursor, bool) {
 	if len(text) > maxCursor {
 		return nil, false
 	}
@@ -40,11 +45,12 @@ func readCursor(asked, text string, order []Order) ([]*string, bool) {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, false
 	}
-	return c.Keys, len(c.Keys) == len(order) && c.Sum == checksum(asked, c.Keys)
+	return &c, len(c.Keys) == len(order) && c.Sum == c.checksum(asked)
 }
 
-func checksum(asked string, keys []*string) string {
-	text, _ := json.Marshal(keys)
+func (c cursor) checksum(asked string) string {
+	c.Sum = ""
+	text, _ := json.Marshal(c) // strings can always be marshalled
 	sum := sha256.Sum256(append([]byte(asked+"\x00"), text...))
 	return hex.EncodeToString(sum[:12])
 }
@@ -64,26 +70,47 @@ func (r *route) asked(args map[string]any) string {
 // of an endpoint begins with it.
 const keyPrefix = "cursor_"
 
-// behind is the condition that a row comes after the cursor's, and the values it
-// is bound to. NULLs come last, whether ascending or descending.
-func (sh *shape) behind(keys []*string) (condition string, args map[string]any) {
-	args = map[string]any{}
+// bound are the values that a query is bound to, by name.
+type bound map[string]any
+
+// key binds a row's text in an order column and returns it as SQL.
+func (b bound) key(o orderColumn, group string, i int, text string) string {
+	name := fmt.Sprintf("%s%s%d", keyPrefix, group, i)
+	b[name] = text
+	return fmt.Sprintf("TRY_CAST($%s AS %s)", name, o.sqlType)
+}
+
+// behind is the condition that a row's keys come after the given ones. NULLs come last,
+// whether ascending or descending.
+func (sh *shape) behind(b bound, keys []*string) string {
 	var either, same []string
 	for i, o := range sh.order {
-		name := fmt.Sprintf("%s%d", keyPrefix, i)
-		value := fmt.Sprintf("TRY_CAST($%s AS %s)", name, o.sqlType)
 		if keys[i] == nil {
 			// Nothing sorts after NULL.
 			same = append(same, o.column+" IS NULL")
 			continue
 		}
-		args[name] = *keys[i]
+		value := b.key(o, "", i, *keys[i])
 		after := fmt.Sprintf("(%s %s %s OR %s IS NULL)", o.column, o.operator(), value, o.column)
 		either = append(either, "("+strings.Join(append(slices.Clone(same), after), " AND ")+")")
 		same = append(same, o.column+" = "+value)
 	}
 	if len(either) == 0 {
-		return "false", args
+		return "false"
 	}
-	return strings.Join(either, " OR "), args
+	return strings.Join(either, " OR ")
+}
+
+// same is the condition that a row's keys are the given ones. What is equal DuckDB
+// decides, by collations too.
+func (sh *shape) same(b bound, group string, keys []*string) string {
+	all := make([]string, len(sh.order))
+	for i, o := range sh.order {
+		if keys[i] == nil {
+			all[i] = o.column + " IS NULL"
+		} else {
+			all[i] = o.column + " = " + b.key(o, group, i, *keys[i])
+		}
+	}
+	return "(" + strings.Join(all, " AND ") + ")"
 }

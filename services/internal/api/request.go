@@ -23,8 +23,8 @@ type request struct {
 	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
-	// behind are the cursor's keys, nil without one.
-	behind []*string
+	// behind is the cursor, nil without one.
+	behind *cursor
 }
 
 // following is the request for the next page.

@@ -146,25 +146,77 @@ func quoteName(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// page is the query for the rows behind keys (nil: from the beginning), at most
-// limit of them, and the values that the keys are bound to.
+// page asks for a page of an endpoint.
+type page struct {
+	// behind is the cursor of the page before, nil for the first page.
+	behind *cursor
+	// border are the keys of rows that this page ends among; all that it may end among any.
+	border []*string
+	all    bool
+	limit  int
+}
+
+// pageOf is the query for the rows of the page, at most limit of them, and the values that
+// it is bound to. Behind the answer's columns come, of an ordered endpoint, each row's keys,
+// whether they are those of the row before, and its place among the rows of the same keys, NULL
+// where that was not asked for.
 //
 // The casts for JSON and cursor stand around the limit, so that they are done for
 // the rows of the page and not for all. Rows keep the order of the inner query.
-func (r *route) page(sh *shape, keys []*string, limit int) (query string, args map[string]any) {
-	args = map[string]any{}
+func (r *route) pageOf(sh *shape, p page) (query string, args bound) {
+	args = bound{}
 	var b strings.Builder
-	b.WriteString("SELECT * FROM (\n" + r.typed + "\n) AS page")
-	if keys != nil {
-		var condition string
-		condition, args = sh.behind(keys)
-		b.WriteString(" WHERE " + condition)
+	// Before the order, for DuckDB makes 0.0 of -0.0 where it orders by it.
+	b.WriteString("SELECT *" + sh.tie(args, p) + " FROM (\n" + r.typed + "\n) AS page")
+	if c := p.behind; c != nil {
+		b.WriteString(" WHERE " + sh.behind(args, c.Keys))
+		if c.Tie != "" {
+			args[keyPrefix+"tie"] = c.Tie
+			b.WriteString(" OR " + sh.same(args, "", c.Keys) + " AND " + sh.row() + " >= $" + keyPrefix + "tie")
+		}
 	}
 	if len(sh.order) > 0 {
-		b.WriteString(" ORDER BY " + sh.orderBy())
+		b.WriteString(" ORDER BY " + sh.orderBy() + ", " + tieColumn)
 	}
-	fmt.Fprintf(&b, " LIMIT %d", limit)
+	fmt.Fprintf(&b, " LIMIT %d", p.limit)
+	if p.behind != nil && p.behind.Given > 0 {
+		fmt.Fprintf(&b, " OFFSET %d", p.behind.Given)
+	}
 	return "SELECT " + sh.projection() + " FROM (" + b.String() + ") AS page", args
+}
+
+// tieColumn is the name of a row's place among the rows of the same keys.
+const tieColumn = `"estela tie"`
+
+// tie is the column that orders the rows of the same keys: those that the page begins or ends
+// among, for it takes all of a row's values. Rows that it does not tell apart are the same.
+func (sh *shape) tie(args bound, p page) string {
+	var groups []string
+	if p.behind != nil && p.behind.Tie != "" {
+		groups = append(groups, sh.same(args, "", p.behind.Keys))
+	}
+	if p.border != nil {
+		groups = append(groups, sh.same(args, "border_", p.border))
+	}
+	value := "NULL::VARCHAR"
+	switch {
+	case len(sh.order) == 0:
+		return ""
+	case p.all:
+		value = sh.row()
+	case groups != nil:
+		value = "CASE WHEN " + strings.Join(groups, " OR ") + " THEN " + sh.row() + " END"
+	}
+	return ", " + value + " AS " + tieColumn
+}
+
+// row stands for all of a row's values.
+func (sh *shape) row() string {
+	all := make([]string, len(sh.columns))
+	for i, c := range sh.columns {
+		all[i] = "page." + quoteName(c.name)
+	}
+	return "md5(CAST(ROW(" + strings.Join(all, ", ") + ") AS VARCHAR))"
 }
 
 func (sh *shape) orderBy() string {
@@ -175,14 +227,18 @@ func (sh *shape) orderBy() string {
 	return strings.Join(terms, ", ")
 }
 
-// projection is the answer's columns in the form that JSON needs, then the keys.
+// projection is the answer's columns in the form that JSON needs, then what pages need.
 func (sh *shape) projection() string {
-	var all []string
+	var all, same []string
 	for _, c := range sh.columns {
 		all = append(all, c.form.project("page."+quoteName(c.name)))
 	}
 	for _, o := range sh.order {
 		all = append(all, "CAST("+o.column+" AS VARCHAR)")
+		same = append(same, o.column+" IS NOT DISTINCT FROM lag("+o.column+") OVER ()")
+	}
+	if len(sh.order) > 0 {
+		all = append(all, strings.Join(same, " AND "), tieColumn)
 	}
 	return strings.Join(all, ", ")
 }
