@@ -142,9 +142,16 @@ func (in *Input) oneLineEach(first, behind []byte) Format {
 	return JSON
 }
 
-// looksLikeHeader reports whether the first line can be a header of CSV.
+// looksLikeHeader reports whether the first line can be a header of CSV: not if it
+// holds what documents do, or if a document follows.
 func (in *Input) looksLikeHeader() bool {
-	t := &Table{w: in.w}
-	header, err := t.peekHeader()
-	return err == nil && header != nil && !strings.ContainsAny(strings.Join(header, ""), "{}[]:")
+	t := &Table{w: in.w, in: in}
+	header, _ := t.peekHeader() // names that are faulty are names
+	if header == nil || strings.ContainsAny(strings.Join(header, ""), "{}[]:") || len(header) == 1 && strings.Contains(header[0], " ") {
+		return false
+	}
+	size, _ := t.scan(in.w.rest(), in.w.end)
+	err := in.w.look(size+sniffed, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
+	next := bytes.TrimLeft(in.w.rest()[size:], " \t\r\n")
+	return err == nil && (len(next) == 0 || next[0] != '{')
 }

@@ -59,7 +59,7 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) ([]b
 			buf = append(buf, "null"...)
 		} else {
 			var err error
-			if buf, err = appendTyped(buf, field.Text, c.shape); err != nil {
+			if buf, err = appendTyped(buf, field.Text, c.shape, c.name); err != nil {
 				return buf, fmt.Errorf("column %s: %w", c.name, err)
 			}
 		}
@@ -73,7 +73,7 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) ([]b
 // appendTyped writes a text of a file without types as the contract says. What does
 // not read as that stays a string, so that the contract's decoder says what is wrong
 // with it.
-func appendTyped(buf, text []byte, shape contract.Shape) ([]byte, error) {
+func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, error) {
 	column, known := shape.Column()
 	switch {
 	case !known || shape.IsText() && (len(text) > 0 || shape.IsFree()):
@@ -88,8 +88,8 @@ func appendTyped(buf, text []byte, shape contract.Shape) ([]byte, error) {
 	case (text[0] == '-' || text[0]-'0' <= 9) && json.Valid(text) && text[len(text)-1]-'0' <= 9:
 		return append(buf, text...), nil
 	case commaNumber.Match(text):
-		return buf, fmt.Errorf("%q has a decimal comma where JSON has a point: use a mapping, "+
-			"such as SELECT * REPLACE (replace(price, ',', '.') AS price) FROM source", text)
+		return buf, fmt.Errorf("has a decimal comma where numbers have a point: use a mapping, "+
+			"such as SELECT * REPLACE (replace(%[1]s, ',', '.') AS %[1]s) FROM source", quoteName(name))
 	}
 	return appendJSONString(buf, text), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -49,7 +50,7 @@ func (p placed) Unwrap() error { return p.error }
 func (b writerBuilder) bare(t *result.Type, shape contract.Shape, where string) (writer, error) {
 	switch t.Kind {
 	case result.Varchar, result.Blob, result.Enum:
-		return b.text(t, shape), nil
+		return b.text(t, shape, where), nil
 	case result.Float, result.Double:
 		return writeFloat, nil
 	case result.Decimal:
@@ -194,7 +195,7 @@ func appendInterval(b []byte, d result.Duration) []byte {
 }
 
 // text writes VARCHAR, BLOB and ENUM.
-func (b writerBuilder) text(t *result.Type, shape contract.Shape) writer {
+func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) writer {
 	switch {
 	case t.Kind == result.Enum:
 		words, physical := make([][]byte, len(t.Words)), t.Physical
@@ -215,7 +216,8 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape) writer {
 	case t.Alias == "JSON":
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendJSON(buf, v.Bytes(i)) }
 	case b.texts && shape.Known() && !shape.IsText():
-		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendTyped(buf, v.Bytes(i), shape) }
+		name := strings.TrimPrefix(where, "column ")
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendTyped(buf, v.Bytes(i), shape, name) }
 	default:
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return appendJSONString(buf, v.Bytes(i)), nil
