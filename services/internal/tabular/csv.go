@@ -160,10 +160,10 @@ func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, pr
 			case len(p) == 0:
 				return nil
 			}
-			problem = fmt.Errorf("is longer than %d bytes: is there a quote that is not closed?", MaxRecord)
-			if size = t.w.lineEnd(p, 0); size < 0 {
-				size = len(p)
+			if err := t.tooLong(line, fn); err != nil {
+				return err
 			}
+			continue
 		}
 		if problem == nil {
 			problem = t.fault(p[:size])
@@ -173,6 +173,14 @@ func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, pr
 			return err
 		}
 	}
+}
+
+// tooLong gives up a record at the end of its first line.
+func (t *Table) tooLong(line int64, fn func(line int64, record []Field, problem error) error) error {
+	if err := t.w.skipLine(); err != nil {
+		return fmt.Errorf("line %d: %w", line, err)
+	}
+	return fn(line, nil, fmt.Errorf("is longer than %d bytes: is there a quote that is not closed?", MaxRecord))
 }
 
 // skipBlank passes over empty lines.

@@ -69,14 +69,18 @@ const sniffed = 64 << 10
 // settle finds the format of a text: what was expected, if the content agrees.
 // Asked: the user named that format.
 func (in *Input) settle(expected Format, asked bool) (Format, error) {
+	const few = 4 // bytes that UTF-16 has a zero among
 	blank := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
-	err := in.w.look(MaxRecord, func(p []byte) bool { return blank(p) < len(p) })
+	err := in.w.look(MaxRecord, func(p []byte) bool {
+		return blank(p) < len(p) && (len(p) >= few || bytes.IndexByte(p, '\n') >= 0)
+	})
 	start := in.w.rest()
+	first, _, _ := bytes.Cut(start[:min(len(start), few)], []byte("\n"))
 	at := blank(start)
 	switch {
 	case err != nil:
 		return "", err
-	case bytes.IndexByte(start[:min(len(start), 4)], 0) >= 0:
+	case bytes.IndexByte(first, 0) >= 0:
 		return "", errors.New("it is no text that can be read: if it is UTF-16, give --encoding utf-16le or utf-16be")
 	case at == len(start):
 		return expected, nil // there are no rows
@@ -109,7 +113,8 @@ func (in *Input) settleJSON(at int, expected Format) (Format, error) {
 		d := json.NewDecoder(bytes.NewReader(p[at:]))
 		state = d.Decode(&first)
 		end = at + int(d.InputOffset())
-		return state == nil && end < len(p) || state != nil && !errors.Is(state, io.ErrUnexpectedEOF)
+		behind := bytes.TrimLeft(p[min(end, len(p)):], " \t")
+		return state == nil && len(behind) > 0 && string(behind) != "\r" || state != nil && !errors.Is(state, io.ErrUnexpectedEOF)
 	})
 	p := in.w.rest()
 	switch {

@@ -25,37 +25,33 @@ func (in *Input) Documents(ctx context.Context, fn func(line int64, doc []byte, 
 
 // lines calls fn with every line that is not blank.
 func (in *Input) lines(ctx context.Context, fn func(line int64, doc []byte, problem error) error) error {
-	long := false // the line that began before
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		p, line := in.w.rest(), in.w.line
-		size := in.w.lineEnd(p, 0)
-		if size < 0 {
-			more, err := in.w.more()
-			if err != nil {
+		var problem error
+		switch size := in.w.lineEnd(p, 0); {
+		case len(p) == 0 && in.w.end:
+			return nil
+		case size >= MaxRecord, size < 0 && len(p) >= MaxRecord:
+			p, problem = nil, fmt.Errorf("is longer than %d bytes", MaxRecord)
+			if err := in.w.skipLine(); err != nil {
 				return fmt.Errorf("line %d: %w", line, err)
 			}
-			if more {
-				continue
+		case size < 0:
+			if _, err := in.w.more(); err != nil {
+				return fmt.Errorf("line %d: %w", line, err)
 			}
-			size = len(p)
+			continue
+		default:
+			in.w.skip(size)
+			p = p[:size]
 		}
-		var problem error
-		if size >= MaxRecord {
-			problem = fmt.Errorf("is longer than %d bytes", MaxRecord)
-		}
-		goesOn := problem != nil && p[size-1] != '\n' && !in.w.end
-		in.w.skip(size)
-		doc := bytes.TrimSpace(p[:size])
-		if !long && (len(doc) > 0 || problem != nil) {
+		if doc := bytes.TrimSpace(p); len(doc) > 0 || problem != nil {
 			if err := fn(line, doc, problem); err != nil {
 				return err
 			}
-		}
-		if long = goesOn || long && p[size-1] != '\n'; in.w.end && in.w.from == in.w.to {
-			return nil
 		}
 	}
 }

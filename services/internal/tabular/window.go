@@ -91,6 +91,21 @@ func (w *window) lineEnd(p []byte, from int) int {
 	return from + end + 1
 }
 
+// skipLine moves to the next line, however far it is.
+func (w *window) skipLine() error {
+	for {
+		p := w.rest()
+		if end := w.lineEnd(p, 0); end >= 0 {
+			w.skip(end)
+			return nil
+		}
+		w.skip(len(p))
+		if _, err := w.more(); err != nil {
+			return err
+		}
+	}
+}
+
 // Read passes on what the window has and then the input.
 func (w *window) Read(p []byte) (int, error) {
 	if w.from < w.to {

@@ -200,8 +200,8 @@ func TestNestedValues(t *testing.T) {
 	}
 	path = writeParquet(t, `SELECT * FROM (VALUES ('nan'::DOUBLE, 'infinity'::DATE, ['12000-01-01 00:00:00+00'::TIMESTAMPTZ]), ('-inf', '2001-01-01', NULL), (1, 'infinity', NULL), (1, '0044-03-15 (BC)', NULL), (1, NULL, ['12000-01-01 00:00:00+00'::TIMESTAMPTZ]), (-0.0, '0000-01-01', [])) t(x, day, "at")`)
 	expectRead(t, warehouse.FileConfig{Path: path},
-		`1 !column x: NaN is no number that JSON has`, `2 !column x: -Inf is no number that JSON has`, `3 !column day: a time outside of the years 0000 to 9999`,
-		`4 !column day: a time outside of the years 0000 to 9999`, `5 !column at[]: a time outside of the years 0000 to 9999`, `6 {"x":-0,"day":"0000-01-01","at":[]}`)
+		`1 !column x: NaN is no number that JSON has`, `2 !column x: -Inf is no number that JSON has`, `3 !column day: is a time outside of the years 0000 to 9999`,
+		`4 !column day: is a time outside of the years 0000 to 9999`, `5 !column at[]: is a time outside of the years 0000 to 9999`, `6 {"x":0,"day":"0000-01-01","at":[]}`)
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {

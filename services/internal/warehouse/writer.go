@@ -100,7 +100,7 @@ func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
 	return strconv.AppendFloat(b, x, form, -1, bits), nil
 }
 
-var errYears = errors.New("a time outside of the years 0000 to 9999")
+var errYears = errors.New("is a time outside of the years 0000 to 9999")
 
 func writeTime(b []byte, v result.Vector, i int) ([]byte, error) {
 	const day = 24 * 60 * 60
