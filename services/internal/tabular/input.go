@@ -80,7 +80,7 @@ func (in *Input) open(o Options) error {
 		in.Format = Parquet
 		return nil
 	case kind != "":
-		return fmt.Errorf("it is %s: use CSV, TSV, NDJSON, JSON or Parquet, plain or compressed once with gzip or zstd", kind)
+		return fmt.Errorf("it is %s: use CSV, TSV, NDJSON, JSON or Parquet, plain or compressed with gzip or zstd", kind)
 	case expected == Parquet:
 		return errors.New("it is no Parquet file: if it is text, say what with --format")
 	}
@@ -167,7 +167,11 @@ func (in *Input) decompress() (string, error) {
 		return "", fmt.Errorf("it looks %s: %w", kind, err)
 	}
 	in.w, in.Plain = newWindow(damaged{out, kind}), false
-	return in.kind()
+	inner, err := in.kind()
+	if inner == gzipFile || inner == zstdFile {
+		inner = "compressed twice"
+	}
+	return inner, err
 }
 
 // damaged says what the errors of decompression are about.
