@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -48,10 +49,12 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehous
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
 		}
-		cfg.Mapping, cfg.MappingName = string(sql), f.Mapping
+		if cfg.Mapping, cfg.MappingName = string(sql), f.Mapping; strings.TrimSpace(cfg.Mapping) == "" {
+			return nil, usageError{fmt.Errorf("mapping %s is empty: it should be a SELECT", f.Mapping)}
+		}
 	}
 	file, err := warehouse.OpenFile(ctx, cfg)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
 		err = usageError{err}
 	}
 	return file, err

@@ -1,6 +1,7 @@
 package tabular
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,11 @@ func (t *Table) peekHeader() ([]string, error) {
 	line := t.w.rest()[:end]
 	if end == 0 {
 		return nil, nil
+	}
+	if sep, ok := bytes.CutPrefix(line, []byte("sep=")); ok && len(bytes.TrimSpace(sep)) == 1 && t.comma == 0 {
+		t.comma = sep[0] // Excel's way to say it, in a line of its own
+		t.w.skip(end)
+		return t.peekHeader()
 	}
 	if t.comma == 0 {
 		t.comma = commonest(line)

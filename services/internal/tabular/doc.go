@@ -11,7 +11,8 @@
 //     else what its content looks like. A name and a content that contradict each
 //     other are settled by the content.
 //   - CSV begins with a header. Fields are separated by the comma, semicolon, tab or
-//     bar that the header has most of outside of quotes, those of TSV by tabs. Lines
+//     bar that the header has most of outside of quotes, or by what a line "sep=;" before
+//     it says; those of TSV by tabs. Lines
 //     end in \n or \r\n, or in \r alone if the header's does. A field between quotes
 //     may hold anything, a quote twice; what is in it is not changed. Blank lines
 //     are passed over.

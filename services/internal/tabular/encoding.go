@@ -57,6 +57,9 @@ func (in *Input) decode(name string) error {
 	return nil
 }
 
+// ErrEncoding is that of an encoding which nobody here knows.
+var ErrEncoding = errors.New("unknown encoding")
+
 // encodingOf is the encoding of that name, nil for UTF-8.
 func encodingOf(name string) (encoding.Encoding, error) {
 	if name == "" {
@@ -67,7 +70,7 @@ func encodingOf(name string) (encoding.Encoding, error) {
 		e, err = ianaindex.IANA.Encoding(name)
 	}
 	if err != nil || e == nil {
-		return nil, fmt.Errorf("unknown encoding %q: use a name such as windows-1252, iso-8859-15, utf-16le, shift_jis or gb18030", name)
+		return nil, fmt.Errorf("%w %q: use a name such as windows-1252, iso-8859-15, utf-16le, shift_jis or gb18030", ErrEncoding, name)
 	}
 	if e == unicode.UTF8 {
 		return nil, nil //nolint:nilnil // as above

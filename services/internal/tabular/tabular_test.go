@@ -76,6 +76,7 @@ func TestTables(t *testing.T) {
 	expect(t, "a,b\r1,\"x\ry\"\r\r2,3", o, "a|b", "2 1|x\ry", "5 2|3")
 	expect(t, "a,b\n1,x\ry\n2,\"x\r\ny\n\"\n3,z\r", o, "a|b", "2 1|x\ry", "3 2|x\r\ny\n", "6 3|z")
 	expect(t, "\"a;,\";b;c\n1;2,5;\"say \"\"hi\"\"\"\n", o, "a;,|b|c", "2 1|2,5|say \"hi\"")
+	expect(t, "sep=^\r\na^b\r\n1^2,5", o, "a|b", "3 1|2,5")
 	expect(t, "a|b\n1|2", o, "a|b", "2 1|2")
 	expect(t, "a\tb,c,d\n1\t2", tabular.Options{Name: "x.TSV.gz"}, "a|b,c,d", "2 1|2")
 	expect(t, " a , b\n 1 , \n", o, " a | b", "2  1 | ")
@@ -103,7 +104,9 @@ func TestDocuments(t *testing.T) {
 
 func TestEncodings(t *testing.T) {
 	t.Parallel()
-	big := func(text string) string { return strings.ReplaceAll("\x00"+strings.Join(strings.Split(text, ""), "\x00"), "\x00\ufffd", "\xd8\x3d") }
+	big := func(text string) string {
+		return strings.ReplaceAll("\x00"+strings.Join(strings.Split(text, ""), "\x00"), "\x00\ufffd", "\xd8\x3d")
+	}
 	expect(t, "\xfe\xff"+big("a,b\n1,2\n"), tabular.Options{}, "a|b", "2 1|2")
 	expect(t, "\xfe\xff"+big("a,b\n1,")+"\xd8\x3d\xde\x00\x00\n", tabular.Options{}, "a|b", "2 1|😀")
 	expect(t, "\xfe\xff"+big("a,b\n1,")+"\xd8\x3d\x00\n\x00x\x00,\x00y", tabular.Options{Encoding: "latin1"}, "a|b",

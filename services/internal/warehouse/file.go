@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,13 +120,13 @@ func (f *File) open(ctx context.Context) error {
 	if from == nil {
 		opened, err := os.Open(f.cfg.Path)
 		if err != nil {
-			return err
+			return bare(err)
 		}
 		from, f.opened = opened, opened
 	}
 	var err error
 	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding}); err != nil {
-		return err
+		return bare(err)
 	}
 	if f.in.Format.IsDocuments() && f.cfg.MapTables {
 		f.cfg.Mapping = ""
@@ -137,6 +138,15 @@ func (f *File) open(ctx context.Context) error {
 		return err
 	}
 	return f.prepare(ctx)
+}
+
+// bare is the error without the path, which is named anyway.
+func bare(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 // prepare makes what the mapping needs besides the rows.
@@ -272,7 +282,7 @@ func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 			return err
 		}
 		f.warnOf(t.Header)
-		return t.Each(ctx, recordsOf(t.Header, f.cfg.Shape, fn))
+		return t.Each(ctx, f.recordsOf(t.Header, fn))
 	}
 	return f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {
 		return fn(Document{Line: line, JSON: doc, Problem: problem})
@@ -291,21 +301,34 @@ func (f *File) load(ctx context.Context, fn func(Document) error) (bool, error) 
 	}
 }
 
+// leftOut reports whether the contract has no such column and takes others.
+func (f *File) leftOut(column string) bool {
+	_, named := f.cfg.Shape.Member(column)
+	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
+}
+
 // warnOf names the columns that the contract does not have.
 func (f *File) warnOf(columns []string) {
-	if f.cfg.Warn == nil || !f.cfg.Shape.Known() {
-		return
-	}
 	for _, name := range columns {
-		if _, named := f.cfg.Shape.Member(name); named {
-			continue
+		_, named := f.cfg.Shape.Member(name)
+		switch {
+		case named || f.cfg.Warn == nil || !f.cfg.Shape.Known():
+		case f.leftOut(name):
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.nearly(name)))
+		default:
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name))
 		}
-		text := fmt.Sprintf("column %q is not in the contract and is left out", name)
-		if f.cfg.Shape.Closed() {
-			text = fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name)
-		}
-		f.cfg.Warn(text)
 	}
+}
+
+// nearly names the property that a column may be meant for.
+func (f *File) nearly(name string) string {
+	for _, other := range []string{strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(name))} {
+		if _, named := f.cfg.Shape.Member(other); named {
+			return fmt.Sprintf(", which has %q,", other)
+		}
+	}
+	return ""
 }
 
 // checkColumns refuses names that SQL can't tell apart, or that are taken.

@@ -23,12 +23,14 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 		query = "FROM source"
 	}
 	a, err := prepare(f.scratch.raw, query)
-	if err != nil {
+	if err != nil && unprepared.MatchString(err.Error()) {
+		return f.notOne()
+	} else if err != nil {
 		return f.mappingError(ctx, err)
 	}
 	defer a.close()
 	if mapping.PreparedStatementType(a.stmt) != mapping.StatementTypeSelect {
-		return fmt.Errorf("%s: must be one SELECT", f.mappingName())
+		return f.notOne()
 	}
 	if err := a.run(ctx, nil); err != nil {
 		return f.mappingError(ctx, err)
@@ -52,6 +54,12 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 		}
 	}
 }
+
+// unprepared is what DuckDB says of no statement, or of several.
+var unprepared = regexp.MustCompile(`No statement to prepare|multiple statements`)
+
+// notOne is the fault of a mapping that is no query, or more than one.
+func (f *File) notOne() error { return fmt.Errorf("%s: must be one SELECT", f.mappingName()) }
 
 func (f *File) mappingName() string {
 	if f.cfg.MappingName != "" {
@@ -81,6 +89,9 @@ func (f *File) newDocumentWriter(a *answer, fn func(Document) error) (*documentW
 		met[name] = true
 		names = append(names, name)
 		shape, _ := f.cfg.Shape.Member(name)
+		if f.leftOut(name) {
+			continue
+		}
 		b := writerBuilder{texts: f.in.Format.IsTable()}
 		write, err := b.of(&types[i], shape, "column "+name)
 		if err != nil {
@@ -98,6 +109,9 @@ func (f *File) newDocumentWriter(a *answer, fn func(Document) error) (*documentW
 // the query that is shown below it.
 var parts = regexp.MustCompile(`(?s)^(?:([A-Za-z ]+) Error: )?(.*?)(?:\n\nLINE (\d+): .*)?$`)
 
+// ownTables is a hint at tables that are DuckDB's.
+var ownTables = regexp.MustCompile(`Did you mean "(pg_|duckdb_|sqlite_|information_schema|main\.)[^?]*\?`)
+
 // mappingError says what DuckDB has against the mapping in words of its file.
 func (f *File) mappingError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -108,17 +122,20 @@ func (f *File) mappingError(ctx context.Context, err error) error {
 	}
 	p := parts.FindStringSubmatch(err.Error())
 	text := f.mappingName()
+	if strings.HasPrefix(p[2], "Could not parse string") {
+		p[2] += " (try_strptime in the place of strptime gives NULL there, and only that row is refused)"
+	}
 	if p[3] != "" {
 		text += ", line " + p[3]
 	}
-	text += ": " + strings.Join(strings.Fields(p[2]), " ")
+	text += ": " + strings.Join(strings.Fields(ownTables.ReplaceAllString(p[2], "")), " ")
 	switch p[1] {
 	case "Binder", "Catalog":
 		text += fmt.Sprintf("; source has the columns %s", quoted(append([]string{rowColumn}, f.columns...)))
 		for name := range f.cfg.References {
 			text += ", there is also the reference table " + quoteName(name)
 		}
-	case "Conversion", "Out of Range", "Invalid Input":
+	case "Conversion", "Out of Range":
 		text += f.culprit(ctx, p[2]) + "; TRY_CAST in the place of CAST gives NULL there, and only that row is refused"
 	}
 	return errors.New(text)

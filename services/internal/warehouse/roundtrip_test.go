@@ -43,8 +43,19 @@ const everyProperty = `{"type":"object","x-estela":{"key":"id","time":"at"},"req
 // properties are those of everyProperty in their order, with the types that a Parquet
 // file has for them.
 var properties = [][2]string{
-	{"id", "VARCHAR"}, {"at", "TIMESTAMPTZ"}, {"text", "VARCHAR"}, {"n", "BIGINT"}, {"small", "TINYINT"}, {"x", "DOUBLE"}, {"dec", "DECIMAL(38,10)"},
-	{"flag", "BOOLEAN"}, {"day", "DATE"}, {"ref", "UUID"}, {"tags", "BIGINT[]"}, {"obj", "STRUCT(a VARCHAR, b DOUBLE)"}, {"must", "BIGINT"},
+	{"id", "VARCHAR"},
+	{"at", "TIMESTAMPTZ"},
+	{"text", "VARCHAR"},
+	{"n", "BIGINT"},
+	{"small", "TINYINT"},
+	{"x", "DOUBLE"},
+	{"dec", "DECIMAL(38,10)"},
+	{"flag", "BOOLEAN"},
+	{"day", "DATE"},
+	{"ref", "UUID"},
+	{"tags", "BIGINT[]"},
+	{"obj", "STRUCT(a VARCHAR, b DOUBLE)"},
+	{"must", "BIGINT"},
 }
 
 // row is a generated event: strings are texts, json.RawMessage everything else; what
@@ -100,7 +111,10 @@ func (g generator) row(i int) row {
 		"x": func() any { return raw(g.float()) }, "dec": func() any { return raw(g.decimal()) }, "flag": func() any { return raw(pick(g, "true", "false")) },
 		"day": func() any { return g.day() }, "ref": func() any { return fmt.Sprintf("%08x-89ab-cdef-f123-%012x", g.Uint32(), g.Uint64()>>16) },
 		"tags": func() any { return raw(pick(g, "[]", "[1]", "["+g.integer()+",null,"+g.integer()+"]")) },
-		"obj":  func() any { text, _ := json.Marshal(g.text()); return raw(`{"a":` + string(text) + pick(g, "", `,"b":`+g.float()) + "}") },
+		"obj": func() any {
+			text, _ := json.Marshal(g.text())
+			return raw(`{"a":` + string(text) + pick(g, "", `,"b":`+g.float()) + "}")
+		},
 		"must": func() any { return raw(g.integer()) },
 	} {
 		if g.IntN(4) > 0 {
@@ -218,7 +232,9 @@ func writeAll(t *testing.T, rows []row) []written {
 		t.Fatal(err)
 	}
 	return append([]written{
-		{"encoding-json.ndjson", ndjson.String(), "", true}, {"encoding-json.json", string(indented), "", true}, {"encoding-csv.csv", table.String(), "text", true},
+		{"encoding-json.ndjson", ndjson.String(), "", true},
+		{"encoding-json.json", string(indented), "", true},
+		{"encoding-csv.csv", table.String(), "text", true},
 		{"arrow.parquet", arrowFile(t, rows), "", false},
 	}, duckFiles(t, rows, header)...)
 }

@@ -14,10 +14,11 @@ import (
 type recordFunc func(line int64, record []tabular.Field, problem error) error
 
 // recordsOf makes documents of records without a mapping.
-func recordsOf(header []string, shape contract.Shape, fn func(Document) error) recordFunc {
+func (f *File) recordsOf(header []string, fn func(Document) error) recordFunc {
 	columns := make([]textColumn, len(header))
 	for i, name := range header {
-		columns[i] = newTextColumn(name, shape)
+		columns[i] = newTextColumn(name, f.cfg.Shape)
+		columns[i].out = f.leftOut(name)
 	}
 	var buf []byte
 	return func(line int64, record []tabular.Field, problem error) error {
@@ -37,6 +38,7 @@ type textColumn struct {
 	label []byte // "name":
 	shape contract.Shape
 	null  bool // an absent value is null
+	out   bool // it is left out
 }
 
 func newTextColumn(name string, shape contract.Shape) textColumn {
@@ -49,6 +51,9 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) ([]b
 	buf = append(buf, '{')
 	for i, field := range record {
 		c := &columns[i]
+		if c.out {
+			continue
+		}
 		from := len(buf)
 		if from > 1 {
 			buf = append(buf, ',')

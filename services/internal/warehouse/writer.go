@@ -217,7 +217,9 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) 
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendJSON(buf, v.Bytes(i)) }
 	case b.texts && shape.Known() && !shape.IsText():
 		name := strings.TrimPrefix(where, "column ")
-		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendTyped(buf, v.Bytes(i), shape, name) }
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			return appendTyped(buf, v.Bytes(i), shape, name)
+		}
 	default:
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return appendJSONString(buf, v.Bytes(i)), nil
