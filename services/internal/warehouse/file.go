@@ -142,8 +142,7 @@ func (f *File) open(ctx context.Context) error {
 
 // bare is the error without the path, which is named anyway.
 func bare(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
 	}
 	return err

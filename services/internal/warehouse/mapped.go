@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
@@ -132,8 +134,8 @@ func (f *File) mappingError(ctx context.Context, err error) error {
 	switch p[1] {
 	case "Binder", "Catalog":
 		text += fmt.Sprintf("; source has the columns %s", quoted(append([]string{rowColumn}, f.columns...)))
-		for name := range f.cfg.References {
-			text += ", there is also the reference table " + quoteName(name)
+		if tables := slices.Sorted(maps.Keys(f.cfg.References)); len(tables) > 0 {
+			text += ", and there are the reference tables " + quoted(tables)
 		}
 	case "Conversion", "Out of Range":
 		text += f.culprit(ctx, p[2]) + "; TRY_CAST in the place of CAST gives NULL there, and only that row is refused"
@@ -171,7 +173,7 @@ func (f *File) inWords(err error) error {
 // parquetColumns are the columns of a Parquet file, if they can be those of source.
 // They are read from its schema: DuckDB gives those that it can't tell apart other names.
 func (s *scratch) parquetColumns(ctx context.Context, path string) ([]string, error) {
-	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema("+quoteText(path)+")")
+	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
 	if err != nil {
 		return nil, err
 	}

@@ -253,14 +253,14 @@ func duckFiles(t *testing.T, rows []row, header []string) []written {
 			t.Fatalf("%s %q: %v", query, args, err)
 		}
 	}
-	var texts, types, names, casts []string
+	var texts, names, casts []string
 	for _, p := range properties {
 		names = append(names, `"`+p[0]+`"`)
 		text := "JSON"
 		if p[1] == "VARCHAR" || p[0] == "at" || p[0] == "day" || p[0] == "ref" {
 			text = "VARCHAR"
 		}
-		texts, types = append(texts, `"`+p[0]+`" `+text), append(types, `"`+p[0]+`" `+p[1])
+		texts = append(texts, `"`+p[0]+`" `+text)
 		cast := `"` + p[0] + `"::` + p[1] + ` AS "` + p[0] + `"`
 		switch p[0] {
 		case "n", "small", "x", "dec", "flag", "must":
@@ -363,7 +363,7 @@ func arrowFile(t *testing.T, rows []row) string {
 			}
 		}
 	}
-	record := b.NewRecord()
+	record := b.NewRecordBatch()
 	defer record.Release()
 	var file bytes.Buffer
 	w, err := pqarrow.NewFileWriter(record.Schema(), &file, parquet.NewWriterProperties(), pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
@@ -398,7 +398,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	c, err := contract.Parse("things", "contract.json", []byte(everyProperty))
 	check(t, err)
-	g := generator{rand.New(rand.NewPCG(from, 0))} //nolint:gosec // it is to be repeated
+	g := generator{rand.New(rand.NewPCG(from, 0))}
 	for round := range 4 {
 		var rows []row
 		for i := range 60 {

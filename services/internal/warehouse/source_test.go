@@ -248,7 +248,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
-		if err != nil && (strings.Contains(err.Error(), os.TempDir()+"/estela-") || strings.Contains(err.Error(), "CREATE ")) {
+		if err != nil && (strings.Contains(err.Error(), "/estela-") || strings.Contains(err.Error(), "CREATE ")) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -33,8 +33,7 @@ func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (w
 	return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 		buf, err := write(buf, v, i)
 		if err != nil {
-			var inner placed
-			if !errors.As(err, &inner) {
+			if _, inner := errors.AsType[placed](err); !inner {
 				err = placed{fmt.Errorf("%s: %w", where, err)}
 			}
 		}
@@ -83,7 +82,8 @@ func writeInteger(b []byte, v result.Vector, i int) ([]byte, error) {
 }
 
 func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
-	x, bits := 0.0, 64
+	var x float64
+	bits := 64
 	if v.Kind == result.Float {
 		x, bits = float64(result.At[float32](v, i)), 32
 	} else {
@@ -189,9 +189,9 @@ func appendInterval(b []byte, d result.Duration) []byte {
 	if d.Micros < 0 {
 		b = append(b, '-')
 	}
-	abs := time.Duration(max(d.Micros, -d.Micros))
+	abs := max(d.Micros, -d.Micros)
 	b = fmt.Appendf(b, "%d", abs/1e6)
-	return append(appendFraction(b, abs%1e6*time.Microsecond), 'S')
+	return append(appendFraction(b, time.Duration(abs%1e6*1e3)), 'S')
 }
 
 // text writes VARCHAR, BLOB and ENUM.
