@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -166,49 +164,6 @@ func (f *File) prepare(ctx context.Context) error {
 	return nil
 }
 
-// viewParquet makes source of a Parquet file.
-func (f *File) viewParquet(ctx context.Context) error {
-	path, err := f.parquetPath()
-	if err != nil {
-		return err
-	}
-	if f.columns, err = f.scratch.parquetColumns(ctx, path); err != nil {
-		return err
-	}
-	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number) FROM read_parquet("+
-		quoteText(path)+", file_row_number = true)")
-}
-
-// parquetPath is where DuckDB finds the file under a name that has no meaning to it.
-func (f *File) parquetPath() (string, error) {
-	path := filepath.Join(f.scratch.dir, "input.parquet")
-	if f.opened != nil && f.in.Plain {
-		if info, err := f.opened.Stat(); err == nil && info.Mode().IsRegular() {
-			if !strings.ContainsAny(f.cfg.Path, "*?[]:") {
-				return f.cfg.Path, nil
-			}
-			full, err := filepath.Abs(f.cfg.Path)
-			if err != nil {
-				return "", err
-			}
-			return path, os.Symlink(full, path)
-		}
-	}
-	return path, spool(path, f.in)
-}
-
-func spool(path string, in io.Reader) error {
-	out, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("spool input: %w", err)
-	}
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("spool input: %w", err)
-	}
-	return nil
-}
-
 // Rows is the number of documents that a Parquet file gives, 0 where only reading
 // would tell.
 func (f *File) Rows(ctx context.Context) (int64, error) {
@@ -298,72 +253,6 @@ func (f *File) load(ctx context.Context, fn func(Document) error) (bool, error) 
 	default:
 		return f.loadDocuments(ctx, fn)
 	}
-}
-
-// leftOut reports whether the contract has no such column and takes others.
-func (f *File) leftOut(column string) bool {
-	_, named := f.cfg.Shape.Member(column)
-	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
-}
-
-// warnOf names the columns that the contract does not have.
-func (f *File) warnOf(columns []string) {
-	for _, name := range columns {
-		_, named := f.cfg.Shape.Member(name)
-		switch {
-		case named || f.cfg.Warn == nil || !f.cfg.Shape.Known():
-		case f.leftOut(name):
-			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.nearly(name)))
-		default:
-			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name))
-		}
-	}
-}
-
-// nearly names the property that a column may be meant for.
-func (f *File) nearly(name string) string {
-	for _, other := range []string{strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(name))} {
-		if _, named := f.cfg.Shape.Member(other); named {
-			return fmt.Sprintf(", which has %q,", other)
-		}
-	}
-	return ""
-}
-
-// checkColumns refuses names that SQL can't tell apart, or that are taken.
-func checkColumns(names []string) error {
-	met := map[string]string{}
-	for _, name := range names {
-		folded := foldName(name)
-		switch before, twice := met[folded]; {
-		case folded == rowColumn:
-			return fmt.Errorf("it has a column %q, which is what a mapping calls the row's number: rename it", name)
-		case folded == "file_row_number":
-			return fmt.Errorf("it has a column %q, which is DuckDB's own: rename it", name)
-		case twice:
-			return fmt.Errorf("it has columns %q and %q, which SQL does not tell apart: rename one", before, name)
-		}
-		met[folded] = name
-	}
-	return nil
-}
-
-// foldName is the name as SQL compares it.
-func foldName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
-}
-
-func quoted(names []string) string {
-	all := slices.Clone(names)
-	for i, name := range all {
-		all[i] = quoteName(name)
-	}
-	return strings.Join(all, ", ")
 }
 
 // Close frees the file and what was made for it.

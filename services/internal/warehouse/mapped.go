@@ -170,36 +170,6 @@ func (f *File) inWords(err error) error {
 	return errors.New(strings.ReplaceAll(text, f.scratch.dir, "the temporary directory"))
 }
 
-// parquetColumns are the columns of a Parquet file, if they can be those of source.
-// They are read from its schema: DuckDB gives those that it can't tell apart other names.
-func (s *scratch) parquetColumns(ctx context.Context, path string) ([]string, error) {
-	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	inside := -1 // how many elements of the schema belong to the column before; the first is the root
-	for rows.Next() {
-		var name string
-		var children int
-		if err := rows.Scan(&name, &children); err != nil {
-			return nil, err
-		}
-		switch {
-		case inside < 0:
-			inside = 0
-			continue
-		case inside == 0:
-			names = append(names, name)
-		default:
-			inside--
-		}
-		inside += children
-	}
-	return names, errors.Join(rows.Err(), checkColumns(names))
-}
-
 // isInteger reports whether values of the kind are integers.
 func isInteger(kind result.Kind) bool {
 	switch kind {

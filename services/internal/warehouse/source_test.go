@@ -254,6 +254,30 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestMappingsOfTheReadme are the examples that the README has of each format.
+func TestMappingsOfTheReadme(t *testing.T) {
+	t.Parallel()
+	shape := shapeOf(t, `,"celsius":{"type":"number"},"measured_at":{"type":"string","format":"date-time"},"unit":{"type":"string"}`)
+	for _, test := range []struct{ content, mapping, want string }{
+		{"id;celsius\na;21,5\n", "SELECT * REPLACE (replace(celsius, ',', '.') AS celsius) FROM source", `2 {"id":"a","celsius":21.5}`},
+		{
+			`{"id":"a","taken":"2026-01-01T00:00:00+01:00","data":{"unit":"C"}}`, "SELECT _row, id, taken AS measured_at, data->>'$.unit' AS unit FROM source",
+			`1 {"id":"a","measured_at":"2026-01-01T00:00:00+01:00","unit":"C"}`,
+		},
+		{
+			readFile(t, writeParquet(t, "SELECT 'a' AS id, TIMESTAMP '2026-01-01 00:00:00' AS local")), "SELECT _row, id, timezone('Europe/Madrid', local) AS measured_at FROM source",
+			`1 {"id":"a","measured_at":"2025-12-31T23:00:00Z"}`,
+		},
+	} {
+		expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(test.content), Mapping: test.mapping, Shape: shape}, test.want)
+		for _, name := range []string{"README.md", "README.es.md"} {
+			if !strings.Contains(readFile(t, "../../../"+name), "`"+test.mapping+"`") {
+				t.Errorf("%s has no example %s", name, test.mapping)
+			}
+		}
+	}
+}
+
 // TestColumnsOutsideTheContract are named once.
 func TestColumnsOutsideTheContract(t *testing.T) {
 	t.Parallel()
