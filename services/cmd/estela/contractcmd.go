@@ -26,7 +26,9 @@ type contractCheckCmd struct {
 
 type contractValidateCmd struct {
 	Contract string `arg:"" help:"Contract file." type:"existingfile"`
-	File     string `arg:"" optional:"" help:"NDJSON file; - or nothing is standard input."`
+	File     string `arg:"" optional:"" help:"File of documents; - or nothing is standard input."`
+	Format   string `help:"Format of the file (${enum})." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
+	Encoding string `help:"Character encoding of the file, if it is not UTF-8." placeholder:"NAME"`
 }
 
 // Run is 'estela contract check'.
@@ -169,7 +171,7 @@ func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	file := &fileFlags{File: c.File, Format: "ndjson", Mapping: "none"}
+	file := &fileFlags{File: c.File, Format: c.Format, Encoding: c.Encoding, Mapping: "none"}
 	decoder, out, invalid := k.NewDecoder(), json.NewEncoder(s.out), 0
 	out.SetEscapeHTML(false)
 	err = file.each(ctx, s, &dataset{Contract: k}, func(r warehouse.Document) error {

@@ -65,7 +65,11 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 	if err != nil {
 		return err
 	}
-	shown := newProgress(s.err, "publish sample of "+d.Name, max(total-mark.Sent, -1))
+	left := int64(-1) // not known
+	if total > 0 {
+		left = total - mark.Sent
+	}
+	shown := newProgress(s.err, "publish sample of "+d.Name, left)
 	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{Trace: n.tracing.Publishing(ctx, d.Name)})
 	p.skip = mark.Sent
 	before := mark.Sent

@@ -1,0 +1,73 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// leftOut reports whether the contract has no such column and takes others.
+func (f *File) leftOut(column string) bool {
+	_, named := f.cfg.Shape.Member(column)
+	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
+}
+
+// warnOf names the columns that the contract does not have.
+func (f *File) warnOf(columns []string) {
+	for _, name := range columns {
+		_, named := f.cfg.Shape.Member(name)
+		switch {
+		case named || f.cfg.Warn == nil || !f.cfg.Shape.Known():
+		case f.leftOut(name):
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.nearly(name)))
+		default:
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name))
+		}
+	}
+}
+
+// nearly names the property that a column may be meant for.
+func (f *File) nearly(name string) string {
+	for _, other := range []string{strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(name))} {
+		if _, named := f.cfg.Shape.Member(other); named {
+			return fmt.Sprintf(", which has %q,", other)
+		}
+	}
+	return ""
+}
+
+// checkColumns refuses names that SQL can't tell apart, or that are taken.
+func checkColumns(names []string) error {
+	met := map[string]string{}
+	for _, name := range names {
+		folded := foldName(name)
+		switch before, twice := met[folded]; {
+		case folded == rowColumn:
+			return fmt.Errorf("it has a column %q, which is what a mapping calls the row's number: rename it", name)
+		case folded == "file_row_number":
+			return fmt.Errorf("it has a column %q, which is DuckDB's own: rename it", name)
+		case twice:
+			return fmt.Errorf("it has columns %q and %q, which SQL does not tell apart: rename one", before, name)
+		}
+		met[folded] = name
+	}
+	return nil
+}
+
+// foldName is the name as SQL compares it.
+func foldName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+func quoted(names []string) string {
+	all := slices.Clone(names)
+	for i, name := range all {
+		all[i] = quoteName(name)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,84 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// viewParquet makes source of a Parquet file.
+func (f *File) viewParquet(ctx context.Context) error {
+	path, err := f.parquetPath()
+	if err != nil {
+		return err
+	}
+	if f.columns, err = f.scratch.parquetColumns(ctx, path); err != nil {
+		return err
+	}
+	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number) FROM read_parquet("+
+		quoteText(path)+", file_row_number = true)")
+}
+
+// parquetPath is where DuckDB finds the file under a name that has no meaning to it.
+func (f *File) parquetPath() (string, error) {
+	path := filepath.Join(f.scratch.dir, "input.parquet")
+	if f.opened != nil && f.in.Plain {
+		if info, err := f.opened.Stat(); err == nil && info.Mode().IsRegular() {
+			if !strings.ContainsAny(f.cfg.Path, "*?[]:") {
+				return f.cfg.Path, nil
+			}
+			full, err := filepath.Abs(f.cfg.Path)
+			if err != nil {
+				return "", err
+			}
+			return path, os.Symlink(full, path)
+		}
+	}
+	return path, spool(path, f.in)
+}
+
+func spool(path string, in io.Reader) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("spool input: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("spool input: %w", err)
+	}
+	return nil
+}
+
+// parquetColumns are the columns of a Parquet file, if they can be those of source.
+// They are read from its schema: DuckDB gives those that it can't tell apart other names.
+func (s *scratch) parquetColumns(ctx context.Context, path string) ([]string, error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	inside := -1 // how many elements of the schema belong to the column before; the first is the root
+	for rows.Next() {
+		var name string
+		var children int
+		if err := rows.Scan(&name, &children); err != nil {
+			return nil, err
+		}
+		switch {
+		case inside < 0:
+			inside = 0
+			continue
+		case inside == 0:
+			names = append(names, name)
+		default:
+			inside--
+		}
+		inside += children
+	}
+	return names, errors.Join(rows.Err(), checkColumns(names))
+}
