@@ -19,8 +19,6 @@ type Summary struct {
 	contract.StreamState
 
 	Shard int
-	// Newest is the newest entry's ID; zero without entries.
-	Newest contract.ID
 	// Owner is the warehouse that the shard belongs to, zero if none is noted.
 	Owner contract.Warehouse
 	// Lease is the token of the worker that reads it, "" without one.
@@ -58,9 +56,6 @@ func (c *Client) summary(ctx context.Context, dataset string, shard int) (s Summ
 	key := Key(dataset, shard)
 	s.Shard = shard
 	if s.StreamState, err = c.Shard(dataset, shard, "", ShardConfig{}).State(ctx); err != nil {
-		return s, err
-	}
-	if err := c.Newest(ctx, dataset, shard, 1, func(e contract.Entry) { s.Newest = e.ID }); err != nil {
 		return s, err
 	}
 	noted, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()
