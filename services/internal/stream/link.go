@@ -52,9 +52,10 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 	if err := l.awaitRoom(ctx, b, shards); err != nil {
 		return err
 	}
+	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		err := l.exchange(ctx, b, shards)
-		if err == nil || !l.mayPass(ctx, err) {
+		if err == nil || !l.mayPass(ctx, err) || l.isOver(begun) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Err: err, For: wait}); err != nil {
@@ -86,6 +87,11 @@ func (l *link) mayPass(ctx context.Context, err error) bool {
 	}
 	var reply ReplyError
 	return !errors.As(err, &reply) || reply.isPassing()
+}
+
+// isOver reports whether that was tried for long enough.
+func (l *link) isOver(begun time.Time) bool {
+	return l.cfg.Patience > 0 && time.Since(begun) > l.cfg.Patience
 }
 
 func (l *link) pause(ctx context.Context, why Waiting) error {
@@ -228,6 +234,7 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 }
 
 func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
+	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		b, err := l.client.backlog(ctx, key)
 		if err == nil && b.Entries < l.cfg.HighWater {
@@ -235,7 +242,7 @@ func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
 			return nil
 		}
 		var refused redis.Error
-		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() {
+		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() || err != nil && l.isOver(begun) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Shard: shard, Backlog: b, Err: err, For: wait}); err != nil {

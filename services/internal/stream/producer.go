@@ -41,6 +41,12 @@ type ProducerConfig struct {
 	// Default: 10 s.
 	Timeout time.Duration
 
+	// Patience is how long a flush is sent again while the server is away or refuses, after
+	// which the producer ends with the error.
+	//
+	// Default: 0, for ever.
+	Patience time.Duration
+
 	// Wait is how many replicas must have each flush (WAIT), within WaitTimeout;
 	// with fewer the producer ends with [ErrReplicas]. It narrows what a
 	// failover can lose to nothing only if that many replicas survive.
