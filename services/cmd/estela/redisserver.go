@@ -100,10 +100,10 @@ func (r *redisServer) stop() {
 	}
 }
 
-// lastWords are the end of what a server wrote that has ended.
+// lastWords are the last two lines that a server wrote that has ended.
 func (r *redisServer) lastWords() string {
-	text := strings.TrimSpace(r.output.String())
-	return text[max(0, len(text)-1000):]
+	lines := strings.Split(strings.TrimSpace(r.output.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-2):], "; ")
 }
 
 // A server that ends more than maxRestarts times within restartsWithin is not started again.

@@ -31,7 +31,7 @@ func (d *dataset) holdsStored(by *stored) error {
 // contract lets through: it is the noted one with additions, or an earlier one that the noted
 // one is with additions. Where nothing is noted, no worker was there yet.
 func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
-	by, err := client.Contract(ctx, d.Name)
+	by, err := binding(ctx, client, d)
 	if err != nil || by == nil {
 		return err
 	}
@@ -45,6 +45,18 @@ func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
 		}
 	}
 	return &breakError{d.Name, "the warehouse that reads " + client.String(), changes, warehouse.WayOut(d.Name, changes) + ". Nothing was sent"}
+}
+
+// binding is the contract that is noted in Redis; nil if there is none, or nobody relies on it.
+func binding(ctx context.Context, client *stream.Client, d *dataset) (*contract.Contract, error) {
+	by, err := client.Contract(ctx, d.Name)
+	if err != nil || by == nil {
+		return nil, err
+	}
+	if promised, err := client.Promised(ctx, by); err != nil || !promised {
+		return nil, err
+	}
+	return by, nil
 }
 
 // storedContracts finds by which contracts the datasets are stored, and says where it looked:
@@ -64,7 +76,7 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	}
 	defer func() { _ = client.Close() }()
 	for _, d := range all {
-		by, err := client.Contract(ctx, d.Name)
+		by, err := binding(ctx, client, d)
 		if err != nil {
 			return found, fmt.Sprintf("compared with no warehouse: %v", err)
 		}
@@ -75,8 +87,12 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	return found, "compared with what is noted at " + client.String()
 }
 
+// contracts are those that bind: by which an event was stored.
 func (all *inventory) contracts(into map[string]*stored) error {
 	for _, r := range all.Datasets {
+		if !r.Promised {
+			continue
+		}
 		c, err := r.Contract()
 		if err != nil {
 			return err

@@ -64,8 +64,8 @@ const (
 	Single Kind = iota
 	// Lines is an entry with the field "events": NDJSON.
 	Lines
-	// Foreign is an entry with neither field. It is rejected; its payload is
-	// the entry's fields as one JSON object of strings.
+	// Foreign is an entry with neither field, with both, or with one of them twice. It is
+	// rejected; its payload is the entry's fields as one JSON object of strings.
 	Foreign
 )
 

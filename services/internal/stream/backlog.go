@@ -98,3 +98,15 @@ func (b *Backlog) setStored(answer *redis.SliceCmd) error {
 	b.Stored.Added, b.Stored.Rows, b.Stored.CommittedAt = numbers[0], numbers[1], time.UnixMilli(numbers[2])
 	return setID(&b.Stored.Last, fields[0])
 }
+
+// Promised reports whether a contract that is noted binds anybody: a worker carries a shard of
+// it, or an event was stored. Where no worker has noted that, it does.
+func (c *Client) Promised(ctx context.Context, k *contract.Contract) (bool, error) {
+	all, err := c.Backlogs(ctx, k.Name, k.Shards)
+	for _, b := range all {
+		if !b.Noted || b.Stored.Rows > 0 || b.Lease != "" {
+			return true, nil
+		}
+	}
+	return false, err
+}
