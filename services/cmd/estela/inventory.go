@@ -98,9 +98,14 @@ func (all *inventory) versions(dataset string) []string {
 
 // unstored is how many of the shard's entries are above its position.
 func (all *inventory) unstored(dataset string, s stream.Summary) int64 {
-	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == s.Shard })
+	return s.Unstored(all.position(dataset, s.Shard))
+}
+
+// position is how far a shard is stored; zero if nobody has owned it.
+func (all *inventory) position(dataset string, shard int) contract.Position {
+	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == shard })
 	if i < 0 {
-		return s.Length
+		return contract.Position{Added: -1}
 	}
-	return s.Unstored(all.Positions[i])
+	return all.Positions[i]
 }

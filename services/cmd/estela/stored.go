@@ -126,16 +126,21 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 	if err != nil {
 		return nil // said before
 	}
+	client := g.redisIfAny(ctx, s)
+	if client != nil {
+		defer func() { _ = client.Close() }()
+	}
 	known, err := g.inventory(ctx, s)
 	if errors.Is(err, errNoWarehouse) {
-		return nil
+		return examineStreams(ctx, all, nil, client)
 	}
 	by := map[string]*stored{}
 	if err == nil {
 		err = known.contracts(by)
 	}
 	if err != nil {
-		return []finding{{name: "stored contracts", found: err.Error(), fix: "see the warehouse's line above", warning: true}}
+		return append(examineStreams(ctx, all, nil, client),
+			finding{name: "stored contracts", found: err.Error(), fix: "see the warehouse's line above", warning: true})
 	}
 	var found []finding
 	for _, d := range all {
@@ -143,13 +148,15 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 			found = append(found, finding{name: "contract " + d.Name, found: broken.summary(), fix: broken.wayOut})
 		}
 	}
-	client := g.redisIfAny(ctx, s)
 	if client != nil {
-		defer func() { _ = client.Close() }()
 		found = append(found, examineIdentity(ctx, all, known, client))
 	}
+	found = append(found, examineStreams(ctx, all, known, client)...)
 	left, err := leftovers(ctx, all, known, client)
 	for _, l := range left {
+		if _, err := pick(all, l.dataset); err == nil {
+			continue // examineStreams names them
+		}
 		found = append(found, finding{name: "dataset " + l.dataset, found: l.found, fix: l.fix, warning: true})
 	}
 	if err != nil {

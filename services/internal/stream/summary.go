@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -25,6 +26,8 @@ type Summary struct {
 	Lease string
 }
 
+func isWrongType(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE") }
+
 // Summaries are those of a dataset's first shards and of all others that have entries,
 // whatever the contract says, in order.
 func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]Summary, error) {
@@ -35,13 +38,13 @@ func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]S
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !isWrongType(err) {
 		return nil, fmt.Errorf("ask for the streams of %s: %w", dataset, err)
 	}
 	var all []Summary
 	for shard, n := range lengths {
-		if shard >= shards && n.Val() == 0 {
-			continue
+		if shard >= shards && n.Val() == 0 || isWrongType(n.Err()) {
+			continue // what is no stream has no state: see Strays
 		}
 		one, err := c.summary(ctx, dataset, shard)
 		if err != nil {
