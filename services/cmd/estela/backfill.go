@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -18,6 +19,7 @@ import (
 
 type backfillCmd struct {
 	fileFlags
+	errorFlags
 }
 
 // backfilled is what came of a backfill.
@@ -37,33 +39,37 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	shown := newProgress(s.err, "backfill "+d.Name, -1)
-	check := &publisher{decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), report: s.err}
+	check := newChecker(d, newProgress(s.err, "backfill "+d.Name, -1), s.err)
+	if check.refused, err = c.refusals(c.File); err != nil {
+		return errors.Join(err, to.end())
+	}
 	body, in := io.Pipe()
-	go func() {
-		out := bufio.NewWriterSize(in, 1<<20)
-		err := c.each(ctx, s, d, func(r warehouse.Document) error {
-			if !check.holds(r) {
-				return nil
-			}
-			shown.add(1)
-			_, err := out.Write(append(oneLine(r.JSON), '\n'))
-			return err
-		})
-		_ = in.CloseWithError(errors.Join(err, out.Flush()))
-	}()
+	var reading sync.WaitGroup
+	reading.Go(func() { _ = in.CloseWithError(c.pass(ctx, s, check, in)) })
 	var done backfilled
 	err = to.call(ctx, http.MethodPost, "/ops/backfill/"+d.Name, nil, body, &done)
 	_ = body.Close() // ends the reading, whatever came first
-	shown.finish()
-	if err = errors.Join(err, to.end()); err != nil {
+	reading.Wait()
+	check.progress.finish("read and checked")
+	if err = errors.Join(err, to.end(), check.refused.close(s.err)); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
-	if check.refused > 0 {
-		return fmt.Errorf("%d rows are no events of %s and were not stored", check.refused, d.Name)
-	}
-	return nil
+	return check.complete(&c.fileFlags, "stored")
+}
+
+// pass writes the rows that are events, one a line.
+func (c *backfillCmd) pass(ctx context.Context, s *streams, check *publisher, to io.Writer) error {
+	out := bufio.NewWriterSize(to, 1<<20)
+	err := c.each(ctx, c.input(ctx, s), check.dataset, c.rows(func(r warehouse.Document) error {
+		if held, err := check.holds(r); !held || err != nil {
+			return err
+		}
+		check.progress.add(1)
+		_, err := out.Write(append(oneLine(r.JSON), '\n'))
+		return err
+	}))
+	return errors.Join(err, out.Flush())
 }
 
 // oneLine is the document without line breaks, which JSON has between tokens only.

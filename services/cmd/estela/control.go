@@ -124,6 +124,12 @@ func (g *Globals) redisURL(ctx context.Context) (string, error) {
 	return running.Redis, nil
 }
 
+// readSome reads what is meant for a person.
+func readSome(from io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(from, 64<<10))
+	return string(text), err
+}
+
 // call asks the control interface and decodes its JSON answer into out.
 func (c *control) call(ctx context.Context, method, path string, query url.Values, body io.Reader, out any) error {
 	target := url.URL{Scheme: "http", Host: "estela", Path: path, RawQuery: query.Encode()}
@@ -137,8 +143,8 @@ func (c *control) call(ctx context.Context, method, path string, query url.Value
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		err := errors.New(strings.TrimSpace(string(text)))
+		text, _ := readSome(resp.Body)
+		err := errors.New(strings.TrimSpace(text))
 		switch resp.StatusCode {
 		case http.StatusBadRequest:
 			return usageError{err}

@@ -29,6 +29,7 @@ const maxSkew = 2 * time.Second
 func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	var all []finding
 	all = append(all, g.examineContracts()...)
+	all = append(all, g.examineProcess(ctx)...)
 	all = append(all, g.examineRedis(ctx, s)...)
 	all = append(all, g.examineWarehouse(ctx, s)...)
 	all = append(all, g.examineStored(ctx, s)...)
@@ -85,7 +86,7 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
 	}
 	client, err := stream.Open(ctx, cfg)
 	if err != nil {
-		return []finding{{name: "redis", found: err.Error(), fix: "start the server, or give another --redis URL"}}
+		return []finding{{name: "redis", found: err.Error(), fix: g.redisFix()}}
 	}
 	defer func() { _ = client.Close() }()
 	info, err := client.Info(ctx)
@@ -93,6 +94,15 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
 		return []finding{{name: "redis", found: err.Error(), fix: "look at the server's log"}}
 	}
 	return examineServer(ctx, client, info)
+}
+
+// redisFix is what to do about a server that does not answer.
+func (g *Globals) redisFix() string {
+	if g.Redis != "" {
+		return "start the server, or give another --redis URL"
+	}
+	return "it is the redis-server of the process that runs in " + g.DataDir + ", which starts it again when it ends: " +
+		"if this stays, see that process' log, end it and start it again"
 }
 
 func examineServer(ctx context.Context, client *stream.Client, info stream.ServerInfo) []finding {

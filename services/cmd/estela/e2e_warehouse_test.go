@@ -411,7 +411,10 @@ func TestE2ERenamedDataset(t *testing.T) {
 		t.Errorf("the start does not name it:\n%s", &b.err)
 	}
 	server.Do("XADD", "estela:{measurements:7}", "*", "event", "{}")
-	doctor("warn  dataset measurements", "shard 7", "1 entries")
+	code, out, _ := estela(t, "", on(is, "doctor")...)
+	if code != 1 || !strings.Contains(out, "FAIL  stream estela:{measurements:7}") || !strings.Contains(out, "1 entries") {
+		t.Errorf("doctor: exit %d\n%s", code, out)
+	}
 }
 
 // get of the control interface needs the socket; over the network it needs the token.

@@ -96,22 +96,16 @@ func (all *inventory) versions(dataset string) []string {
 	return nil
 }
 
-// unstored is how many of the shard's entries are above its position, by the server's own
-// count where that is known; at least 1 if any is.
+// unstored is how many of the shard's entries are above its position.
 func (all *inventory) unstored(dataset string, s stream.Summary) int64 {
-	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == s.Shard })
-	switch {
-	case s.Length == 0:
-		return 0
-	case i < 0:
-		return s.Length
+	return s.Unstored(all.position(dataset, s.Shard))
+}
+
+// position is how far a shard is stored; zero if nobody has owned it.
+func (all *inventory) position(dataset string, shard int) contract.Position {
+	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == shard })
+	if i < 0 {
+		return contract.Position{Added: -1}
 	}
-	p := all.Positions[i]
-	switch {
-	case s.Newest.Compare(p.Last) <= 0 && s.Last.Compare(p.Last) >= 0:
-		return 0
-	case s.Newest.Compare(p.Last) <= 0 || p.Added < 0 || s.Added < 0:
-		return s.Length // the server stepped back, or does not count
-	}
-	return min(max(s.Added-p.Added, 1), s.Length)
+	return all.Positions[i]
 }

@@ -36,6 +36,8 @@ const (
 	// stateUnsettled is an entry at or below the position that is in no table and whose
 	// key no other event has: it was added out of order, and is read again.
 	stateUnsettled = "unsettled"
+	// stateAstray is an entry of a stream that no worker reads.
+	stateAstray = "astray"
 )
 
 // journey is what became of an event.
@@ -59,6 +61,8 @@ type journey struct {
 	Violations []contract.Violation `json:"violations,omitempty"`
 	// Position is how far the shard is stored.
 	Position string `json:"position,omitempty"`
+	// Stream is the key of a stream that no worker reads; then Shard is -1.
+	Stream string `json:"stream,omitempty"`
 }
 
 // found is an answer to a search.
@@ -103,7 +107,54 @@ func (n *node) search(ctx context.Context, in []*dataset, asked string) (f found
 		}
 	}
 	f.Events, err = n.track(ctx, redis, in, func(t *tracker) error { return t.of(ctx, asked) })
+	if err != nil || len(f.Events) > 0 || redis == nil {
+		return f, err
+	}
+	f.Searched += ", also of those that no worker reads"
+	f.Events, err = astray(ctx, redis, in, asked)
 	return f, err
+}
+
+// astray looks for a key or an ID in streams that no worker reads.
+func astray(ctx context.Context, redis *stream.Client, in []*dataset, asked string) ([]journey, error) {
+	found := []journey{}
+	strays, _, err := redis.Strays(ctx, contractsOf(in))
+	if err != nil {
+		return found, err
+	}
+	for _, d := range in {
+		for _, s := range strays {
+			if s.Type != s.Want || s.Dataset != "" && s.Dataset != d.Name {
+				continue
+			}
+			t := &tracker{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
+			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e contract.Entry) { t.stray(s.Key, e, asked) }); err != nil {
+				return found, err
+			}
+			found = append(found, t.events...)
+		}
+	}
+	return found, nil
+}
+
+// stray adds the events of an entry that has the ID, or those of the key.
+func (t *tracker) stray(key string, e contract.Entry, asked string) {
+	t.batch.Reset()
+	t.decoder.DecodeEntry(t.batch, e)
+	add := func(line uint32, of string, violations []contract.Violation) {
+		if of == asked || e.ID.String() == asked {
+			t.events = append(t.events, journey{
+				Dataset: t.dataset.Name, Shard: -1, Stream: key, ID: e.ID.String(), Line: line, Key: of,
+				State: stateAstray, InStream: true, Violations: violations,
+			})
+		}
+	}
+	for i := range t.batch.Rows {
+		add(t.batch.Line[i], t.batch.KeyString(i), nil)
+	}
+	for _, r := range t.batch.Rejects {
+		add(r.Line, t.keyOf(r.Payload), r.Violations)
+	}
 }
 
 // streams is this process's connection to Redis or one for a moment.
@@ -374,7 +425,12 @@ func (j *journey) print(to io.Writer) {
 	} else if j.Line > 0 {
 		place += fmt.Sprintf(" line %d", j.Line)
 	}
-	say(to, "%s shard %d  %s  key %q", j.Dataset, j.Shard, place, j.Key)
+	if j.State == stateAstray {
+		say(to, "%s  %s  key %q", j.Stream, place, j.Key)
+		say(to, "  astray     no worker reads this stream, which is none of %s: 'estela doctor' says how to publish what is in it", j.Dataset)
+	} else {
+		say(to, "%s shard %d  %s  key %q", j.Dataset, j.Shard, place, j.Key)
+	}
 	if j.PublishedAt != nil {
 		still := "its entry is trimmed"
 		if j.InStream {
@@ -383,6 +439,7 @@ func (j *journey) print(to io.Writer) {
 		say(to, "  published  %s  %s", j.PublishedAt.Format(time.RFC3339Nano), still)
 	}
 	switch {
+	case j.State == stateAstray:
 	case j.State == stateWaiting:
 		say(to, "  waiting    the shard is stored up to %s", j.Position)
 	case j.State == stateUnsettled:

@@ -13,13 +13,14 @@ import (
 // progress shows how far something long is: a bar on a terminal, a line now and
 // then in a pipe.
 type progress struct {
-	out   io.Writer
-	what  string
-	total int64 // -1: not known
-	done  int64
-	bar   *progressbar.ProgressBar
-	next  time.Time
-	begun time.Time
+	out     io.Writer
+	what    string
+	total   int64 // -1: not known
+	done    int64
+	refused int64
+	bar     *progressbar.ProgressBar
+	next    time.Time
+	begun   time.Time
 }
 
 // pipeEvery is how often a pipe gets a line.
@@ -37,17 +38,33 @@ func newProgress(out io.Writer, what string, total int64) *progress {
 	return p
 }
 
-// add counts n more. One goroutine at a time calls it.
+// add counts n more. One goroutine at a time calls it, and refuse.
 func (p *progress) add(n int) {
 	p.done += int64(n)
 	if p.bar != nil {
 		_ = p.bar.Add(n) // a terminal that can't be drawn on is no fault of the work
 		return
 	}
-	if now := time.Now(); now.After(p.next) {
-		p.next = now.Add(pipeEvery)
-		say(p.out, "%s: %s", p.what, p.count())
+	p.tell()
+}
+
+// refuse counts one that is left out.
+func (p *progress) refuse() {
+	p.refused++
+	p.tell()
+}
+
+func (p *progress) tell() {
+	now := time.Now()
+	if !now.After(p.next) {
+		return
 	}
+	p.next = now.Add(pipeEvery)
+	if p.bar != nil {
+		p.bar.Describe(p.what + p.leftOut())
+		return
+	}
+	say(p.out, "%s: %s%s", p.what, p.count(), p.leftOut())
 }
 
 func (p *progress) count() string {
@@ -57,13 +74,20 @@ func (p *progress) count() string {
 	return fmt.Sprint(p.done)
 }
 
-// finish says what came of it.
-func (p *progress) finish() {
+func (p *progress) leftOut() string {
+	if p.refused == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d rows refused)", p.refused)
+}
+
+// finish says what came of it: how many are so.
+func (p *progress) finish(so string) {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
 	took := time.Since(p.begun)
-	say(p.out, "%s: %d in %s (%.0f a second)", p.what, p.done, took.Round(time.Millisecond), float64(p.done)/took.Seconds())
+	say(p.out, "%s: %d %s in %s (%.0f a second)", p.what, p.done, so, took.Round(time.Millisecond), float64(p.done)/took.Seconds())
 }
 
 // say writes a line for a person. Where nobody can be told there is nothing to do.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -14,11 +15,15 @@ import (
 
 type publishCmd struct {
 	fileFlags
+	errorFlags
 	otlpFlags
 
-	Rate  int `help:"Events a second at most; 0 is as fast as it goes." default:"0"`
-	Batch int `help:"Events packed into one stream entry." default:"1"`
-	Wait  int `help:"Replicas that must have each flush before it counts as sent." default:"0"`
+	Rate       int           `help:"Events a second at most; 0 is as fast as it goes." default:"0"`
+	Batch      int           `help:"Events packed into one stream entry." default:"1"`
+	Wait       int           `help:"Replicas that must have each flush before it counts as sent." default:"0"`
+	WaitStored bool          `help:"Return when the warehouse has stored all that was published, and not when Redis has it."`
+	Skip       int64         `help:"Events to pass over at first: as many as an interrupted run has sent." default:"0"`
+	Patience   time.Duration `help:"How long to go on while Redis is away or refuses; 0 is for ever." default:"5m"`
 }
 
 // Run is 'estela publish'.
@@ -45,14 +50,54 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := d.mayPublish(ctx, client); err != nil {
 		return err
 	}
-	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err,
-		stream.ProducerConfig{Batch: c.Batch, Wait: c.Wait, Trace: tracing.Publishing(ctx, d.Name)})
-	err = errors.Join(c.each(ctx, s, d, p.send), p.close(ctx))
-	p.progress.finish()
-	if err == nil && p.refused > 0 {
-		return fmt.Errorf("%d rows are no events of %s and were not sent", p.refused, d.Name)
+	refused, err := c.refusals(c.File)
+	if err != nil {
+		return err
 	}
-	return err
+	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err, stream.ProducerConfig{
+		Batch: c.Batch, Wait: c.Wait, Patience: c.Patience, Trace: tracing.Publishing(ctx, d.Name),
+	})
+	p.skip, p.refused = c.Skip, refused
+	return c.publish(ctx, s, client, p)
+}
+
+// publish sends the file's rows and says what came of it.
+func (c *publishCmd) publish(ctx context.Context, s *streams, client *stream.Client, p *publisher) error {
+	err := errors.Join(c.each(ctx, c.input(ctx, s), p.dataset, c.rows(p.send)), p.close(ctx))
+	p.progress.finish("acknowledged by Redis")
+	told := p.refused.close(s.err)
+	if err != nil {
+		return errors.Join(p.resumable(ctx, err, c.Skip), told)
+	}
+	if c.WaitStored {
+		err = p.awaitStored(ctx, client)
+	}
+	return errors.Join(err, told, p.complete(&c.fileFlags, "sent"))
+}
+
+// resumable says how to go on after an error.
+func (p *publisher) resumable(ctx context.Context, err error, skipped int64) error {
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	sent := p.sent()
+	if sent == 0 {
+		return fmt.Errorf("%w; nothing was sent", err)
+	}
+	return fmt.Errorf("%w; %d events are in Redis: the same again with --skip %d goes on there", err, sent, skipped+sent)
+}
+
+// complete is an error if the file had no row, or rows that are no events.
+func (p *publisher) complete(f *fileFlags, done string) error {
+	switch {
+	case p.seen == 0:
+		return fmt.Errorf("%s has no row: nothing was %s", f.named(), done)
+	case p.skip > 0:
+		return fmt.Errorf("%s has %d events fewer than --skip passes over: nothing was %s", f.named(), p.skip, done)
+	case p.refused.rows > 0:
+		return fmt.Errorf("%d of %d rows are no events of %s and were not %s", p.refused.rows, p.seen, p.dataset.Name, done)
+	}
+	return nil
 }
 
 // publisher checks rows against the contract and sends those that hold.
@@ -64,8 +109,10 @@ type publisher struct {
 	producer *stream.Producer
 	pace     pace
 	skip     int64 // events that an earlier run has sent
-	refused  int
+	seen     int64 // rows
+	refused  *refusals
 	report   io.Writer
+	nextWait time.Time // when it may be said again why it waits
 
 	mu       sync.Mutex
 	progress *progress
@@ -75,14 +122,28 @@ type publisher struct {
 func newPublisher(
 	ctx context.Context, client *stream.Client, d *dataset, rate int, shown *progress, report io.Writer, cfg stream.ProducerConfig,
 ) *publisher {
-	p := &publisher{
-		ctx: ctx, dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
-		pace: pace{rate: rate}, progress: shown, report: report,
-	}
-	cfg.OnAck = p.ack
-	cfg.OnWait = func(w stream.Waiting) { say(report, "publish %s: waiting, %s", d.Name, w) }
-	p.producer = client.Producer(ctx, d.Name, d.Shards, cfg)
+	p := newChecker(d, shown, report)
+	p.ctx, p.pace = ctx, pace{rate: rate}
+	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
+	p.producer = client.Producer(lasting(ctx), d.Name, d.Shards, cfg)
 	return p
+}
+
+// newChecker makes one that sends nothing.
+func newChecker(d *dataset, shown *progress, report io.Writer) *publisher {
+	none, _ := (&errorFlags{}).refusals("") // it opens nothing
+	return &publisher{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), refused: none, progress: shown, report: report}
+}
+
+// ackGrace is how long what is under way may take to be acknowledged after Ctrl-C, so that it is
+// known how far it came.
+const ackGrace = 2 * time.Second
+
+// lasting ends that much later than ctx.
+func lasting(ctx context.Context) context.Context {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(ackGrace, cancel) })
+	return longer
 }
 
 func (p *publisher) ack(events int) {
@@ -92,6 +153,14 @@ func (p *publisher) ack(events int) {
 	p.progress.add(events)
 }
 
+// waiting says why nothing is sent, now and then. The producer's goroutine calls it.
+func (p *publisher) waiting(w stream.Waiting) {
+	if now := time.Now(); now.After(p.nextWait) {
+		p.nextWait = now.Add(pipeEvery)
+		say(p.report, "publish %s: waiting, %s", p.dataset.Name, w)
+	}
+}
+
 // sent counts the events that the server has acknowledged.
 func (p *publisher) sent() int64 {
 	p.mu.Lock()
@@ -99,10 +168,10 @@ func (p *publisher) sent() int64 {
 	return p.acked
 }
 
-// send passes one row on, or reports why it is no event.
+// send passes one row on, unless it is no event.
 func (p *publisher) send(r warehouse.Document) error {
-	if !p.holds(r) {
-		return nil
+	if held, err := p.holds(r); !held || err != nil {
+		return err
 	}
 	if p.skip > 0 {
 		p.skip--
@@ -115,34 +184,26 @@ func (p *publisher) send(r warehouse.Document) error {
 	return p.producer.Add(p.ctx, shard, r.JSON)
 }
 
-// holds reports whether the row is an event, and says why if it is not.
-func (p *publisher) holds(r warehouse.Document) bool {
+// holds reports whether the row is an event; if it is not, it is counted with its reason.
+func (p *publisher) holds(r warehouse.Document) (bool, error) {
 	p.batch.Reset()
+	p.seen++
 	if r.Problem == nil && p.decoder.Decode(p.batch, r.JSON, contract.ID{}, 0) {
-		return true
+		return true, nil
 	}
-	p.refused++
-	if r.Problem != nil {
-		say(p.report, "row %d: %v", r.Line, r.Problem)
-		return false
+	var violations []contract.Violation
+	if r.Problem == nil {
+		violations = p.batch.Rejects[0].Violations
 	}
-	violations := p.batch.Rejects[0].Violations
-	for i, v := range violations {
-		if i == shownViolations {
-			say(p.report, "row %d: and %d more", r.Line, len(violations)-i)
-			break
-		}
-		say(p.report, "row %d: %s", r.Line, v)
-	}
-	return false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.progress.refuse()
+	return false, p.refused.add(r, violations)
 }
 
-// shownViolations bounds what is said about one row.
-const shownViolations = 10
-
-// close waits until all is acknowledged, or gives the rest up when ctx has ended.
+// close waits until all is acknowledged; after Ctrl-C, a little at most.
 func (p *publisher) close(ctx context.Context) error {
-	if err := p.producer.Close(ctx); err != nil {
+	if err := p.producer.Close(lasting(ctx)); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil

@@ -89,7 +89,8 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		return p.send(r)
 	})
 	err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
-	shown.finish()
+	shown.finish("acknowledged by Redis")
+	err = errors.Join(err, p.refused.close(s.err))
 	if embedded {
 		err = errors.Join(err, n.drained(ctx, d))
 	}

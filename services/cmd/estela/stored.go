@@ -31,7 +31,7 @@ func (d *dataset) holdsStored(by *stored) error {
 // contract lets through: it is the noted one with additions, or an earlier one that the noted
 // one is with additions. Where nothing is noted, no worker was there yet.
 func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
-	by, err := client.Contract(ctx, d.Name)
+	by, err := binding(ctx, client, d)
 	if err != nil || by == nil {
 		return err
 	}
@@ -45,6 +45,18 @@ func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
 		}
 	}
 	return &breakError{d.Name, "the warehouse that reads " + client.String(), changes, warehouse.WayOut(d.Name, changes) + ". Nothing was sent"}
+}
+
+// binding is the contract that is noted in Redis; nil if there is none, or nobody relies on it.
+func binding(ctx context.Context, client *stream.Client, d *dataset) (*contract.Contract, error) {
+	by, err := client.Contract(ctx, d.Name)
+	if err != nil || by == nil {
+		return nil, err
+	}
+	if promised, err := client.Promised(ctx, by); err != nil || !promised {
+		return nil, err
+	}
+	return by, nil
 }
 
 // storedContracts finds by which contracts the datasets are stored, and says where it looked:
@@ -64,7 +76,7 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	}
 	defer func() { _ = client.Close() }()
 	for _, d := range all {
-		by, err := client.Contract(ctx, d.Name)
+		by, err := binding(ctx, client, d)
 		if err != nil {
 			return found, fmt.Sprintf("compared with no warehouse: %v", err)
 		}
@@ -75,8 +87,12 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	return found, "compared with what is noted at " + client.String()
 }
 
+// contracts are those that bind: by which an event was stored.
 func (all *inventory) contracts(into map[string]*stored) error {
 	for _, r := range all.Datasets {
+		if !r.Promised {
+			continue
+		}
 		c, err := r.Contract()
 		if err != nil {
 			return err
@@ -110,16 +126,21 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 	if err != nil {
 		return nil // said before
 	}
+	client := g.redisIfAny(ctx, s)
+	if client != nil {
+		defer func() { _ = client.Close() }()
+	}
 	known, err := g.inventory(ctx, s)
 	if errors.Is(err, errNoWarehouse) {
-		return nil
+		return examineStreams(ctx, all, nil, client)
 	}
 	by := map[string]*stored{}
 	if err == nil {
 		err = known.contracts(by)
 	}
 	if err != nil {
-		return []finding{{name: "stored contracts", found: err.Error(), fix: "see the warehouse's line above", warning: true}}
+		return append(examineStreams(ctx, all, nil, client),
+			finding{name: "stored contracts", found: err.Error(), fix: "see the warehouse's line above", warning: true})
 	}
 	var found []finding
 	for _, d := range all {
@@ -127,13 +148,15 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 			found = append(found, finding{name: "contract " + d.Name, found: broken.summary(), fix: broken.wayOut})
 		}
 	}
-	client := g.redisIfAny(ctx, s)
 	if client != nil {
-		defer func() { _ = client.Close() }()
 		found = append(found, examineIdentity(ctx, all, known, client))
 	}
+	found = append(found, examineStreams(ctx, all, known, client)...)
 	left, err := leftovers(ctx, all, known, client)
 	for _, l := range left {
+		if _, err := pick(all, l.dataset); err == nil {
+			continue // examineStreams names them
+		}
 		found = append(found, finding{name: "dataset " + l.dataset, found: l.found, fix: l.fix, warning: true})
 	}
 	if err != nil {

@@ -93,7 +93,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		return err
 	}
 
-	local := &localRedis{url: g.Redis, kind: stream.Redact(g.Redis), stop: func() {}}
+	local := &localRedis{url: g.Redis, kind: stream.Redact(g.Redis), stop: func() {}, keep: nothingToKeep}
 	if g.Redis == "" {
 		if local, err = startRedis(ctx, g.DataDir, n.log); err != nil {
 			return err
@@ -134,6 +134,7 @@ func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedi
 		}
 		return nil
 	})
+	g.Go(func() error { return local.keep(ctx) })
 	g.Go(func() error { return n.runWorker(working) })
 	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
 	g.Go(func() error { return n.watch(ctx, &c.listenFlags, l.app) })

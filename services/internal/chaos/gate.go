@@ -97,6 +97,11 @@ func (s *gatedSource) Trim(ctx context.Context, to contract.ID) error {
 	return s.source.Trim(ctx, to)
 }
 
+func (s *gatedSource) NoteStored(ctx context.Context, at contract.Position) error {
+	defer s.pass()()
+	return s.source.NoteStored(ctx, at)
+}
+
 func (s *gatedSource) Close() error {
 	defer s.pass()()
 	return s.source.Close()

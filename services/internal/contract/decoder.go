@@ -67,23 +67,26 @@ func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
 
 // DecodeEntry decodes every event of a stream entry into b and counts the entry.
 // Lines are counted from 1; blank ones are passed over. A Foreign entry becomes
-// a reject. The batch's Last is the caller's to set.
+// a reject, and so does one that holds no event. The batch's Last is the caller's to set.
 func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
 	b.Entries++
 	if len(e.Trace) > 0 {
 		b.trace(e)
 	}
-	switch e.Kind {
-	case Single:
+	switch {
+	case e.Kind == Foreign:
+		b.rejectEntry(e, `must have either the field "event" (one JSON document) or the field "events" (NDJSON), once`)
+	case skipSpace(e.Payload, 0) == len(e.Payload) && e.Kind == Single:
+		b.rejectEntry(e, `holds no event: its field "event" is empty`)
+	case e.Kind == Single:
 		d.Decode(b, e.Payload, e.ID, 0)
-	case Lines:
-		d.decodeLines(b, e)
-	default:
-		b.reject(e.Payload, e.ID, 0, []Violation{{
-			Keyword: keywordEntry,
-			Message: `is a stream entry with neither the field "event" (one JSON document) nor "events" (NDJSON)`,
-		}})
+	case !d.decodeLines(b, e):
+		b.rejectEntry(e, `holds no event: its field "events" has no line that is not blank`)
 	}
+}
+
+func (b *Batch) rejectEntry(e Entry, message string) {
+	b.reject(e.Payload, e.ID, 0, []Violation{{Keyword: keywordEntry, Message: message}})
 }
 
 // maxTraces bounds what a producer that marks every entry costs.
@@ -100,7 +103,8 @@ func (b *Batch) trace(e Entry) {
 	}
 }
 
-func (d *Decoder) decodeLines(b *Batch, e Entry) {
+// decodeLines reports whether there was one.
+func (d *Decoder) decodeLines(b *Batch, e Entry) (found bool) {
 	rest := e.Payload
 	for line := uint32(1); len(rest) > 0; line++ {
 		event := rest
@@ -111,8 +115,10 @@ func (d *Decoder) decodeLines(b *Batch, e Entry) {
 		}
 		if skipSpace(event, 0) < len(event) {
 			d.Decode(b, event, e.ID, line)
+			found = true
 		}
 	}
+	return found
 }
 
 // Validate reports every violation of one document, none if it is valid. Beyond

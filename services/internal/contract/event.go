@@ -64,8 +64,8 @@ const (
 	Single Kind = iota
 	// Lines is an entry with the field "events": NDJSON.
 	Lines
-	// Foreign is an entry with neither field. It is rejected; its payload is
-	// the entry's fields as one JSON object of strings.
+	// Foreign is an entry with neither field, with both, or with one of them twice. It is
+	// rejected; its payload is the entry's fields as one JSON object of strings.
 	Foreign
 )
 
@@ -152,14 +152,26 @@ type StreamState struct {
 	Now uint64
 	// Known says that a cursor of this pipeline lies in the stream.
 	Known bool
-	// First is the oldest entry kept, zero if there is none; Last is the last
-	// ID ever generated; MaxDeleted the highest one deleted one by one.
-	First, Last, MaxDeleted ID
+	// First and Newest are the oldest and the newest entry kept, zero if there is none; Last
+	// is the last ID ever generated; MaxDeleted the highest one deleted one by one.
+	First, Newest, Last, MaxDeleted ID
 	// TrimmedTo is how far this pipeline has trimmed.
 	TrimmedTo ID
 	// Length counts the entries kept, Added all that were ever added; -1 where the
 	// server doesn't tell.
 	Length, Added int64
+}
+
+// Unstored is how many of the stream's entries are above a position, by the server's own count
+// where that is known, and all of them where it isn't; at least 1 if any is.
+func (s StreamState) Unstored(p Position) int64 {
+	switch {
+	case s.Length == 0, s.Newest.Compare(p.Last) <= 0 && s.Last.Compare(p.Last) >= 0:
+		return 0
+	case s.Newest.Compare(p.Last) <= 0 || p.Added < 0 || s.Added < 0:
+		return s.Length // the server stepped back, or does not count
+	}
+	return min(max(s.Added-p.Added, 1), s.Length)
 }
 
 // Candidate is a row of a batch that may be in the table already.

@@ -286,12 +286,13 @@ func TestDecodeEntry(t *testing.T) {
 		rejects string // line:payload:keyword
 	}{
 		{contract.Single, good("x"), "0:x ", ""},
-		{contract.Single, "", "", "0::json "},
+		{contract.Single, "", "", "0::entry "},
+		{contract.Single, " \r\n\t", "", "0: \r\n\t:entry "},
 		{contract.Single, good("x") + "\n" + good("y"), "", "0:" + good("x") + "\n" + good("y") + ":json "},
 		{contract.Lines, lines, "1:a 4:b 8:c ", "5:bad\r:json 7:{\"id\":1}:type 7:{\"id\":1}:required "},
 		{contract.Lines, good("a") + "\n", "1:a ", ""},
-		{contract.Lines, "", "", ""},
-		{contract.Lines, "\n\n", "", ""},
+		{contract.Lines, "", "", "0::entry "},
+		{contract.Lines, "\n \r\n", "", "0:\n \r\n:entry "},
 		{contract.Lines, long + "\n" + good("a"), "2:a ", "1:" + long + ":size "},
 		{contract.Foreign, `{"field":"x"}`, "", `0:{"field":"x"}:entry `},
 	}

@@ -88,7 +88,7 @@ func (s *Shard) lift(ctx context.Context, to contract.ID) error {
 // miniredis has no XSETID.
 func (s *Shard) liftByEntry(ctx context.Context, to contract.ID) error {
 	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
-		state, err := s.streamInfo(ctx)
+		state, err := s.client.streamInfo(ctx, s.key)
 		if err != nil || state.Last.Compare(to) >= 0 {
 			return err
 		}

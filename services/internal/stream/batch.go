@@ -24,10 +24,10 @@ func addCommand(key, field string) []byte {
 // needed.
 type batch struct {
 	out      []byte
-	commands int
+	order    []int // the shard of each command
 	events   int
-	touched  []bool // by shard
-	packs    []pack // by shard
+	commands []int64 // by shard
+	packs    []pack  // by shard
 	packed   int
 	// trace goes with the next command.
 	trace string
@@ -41,15 +41,15 @@ type pack struct {
 }
 
 func newBatch(shards int) *batch {
-	b := &batch{touched: make([]bool, shards), packs: make([]pack, shards)}
+	b := &batch{commands: make([]int64, shards), packs: make([]pack, shards)}
 	b.reset()
 	return b
 }
 
 func (b *batch) reset() {
 	b.out = appendCommand(b.out[:0], "MULTI")
-	b.commands, b.events, b.packed, b.trace, b.acked = 0, 0, 0, "", nil
-	clear(b.touched)
+	b.order, b.events, b.packed, b.trace, b.acked = b.order[:0], 0, 0, "", nil
+	clear(b.commands)
 }
 
 func (b *batch) size() int { return len(b.out) + b.packed }
@@ -57,10 +57,9 @@ func (b *batch) size() int { return len(b.out) + b.packed }
 // add appends an event, packed with others if packs hold more than one.
 func (b *batch) add(to *shardOut, shard int, event []byte, perPack int) {
 	b.events++
-	b.touched[shard] = true
 	if perPack == 1 || !isLine(event) {
 		b.seal(to, shard)
-		b.command(to.single, event)
+		b.command(to.single, shard, event)
 		return
 	}
 	p := &b.packs[shard]
@@ -87,12 +86,12 @@ func (b *batch) seal(to *shardOut, shard int) {
 	if p.events == 0 {
 		return
 	}
-	b.command(to.lines, p.lines)
+	b.command(to.lines, shard, p.lines)
 	b.packed -= len(p.lines)
 	p.lines, p.events = p.lines[:0], 0
 }
 
-func (b *batch) command(begin, payload []byte) {
+func (b *batch) command(begin []byte, shard int, payload []byte) {
 	if b.trace != "" {
 		b.out = append(appendHeader(b.out, '*', 7), begin[len("*5\r\n"):]...)
 	} else {
@@ -104,5 +103,6 @@ func (b *batch) command(begin, payload []byte) {
 		field := appendCommand(nil, "traceparent", b.trace)
 		b.out, b.trace = append(b.out, field[len("*2\r\n"):]...), ""
 	}
-	b.commands++
+	b.order = append(b.order, shard)
+	b.commands[shard]++
 }

@@ -6,12 +6,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // conn is a connection of its own, outside go-redis' pool, for what has to be
@@ -142,14 +143,20 @@ func readInt(in *bufio.Reader, kind byte) (int64, error) {
 	return n, nil
 }
 
-// skipBulk reads a bulk string and forgets it.
-func skipBulk(in *bufio.Reader) error {
-	n, err := readInt(in, '$')
-	if err != nil || n < 0 {
-		return err
+// readID reads a bulk string that is the ID of an entry.
+func readID(in *bufio.Reader) (contract.ID, error) {
+	if _, err := readInt(in, '$'); err != nil {
+		return contract.ID{}, err
 	}
-	_, err = io.CopyN(io.Discard, in, n+2)
-	return err
+	line, err := readLine(in)
+	if err != nil {
+		return contract.ID{}, err
+	}
+	id, ok := parseID(line)
+	if !ok {
+		return contract.ID{}, errProtocol
+	}
+	return id, nil
 }
 
 func trimCRLF(line []byte) []byte {

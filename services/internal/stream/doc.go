@@ -7,12 +7,14 @@
 //	estela:{DATASET:SHARD}:lease       the token of the worker that reads it, with a time to live
 //	estela:{DATASET:SHARD}:trimmed_to  the ID up to which this pipeline has trimmed it
 //	estela:{DATASET:SHARD}:warehouse   hash: identity, location and host of the warehouse that the shard belongs to
+//	estela:{DATASET:SHARD}:stored      hash: last, added, stored and at: how far its worker has stored it, for
+//	                                   producers and operators; no worker reads it
 //	estela:workers:IDENTITY:DATASETS   sorted set: a worker's token, scored by when it expires (server clock, ms)
 //	estela:contracts                   hash: DATASET -> the contract by which its warehouse stores it,
 //	                                   DATASET@VERSION -> nothing: one that it stored by before
 //	estela:run_id                      embedded servers only: stands in for INFO's run_id
 //
-// The braces are a hash tag: the four keys of a shard lie in one slot.
+// The braces are a hash tag: the five keys of a shard lie in one slot.
 //
 // # Entries
 //
@@ -109,8 +111,8 @@
 // # Producer
 //
 // Each flush is one MULTI … EXEC: all of it is in the stream, in order, or
-// nothing is. A full server (OOM), a stream above its high-water mark, a server
-// that is loading or read-only: the producer waits and tries again. After a cut
+// nothing is. A full server (OOM), more entries above the noted position than the high-water mark,
+// a server that is loading or read-only: the producer waits and tries again. After a cut
 // connection the outcome is unknown and the flush is sent again: its events can
 // be in the stream twice, and the second is dropped downstream by its key.
 //

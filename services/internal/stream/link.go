@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 const (
@@ -22,8 +24,15 @@ type link struct {
 	cfg    ProducerConfig
 	conn   *conn
 	in     *bufio.Reader
-	// lengths are the streams' at the last answer; nil: not asked yet.
-	lengths []int64
+	// lengths are the streams' at the last answer; nil: not asked yet. room is how many entries
+	// may be added to each above the mark before it is asked again what is stored.
+	lengths, room []int64
+	// last are the IDs of the newest entries that were acknowledged, by shard.
+	last []contract.ID
+}
+
+func newLink(client *Client, cfg ProducerConfig, shards int) *link {
+	return &link{client: client, cfg: cfg, room: make([]int64, shards), last: make([]contract.ID, shards)}
 }
 
 func (l *link) close() {
@@ -43,9 +52,10 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 	if err := l.awaitRoom(ctx, b, shards); err != nil {
 		return err
 	}
+	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		err := l.exchange(ctx, b)
-		if err == nil || !l.mayPass(ctx, err) {
+		err := l.exchange(ctx, b, shards)
+		if err == nil || !l.mayPass(ctx, err) || l.isOver(begun) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Err: err, For: wait}); err != nil {
@@ -62,8 +72,8 @@ func (l *link) finish(b *batch, shards []shardOut) {
 		b.out = appendCommand(b.out, "WAIT", strconv.Itoa(l.cfg.Wait),
 			strconv.FormatInt(max(l.cfg.WaitTimeout.Milliseconds(), 1), 10))
 	}
-	for i, touched := range b.touched {
-		if touched {
+	for i, n := range b.commands {
+		if n > 0 {
 			b.out = appendCommand(b.out, "XLEN", shards[i].key)
 		}
 	}
@@ -77,6 +87,11 @@ func (l *link) mayPass(ctx context.Context, err error) bool {
 	}
 	var reply ReplyError
 	return !errors.As(err, &reply) || reply.isPassing()
+}
+
+// isOver reports whether that was tried for long enough.
+func (l *link) isOver(begun time.Time) bool {
+	return l.cfg.Patience > 0 && time.Since(begun) > l.cfg.Patience
 }
 
 func (l *link) pause(ctx context.Context, why Waiting) error {
@@ -93,7 +108,7 @@ func (l *link) pause(ctx context.Context, why Waiting) error {
 
 // exchange sends the batch once. Any error ends the connection: replies may be
 // left on it.
-func (l *link) exchange(ctx context.Context, b *batch) (err error) {
+func (l *link) exchange(ctx context.Context, b *batch, shards []shardOut) (err error) {
 	if l.conn == nil {
 		if l.conn, err = dial(ctx, l.client.opts); err != nil {
 			return err
@@ -102,7 +117,7 @@ func (l *link) exchange(ctx context.Context, b *batch) (err error) {
 	}
 	stop := l.conn.closeOn(ctx)
 	defer stop()
-	if err = l.roundTrip(b); err != nil {
+	if err = l.roundTrip(b, shards); err != nil {
 		l.close()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -111,17 +126,17 @@ func (l *link) exchange(ctx context.Context, b *batch) (err error) {
 	return err
 }
 
-func (l *link) roundTrip(b *batch) error {
+func (l *link) roundTrip(b *batch, shards []shardOut) error {
 	if err := l.conn.SetDeadline(time.Now().Add(l.cfg.Timeout + l.cfg.WaitTimeout)); err != nil {
 		return err
 	}
 	if _, err := l.conn.Write(b.out); err != nil {
 		return err
 	}
-	if err := l.readQueued(b.commands); err != nil {
+	if err := l.readQueued(b, shards); err != nil {
 		return err
 	}
-	if err := l.readAdded(b.commands); err != nil {
+	if err := l.readAdded(b, shards); err != nil {
 		return err
 	}
 	if err := l.readReplicas(); err != nil {
@@ -132,28 +147,33 @@ func (l *link) roundTrip(b *batch) error {
 
 // readQueued reads the answers to MULTI and to each XADD. A refused XADD makes
 // EXEC refuse all; the first refusal says more than EXEC's.
-func (l *link) readQueued(commands int) error {
-	for range commands + 1 {
+func (l *link) readQueued(b *batch, shards []shardOut) error {
+	if _, err := readLine(l.in); err != nil {
+		return err
+	}
+	for _, shard := range b.order {
 		if _, err := readLine(l.in); err != nil {
-			return err
+			return fmt.Errorf("add to %s: %w", shards[shard].key, err)
 		}
 	}
 	return nil
 }
 
-// readAdded reads EXEC's answer: the new IDs.
-func (l *link) readAdded(commands int) error {
+// readAdded reads EXEC's answer: the new IDs, or what is wrong with a stream.
+func (l *link) readAdded(b *batch, shards []shardOut) error {
 	n, err := readInt(l.in, '*')
 	if err != nil {
 		return err
 	}
-	if n != int64(commands) {
+	if n != int64(len(b.order)) {
 		return errProtocol
 	}
-	for range commands {
-		if err := skipBulk(l.in); err != nil {
-			return err
+	for _, shard := range b.order {
+		id, err := readID(l.in)
+		if err != nil {
+			return fmt.Errorf("add to %s: %w", shards[shard].key, err)
 		}
+		l.last[shard] = id
 	}
 	return nil
 }
@@ -170,8 +190,8 @@ func (l *link) readReplicas() error {
 }
 
 func (l *link) readLengths(b *batch) error {
-	for i, touched := range b.touched {
-		if !touched {
+	for i, commands := range b.commands {
+		if commands == 0 {
 			continue
 		}
 		n, err := readInt(l.in, ':')
@@ -183,9 +203,10 @@ func (l *link) readLengths(b *batch) error {
 	return nil
 }
 
-// awaitRoom waits until no stream of the batch is above the high-water mark. Their
-// lengths came with the last answer; only at first, and while one is
-// full, they are asked for.
+// awaitRoom waits until no stream of the batch has more entries that are not stored than the
+// high-water mark. Its length, which came with the last answer, is at least that; what is
+// stored is asked for at first and of streams that are longer, each time that a quarter of the
+// room there was is used up, for others add to them too.
 func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error {
 	first := l.lengths == nil
 	if first {
@@ -194,8 +215,15 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 	if l.cfg.HighWater < 0 {
 		return nil
 	}
-	for i, touched := range b.touched {
-		if !touched || (!first && l.lengths[i] < l.cfg.HighWater) {
+	for i, commands := range b.commands {
+		if commands == 0 {
+			continue
+		}
+		if !first && l.lengths[i] < l.cfg.HighWater {
+			l.room[i] = 0
+			continue
+		}
+		if l.room[i] -= commands; l.room[i] > 0 {
 			continue
 		}
 		if err := l.awaitShard(ctx, i, shards[i].key); err != nil {
@@ -206,17 +234,18 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 }
 
 func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
+	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		n, err := l.client.rdb.XLen(ctx, key).Result()
-		if err == nil && n < l.cfg.HighWater {
-			l.lengths[shard] = n
+		b, err := l.client.backlog(ctx, key)
+		if err == nil && b.Entries < l.cfg.HighWater {
+			l.lengths[shard], l.room[shard] = b.Length, (l.cfg.HighWater-b.Entries)/4
 			return nil
 		}
 		var refused redis.Error
-		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() {
+		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() || err != nil && l.isOver(begun) {
 			return err
 		}
-		if err := l.pause(ctx, Waiting{Shard: shard, Length: n, Err: err, For: wait}); err != nil {
+		if err := l.pause(ctx, Waiting{Shard: shard, Backlog: b, Err: err, For: wait}); err != nil {
 			return err
 		}
 	}

@@ -23,10 +23,14 @@ func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contra
 // It is for people who look for one: it moves no cursor, and costs the server as much as a
 // reader of as many entries.
 func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(contract.Entry)) error {
+	return c.newest(ctx, Key(dataset, shard), limit, each)
+}
+
+func (c *Client) newest(ctx context.Context, key string, limit int, each func(contract.Entry)) error {
 	before := "+"
 	for limit > 0 {
 		n := min(limit, lookPage)
-		entries, err := c.look(ctx, "XREVRANGE", Key(dataset, shard), before, "-", "COUNT", fmt.Sprint(n))
+		entries, err := c.look(ctx, "XREVRANGE", key, before, "-", "COUNT", fmt.Sprint(n))
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,12 @@ type ProducerConfig struct {
 	// Default: 10 s.
 	Timeout time.Duration
 
+	// Patience is how long a flush is sent again while the server is away or refuses, after
+	// which the producer ends with the error.
+	//
+	// Default: 0, for ever.
+	Patience time.Duration
+
 	// Wait is how many replicas must have each flush (WAIT), within WaitTimeout;
 	// with fewer the producer ends with [ErrReplicas]. It narrows what a
 	// failover can lose to nothing only if that many replicas survive.
@@ -49,8 +55,8 @@ type ProducerConfig struct {
 	Wait        int
 	WaitTimeout time.Duration
 
-	// HighWater is the number of entries in a shard's stream above which the
-	// producer waits for the consumers.
+	// HighWater is the number of entries of a shard's stream that are not stored yet, or of all
+	// where no worker has noted what is, above which the producer waits for the workers.
 	//
 	// Default: 1,000,000 divided by Batch, at least 1,000; negative: no limit.
 	HighWater int64
@@ -68,11 +74,11 @@ type ProducerConfig struct {
 	Trace func() (traceparent string, acked func())
 }
 
-// Waiting is why a producer waits: its stream is full, or a passing error.
+// Waiting is why a producer waits: too much of a stream is not stored, or a passing error.
 type Waiting struct {
-	// Shard and Length are of the stream that is full, if Err is nil.
-	Shard  int
-	Length int64
+	// Shard and Backlog are of the stream that is full, if Err is nil.
+	Shard   int
+	Backlog Backlog
 	// Err is what the server or the network said.
 	Err error
 	// For is how long until the next try.
@@ -83,7 +89,13 @@ func (w Waiting) String() string {
 	if w.Err != nil {
 		return fmt.Sprintf("next try in %s: %v", w.For, w.Err)
 	}
-	return fmt.Sprintf("next look in %s: shard %d holds %d entries that the workers have not stored yet", w.For, w.Shard, w.Length)
+	if !w.Backlog.Noted {
+		return fmt.Sprintf("next look in %s: shard %d holds %d entries, and no worker has noted that it stored any", w.For, w.Shard, w.Backlog.Entries)
+	}
+	if w.Backlog.Lease == "" {
+		return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet, and no worker carries it", w.For, w.Shard, w.Backlog.Entries)
+	}
+	return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet", w.For, w.Shard, w.Backlog.Entries)
 }
 
 func (c ProducerConfig) withDefaults(shards int) ProducerConfig {
@@ -147,7 +159,7 @@ func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg P
 	for i := range p.shards {
 		p.shards[i] = newShardOut(Key(dataset, i))
 	}
-	p.link = &link{client: c, cfg: p.cfg}
+	p.link = newLink(c, p.cfg, shards)
 	p.filling = newBatch(shards)
 	go p.run()
 	return p
@@ -158,6 +170,10 @@ func (p *Producer) Added() int64 { return p.added.Load() }
 
 // Acked counts the events that the server has acknowledged.
 func (p *Producer) Acked() int64 { return p.acked.Load() }
+
+// Last is the ID of the newest entry of the shard that was acknowledged, zero if there is none.
+// It is for after Close.
+func (p *Producer) Last(shard int) contract.ID { return p.link.last[shard] }
 
 // Add takes an event for a shard; it copies it. It waits while two flushes are under
 // way. An error of ctx or a refusal concerns this event alone, which is not

@@ -121,8 +121,22 @@ local noted = redis.call('GET', KEYS[2])
 if not noted or above(doomed[1][1], noted) then redis.call('SET', KEYS[2], doomed[1][1]) end
 return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[2])`
 
-	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions.
+	// Keys: lease, stored. Args: token, last, added, stored. The time is the server's, in ms.
+	storedScript = shebang + `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', KEYS[2], 'last', ARGV[2], 'added', ARGV[3], 'stored', ARGV[4], 'at', now)
+return 1`
+
+	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions. With HSET other
+	// versions go: the warehouse has forgotten them, for nothing was ever stored by them.
 	contractScript = shebang + `
+if ARGV[1] == 'HSET' then
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if string.sub(field, 1, #ARGV[2] + 1) == ARGV[2] .. '@' then redis.call('HDEL', KEYS[1], field) end
+  end
+end
 redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
 for i = 4, #ARGV do redis.call('HSET', KEYS[1], ARGV[2] .. '@' .. ARGV[i], '') end
 return 1`

@@ -186,7 +186,7 @@ func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
 }
 
 func (s *Shard) state(ctx context.Context) (state contract.StreamState, err error) {
-	if state, err = s.streamInfo(ctx); err != nil {
+	if state, err = s.client.streamInfo(ctx, s.key); err != nil {
 		return state, err
 	}
 	if state.Known, err = s.checkCursor(ctx); err != nil {
@@ -246,12 +246,26 @@ func (c *Client) currentRunID(ctx context.Context) (string, error) {
 	return parseInfo(text)["run_id"], nil
 }
 
-// streamInfo reads XINFO STREAM by name: its fields differ between servers.
-func (s *Shard) streamInfo(ctx context.Context) (state contract.StreamState, err error) {
-	if s.client.embedded {
+// streamInfo asks for what XINFO STREAM tells; a stream that does not exist has zeros.
+func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamState, error) {
+	state, err := c.parseStream(c.rdb.Do(ctx, "XINFO", "STREAM", key))
+	if err != nil || state.Length == 0 || !state.First.IsZero() {
+		return state, err
+	}
+	// The embedded server's XINFO lacks them.
+	if state.First, err = c.end(ctx, "XRANGE", key, "-", "+"); err != nil {
+		return state, err
+	}
+	state.Newest, err = c.end(ctx, "XREVRANGE", key, "+", "-")
+	return state, err
+}
+
+// parseStream reads the answer to XINFO STREAM by name: its fields differ between servers.
+func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err error) {
+	if c.embedded {
 		state.Added = -1 // miniredis doesn't count
 	}
-	fields, err := s.client.rdb.Do(ctx, "XINFO", "STREAM", s.key).Slice()
+	fields, err := answer.Slice()
 	if isNoKey(err) {
 		return state, nil
 	}
@@ -269,23 +283,28 @@ func (s *Shard) streamInfo(ctx context.Context) (state contract.StreamState, err
 		case "max-deleted-entry-id":
 			err = errors.Join(err, setID(&state.MaxDeleted, fields[i+1]))
 		case "first-entry":
-			if entry, ok := fields[i+1].([]any); ok && len(entry) > 0 {
-				err = errors.Join(err, setID(&state.First, entry[0]))
-			}
+			err = errors.Join(err, setEntryID(&state.First, fields[i+1]))
+		case "last-entry":
+			err = errors.Join(err, setEntryID(&state.Newest, fields[i+1]))
 		}
-	}
-	if err == nil && state.Length > 0 && state.First.IsZero() {
-		state.First, err = s.first(ctx) // the embedded server's XINFO lacks it
 	}
 	return state, err
 }
 
-func (s *Shard) first(ctx context.Context) (contract.ID, error) {
-	entries, err := s.client.rdb.XRangeN(ctx, s.key, "-", "+", 1).Result()
-	if err != nil || len(entries) == 0 {
-		return contract.ID{}, err
+// end is the ID at one end of a stream, zero if it has no entry.
+func (c *Client) end(ctx context.Context, command, key, from, to string) (id contract.ID, err error) {
+	entries, err := c.look(ctx, command, key, from, to, "COUNT", 1)
+	if len(entries) > 0 {
+		id = entries[0].ID
 	}
-	return contract.ParseID(entries[0].ID)
+	return id, err
+}
+
+func setEntryID(id *contract.ID, entry any) error {
+	if parts, ok := entry.([]any); ok && len(parts) > 0 {
+		return setID(id, parts[0])
+	}
+	return nil
 }
 
 func setID(id *contract.ID, value any) (err error) {

@@ -79,7 +79,7 @@ func TestStateOfAStream(t *testing.T) {
 		state, err = s.State(t.Context())
 		must(t, err)
 		want(t, "state", state, contract.StreamState{
-			RunID: runID, Now: state.Now, Known: true, First: entries[0].ID, Last: entries[9].ID, Length: 10, Added: added,
+			RunID: runID, Now: state.Now, Known: true, First: entries[0].ID, Newest: entries[9].ID, Last: entries[9].ID, Length: 10, Added: added,
 		})
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,13 +20,13 @@ type Summary struct {
 	contract.StreamState
 
 	Shard int
-	// Newest is the newest entry's ID; zero without entries.
-	Newest contract.ID
 	// Owner is the warehouse that the shard belongs to, zero if none is noted.
 	Owner contract.Warehouse
 	// Lease is the token of the worker that reads it, "" without one.
 	Lease string
 }
+
+func isWrongType(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE") }
 
 // Summaries are those of a dataset's first shards and of all others that have entries,
 // whatever the contract says, in order.
@@ -37,13 +38,13 @@ func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]S
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !isWrongType(err) {
 		return nil, fmt.Errorf("ask for the streams of %s: %w", dataset, err)
 	}
 	var all []Summary
 	for shard, n := range lengths {
-		if shard >= shards && n.Val() == 0 {
-			continue
+		if shard >= shards && n.Val() == 0 || isWrongType(n.Err()) {
+			continue // what is no stream has no state: see Strays
 		}
 		one, err := c.summary(ctx, dataset, shard)
 		if err != nil {
@@ -58,9 +59,6 @@ func (c *Client) summary(ctx context.Context, dataset string, shard int) (s Summ
 	key := Key(dataset, shard)
 	s.Shard = shard
 	if s.StreamState, err = c.Shard(dataset, shard, "", ShardConfig{}).State(ctx); err != nil {
-		return s, err
-	}
-	if err := c.Newest(ctx, dataset, shard, 1, func(e contract.Entry) { s.Newest = e.ID }); err != nil {
 		return s, err
 	}
 	noted, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()

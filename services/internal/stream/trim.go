@@ -139,7 +139,7 @@ func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, 
 	}
 	keep := before(now.Add(-s.cfg.KeepFor))
 	if s.cfg.KeepMax > 0 {
-		state, err := s.streamInfo(ctx)
+		state, err := s.client.streamInfo(ctx, s.key)
 		if err != nil {
 			return bound, err
 		}

@@ -31,11 +31,16 @@ func TestAccept(t *testing.T) {
 			t.Errorf("%v, want a refusal of %s", err, pointer)
 		}
 	}
-	must(w.Register(t.Context(), warehousetest.Sample(t), "", nil))
+	sample := warehousetest.Sample(t)
+	must(w.Register(t.Context(), sample, "", nil))
+	pos, err := w.TakeOver(t.Context(), sample, 0)
+	must(err)
+	_, err = w.Commit(t.Context(), pos, rows(sample, 1, 1).Batch) // before that it binds nobody
+	must(err)
 	refused(change(`"ratio": {"type": "number"}`, `"ratio": {"type": "string"}`), "/properties/ratio")
 	refused(change(`"key": "id"`, `"key": "ref"`, `["id", "at"]`, `["id", "at", "ref"]`), "/properties/ref")
 	c := warehousetest.Parse(t, "sample", removed)
-	err := w.Register(t.Context(), c, "", nil)
+	err = w.Register(t.Context(), c, "", nil)
 	if err == nil || !strings.Contains(err.Error(), "estela contract accept sample") {
 		t.Errorf("register: %v", err)
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 // Register makes the dataset's table fit its contract: creates it, or adds a
-// column for each new optional property. Then it loads the reference tables
+// column for each new optional property; where no event was ever stored, the table is
+// made anew. Then it loads the reference tables
 // (name -> CSV with a header) that have changed and runs views, CREATE OR
 // REPLACE VIEW statements, if their text or a table has. A contract that breaks
 // the stored one is refused with *RefusedError. A warehouse open for reading
@@ -112,7 +113,13 @@ func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract, accept 
 		return err
 	}
 	if old != "" {
-		if err := refuse(c, old, have); err != nil && (!accept || isFixed(err)) {
+		err := refuse(c, old, have)
+		if _, breaks := errors.AsType[*RefusedError](err); breaks {
+			if have, err = abandon(ctx, conn, c, have, err); err == nil && len(have) == 0 {
+				old = ""
+			}
+		}
+		if err != nil && (!accept || isFixed(err)) {
 			return err
 		}
 	}

@@ -18,6 +18,8 @@ type Registered struct {
 	Versions []string `json:"versions"`
 	// Rows is how many are in its table.
 	Rows int64 `json:"rows"`
+	// Promised says that an event was ever stored: before that the contract binds nobody.
+	Promised bool `json:"promised"`
 }
 
 // Contract compiles the schema.
@@ -35,6 +37,9 @@ func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 		for i := range all {
 			there, err := columnsOf(ctx, conn, datasetTable(all[i].Dataset))
 			if err != nil {
+				return err
+			}
+			if all[i].Promised, err = promised(ctx, conn, all[i].Dataset, there); err != nil {
 				return err
 			}
 			if len(there) == 0 {

@@ -54,6 +54,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"markers":                                          markers,
 		"a new optional property becomes a column":         evolve,
 		"a contract that breaks the stored one is refused": refuse,
+		"a table in which nothing was stored is made anew": madeAnew,
 		"views and reference tables":                       viewsAndReferences,
 	} {
 		t.Run(name, func(t *testing.T) {

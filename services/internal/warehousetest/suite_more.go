@@ -304,6 +304,7 @@ func evolve(t *testing.T, f *fixture) {
 }
 
 func refuse(t *testing.T, f *fixture) {
+	f.commit(t, f.takeOver(t), f.simples(1, 1))
 	narrower := Parse(t, "sample", strings.Replace(Schema, `"name": {"type": "string"}`, `"name": {"type": "integer"}`, 1))
 	err := f.Register(t.Context(), narrower, "", nil)
 	var refused *warehouse.RefusedError
@@ -314,6 +315,52 @@ func refuse(t *testing.T, f *fixture) {
 	if err := f.Register(t.Context(), f.c, "", nil); err != nil {
 		t.Errorf("the stored contract is refused: %v", err)
 	}
+}
+
+// madeAnew changes what no stored event relies on: type, key and shards, before anything was
+// read and after all that was read was rejected. What was rejected stays, and so does the
+// position; a shard of which something was read does not go.
+func madeAnew(t *testing.T, f *fixture) {
+	change := func(from ...string) *contract.Contract {
+		return Parse(t, "sample", strings.NewReplacer(from...).Replace(Schema))
+	}
+	kind := func(want string) {
+		t.Helper()
+		f.expect(t, "SELECT data_type FROM information_schema.columns WHERE table_name = 'sample' AND column_name = 'name'", want)
+	}
+	number := change(`"name": {"type": "string"}`, `"name": {"type": "integer"}`)
+	sharded := change(`"dedupe"`, `"shards": 4, "dedupe"`)
+	renamed := change(`"name": {"type": "string"}`, `"title": {"type": "string"}`)
+	for _, c := range []*contract.Contract{number, sharded, renamed, f.c} {
+		if err := f.Register(t.Context(), c, "", nil); err != nil {
+			t.Fatalf("nothing was read: %v", err)
+		}
+	}
+	kind("VARCHAR")
+	b := simple(NewBatch(f.c, 0), id(1, 0), 0, "broken")
+	b.Remove([]int{0})
+	b.Rejects = append(b.Rejects, contract.Reject{ID: id(1, 0), Payload: []byte("{}"), Violations: []contract.Violation{{Keyword: "required"}}})
+	pos := f.commit(t, f.takeOver(t), b)
+	if err := f.Register(t.Context(), number, "", nil); err != nil {
+		t.Fatalf("all was rejected: %v", err)
+	}
+	kind("BIGINT")
+	known, err := f.Registered(t.Context())
+	if err != nil || len(known) != 1 || known[0].Promised || len(known[0].Versions) != 1 {
+		t.Errorf("registered %+v, %v", known, err)
+	}
+	f.expect(t, "SELECT count(*)::VARCHAR FROM estela.rejects", "1")
+	if err := f.Register(t.Context(), f.c, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	f.commit(t, pos, simple(NewBatch(f.c, 0), id(2, 0), 0, "good"))
+	var refused *warehouse.RefusedError
+	for _, c := range []*contract.Contract{number, sharded, renamed} {
+		if err := f.Register(t.Context(), c, "", nil); !errors.As(err, &refused) {
+			t.Errorf("an event is stored: %v", err)
+		}
+	}
+	f.expect(t, "SELECT id FROM sample", "good")
 }
 
 func viewsAndReferences(t *testing.T, f *fixture) {

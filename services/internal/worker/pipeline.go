@@ -52,6 +52,7 @@ type pipeline struct {
 	// draining is how many wait for the stream to be drained up to until.
 	draining int
 	until    contract.ID
+	notes    notes
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
@@ -60,6 +61,7 @@ func newPipeline(s *shard, from origin) *pipeline {
 		chunks: make(chan chunk, 1),
 		full:   make(chan *contract.Batch),
 		empty:  make(chan *contract.Batch, batchesInUse),
+		notes:  newNotes(),
 	}
 	for range batchesInUse {
 		p.empty <- s.contract.NewBatch(s.number, backlogRead)
@@ -75,6 +77,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	reading, stop := context.WithCancel(soft)
 	defer stop()
 	p.inFlight.begin(p.after)
+	p.notes.changed()
 	defer context.AfterFunc(hard, stop)()
 	g.Go(func() error {
 		defer close(p.chunks)
@@ -85,7 +88,14 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 		defer close(p.full)
 		return p.decode(hard)
 	})
-	g.Go(func() error { return p.commit(hard) })
+	g.Go(func() error {
+		defer close(p.notes.done)
+		return p.commit(hard)
+	})
+	g.Go(func() error {
+		p.note(hard)
+		return nil
+	})
 	err = g.Wait()
 	p.inFlight.clear()
 	return readErr, err
@@ -170,6 +180,8 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	if err := p.saveLoss(ctx); err != nil {
 		return err
 	}
+	p.notes.level.Store(true)
+	p.notes.changed()
 	p.drained()
 	p.cfg.Sink.Idle(ctx)
 	if p.contract.Retention == 0 || time.Since(p.pruned) < pruneEvery {
@@ -352,6 +364,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 			p.log.Debug("traced event settled", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
 		}
 		p.inFlight.committed(b.Entries, last)
+		p.notes.changed()
 		b.Reset()
 		p.empty <- b
 	}

@@ -12,6 +12,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
+// muchTraffic is how many entries make trimming due before its time: producers wait for what is
+// not stored only, so that it falls to the worker to keep what is stored from filling the server.
+const muchTraffic = 200_000
+
 // errNotOwner ends an ownership: the lease is another's.
 var errNotOwner = errors.New("the shard's lease is held by another worker")
 
@@ -55,10 +59,14 @@ type shard struct {
 	tended, trimmed time.Time
 	pruned          time.Time
 	entries, rows   atomic.Int64 // settled, stored
+	// tendedAt and trimmedAt are entries then.
+	tendedAt, trimmedAt int64
 
 	refused chan struct{} // closed when the shard refuses to go on
 	refusal error         // why, set before that
 	others  int           // how often in a row it was another warehouse's
+
+	complaint complaint // its owner's
 }
 
 // own takes the shard over and carries its events until the lease is lost, the
@@ -88,8 +96,7 @@ func (s *shard) own(soft, hard context.Context) error {
 		}
 		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
-			s.log.Warn("reading ended, attaching again", slog.Any("error", readErr))
-			pause(soft, s.cfg.Backoff)
+			pause(soft, s.complaint.about(s.log, "reading ended, attaching again", readErr, s.cfg.Backoff))
 		}
 	}
 	return nil
@@ -148,6 +155,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 	from.blind = s.rereads >= maxRereads
 	s.ledger = newLedger(pos, state, from, lost)
 	s.setStatus("")
+	s.complaint.over(s.log)
 	return newPipeline(s, from).run(soft, hard)
 }
 
@@ -232,10 +240,10 @@ func (s *shard) hold(ctx context.Context) (bool, error) {
 
 // tend keeps the lease, asks how much the stream was given and trims it, each when it is due.
 func (s *shard) tend(ctx context.Context) error {
-	if time.Since(s.tended) < s.cfg.Renew {
+	if time.Since(s.tended) < s.cfg.Renew && s.entries.Load()-s.tendedAt < muchTraffic {
 		return nil
 	}
-	s.tended = time.Now()
+	s.tended, s.tendedAt = time.Now(), s.entries.Load()
 	held, err := s.source.Renew(ctx)
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)
@@ -263,7 +271,7 @@ func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 // trim removes what is stored, when that is due: nothing beyond what the server's count has
 // shown to be all that the stream was given, for the rest is perhaps not looked at yet.
 func (s *shard) trim(ctx context.Context) error {
-	if time.Since(s.trimmed) < s.cfg.TrimEvery {
+	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < muchTraffic {
 		return nil
 	}
 	to := s.inFlight.settledTo()
@@ -273,7 +281,7 @@ func (s *shard) trim(ctx context.Context) error {
 	if to.IsZero() {
 		return nil
 	}
-	s.trimmed = time.Now()
+	s.trimmed, s.trimmedAt = time.Now(), s.entries.Load()
 	if err := s.source.Trim(ctx, to); err != nil {
 		return fmt.Errorf("trim stream: %w", err)
 	}

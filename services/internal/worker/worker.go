@@ -156,7 +156,7 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.log.Warn("shard given up", slog.Any("error", err))
+			s.complaint.about(s.log, "shard given up", err, 0)
 		case !owned:
 			s.setStatus(HeldElsewhere)
 		}
@@ -179,10 +179,12 @@ func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error
 
 // countLive keeps this worker's fair share up to date.
 func (w *Worker) countLive(ctx context.Context) {
+	var wrong complaint
 	for {
 		if live, err := w.cfg.Live(ctx); err != nil {
-			w.cfg.Logger.Warn("other workers not counted", slog.Any("error", err))
+			wrong.about(w.cfg.Logger, "other workers not counted", err, 0)
 		} else {
+			wrong.over(w.cfg.Logger)
 			w.share.set((len(w.shards) + live - 1) / max(1, live))
 		}
 		if !pause(ctx, w.cfg.Renew/2) {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// input is the streams with a standard input that ends with ctx, and that says that it is read
+// where somebody may not expect that.
+func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
+	if f.File != "" && f.File != "-" {
+		return s
+	}
+	if file, ok := s.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		say(s.err, "reading %s from standard input: type or paste rows, end with Ctrl-D", f.Dataset)
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{s.in}, make([]byte, 1<<20))
+		_ = in.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
+	return &streams{in: out, out: s.out, err: s.err}
+}
+
+// named is what is read, for messages.
+func (f *fileFlags) named() string {
+	if f.File == "" || f.File == "-" {
+		return "standard input"
+	}
+	return f.File
+}
+
+// rows passes rows on; of a file of --errors, the events in it.
+func (f *errorFlags) rows(fn func(warehouse.Document) error) func(warehouse.Document) error {
+	if !f.FromErrors {
+		return fn
+	}
+	return func(d warehouse.Document) error { return fn(mended(d)) }
+}

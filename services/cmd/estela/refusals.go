@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// errorFlags say what becomes of rows that are no events.
+type errorFlags struct {
+	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event." placeholder:"FILE"`
+	FromErrors bool   `help:"The file to read was written by --errors and mended since: take the event of each line."`
+}
+
+const (
+	// shownRows is how many places are named of a reason.
+	shownRows = 3
+	// maxReasons bounds the reasons that are told apart.
+	maxReasons = 100
+)
+
+// refusals are the rows of a file that are no events: all of them counted by reason, and
+// written to a file if that is wanted.
+type refusals struct {
+	rows    int64
+	reasons map[string]*reason
+	file    *os.File // nil without --errors
+	out     *bufio.Writer
+}
+
+// reason is why rows are no events.
+type reason struct {
+	text   string // the first row's
+	varied bool   // others have other values in it
+	count  int64
+	first  [shownRows]int64
+	last   int64 // row
+}
+
+// refusals opens the file of --errors. The input must be another.
+func (f *errorFlags) refusals(input string) (*refusals, error) {
+	r := &refusals{reasons: map[string]*reason{}}
+	if f.Errors == "" {
+		return r, nil
+	}
+	if from, err := os.Stat(input); err == nil {
+		if to, err := os.Stat(f.Errors); err == nil && os.SameFile(from, to) {
+			return nil, usageError{fmt.Errorf("--errors %s: it is the file to read: give another", f.Errors)}
+		}
+	}
+	var err error
+	if r.file, err = os.OpenFile(f.Errors, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return nil, usageError{fmt.Errorf("open file for errors: %w", err)}
+	}
+	r.out = bufio.NewWriter(r.file)
+	return r, nil
+}
+
+// refusal is a line of the file of --errors.
+type refusal struct {
+	Row        int64                `json:"row"`
+	Problem    string               `json:"problem,omitempty"`
+	Violations []contract.Violation `json:"violations,omitempty"`
+	Event      json.RawMessage      `json:"event,omitempty"`
+	// Raw and RawBase64 are what can't be Event: no JSON, no text.
+	Raw       *string `json:"raw,omitempty"`
+	RawBase64 []byte  `json:"raw_base64,omitempty"`
+}
+
+// add counts a row and writes it.
+func (r *refusals) add(d warehouse.Document, violations []contract.Violation) error {
+	r.rows++
+	if d.Problem != nil {
+		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
+	}
+	for _, v := range violations {
+		r.count(d.Line, keyOf(v), v.String())
+	}
+	if r.file == nil {
+		return nil
+	}
+	line := refusal{Row: d.Line, Violations: violations}
+	if d.Problem != nil {
+		line.Problem = d.Problem.Error()
+	}
+	switch {
+	case len(d.JSON) == 0:
+	case json.Valid(d.JSON) && utf8.Valid(d.JSON):
+		line.Event = d.JSON
+	case utf8.Valid(d.JSON):
+		text := string(d.JSON)
+		line.Raw = &text
+	default:
+		line.RawBase64 = d.JSON
+	}
+	out := json.NewEncoder(r.out)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(line); err != nil {
+		return fmt.Errorf("write %s: %w", r.file.Name(), err)
+	}
+	return nil
+}
+
+// valuesIn are the parts of a message that come from the row: quoted text and numbers.
+var valuesIn = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
+
+// keyOf is the same for violations of one kind, whatever was found, at whatever place of a list.
+func keyOf(v contract.Violation) string {
+	expected := v.Message
+	for _, found := range []string{", found ", ", has ", " (byte "} {
+		expected, _, _ = strings.Cut(expected, found)
+	}
+	if v.Keyword == "size" {
+		expected = ""
+	}
+	steps := strings.Split(v.Pointer, "/")
+	for i, step := range steps {
+		if strings.Trim(step, "0123456789") == "" {
+			steps[i] = ""
+		}
+	}
+	return v.Keyword + " " + strings.Join(steps, "/") + " " + expected
+}
+
+func (r *refusals) count(row int64, key, text string) {
+	one := r.reasons[key]
+	if one == nil && len(r.reasons) >= maxReasons {
+		key, text = "", "other reasons"
+		one = r.reasons[key]
+	}
+	if one == nil {
+		one = &reason{text: text}
+		r.reasons[key] = one
+	}
+	if one.count > 0 && one.last == row {
+		return // twice in one row
+	}
+	if one.count < shownRows {
+		one.first[one.count] = row
+	}
+	one.count, one.last, one.varied = one.count+1, row, one.varied || one.text != text
+}
+
+func (r *reason) String() string {
+	text := r.text
+	if r.varied {
+		text += ", and the like"
+	}
+	if r.count == 1 {
+		return fmt.Sprintf("row %d: %s", r.first[0], text)
+	}
+	places := make([]string, min(r.count, shownRows))
+	for i := range places {
+		places[i] = fmt.Sprint(r.first[i])
+	}
+	if r.count > shownRows {
+		places = append(places, "…")
+	}
+	return fmt.Sprintf("%d rows (%s): %s", r.count, strings.Join(places, ", "), text)
+}
+
+// close says what was refused, by reason, and ends the file.
+func (r *refusals) close(to io.Writer) error {
+	all := make([]*reason, 0, len(r.reasons))
+	for _, one := range r.reasons {
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b *reason) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.first[0], b.first[0]), cmp.Compare(a.text, b.text))
+	})
+	for _, one := range all {
+		say(to, "%s", one)
+	}
+	switch {
+	case r.file == nil && r.rows > int64(len(all)):
+		say(to, "--errors FILE writes every one of them to a file, to be mended and read with --from-errors")
+	case r.file != nil && r.rows > 0:
+		say(to, "every one of them is in %s: mend the events there, and read that file with --from-errors", r.file.Name())
+	}
+	if r.file == nil {
+		return nil
+	}
+	if err := errors.Join(r.out.Flush(), r.file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", r.file.Name(), err)
+	}
+	return nil
+}
+
+// mended is the event in a line of a file of --errors.
+func mended(d warehouse.Document) warehouse.Document {
+	if d.Problem != nil {
+		return d
+	}
+	var line refusal
+	err := json.Unmarshal(d.JSON, &line)
+	switch {
+	case err != nil:
+		d.Problem = fmt.Errorf("no line of a file of --errors: %w", err)
+	case line.Event != nil:
+		d.JSON = line.Event
+	case line.Raw != nil:
+		d.JSON = []byte(*line.Raw)
+	default:
+		d.Problem = fmt.Errorf(`row %d has no member "event": it could not be read, mend it in the file it came from`, line.Row)
+	}
+	return d
+}

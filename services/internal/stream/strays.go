@@ -1,0 +1,162 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Stray is a key that somebody meant for a dataset, and that no worker reads.
+type Stray struct {
+	Key string
+	// Dataset is the one that it is named after, "" if it has this pipeline's name before it
+	// and that of no dataset that anybody has noted.
+	Dataset string
+	// Type is what lies there, "stream" in the usual case; Want is what must.
+	Type, Want string
+	// Length is how many entries a stream has.
+	Length int64
+}
+
+const (
+	// scanPage is how many keys the server looks at in one step, scanPages how many steps
+	// are made: a server that is shared with much else is not walked through to its end.
+	scanPage, scanPages = 1000, 1000
+)
+
+// Strays finds streams whose names are another spelling of a dataset's, or shards that it has
+// not, and keys of this pipeline that are of another type than they must be. It looks at a
+// million keys at most; whole says whether those were all.
+func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []Stray, whole bool, err error) {
+	for _, k := range all {
+		wrong, err := c.wrongTypes(ctx, k)
+		if err != nil {
+			return nil, false, fmt.Errorf("look at the keys of %s: %w", k.Name, err)
+		}
+		found = append(found, wrong...)
+	}
+	slices.SortFunc(found, func(a, b Stray) int { return strings.Compare(a.Key, b.Key) })
+	found = slices.Compact(found)
+	names, err := c.rdb.HKeys(ctx, contractsKey).Result()
+	if err != nil && !isWrongType(err) {
+		return nil, false, fmt.Errorf("ask for the contracts that are noted: %w", err)
+	}
+	keys, whole, err := c.streamKeys(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("look for streams: %w", err)
+	}
+	for _, key := range keys {
+		dataset, stray := strayOf(key, all, names)
+		if !stray {
+			continue
+		}
+		n, err := c.rdb.XLen(ctx, key).Result()
+		if err != nil {
+			return nil, false, fmt.Errorf("ask for the length of %s: %w", key, err)
+		}
+		if n > 0 {
+			found = append(found, Stray{Key: key, Dataset: dataset, Type: "stream", Want: "stream", Length: n})
+		}
+	}
+	return found, whole, nil
+}
+
+// streamKeys are all keys that are streams.
+func (c *Client) streamKeys(ctx context.Context) (keys []string, whole bool, err error) {
+	var at uint64
+	for range scanPages {
+		page, next, err := c.rdb.ScanType(ctx, at, "", scanPage, "stream").Result()
+		if err != nil {
+			return nil, false, err
+		}
+		keys = append(keys, page...)
+		if at = next; at == 0 {
+			slices.Sort(keys)
+			return slices.Compact(keys), true, nil // SCAN may give one twice
+		}
+	}
+	return keys, false, nil
+}
+
+// words are what a name is made of, whatever stands between.
+var words = regexp.MustCompile(`[\p{L}\p{N}_-]+`)
+
+// strayOf is the dataset that the name of a stream says it is of, though it is no shard of it
+// or of any that is noted. Such a name is, in any spelling, the dataset's, with or without this
+// pipeline's before it and a number or two after it; or it is none's, with this pipeline's.
+func strayOf(key string, all []*contract.Contract, noted []string) (dataset string, stray bool) {
+	for _, k := range all {
+		if isShard(key, k.Name, k.Shards) {
+			return "", false
+		}
+	}
+	parts := words.FindAllString(strings.ToLower(key), -1)
+	ours := len(parts) > 0 && parts[0] == "estela"
+	if ours {
+		parts = parts[1:]
+	}
+	for len(parts) > 1 && digits(parts[len(parts)-1]) {
+		parts = parts[:len(parts)-1]
+	}
+	for _, k := range all {
+		if len(parts) == 1 && sameName(parts[0], strings.ToLower(k.Name)) {
+			return k.Name, true
+		}
+	}
+	carried := slices.ContainsFunc(noted, func(name string) bool { return isShard(key, name, contract.MaxShards) })
+	return "", ours && !carried
+}
+
+// sameName takes singular and plural, and a shard's number behind the name, for the same name.
+func sameName(a, b string) bool {
+	plain := func(s string) string {
+		return strings.TrimSuffix(strings.NewReplacer("-", "", "_", "").Replace(strings.TrimRight(s, "0123456789")), "s")
+	}
+	return a == b || plain(a) == plain(b)
+}
+
+func isShard(key, dataset string, shards int) bool {
+	text, ours := strings.CutPrefix(key, "estela:{"+dataset+":")
+	shard, err := strconv.Atoi(strings.TrimSuffix(text, "}"))
+	return ours && err == nil && shard >= 0 && shard < shards && key == Key(dataset, shard)
+}
+
+// wrongTypes finds which of the dataset's keys are not what they must be.
+func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []Stray, err error) {
+	pipe := c.rdb.Pipeline()
+	var keys []Stray
+	var types []*redis.StatusCmd
+	ask := func(key, want string) {
+		keys, types = append(keys, Stray{Key: key, Dataset: k.Name, Want: want}), append(types, pipe.Type(ctx, key))
+	}
+	ask(contractsKey, "hash")
+	for shard := range k.Shards {
+		key := Key(k.Name, shard)
+		ask(key, "stream")
+		ask(leaseKey(key), "string")
+		ask(key+":trimmed_to", "string")
+		ask(warehouseKey(key), "hash")
+		ask(storedKey(key), "hash")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	for i, one := range keys {
+		if one.Type = types[i].Val(); one.Type != one.Want && one.Type != "none" {
+			found = append(found, one)
+		}
+	}
+	return found, nil
+}
+
+// Stray calls each with at most limit entries of the stream, the newest first.
+func (c *Client) Stray(ctx context.Context, key string, limit int, each func(contract.Entry)) error {
+	return c.newest(ctx, key, limit, each)
+}

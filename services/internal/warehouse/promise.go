@@ -1,0 +1,51 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// promised reports whether an event was ever stored in the dataset's table, or dropped for one
+// that was: only then does its contract bind anybody. have are the table's columns.
+func promised(ctx context.Context, conn *sql.Conn, dataset string, have []field) (bool, error) {
+	var stored bool
+	err := conn.QueryRowContext(ctx, `SELECT count(*) > 0 FROM warehouse.estela.positions
+		WHERE dataset = ? AND ("rows" > 0 OR duplicates > 0)`, dataset).Scan(&stored)
+	if err != nil || stored || len(have) == 0 {
+		return stored, err
+	}
+	err = conn.QueryRowContext(ctx, "SELECT count(*) > 0 FROM (FROM "+datasetTable(dataset).String()+" LIMIT 1)").Scan(&stored)
+	return stored, err
+}
+
+// cutOff reports whether shards go of which something was read or rejected: their positions
+// and rejects would be nobody's.
+func cutOff(ctx context.Context, conn *sql.Conn, c *contract.Contract) (bool, error) {
+	var found bool
+	err := conn.QueryRowContext(ctx, `SELECT
+		(SELECT count(*) > 0 FROM warehouse.estela.positions WHERE dataset = $1 AND shard >= $2 AND (last_ms > 0 OR last_seq > 0))
+		OR (SELECT count(*) > 0 FROM warehouse.estela.rejects WHERE dataset = $1 AND shard >= $2)`, c.Name, c.Shards).Scan(&found)
+	return found, err
+}
+
+// abandon drops a table in which no event was ever stored, and the contracts it was made by, so
+// that it can be made by another; refused is why that other does not fit, and is returned where
+// the table stays. Positions and rejects stay: a reject can be replayed by the new contract.
+func abandon(ctx context.Context, conn *sql.Conn, c *contract.Contract, have []field, refused error) ([]field, error) {
+	bound, err := promised(ctx, conn, c.Name, have)
+	if err == nil && !bound {
+		bound, err = cutOff(ctx, conn, c)
+	}
+	if err != nil {
+		return have, err
+	}
+	if bound {
+		return have, refused
+	}
+	if _, err := conn.ExecContext(ctx, "DELETE FROM warehouse.estela.contracts WHERE dataset = ?", c.Name); err != nil {
+		return have, err
+	}
+	return nil, execAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
+}
