@@ -6,19 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // fileFlags name the rows that a command reads.
 type fileFlags struct {
-	Dataset string `arg:"" help:"Name of the dataset."`
-	File    string `arg:"" optional:"" help:"File to read; - or nothing is standard input."`
-	Format  string `help:"Format of the file (${enum}); auto goes by its name, NDJSON if that says nothing." enum:"auto,ndjson,csv,parquet" default:"auto"`
-	Mapping string `help:"How the columns of a CSV or Parquet file become events: auto takes the dataset's mapping.sql if there is one, none the columns as they are, else a SQL file." default:"auto"`
+	Dataset  string `arg:"" help:"Name of the dataset."`
+	File     string `arg:"" optional:"" help:"File to read, plain or compressed with gzip or zstd; - or nothing is standard input."`
+	Format   string `help:"Format of the file (${enum}); auto goes by its name, and by its content where that says nothing." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
+	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
+	Mapping  string `help:"How the rows become events: auto takes the dataset's mapping.sql for CSV, TSV and Parquet if there is one, none the columns as they are, else a SQL file." default:"auto"`
 }
 
 // each calls fn with every row of the file in turn. Its document is valid during
@@ -32,54 +31,28 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(wa
 }
 
 func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
-	mapping, err := f.mappingFor(d)
-	if err != nil {
-		return nil, err
-	}
 	cfg := warehouse.FileConfig{
-		Path: f.File, Format: f.format(), Mapping: mapping, References: d.references, Types: map[string]contract.Type{},
+		Path: f.File, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
+		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
-	for _, c := range d.Columns {
-		cfg.Types[c.Name] = c.Type
-	}
-	if f.isStdin() {
+	if f.File == "" || f.File == "-" {
 		cfg.Path, cfg.Reader = "", s.in
+	}
+	switch f.Mapping {
+	case "none":
+	case "auto":
+		// JSON documents are events already, unless a mapping is named.
+		cfg.Mapping, cfg.MappingName, cfg.MapTables = d.mapping, d.Name+"/mapping.sql", true
+	default:
+		sql, err := os.ReadFile(f.Mapping)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
+		}
+		cfg.Mapping, cfg.MappingName = string(sql), f.Mapping
 	}
 	file, err := warehouse.OpenFile(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = usageError{err}
 	}
 	return file, err
-}
-
-func (f *fileFlags) isStdin() bool { return f.File == "" || f.File == "-" }
-
-func (f *fileFlags) format() warehouse.Format {
-	if f.Format != "auto" {
-		return warehouse.Format(f.Format)
-	}
-	switch strings.ToLower(filepath.Ext(f.File)) {
-	case ".csv":
-		return warehouse.CSV
-	case ".parquet":
-		return warehouse.Parquet
-	default:
-		return warehouse.NDJSON
-	}
-}
-
-// mappingFor is the SQL that makes events of the file's rows. NDJSON lines are
-// events already, unless a mapping is named.
-func (f *fileFlags) mappingFor(d *dataset) (string, error) {
-	switch {
-	case f.Mapping == "none", f.Mapping == "auto" && f.format() == warehouse.NDJSON:
-		return "", nil
-	case f.Mapping == "auto":
-		return d.mapping, nil
-	}
-	sql, err := os.ReadFile(f.Mapping)
-	if err != nil {
-		return "", usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
-	}
-	return string(sql), nil
 }

@@ -59,7 +59,7 @@ var flights = sync.OnceValue(func() [][]byte {
 	airports, err := data.FS.ReadFile("flights/reference/airports.csv")
 	check(err)
 	file, err := warehouse.OpenFile(context.Background(), warehouse.FileConfig{
-		Path: filepath.Join(dir, "sample.parquet"), Format: warehouse.Parquet, Mapping: string(mapping),
+		Path: filepath.Join(dir, "sample.parquet"), Mapping: string(mapping),
 		References: map[string][]byte{"airports": airports},
 	})
 	check(err)

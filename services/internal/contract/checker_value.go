@@ -113,6 +113,9 @@ func (c *checker) member(s *schema, o *objectScan) {
 	}
 	from := c.i
 	c.value(below, o.depth+1)
+	if o.depth == 0 && c.members != nil {
+		*c.members = append(*c.members, Member{name, c.p[from:c.i]})
+	}
 	if at >= 0 && o.depth == 0 && c.spans != nil {
 		c.spans[at] = span{from, c.i}
 	}

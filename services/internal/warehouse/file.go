@@ -7,35 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// Format is a kind of file that events come in.
-type Format string
-
-// The formats.
-const (
-	CSV     Format = "csv"     // RFC 4180 with a header; comma, semicolon, tab or bar
-	NDJSON  Format = "ndjson"  // a JSON document a line
-	Parquet Format = "parquet" // columns by name
-)
-
-// maxLine bounds a line of a text file.
-const maxLine = 16 << 20
-
-// ParseFormat reads a format's name.
-func ParseFormat(name string) (Format, error) {
-	switch f := Format(strings.ToLower(name)); f {
-	case CSV, NDJSON, Parquet:
-		return f, nil
-	case "json", "jsonl":
-		return NDJSON, nil
-	default:
-		return "", fmt.Errorf("unknown file format %q: use csv, ndjson or parquet", name)
-	}
-}
+// ErrNoRows is that of a file without a row.
+var ErrNoRows = errors.New("there is no row in it")
 
 // FileConfig says what to read and how rows become documents.
 type FileConfig struct {
@@ -43,17 +23,28 @@ type FileConfig struct {
 	// input.
 	Path   string
 	Reader io.Reader
-	Format Format
-	// Mapping is a query over the table "source" whose rows become documents;
-	// see OpenFile.
+	// Format and Encoding are the file's.
+	//
+	// Default: what its name or its content says; UTF-8.
+	Format   tabular.Format
+	Encoding string
+	// Mapping is a query over the table "source" whose rows become documents; see
+	// OpenFile. MappingName is where it comes from, for messages.
 	//
 	// Default: the file's columns as they are.
-	Mapping string
+	Mapping, MappingName string
+	// MapTables leaves JSON documents as they are: they are events already.
+	MapTables bool
 	// References are tables for the mapping: name -> CSV with a header.
 	References map[string][]byte
-	// Types tell what the columns of a CSV file without mapping are. Without
-	// one, what reads as a JSON number, true or false is that.
-	Types map[string]contract.Type
+	// Shape is what the contract says of the documents.
+	//
+	// Default: nothing.
+	Shape contract.Shape
+	// Warn is called with what the user should know though it stops nothing.
+	//
+	// Default: nobody is told.
+	Warn func(string)
 	// MemoryLimit bounds DuckDB's memory for the file.
 	//
 	// Default: "2GB".
@@ -63,65 +54,85 @@ type FileConfig struct {
 // File is a file of events, opened.
 type File struct {
 	cfg     FileConfig
-	in      io.Reader
+	in      *tabular.Input
 	opened  *os.File // to be closed, if Path was given
 	scratch *scratch // nil if the file needs no SQL
+	columns []string // of source
+	rows    int64    // read from the file, faulty ones too, as far as Each counts them
 }
 
 // Document is one row of a file. JSON is valid until the callback returns. A
 // row that could not be read has a Problem in place of JSON.
 type Document struct {
-	// Line is where the row is in the file, from 1: the line of a CSV or NDJSON
-	// file, the row of a Parquet file; the number of the result's row if the
-	// mapping does not pass _row through.
+	// Line is where the row is in the file, from 1: the line of a text, the row of a
+	// Parquet file; the number of the result's row if the mapping does not pass _row
+	// through.
 	Line    int64
 	JSON    []byte
 	Problem error
 }
 
-// OpenFile opens a file whose rows become JSON documents. NDJSON and CSV without
-// a mapping are read as they come. Otherwise a throw-away DuckDB instance, which
-// alone may read files, answers the mapping: a query that sees
+// OpenFile opens a file whose rows become JSON documents: see package tabular for
+// the formats. Text without a mapping is read as it comes. Otherwise a throw-away
+// DuckDB instance, which alone may read files, answers the mapping: a query that sees
 //
-//   - source: the file's rows. CSV columns are VARCHAR (an empty one NULL), so
-//     that one odd value does not change a column's type: use TRY_CAST. The column
-//     _row is the line or row number; a mapping that passes it on lets reports
-//     name it.
+//   - source: the file's rows, each value as what it is in the file. Columns of CSV
+//     and TSV are VARCHAR, an empty field NULL and "" the empty string. A column of
+//     JSON is BOOLEAN, BIGINT, HUGEINT, DOUBLE or VARCHAR if that holds every value
+//     in it exactly, and JSON if not, as of objects and arrays. Columns of Parquet
+//     have the file's types. The column _row is the line or row number; a mapping
+//     that passes it on lets reports name it.
 //   - each reference table under its name,
 //   - timezone_at(latitude, longitude): the name of the time zone there.
 //
-// In the documents, columns that are NULL are left out and TIMESTAMPTZ values
-// are in UTC ("2001-01-13T14:56:00Z"). The caller closes the file.
+// A mapping of SELECT * FROM source gives the documents that no mapping gives:
+//
+//   - Numbers have all their digits, of the shortest form that is the same double.
+//     NaN and infinity are faults of their row.
+//   - TIMESTAMPTZ is in UTC ("2001-01-13T14:56:00Z"), other times and dates are
+//     written without a zone; all at any depth. Those outside of the years 0000 to
+//     9999 are faults of their row. A TIMESTAMP for a date-time is a fault of the file.
+//   - BLOB is text if it is UTF-8, a fault of its row if not.
+//   - NULL is left out where the contract lets the property be absent, and null where
+//     it must be there.
+//   - A text of CSV is what the contract says: a number, true or false, JSON, text. An
+//     empty one that must be none of these is left out.
+//
+// The caller closes the file.
 func OpenFile(ctx context.Context, cfg FileConfig) (*File, error) {
-	f := &File{cfg: cfg, in: cfg.Reader}
+	f := &File{cfg: cfg}
 	if err := f.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", f.name(), err), f.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", f.name(), f.inWords(err)), f.Close())
 	}
 	return f, nil
 }
 
 func (f *File) name() string {
 	if f.cfg.Reader != nil {
-		return string(f.cfg.Format) + " input"
+		return "standard input"
 	}
 	return f.cfg.Path
 }
 
 func (f *File) open(ctx context.Context) error {
-	if _, err := ParseFormat(string(f.cfg.Format)); err != nil {
-		return err
-	}
-	if f.in == nil {
+	from := f.cfg.Reader
+	if from == nil {
 		opened, err := os.Open(f.cfg.Path)
 		if err != nil {
 			return err
 		}
-		f.in, f.opened = opened, opened
-	}
-	if f.cfg.Format != Parquet && f.cfg.Mapping == "" {
-		return nil
+		from, f.opened = opened, opened
 	}
 	var err error
+	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding}); err != nil {
+		return err
+	}
+	if f.in.Format.IsDocuments() && f.cfg.MapTables {
+		f.cfg.Mapping = ""
+	}
+	if f.in.Format != tabular.Parquet && f.cfg.Mapping == "" {
+		return nil
+	}
 	if f.scratch, err = openScratch(ctx, f.cfg.MemoryLimit); err != nil {
 		return err
 	}
@@ -140,22 +151,41 @@ func (f *File) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.cfg.Format == Parquet {
+	if f.in.Format == tabular.Parquet {
 		return f.viewParquet(ctx)
 	}
 	return nil
 }
 
+// viewParquet makes source of a Parquet file.
 func (f *File) viewParquet(ctx context.Context) error {
-	path := f.cfg.Path
-	if f.opened == nil {
-		path = filepath.Join(f.scratch.dir, "input.parquet")
-		if err := spool(path, f.in); err != nil {
-			return err
-		}
+	path, err := f.parquetPath()
+	if err != nil {
+		return err
+	}
+	if f.columns, err = f.scratch.parquetColumns(ctx, path); err != nil {
+		return err
 	}
 	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number) FROM read_parquet("+
 		quoteText(path)+", file_row_number = true)")
+}
+
+// parquetPath is where DuckDB finds the file under a name that has no meaning to it.
+func (f *File) parquetPath() (string, error) {
+	path := filepath.Join(f.scratch.dir, "input.parquet")
+	if f.opened != nil && f.in.Plain {
+		if info, err := f.opened.Stat(); err == nil && info.Mode().IsRegular() {
+			if !strings.ContainsAny(f.cfg.Path, "*?[]:") {
+				return f.cfg.Path, nil
+			}
+			full, err := filepath.Abs(f.cfg.Path)
+			if err != nil {
+				return "", err
+			}
+			return path, os.Symlink(full, path)
+		}
+	}
+	return path, spool(path, f.in)
 }
 
 func spool(path string, in io.Reader) error {
@@ -170,53 +200,156 @@ func spool(path string, in io.Reader) error {
 	return nil
 }
 
-// Rows is the number of rows in a Parquet file, 0 where only reading would tell.
+// Rows is the number of documents that a Parquet file gives, 0 where only reading
+// would tell.
 func (f *File) Rows(ctx context.Context) (int64, error) {
-	if f.cfg.Format != Parquet {
+	if f.in.Format != tabular.Parquet || f.cfg.Mapping != "" {
 		return 0, nil
 	}
 	var n int64
 	if err := f.scratch.conn.QueryRowContext(ctx, "SELECT count(*) FROM source").Scan(&n); err != nil {
-		return 0, fmt.Errorf("count rows of %s: %w", f.name(), err)
+		return 0, fmt.Errorf("count rows of %s: %w", f.name(), f.inWords(err))
 	}
 	return n, nil
 }
 
 // Each calls fn with every row, once, until it returns an error. Rows that can't
 // be read come as problems: with a mapping all of them first, otherwise where
-// they are.
+// they are. A file without a row is ErrNoRows.
 func (f *File) Each(ctx context.Context, fn func(Document) error) error {
-	err := f.each(ctx, fn)
-	if err != nil {
+	var failed error // fn's
+	counted := func(d Document) error {
+		f.rows++
+		failed = fn(d)
+		return failed
+	}
+	err := f.each(ctx, counted)
+	switch {
+	case failed != nil && errors.Is(err, failed):
 		return fmt.Errorf("read %s: %w", f.name(), err)
+	case err == nil && f.rows == 0:
+		err = ErrNoRows
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.name(), f.inWords(err))
 	}
 	return nil
 }
 
 func (f *File) each(ctx context.Context, fn func(Document) error) error {
-	switch {
-	case f.cfg.Format == Parquet:
-	case f.cfg.Format == CSV && f.scratch == nil:
-		return eachCSV(ctx, f.in, documentsOf(f.cfg.Types, fn))
-	case f.cfg.Format == CSV:
-		if err := f.loadCSV(ctx, fn); err != nil {
-			return err
-		}
-	case f.scratch == nil:
-		return eachLine(ctx, f.in, func(line int64, text []byte, problem error) error {
-			return fn(Document{Line: line, JSON: text, Problem: problem})
-		})
-	default:
-		if err := f.loadNDJSON(ctx, fn); err != nil {
-			return err
-		}
+	if f.scratch == nil {
+		return f.eachText(ctx, fn)
 	}
-	return f.eachResult(ctx, fn)
+	loaded, err := f.load(ctx, fn)
+	if err != nil || !loaded {
+		return err
+	}
+	before := f.rows
+	if err := f.eachResult(ctx, fn); err != nil {
+		return err
+	}
+	if f.rows == before && f.cfg.Mapping != "" {
+		return f.noResult(ctx)
+	}
+	return nil
+}
+
+// noResult is why a mapping gave no rows.
+func (f *File) noResult(ctx context.Context) error {
+	var n int64
+	err := f.scratch.conn.QueryRowContext(ctx, "SELECT count(*) FROM source").Scan(&n)
+	if err != nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("%s makes no event of its %d rows", f.mappingName(), n)
+}
+
+// eachText reads a file that needs no SQL.
+func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
+	if f.in.Format.IsTable() {
+		t, err := f.in.Table()
+		if err != nil {
+			return err
+		}
+		f.warnOf(t.Header)
+		return t.Each(ctx, recordsOf(t.Header, f.cfg.Shape, fn))
+	}
+	return f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {
+		return fn(Document{Line: line, JSON: doc, Problem: problem})
+	})
+}
+
+// load fills source. It reports whether there is one.
+func (f *File) load(ctx context.Context, fn func(Document) error) (bool, error) {
+	switch {
+	case f.in.Format == tabular.Parquet:
+		return true, nil
+	case f.in.Format.IsTable():
+		return f.loadTable(ctx, fn)
+	default:
+		return f.loadDocuments(ctx, fn)
+	}
+}
+
+// warnOf names the columns that the contract does not have.
+func (f *File) warnOf(columns []string) {
+	if f.cfg.Warn == nil || !f.cfg.Shape.Known() {
+		return
+	}
+	for _, name := range columns {
+		if _, named := f.cfg.Shape.Member(name); named {
+			continue
+		}
+		text := fmt.Sprintf("column %q is not in the contract and is left out", name)
+		if f.cfg.Shape.Closed() {
+			text = fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name)
+		}
+		f.cfg.Warn(text)
+	}
+}
+
+// checkColumns refuses names that SQL can't tell apart, or that are taken.
+func checkColumns(names []string) error {
+	met := map[string]string{}
+	for _, name := range names {
+		folded := foldName(name)
+		switch before, twice := met[folded]; {
+		case folded == rowColumn:
+			return fmt.Errorf("it has a column %q, which is what a mapping calls the row's number: rename it", name)
+		case folded == "file_row_number":
+			return fmt.Errorf("it has a column %q, which is DuckDB's own: rename it", name)
+		case twice:
+			return fmt.Errorf("it has columns %q and %q, which SQL does not tell apart: rename one", before, name)
+		}
+		met[folded] = name
+	}
+	return nil
+}
+
+// foldName is the name as SQL compares it.
+func foldName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+func quoted(names []string) string {
+	all := slices.Clone(names)
+	for i, name := range all {
+		all[i] = quoteName(name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // Close frees the file and what was made for it.
 func (f *File) Close() error {
 	var errs []error
+	if f.in != nil {
+		f.in.Close()
+	}
 	if f.scratch != nil {
 		errs = append(errs, f.scratch.close())
 	}

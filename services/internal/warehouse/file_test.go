@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -67,68 +68,84 @@ const dirty = "\xef\xbb\xbfid,delay,note\n" + // 1
 	"9,1,\xff\n" + // 10
 	"10,11,é\\\t\n" // 11
 
+// shapeOf is what a contract with these properties says: name -> schema.
+func shapeOf(t *testing.T, properties string) contract.Shape {
+	t.Helper()
+	c, err := contract.Parse("things", "contract.json", []byte(`{"type":"object","x-estela":{"key":"id","time":"at"},"required":["id","at"],"properties":{
+		"id":{"type":"string"},"at":{"type":"string","format":"date-time"}`+properties+`}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Shape()
+}
+
 func TestCSV(t *testing.T) {
 	t.Parallel()
-	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(dirty), Format: warehouse.CSV},
-		`2 {"id":1,"delay":2,"note":"a"}`,
-		`4 {"id":2,"delay":"x","note":"b"}`,
-		`5 {"id":3,"delay":4,"note":"two\u000alines \"quoted\""}`,
-		`7 !it has 2 columns, the header 3`,
+	expectRead(t, warehouse.FileConfig{
+		Reader: strings.NewReader(dirty), Format: tabular.CSV,
+		Shape: shapeOf(t, `,"delay":{"type":"number"},"note":{"type":"string"}`),
+	},
+		`2 {"id":"1","delay":2,"note":"a"}`,
+		`4 {"id":"2","delay":"x","note":"b"}`,
+		`5 {"id":"3","delay":4,"note":"two\u000alines \"quoted\""}`,
+		`7 !has 2 fields, the header has 3`,
 		`8 {"id":"007","delay":-1.5e3}`,
-		`9 !byte 11 of the line: extraneous or missing " in quoted-field`,
-		`10 !column note: not valid UTF-8`,
-		`11 {"id":10,"delay":11,"note":"é\\\u0009"}`,
+		`9 !has text behind the quotes of field 3: write a quote inside of quotes twice`,
+		`10 !column note: holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252`,
+		`11 {"id":"10","delay":11,"note":"é\\\u0009"}`,
 	)
 }
 
 func TestCSVTypes(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
-		Reader: strings.NewReader("id;n;flag;data;day\n1;2;true;\"{\"\"a\"\":[1]}\";2001\n007;x;maybe;{;\n"), Format: warehouse.CSV,
-		Types: map[string]contract.Type{
-			"id": contract.Varchar, "n": contract.BigInt, "flag": contract.Boolean, "data": contract.JSON, "day": contract.Date,
-		},
+		Reader: strings.NewReader("id;n;flag;data;day;free\n1;2;true;\"{\"\"a\"\":[1]}\";2001;x\n007;x;maybe;{;;\n8;\"\";\"\";\"\";\"\";\"\"\n9;1,5;;;;\n10;;;;;12,5\n"),
+		Format: tabular.CSV,
+		Shape: shapeOf(t, `,"n":{"type":"integer"},"flag":{"type":"boolean"},"data":{"type":"object"},"day":{"type":"string","format":"date"},"free":{"type":"string"}`),
 	},
-		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001"}`,
+		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001","free":"x"}`,
 		`3 {"id":"007","n":"x","flag":"maybe","data":"{"}`,
+		`4 {"id":"8","free":""}`,
+		`5 !column n: "1,5" has a decimal comma where JSON has a point: use a mapping, such as SELECT * REPLACE (replace(price, ',', '.') AS price) FROM source`,
+		`6 {"id":"10","free":"12,5"}`,
 	)
 }
 
 func TestCSVWithMapping(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
-		Reader: strings.NewReader(dirty), Format: warehouse.CSV,
+		Reader: strings.NewReader(dirty), Format: tabular.CSV,
 		Mapping:    "SELECT _row, 'id-' || id AS id, TRY_CAST(delay AS INTEGER) AS delay, place, note\nFROM source LEFT JOIN places ON places.code = source.id ORDER BY _row; -- end",
 		References: map[string][]byte{"places": []byte("code,place\n1,\"one, or so\"\n3,three\n")},
 	},
-		`7 !it has 2 columns, the header 3`,
-		`9 !byte 11 of the line: extraneous or missing " in quoted-field`,
-		`10 !column note: not valid UTF-8`,
+		`7 !has 2 fields, the header has 3`,
+		`9 !has text behind the quotes of field 3: write a quote inside of quotes twice`,
+		`10 !column note: holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252`,
 		`2 {"id":"id-1","delay":2,"place":"one, or so","note":"a"}`,
 		`4 {"id":"id-2","note":"b"}`,
-		`5 {"id":"id-3","delay":4,"place":"three","note":"two\nlines \"quoted\""}`,
+		`5 {"id":"id-3","delay":4,"place":"three","note":"two\u000alines \"quoted\""}`,
 		`8 {"id":"id-007","delay":-1500}`,
-		`11 {"id":"id-10","delay":11,"note":"é\\\t"}`,
+		`11 {"id":"id-10","delay":11,"note":"é\\\u0009"}`,
 	)
 }
 
 func TestNDJSON(t *testing.T) {
 	t.Parallel()
 	const text = "{\"a\":1}\n\n  {\"a\": 12345678901234567890.123 }\r\nnot json\n{\"a\":\"last\"}"
-	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(text), Format: warehouse.NDJSON},
+	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(text), Format: tabular.NDJSON},
 		`1 {"a":1}`, `3 {"a": 12345678901234567890.123 }`, `4 not json`, `5 {"a":"last"}`)
 	expectRead(t, warehouse.FileConfig{
-		Reader: strings.NewReader(`{"a":1}` + "\n\n[1]\n{\n{}\n" + `{"a":2,"b":{"c":"d"}}`), Format: warehouse.NDJSON,
+		Reader: strings.NewReader(`{"a":1}` + "\n\n[1]\n{\n{}\n" + `{"a":2,"b":{"c":"d"}}`), Format: tabular.NDJSON,
 		Mapping: "SELECT _row, a + 1 AS more, b FROM source ORDER BY _row",
-	}, `3 !not a JSON object`, `4 !not a JSON object`, `1 {"more":2}`, `5 {}`, `6 {"more":3,"b":{"c":"d"}}`)
+	}, `3 !must be object, found array`, `4 !lacks a property's name in quotes (byte 1)`, `1 {"more":2}`, `5 {}`, `6 {"more":3,"b":{"c":"d"}}`)
 }
 
 func TestLongLine(t *testing.T) {
 	t.Parallel()
 	long := bytes.Repeat([]byte("x"), 17<<20)
 	in := bytes.NewReader(bytes.Join([][]byte{[]byte(`{"a":1}`), long, []byte(`{"a":3}`)}, []byte("\n")))
-	expectRead(t, warehouse.FileConfig{Reader: in, Format: warehouse.NDJSON},
-		`1 {"a":1}`, `2 !the line is longer than 16777216 bytes`, `3 {"a":3}`)
+	expectRead(t, warehouse.FileConfig{Reader: in, Format: tabular.NDJSON},
+		`1 {"a":1}`, `2 !is longer than 16777216 bytes`, `3 {"a":3}`)
 }
 
 // writeParquet makes a Parquet file of a query.
@@ -155,11 +172,11 @@ const everyType = `SELECT 'a"b' AS text, 1::TINYINT AS tiny, 2.50::DECIMAL(4,2) 
 
 func TestParquet(t *testing.T) {
 	t.Parallel()
-	cfg := warehouse.FileConfig{Path: writeParquet(t, everyType), Format: warehouse.Parquet}
+	cfg := warehouse.FileConfig{Path: writeParquet(t, everyType), Format: tabular.Parquet}
 	want := []string{
-		`1 {"text":"a\"b","tiny":1,"dec":2.5,"big":100000000000000000000.0,"flag":true,"day":"2001-01-13",` +
-			`"local":"2001-01-13T14:56:00","at":"2001-01-13T17:56:00.25Z","nanos":"2001-01-13T14:56:00.123456",` +
-			`"list":[1,2],"nested":{"x":1,"y":null},"ref":"00000000-0000-0000-0000-000000000001","j":{"j":[null]}}`,
+		`1 {"text":"a\"b","tiny":1,"dec":2.50,"big":100000000000000000000,"flag":true,"day":"2001-01-13",` +
+			`"local":"2001-01-13T14:56:00","at":"2001-01-13T17:56:00.25Z","nanos":"2001-01-13T14:56:00.123456789",` +
+			`"list":[1,2],"nested":{"x":1},"ref":"00000000-0000-0000-0000-000000000001","j":{"j":[null]}}`,
 		`2 {"text":"second"}`,
 	}
 	expectRead(t, cfg, want...)
@@ -167,7 +184,7 @@ func TestParquet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expectRead(t, warehouse.FileConfig{Reader: bytes.NewReader(content), Format: warehouse.Parquet}, want...)
+	expectRead(t, warehouse.FileConfig{Reader: bytes.NewReader(content), Format: tabular.Parquet}, want...)
 	cfg.Mapping = "SELECT text FROM source ORDER BY _row DESC"
 	expectRead(t, cfg, `1 {"text":"second"}`, `2 {"text":"a\"b"}`)
 }
@@ -178,7 +195,7 @@ func TestLocalTimeToUTC(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
 		Path:   writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
-		Format: warehouse.Parquet,
+		Format: tabular.Parquet,
 		Mapping: `WITH zones AS (SELECT iata, timezone_at(latitude, longitude) AS zone FROM airports)
 			SELECT _row, origin, zone, timezone(zone, local) AS at FROM source LEFT JOIN zones ON iata = origin ORDER BY _row`,
 		References: map[string][]byte{"airports": []byte("iata,latitude,longitude\nLAX,33.94,-118.4\nSCL,-33.39,-70.79\nXXX,91,0\n")},
@@ -199,12 +216,12 @@ func TestFileErrors(t *testing.T) {
 		cfg  warehouse.FileConfig
 		want string
 	}{
-		"no file":            {warehouse.FileConfig{Path: "missing.csv", Format: warehouse.CSV}, "missing.csv"},
-		"no such format":     {warehouse.FileConfig{Path: path, Format: "xml"}, "csv, ndjson or parquet"},
-		"not Parquet":        {warehouse.FileConfig{Path: path, Format: warehouse.Parquet}, "text.parquet"},
-		"empty CSV":          {warehouse.FileConfig{Reader: strings.NewReader(""), Format: warehouse.CSV}, "header"},
-		"faulty mapping":     {warehouse.FileConfig{Reader: strings.NewReader("a\n1\n"), Format: warehouse.CSV, Mapping: "SELECT b FROM source"}, `"b"`},
-		"mapping that fails": {warehouse.FileConfig{Reader: strings.NewReader("a\nx\n"), Format: warehouse.CSV, Mapping: "SELECT a::INTEGER AS a FROM source"}, "x"},
+		"no file":            {warehouse.FileConfig{Path: "missing.csv", Format: tabular.CSV}, "missing.csv"},
+		"no such format":     {warehouse.FileConfig{Path: path, Format: "xml"}, "csv, tsv, ndjson, json or parquet"},
+		"not Parquet":        {warehouse.FileConfig{Path: path, Format: tabular.Parquet}, "text.parquet"},
+		"empty CSV":          {warehouse.FileConfig{Reader: strings.NewReader(""), Format: tabular.CSV}, "header"},
+		"faulty mapping":     {warehouse.FileConfig{Reader: strings.NewReader("a\n1\n"), Format: tabular.CSV, Mapping: "SELECT b FROM source"}, `"b"`},
+		"mapping that fails": {warehouse.FileConfig{Reader: strings.NewReader("a\nx\n"), Format: tabular.CSV, Mapping: "SELECT a::INTEGER AS a FROM source"}, "x"},
 	} {
 		if _, err := tryRead(t, test.cfg); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
@@ -214,7 +231,7 @@ func TestFileErrors(t *testing.T) {
 
 func TestFileCanBeLeft(t *testing.T) {
 	t.Parallel()
-	cfg := warehouse.FileConfig{Path: writeParquet(t, "SELECT range AS n FROM range(100000)"), Format: warehouse.Parquet}
+	cfg := warehouse.FileConfig{Path: writeParquet(t, "SELECT range AS n FROM range(100000)"), Format: tabular.Parquet}
 	f, err := warehouse.OpenFile(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,106 @@
+package tabular
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
+	"golang.org/x/text/transform"
+)
+
+// marks are the byte order marks, with the longer before what they begin with.
+var marks = []struct {
+	mark, name string
+	encoding   encoding.Encoding // nil: UTF-8
+}{
+	{"\xef\xbb\xbf", "UTF-8", nil},
+	{"\xff\xfe\x00\x00", "UTF-32", utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)},
+	{"\x00\x00\xfe\xff", "UTF-32", utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
+	{"\xff\xfe", "UTF-16", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)},
+	{"\xfe\xff", "UTF-16", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)},
+}
+
+// decode turns what follows into UTF-8.
+func (in *Input) decode(name string) error {
+	from, err := encodingOf(name)
+	if err != nil {
+		return err
+	}
+	err = in.w.look(sniffed, func(start []byte) bool {
+		for _, m := range marks {
+			if len(start) < len(m.mark) && strings.HasPrefix(m.mark, string(start)) {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range marks {
+		if bytes.HasPrefix(in.w.rest(), []byte(m.mark)) {
+			in.w.skip(len(m.mark))
+			name, from = m.name, m.encoding
+			break
+		}
+	}
+	if from != nil {
+		in.encoding, in.Plain = name, false
+		in.w = newWindow(transform.NewReader(in.w, &marking{from.NewDecoder()}))
+	}
+	return nil
+}
+
+// encodingOf is the encoding of that name, nil for UTF-8.
+func encodingOf(name string) (encoding.Encoding, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // nothing is to be decoded
+	}
+	e, err := htmlindex.Get(name)
+	if err != nil {
+		e, err = ianaindex.IANA.Encoding(name)
+	}
+	if err != nil || e == nil {
+		return nil, fmt.Errorf("unknown encoding %q: use a name such as windows-1252, iso-8859-15, utf-16le, shift_jis or gb18030", name)
+	}
+	if e == unicode.UTF8 {
+		return nil, nil //nolint:nilnil // as above
+	}
+	return e, nil
+}
+
+// marking makes bytes that are no UTF-8 of what could not be decoded. The decoders
+// write U+FFFD for it, which would pass for a character of the file.
+type marking struct{ transform.Transformer }
+
+var (
+	replacement  = []byte("\uFFFD")
+	undecodable  = []byte("\xff\xff\xff")
+	errUndecoded = errors.New("holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252")
+)
+
+func (m *marking) Transform(dst, src []byte, end bool) (nDst, nSrc int, err error) {
+	nDst, nSrc, err = m.Transformer.Transform(dst, src, end)
+	for rest := dst[:nDst]; ; {
+		at := bytes.Index(rest, replacement)
+		if at < 0 {
+			return nDst, nSrc, err
+		}
+		rest = rest[at:]
+		copy(rest, undecodable)
+	}
+}
+
+// undecoded is the fault of a row with bytes that are no text.
+func (in *Input) undecoded() error {
+	if in.encoding == "" {
+		return errUndecoded
+	}
+	return fmt.Errorf("holds bytes that are no character in %s, or U+FFFD", in.encoding)
+}

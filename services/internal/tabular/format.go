@@ -1,0 +1,150 @@
+package tabular
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+)
+
+// Format is a kind of file that rows come in.
+type Format string
+
+// The formats.
+const (
+	Auto    Format = "auto" // by the file's name or its content
+	CSV     Format = "csv"
+	TSV     Format = "tsv"
+	NDJSON  Format = "ndjson" // a document a line
+	JSON    Format = "json"   // an array of documents, or documents one after another
+	Parquet Format = "parquet"
+)
+
+// ParseFormat reads a format's name.
+func ParseFormat(name string) (Format, error) {
+	switch f := Format(strings.ToLower(name)); f {
+	case Auto, CSV, TSV, NDJSON, JSON, Parquet:
+		return f, nil
+	case "jsonl":
+		return NDJSON, nil
+	default:
+		return "", fmt.Errorf("unknown file format %q: use auto, csv, tsv, ndjson, json or parquet", name)
+	}
+}
+
+// IsTable reports whether rows have fields, which are text, and no structure.
+func (f Format) IsTable() bool { return f == CSV || f == TSV }
+
+// IsDocuments reports whether rows are JSON documents.
+func (f Format) IsDocuments() bool { return f == NDJSON || f == JSON }
+
+// byName is the format that a file's name says, Auto if it says none.
+func byName(name string) Format {
+	name = strings.ToLower(name)
+	for _, packed := range []string{".gz", ".gzip", ".zst", ".zstd"} {
+		name = strings.TrimSuffix(name, packed)
+	}
+	switch filepath.Ext(name) {
+	case ".csv":
+		return CSV
+	case ".tsv", ".tab":
+		return TSV
+	case ".ndjson", ".jsonl", ".ldjson":
+		return NDJSON
+	case ".json":
+		return JSON
+	case ".parquet", ".pq":
+		return Parquet
+	default:
+		return Auto
+	}
+}
+
+// sniffed bounds what is read to know a format by its content.
+const sniffed = 64 << 10
+
+// settle finds the format of a text: what was expected, if the content agrees.
+// Asked: the user named that format.
+func (in *Input) settle(expected Format, asked bool) (Format, error) {
+	blank := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
+	err := in.w.look(MaxRecord, func(p []byte) bool { return blank(p) < len(p) })
+	start := in.w.rest()
+	at := blank(start)
+	switch {
+	case err != nil:
+		return "", err
+	case bytes.IndexByte(start[:min(len(start), 4)], 0) >= 0:
+		return "", errors.New("it is no text that can be read: if it is UTF-16, give --encoding utf-16le or utf-16be")
+	case at == len(start):
+		return expected, nil // there are no rows
+	case expected.IsTable() && asked:
+		return expected, nil
+	case start[at] == '[' || start[at] == '{':
+		return in.settleJSON(at, expected)
+	case expected != Auto:
+		return expected, nil
+	case in.looksLikeHeader():
+		return CSV, nil
+	}
+	return NDJSON, nil
+}
+
+// settleJSON tells apart documents that have a line each, those that have not, and
+// a header that begins like either.
+func (in *Input) settleJSON(at int, expected Format) (Format, error) {
+	other := expected
+	if expected == Auto {
+		other = NDJSON
+	}
+	var first json.RawMessage
+	var state error
+	var end int
+	err := in.w.look(sniffed, func(p []byte) bool {
+		if p[at] == '[' {
+			return len(bytes.TrimLeft(p[at+1:], " \t\r\n")) > 0
+		}
+		d := json.NewDecoder(bytes.NewReader(p[at:]))
+		state = d.Decode(&first)
+		end = at + int(d.InputOffset())
+		return state == nil && end < len(p) || state != nil && !errors.Is(state, io.ErrUnexpectedEOF)
+	})
+	p := in.w.rest()
+	switch {
+	case err != nil:
+		return "", err
+	case p[at] == '[':
+		inner := bytes.TrimLeft(p[at+1:], " \t\r\n")
+		if expected.IsTable() && (len(inner) == 0 || inner[0] != '{' && inner[0] != ']') {
+			return expected, nil
+		}
+		return JSON, nil
+	case state == nil:
+		return in.oneLineEach(first, bytes.TrimLeft(p[end:], " \t")), nil
+	case errors.Is(state, io.ErrUnexpectedEOF) && !expected.IsTable() && bytes.IndexByte(p, '\n') >= 0:
+		return JSON, nil
+	}
+	return other, nil
+}
+
+// oneLineEach is NDJSON if the document has a line for itself.
+func (in *Input) oneLineEach(first, behind []byte) Format {
+	alone := len(behind) == 0 || behind[0] != '{' && behind[0] != '\r'
+	if len(behind) > 0 && behind[0] == '\r' {
+		alone = len(behind) > 1 && behind[1] == '\n'
+		in.w.returns = !alone
+	}
+	if alone && !bytes.ContainsAny(first, "\r\n") {
+		return NDJSON
+	}
+	return JSON
+}
+
+// looksLikeHeader reports whether the first line can be a header of CSV.
+func (in *Input) looksLikeHeader() bool {
+	t := &Table{w: in.w}
+	header, err := t.peekHeader()
+	return err == nil && header != nil && !strings.ContainsAny(strings.Join(header, ""), "{}[]:")
+}

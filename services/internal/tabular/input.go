@@ -1,0 +1,185 @@
+package tabular
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Options say what is known of a file.
+type Options struct {
+	// Name is the file's name, by which its format may be known.
+	//
+	// Default: none, as of standard input.
+	Name string
+	// Format is the file's.
+	//
+	// Default: Auto.
+	Format Format
+	// Encoding names the file's character encoding as the WHATWG or IANA do. A byte
+	// order mark has the last word.
+	//
+	// Default: UTF-8.
+	Encoding string
+}
+
+// Input is a file, opened: its format is known. It belongs to one goroutine.
+type Input struct {
+	// Format is never Auto, unless there are no rows.
+	Format Format
+	// Plain: the file is neither compressed nor in another encoding than UTF-8.
+	Plain bool
+
+	w        *window
+	encoding string
+	zstd     *zstd.Decoder
+}
+
+// Open looks at the beginning of the file.
+func Open(file io.Reader, o Options) (*Input, error) {
+	in := &Input{w: newWindow(file), Plain: true}
+	if err := in.open(o); err != nil {
+		in.Close()
+		return nil, err
+	}
+	return in, nil
+}
+
+// Close frees what reading takes. The file is the caller's to close.
+func (in *Input) Close() {
+	if in.zstd != nil {
+		in.zstd.Close()
+	}
+}
+
+// Read gives the file's bytes, decompressed and in UTF-8.
+func (in *Input) Read(p []byte) (int, error) { return in.w.Read(p) }
+
+func (in *Input) open(o Options) error {
+	asked := o.Format != Auto && o.Format != ""
+	if _, err := ParseFormat(string(o.Format)); asked && err != nil {
+		return err
+	}
+	expected := o.Format
+	if !asked {
+		expected = byName(o.Name)
+	}
+	kind, err := in.decompress()
+	switch {
+	case err != nil:
+		return err
+	case kind == parquetFile && asked && expected != Parquet:
+		return fmt.Errorf("it is a Parquet file: use --format parquet, not %s", expected)
+	case kind == parquetFile && o.Encoding != "":
+		return errors.New("it is a Parquet file, which has no encoding: leave --encoding out")
+	case kind == parquetFile:
+		in.Format = Parquet
+		return nil
+	case kind != "":
+		return fmt.Errorf("it is %s: use CSV, TSV, NDJSON, JSON or Parquet, plain or compressed once with gzip or zstd", kind)
+	case expected == Parquet:
+		return errors.New("it is no Parquet file: if it is text, say what with --format")
+	}
+	if err := in.decode(o.Encoding); err != nil {
+		return err
+	}
+	in.Format, err = in.settle(expected, asked)
+	return err
+}
+
+const (
+	gzipFile    = "compressed with gzip"
+	zstdFile    = "compressed with zstd"
+	parquetFile = "a Parquet file"
+)
+
+// magics are what files that are no text begin with.
+var magics = []struct{ start, kind string }{
+	{"\x1f\x8b\x08", gzipFile},
+	{"\x28\xb5\x2f\xfd", zstdFile},
+	{"PAR1", parquetFile},
+	{"PARE", "an encrypted Parquet file"},
+	{"PK\x03\x04", "a ZIP archive or a spreadsheet"},
+	{"\xd0\xcf\x11\xe0", "a spreadsheet"},
+	{"\xfd7zXZ", "compressed with xz"},
+	{"BZh", "compressed with bzip2"},
+	{"\x04\x22\x4d\x18", "compressed with lz4"},
+	{"ARROW1", "an Arrow file"},
+	{"Obj\x01", "an Avro file"},
+	{"SQLite format 3\x00", "a SQLite database"},
+}
+
+// magic is the kind of file that begins so, empty if it may be text. Open: it may
+// become one.
+func magic(start []byte) (kind string, open bool) {
+	const beyond = 8 // a text may begin with the same letters, but not go on so
+	for _, m := range magics {
+		switch {
+		case len(start) < len(m.start) && bytes.HasPrefix([]byte(m.start), start):
+			open = true
+		case !bytes.HasPrefix(start, []byte(m.start)):
+		case m.start[0] < 'A' || m.start[0] > 'Z':
+			return m.kind, false
+		case len(start) < len(m.start)+beyond:
+			open = true
+		case bytes.ContainsFunc(start[len(m.start):len(m.start)+beyond], unprintable):
+			return m.kind, false
+		case m.start == "BZh" && string(start[4:10]) == "1AY&SY":
+			return m.kind, false
+		}
+	}
+	return "", open
+}
+
+func unprintable(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == '\uFFFD' }
+
+func (in *Input) kind() (kind string, err error) {
+	open := true
+	err = in.w.look(sniffed, func(start []byte) bool {
+		kind, open = magic(start)
+		return !open
+	})
+	return kind, err
+}
+
+// decompress looks for a compression and undoes it. It gives the kind of file that
+// comes out.
+func (in *Input) decompress() (string, error) {
+	kind, err := in.kind()
+	if err != nil {
+		return "", err
+	}
+	var out io.Reader
+	switch kind {
+	case gzipFile:
+		out, err = gzip.NewReader(in.w)
+	case zstdFile:
+		in.zstd, err = zstd.NewReader(in.w, zstd.WithDecoderConcurrency(1))
+		out = in.zstd
+	default:
+		return kind, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("it looks %s: %w", kind, err)
+	}
+	in.w, in.Plain = newWindow(damaged{out, kind}), false
+	return in.kind()
+}
+
+// damaged says what the errors of decompression are about.
+type damaged struct {
+	io.Reader
+	kind string
+}
+
+func (d damaged) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("it is %s and cut off or damaged: %w", d.kind, err)
+	}
+	return n, err
+}

@@ -1,0 +1,105 @@
+package tabular
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// MaxRecord bounds a row in bytes.
+const MaxRecord = 16 << 20
+
+// window is the part of the input that is looked at. What was taken out of it is
+// valid until more is called.
+type window struct {
+	in       io.Reader
+	buf      []byte
+	from, to int
+	end      bool // the input ends at to
+	line     int64
+	// returns: lines end in a carriage return, with or without a newline.
+	returns bool
+}
+
+func newWindow(in io.Reader) *window {
+	return &window{in: in, buf: make([]byte, 256<<10), line: 1}
+}
+
+// rest is what is in the window.
+func (w *window) rest() []byte { return w.buf[w.from:w.to] }
+
+// more reads on, or finds the end. It reports false if there is nothing to read, or
+// no space: the window holds MaxRecord bytes.
+func (w *window) more() (bool, error) {
+	if w.end || w.to-w.from >= MaxRecord {
+		return false, nil
+	}
+	if w.to == len(w.buf) {
+		to := w.buf
+		if w.to-w.from > len(w.buf)/2 {
+			to = make([]byte, 2*len(w.buf))
+		}
+		w.to, w.from, w.buf = copy(to, w.rest()), 0, to
+	}
+	n, err := w.in.Read(w.buf[w.to:])
+	w.to += n
+	w.end = errors.Is(err, io.EOF)
+	if w.end {
+		err = nil
+	}
+	return err == nil, err
+}
+
+// look calls enough with what is in the window, and reads on until it says so, the
+// input ends or the window has reached size bytes.
+func (w *window) look(size int, enough func(start []byte) bool) error {
+	for !enough(w.rest()) && len(w.rest()) < size {
+		more, err := w.more()
+		if !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip moves on by n bytes and counts their lines.
+func (w *window) skip(n int) {
+	w.line += int64(w.lines(w.buf[w.from : w.from+n]))
+	w.from += n
+}
+
+func (w *window) lines(p []byte) int {
+	n := bytes.Count(p, []byte{'\n'})
+	if w.returns {
+		n += bytes.Count(p, []byte{'\r'}) - bytes.Count(p, []byte("\r\n"))
+	}
+	return n
+}
+
+// lineEnd is where the line ends that p[from] is in, with its end; -1 if it goes on.
+func (w *window) lineEnd(p []byte, from int) int {
+	end := bytes.IndexByte(p[from:], '\n')
+	if w.returns {
+		end = bytes.IndexAny(p[from:], "\r\n")
+	}
+	switch {
+	case end < 0 && w.end:
+		return len(p)
+	case end < 0:
+		return -1
+	}
+	return from + end + 1
+}
+
+// Read passes on what the window has and then the input.
+func (w *window) Read(p []byte) (int, error) {
+	if w.from < w.to {
+		n := copy(p, w.rest())
+		w.from += n
+		return n, nil
+	}
+	if w.end {
+		return 0, io.EOF
+	}
+	return w.in.Read(p)
+}

@@ -1,0 +1,193 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2/mapping"
+
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// rowColumn is the column that tells where in the file a row comes from.
+const rowColumn = "_row"
+
+// eachResult runs the mapping, or takes source as it is, and writes its rows as
+// documents.
+func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
+	query := f.cfg.Mapping
+	if query == "" {
+		query = "FROM source"
+	}
+	a, err := prepare(f.scratch.raw, query)
+	if err != nil {
+		return f.mappingError(ctx, err)
+	}
+	defer a.close()
+	if mapping.PreparedStatementType(a.stmt) != mapping.StatementTypeSelect {
+		return fmt.Errorf("%s: must be one SELECT", f.mappingName())
+	}
+	if err := a.run(ctx, nil); err != nil {
+		return f.mappingError(ctx, err)
+	}
+	w, err := f.newDocumentWriter(a, fn)
+	if err != nil {
+		return err
+	}
+	for {
+		chunk, err := a.next(ctx)
+		if err != nil {
+			return f.mappingError(ctx, err)
+		}
+		if chunk.Ptr == nil {
+			return nil
+		}
+		err = w.chunk(chunk, int(mapping.DataChunkGetSize(chunk)))
+		mapping.DestroyDataChunk(&chunk)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (f *File) mappingName() string {
+	if f.cfg.MappingName != "" {
+		return f.cfg.MappingName
+	}
+	return "the mapping"
+}
+
+// newDocumentWriter knows the columns of the mapping's answer.
+func (f *File) newDocumentWriter(a *answer, fn func(Document) error) (*documentWriter, error) {
+	w := &documentWriter{fn: fn, line: -1}
+	types := a.types()
+	var names []string
+	met := map[string]bool{}
+	for i := range types {
+		name := mapping.ColumnName(&a.res, mapping.IdxT(i))
+		if name == rowColumn {
+			if !isInteger(types[i].Kind) {
+				return nil, fmt.Errorf("%s: its column _row must be source's, an integer", f.mappingName())
+			}
+			w.line, w.lineKind = i, types[i].Kind
+			continue
+		}
+		if met[name] {
+			return nil, fmt.Errorf("%s: gives the column %q twice", f.mappingName(), name)
+		}
+		met[name] = true
+		names = append(names, name)
+		shape, _ := f.cfg.Shape.Member(name)
+		b := writerBuilder{texts: f.in.Format.IsTable()}
+		write, err := b.of(&types[i], shape, "column "+name)
+		if err != nil {
+			return nil, err
+		}
+		w.columns = append(w.columns, documentColumn{
+			at: i, label: append(appendJSONString(nil, []byte(name)), ':'), write: write, null: f.cfg.Shape.NeedsNull(name),
+		})
+	}
+	f.warnOf(names)
+	return w, nil
+}
+
+// parts are those of DuckDB's message: what it is about, its text, and the line of
+// the query that is shown below it.
+var parts = regexp.MustCompile(`(?s)^(?:([A-Za-z ]+) Error: )?(.*?)(?:\n\nLINE (\d+): .*)?$`)
+
+// mappingError says what DuckDB has against the mapping in words of its file.
+func (f *File) mappingError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if f.cfg.Mapping == "" {
+		return err
+	}
+	p := parts.FindStringSubmatch(err.Error())
+	text := f.mappingName()
+	if p[3] != "" {
+		text += ", line " + p[3]
+	}
+	text += ": " + strings.Join(strings.Fields(p[2]), " ")
+	switch p[1] {
+	case "Binder", "Catalog":
+		text += fmt.Sprintf("; source has the columns %s", quoted(append([]string{rowColumn}, f.columns...)))
+		for name := range f.cfg.References {
+			text += ", there is also the reference table " + quoteName(name)
+		}
+	case "Conversion", "Out of Range", "Invalid Input":
+		text += f.culprit(ctx, p[2]) + "; TRY_CAST in the place of CAST gives NULL there, and only that row is refused"
+	}
+	return errors.New(text)
+}
+
+// cast is how DuckDB says which value of which column it could not convert.
+var cast = regexp.MustCompile(`(?s)[Cc]ould not convert string ['"](.*)['"] to .* source column (\w+)`)
+
+// culprit is where in the file the value is that could not be converted, as far as
+// the message tells.
+func (f *File) culprit(ctx context.Context, message string) string {
+	p := cast.FindStringSubmatch(message)
+	if p == nil {
+		return ""
+	}
+	var row int64
+	query := "SELECT min(_row) FROM source WHERE CAST(" + quoteName(p[2]) + " AS VARCHAR) = $1"
+	if err := f.scratch.conn.QueryRowContext(ctx, query, p[1]).Scan(&row); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (row %d)", row)
+}
+
+// inWords takes what the user never saw out of an error: temporary paths.
+func (f *File) inWords(err error) error {
+	if f.scratch == nil || !strings.Contains(err.Error(), f.scratch.dir) {
+		return err
+	}
+	text := strings.ReplaceAll(err.Error(), f.scratch.dir+"/input.parquet", f.name())
+	return errors.New(strings.ReplaceAll(text, f.scratch.dir, "the temporary directory"))
+}
+
+// parquetColumns are the columns of a Parquet file, if they can be those of source.
+// They are read from its schema: DuckDB gives those that it can't tell apart other names.
+func (s *scratch) parquetColumns(ctx context.Context, path string) ([]string, error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema("+quoteText(path)+")")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	inside := -1 // how many elements of the schema belong to the column before; the first is the root
+	for rows.Next() {
+		var name string
+		var children int
+		if err := rows.Scan(&name, &children); err != nil {
+			return nil, err
+		}
+		switch {
+		case inside < 0:
+			inside = 0
+			continue
+		case inside == 0:
+			names = append(names, name)
+		default:
+			inside--
+		}
+		inside += children
+	}
+	return names, errors.Join(rows.Err(), checkColumns(names))
+}
+
+// isInteger reports whether values of the kind are integers.
+func isInteger(kind result.Kind) bool {
+	switch kind {
+	case result.TinyInt, result.SmallInt, result.Integer, result.BigInt, result.HugeInt,
+		result.UTinyInt, result.USmallInt, result.UInteger, result.UBigInt:
+		return true
+	default:
+		return false
+	}
+}
