@@ -20,7 +20,7 @@ const departures = `
 -- A second paragraph: with a colon.
 -- param: airport string required pattern=^[A-Z]{3}$ -- IATA code
 -- param: since date-time optional
--- param: most integer default=20 minimum=1 maximum=0099 -- how many
+-- param: most integer default=20 minimum=1 maximum=9.9e1 -- how many
 -- param: share number default=.5e0 -- bad number, see below
 -- order: scheduled_at desc, event_id
 -- cache: 1m30s
