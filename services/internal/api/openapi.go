@@ -69,7 +69,7 @@ func ref(component string) object { return object{"$ref": "#/components/" + comp
 func (s *Server) operation(r *route, properties []contract.Column) object {
 	params := []object{}
 	for _, p := range r.Params {
-		q := parameter(p.Name, p.Description, p.Required, paramSchema(p))
+		q := parameter(p.Name, p.explained(), p.Required, paramSchema(p))
 		if p.Example != nil {
 			q["example"] = shown(p, p.Example)
 		}
@@ -235,7 +235,9 @@ func paramSchema(p Param) object {
 		schema["type"], schema["format"] = "string", p.Type
 	}
 	if p.Pattern != nil {
-		schema["pattern"] = p.Pattern.String()
+		if translated, ok := ecma(p.Pattern.String()); ok {
+			schema["pattern"] = translated
+		}
 	}
 	if p.Minimum != nil {
 		schema["minimum"] = p.Minimum
@@ -250,6 +252,30 @@ func paramSchema(p Param) object {
 		schema["default"] = shown(p, p.Default)
 	}
 	return schema
+}
+
+// explained is the description, with the pattern if the schema can't have it.
+func (p Param) explained() string {
+	if p.Pattern == nil {
+		return p.Description
+	}
+	if _, ok := ecma(p.Pattern.String()); ok {
+		return p.Description
+	}
+	note := "It must match " + code(p.Pattern.String()) + " (RE2)."
+	return strings.TrimSpace(p.Description + "\n\n" + note)
+}
+
+// code is a text in Markdown, shown as it is.
+func code(text string) string {
+	fence := "`"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	if len(fence) > 1 {
+		text = " " + text + " "
+	}
+	return fence + text + fence
 }
 
 // enum are the allowed values, of the parameter's own type.
