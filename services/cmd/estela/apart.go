@@ -153,7 +153,7 @@ func apiDatasets(all []*dataset) []api.Dataset {
 	served := make([]api.Dataset, len(all))
 	for i, d := range all {
 		served[i] = api.Dataset{
-			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)),
+			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)), Columns: d.Columns,
 		}
 	}
 	return served

@@ -57,3 +57,6 @@ func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows)
 	}
 	return nil
 }
+
+// ECMA is ecma.
+func ECMA(pattern string) (string, bool) { return ecma(pattern) }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // parser reads one endpoint file and collects what is wrong with it.
@@ -254,7 +256,8 @@ func (p *parser) typeParams(s scanned) {
 			continue
 		}
 		b.WriteString(p.SQL[at:use.start])
-		fmt.Fprintf(&b, "CAST($%s AS %s)", use.name, sqlTypes[p.Params[i].Type])
+		sqlType, _ := contract.ScalarType(p.Params[i].Type)
+		fmt.Fprintf(&b, "CAST($%s AS %s)", use.name, sqlType)
 		at = use.end
 	}
 	b.WriteString(p.SQL[at:s.end])

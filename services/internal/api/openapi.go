@@ -3,9 +3,12 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // object is a JSON object; encoding/json writes its keys in order.
@@ -14,9 +17,13 @@ type object = map[string]any
 // openAPI is the answer of GET /openapi.json: an OpenAPI 3.1 document with one operation an endpoint,
 // from the endpoint files and, once they are known, the columns they answer with.
 func (s *Server) openAPI(k *catalog) ([]byte, error) {
+	properties := map[string][]contract.Column{}
+	for _, d := range k.datasets {
+		properties[d.Name] = d.Columns
+	}
 	paths := object{}
 	for _, r := range k.ordered {
-		paths[r.path] = object{"get": s.operation(r)}
+		paths[r.path] = object{"get": s.operation(r, properties[r.dataset])}
 	}
 	document := object{
 		"openapi": "3.1.0",
@@ -58,10 +65,11 @@ func tags(datasets []Dataset) []object {
 
 func ref(component string) object { return object{"$ref": "#/components/" + component} }
 
-func (s *Server) operation(r *route) object {
+// operation describes an endpoint of the dataset with the properties.
+func (s *Server) operation(r *route, properties []contract.Column) object {
 	params := []object{}
 	for _, p := range r.Params {
-		q := parameter(p.Name, p.Description, p.Required, paramSchema(p))
+		q := parameter(p.Name, p.explained(), p.Required, paramSchema(p))
 		if p.Example != nil {
 			q["example"] = shown(p, p.Example)
 		}
@@ -88,7 +96,7 @@ func (s *Server) operation(r *route) object {
 		"summary":     r.Summary,
 		"parameters":  params,
 		"responses": object{
-			"200":     object{"description": "The rows.", "headers": headerRefs(), "content": r.content()},
+			"200":     object{"description": "The rows.", "headers": headerRefs(), "content": r.content(properties)},
 			"304":     object{"description": "The client's answer, named in If-None-Match, is the right one still.", "headers": headerRefs()},
 			"default": ref("responses/Problem"),
 		},
@@ -100,10 +108,10 @@ func (s *Server) operation(r *route) object {
 }
 
 // content is the answer in each format.
-func (r *route) content() object {
+func (r *route) content(properties []contract.Column) object {
 	row := object{"type": "object"}
 	if sh := r.shape.Load(); sh != nil {
-		row = sh.schema()
+		row = sh.schema(properties)
 	}
 	content := object{}
 	for _, f := range r.offers {
@@ -120,13 +128,36 @@ func (r *route) content() object {
 }
 
 // schema is the JSON Schema of a row.
-func (sh *shape) schema() object {
-	properties, required := object{}, make([]string, len(sh.columns))
+func (sh *shape) schema(properties []contract.Column) object {
+	columns, required := object{}, make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		properties[c.name] = c.schema()
-		required[i] = c.name
+		s := c.schema()
+		for _, p := range properties {
+			if p.Name == c.name {
+				explain(s, p)
+			}
+		}
+		columns[c.name], required[i] = s, c.name
 	}
-	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	return object{"type": "object", "properties": columns, "required": required, "additionalProperties": false}
+}
+
+// explain adds what the contract says of a property to the schema of an answer's column
+// of its name, unless that holds values of another kind.
+func explain(s object, p contract.Column) {
+	stored := column{sqlType: p.Type.String()}.schema()
+	if !reflect.DeepEqual(s["type"], stored["type"]) || s["format"] != stored["format"] {
+		return
+	}
+	if p.Title != "" {
+		s["title"] = p.Title
+	}
+	if p.Description != "" {
+		s["description"] = fmt.Sprintf("%s\n\n%s", p.Description, s["description"])
+	}
+	if len(p.Examples) > 0 {
+		s["examples"] = p.Examples
+	}
 }
 
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
@@ -204,7 +235,9 @@ func paramSchema(p Param) object {
 		schema["type"], schema["format"] = "string", p.Type
 	}
 	if p.Pattern != nil {
-		schema["pattern"] = p.Pattern.String()
+		if translated, ok := ecma(p.Pattern.String()); ok {
+			schema["pattern"] = translated
+		}
 	}
 	if p.Minimum != nil {
 		schema["minimum"] = p.Minimum
@@ -219,6 +252,30 @@ func paramSchema(p Param) object {
 		schema["default"] = shown(p, p.Default)
 	}
 	return schema
+}
+
+// explained is the description, with the pattern if the schema can't have it.
+func (p Param) explained() string {
+	if p.Pattern == nil {
+		return p.Description
+	}
+	if _, ok := ecma(p.Pattern.String()); ok {
+		return p.Description
+	}
+	note := "It must match " + code(p.Pattern.String()) + " (RE2)."
+	return strings.TrimSpace(p.Description + "\n\n" + note)
+}
+
+// code is a text in Markdown, shown as it is.
+func code(text string) string {
+	fence := "`"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	if len(fence) > 1 {
+		text = " " + text + " "
+	}
+	return fence + text + fence
 }
 
 // enum are the allowed values, of the parameter's own type.

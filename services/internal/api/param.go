@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // Param is one query parameter of an endpoint.
@@ -32,22 +32,12 @@ type Param struct {
 	Description string
 }
 
-// sqlTypes are the types that parameters are cast to.
-var sqlTypes = map[string]string{
-	"string": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN",
-	"date": "DATE", "date-time": "TIMESTAMPTZ", "uuid": "UUID",
-}
-
 // reserved are parameters with a meaning of their own at every endpoint.
 var reserved = []string{"limit", "cursor", "format"}
 
-var (
-	paramName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-	jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-	uuidText   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-)
+var paramName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
-const paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION"
+const paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION, with quotes around a value that has spaces"
 
 // Value reads the text of a parameter: string, int64, float64, bool or time.Time
 // (UTC). Its error says what was expected.
@@ -57,7 +47,7 @@ func (p Param) Value(text string) (any, error) {
 		return nil, err
 	}
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(e string) bool { v, err := p.parse(e); return err == nil && v == value }) {
-		return nil, fmt.Errorf("must be one of %s", strings.Join(p.Enum, ", "))
+		return nil, fmt.Errorf("must be one of %s", listed(p.Enum))
 	}
 	if p.Pattern != nil && !p.Pattern.MatchString(text) {
 		return nil, fmt.Errorf("must match %s", p.Pattern)
@@ -81,67 +71,33 @@ func less(a, b any) bool {
 	return x < y
 }
 
-// parse reads a value of the parameter's type, whatever else is asked of it.
+// parse reads a value of the parameter's type, whatever else is asked of it: as an
+// event's property of that type is read.
 func (p Param) parse(text string) (any, error) {
-	switch p.Type {
-	case "integer":
-		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return i, nil
-		}
-		return nil, errors.New("must be an integer")
-	case "number":
-		if f, err := strconv.ParseFloat(text, 64); err == nil && jsonNumber.MatchString(text) {
-			return f, nil
-		}
-		return nil, errors.New("must be a number")
-	case "boolean":
-		if text == "true" || text == "false" {
-			return text == "true", nil
-		}
-		return nil, errors.New("must be true or false")
-	case "uuid":
-		if uuidText.MatchString(text) {
-			return strings.ToLower(text), nil
-		}
-		return nil, errors.New("must be a UUID")
-	case "date", "date-time":
-		return parseTime(p.Type, text)
-	default:
-		return text, nil
+	t, _ := contract.ScalarType(p.Type)
+	value, err := contract.ParseScalar(t, text)
+	if err != nil && p.Type == "date-time" && strings.Contains(text, " ") {
+		err = fmt.Errorf("%w; in a URL, + is written %%2B", err)
 	}
-}
-
-func parseTime(kind, text string) (any, error) {
-	if kind == "date" {
-		if t, err := time.Parse(time.DateOnly, text); err == nil {
-			return t, nil
-		}
-		return nil, errors.New("must be a date such as 2001-01-31")
-	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(text)); err != nil {
-		hint := ""
-		if strings.Contains(text, " ") {
-			hint = "; in a URL, + is written %2B"
-		}
-		return nil, fmt.Errorf("must be a time with its zone, such as 2001-01-31T12:00:00Z%s", hint)
-	}
-	return t.UTC(), nil
+	return value, err
 }
 
 // param reads a parameter's declaration.
 func (p *parser) param(value string) {
-	value, description, _ := strings.Cut(value+" ", " -- ")
-	fields := strings.Fields(value)
-	if len(fields) < 2 {
+	all, description, err := words(value)
+	switch {
+	case err != nil:
+		p.fail(err.Error(), quoteFix)
+		return
+	case len(all) < 2:
 		p.fail("the parameter has no name or no type", paramGrammar)
 		return
 	}
-	q := Param{Name: fields[0], Type: fields[1], Description: strings.TrimSpace(description)}
+	q := Param{Name: all[0].text, Type: all[1].text, Description: description}
 	if !p.named(q) || p.repeated("param "+q.Name, "the parameter "+q.Name) {
 		return
 	}
-	if p.attributes(&q, fields[2:]) {
+	if p.attributes(&q, all[2:]) {
 		p.Params = append(p.Params, q)
 	}
 }
@@ -150,28 +106,35 @@ func (p *parser) named(q Param) bool {
 	switch {
 	case !paramName.MatchString(q.Name):
 		p.fail(fmt.Sprintf("%q is no name of a parameter", q.Name), "use lower case letters, digits and _, beginning with a letter")
+		return false
 	case slices.Contains(reserved, q.Name), strings.HasPrefix(q.Name, keyPrefix):
 		p.fail(fmt.Sprintf("the parameter %s is reserved", q.Name), "choose another name: limit, cursor, format and what begins with cursor_ mean the same at every endpoint")
-	case sqlTypes[q.Type] == "":
-		p.fail(fmt.Sprintf("unknown type %q", q.Type), "there are string, integer, number, boolean, date, date-time and uuid")
-	default:
-		return true
+		return false
 	}
-	return false
+	if _, ok := contract.ScalarType(q.Type); !ok {
+		p.fail(fmt.Sprintf("unknown type %q", q.Type), "there are "+contract.ScalarNames)
+		return false
+	}
+	return true
 }
 
 // attributes reads what follows the type. The default and the example come last,
 // for they must satisfy the others.
-func (p *parser) attributes(q *Param, fields []string) bool {
-	given := map[string]string{}
-	for _, field := range fields {
-		key, value, _ := strings.Cut(field, "=")
-		if _, twice := given[key]; twice {
-			p.fail(key+" is given twice", "remove one of the two")
+func (p *parser) attributes(q *Param, all []word) bool {
+	given := map[string]word{}
+	for i, w := range all {
+		if _, twice := given[w.key]; twice {
+			p.fail(w.key+" is given twice", "remove one of the two")
 			return false
 		}
-		given[key] = value
-		if !p.attribute(q, field, key, value) {
+		given[w.key] = w
+		known, err := q.set(w)
+		switch {
+		case !known:
+			p.fail(fmt.Sprintf("%q is nothing that can be said of a parameter of type %s", w.text, q.Type), splitHint(all, i))
+			return false
+		case err != nil:
+			p.fail(fmt.Sprintf("%s of %s: %s", w.key, q.Name, err), "correct the value")
 			return false
 		}
 	}
@@ -182,29 +145,36 @@ func (p *parser) attributes(q *Param, fields []string) bool {
 	return p.enumerated(*q) && p.bounded(*q) && p.defaulted(q, given) && p.exampled(q, given)
 }
 
-func (p *parser) attribute(q *Param, field, key, value string) (ok bool) {
-	var err error
+// set takes in what the word says of the parameter, but for the default and the example.
+func (q *Param) set(w word) (known bool, err error) {
+	text := ""
+	if w.values != nil {
+		text = w.values[0]
+	}
+	numeric := q.Type == "integer" || q.Type == "number"
 	switch {
-	case field == "required":
+	case w.key == "required" && w.values == nil:
 		q.Required = true
-	case field == "optional" || (key == "default" || key == "example") && field != key:
-		// Optional is what a parameter is unless it is required; values come last.
-	case key == "enum" && value != "" && slices.Contains([]string{"string", "integer", "number"}, q.Type):
-		q.Enum = strings.Split(value, ",")
-	case key == "pattern" && value != "" && q.Type == "string":
-		q.Pattern, err = regexp.Compile(value)
-	case key == "minimum" && (q.Type == "integer" || q.Type == "number"):
-		q.Minimum, err = q.parse(value)
-	case key == "maximum" && (q.Type == "integer" || q.Type == "number"):
-		q.Maximum, err = q.parse(value)
+	case w.key == "optional" && w.values == nil:
+		// It is what a parameter is unless it is required.
+	case w.values == nil:
+		return false, nil
+	case w.key == "default", w.key == "example":
+	case w.key == "enum" && (numeric || q.Type == "string"):
+		q.Enum = w.values
+		if !w.quoted && slices.Contains(w.values, "") {
+			err = errors.New(`it has an empty value: write "" for the empty string`)
+		}
+	case w.key == "pattern" && text != "" && q.Type == "string":
+		q.Pattern, err = regexp.Compile(text)
+	case w.key == "minimum" && numeric:
+		q.Minimum, err = q.parse(text)
+	case w.key == "maximum" && numeric:
+		q.Maximum, err = q.parse(text)
 	default:
-		p.fail(fmt.Sprintf("%q is nothing that can be said of a parameter of type %s", field, q.Type), paramGrammar)
-		return false
+		return false, nil
 	}
-	if err != nil {
-		p.fail(fmt.Sprintf("%s of %s: %s", key, q.Name, err), "correct the value")
-	}
-	return err == nil
+	return true, err
 }
 
 func (p *parser) enumerated(q Param) bool {
@@ -225,11 +195,12 @@ func (p *parser) bounded(q Param) bool {
 	return true
 }
 
-func (p *parser) defaulted(q *Param, given map[string]string) bool {
-	text, ok := given["default"]
+func (p *parser) defaulted(q *Param, given map[string]word) bool {
+	w, ok := given["default"]
 	if !ok {
 		return true
 	}
+	text := w.values[0]
 	if q.Required {
 		p.fail(fmt.Sprintf("the required parameter %s has a default, which could never be used", q.Name), "remove required or the default")
 		return false
@@ -243,11 +214,12 @@ func (p *parser) defaulted(q *Param, given map[string]string) bool {
 	return true
 }
 
-func (p *parser) exampled(q *Param, given map[string]string) bool {
-	text, ok := given["example"]
+func (p *parser) exampled(q *Param, given map[string]word) bool {
+	w, ok := given["example"]
 	if !ok {
 		return true
 	}
+	text := w.values[0]
 	value, err := q.Value(text)
 	if err != nil {
 		p.fail(fmt.Sprintf("the example %q of %s is not valid: it %s", text, q.Name, err), "correct the example")

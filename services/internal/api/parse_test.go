@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/api"
 )
@@ -20,7 +21,7 @@ const departures = `
 -- A second paragraph: with a colon.
 -- param: airport string required pattern=^[A-Z]{3}$ -- IATA code
 -- param: since date-time optional
--- param: most integer default=20 minimum=1 maximum=0099 -- how many
+-- param: most integer default=20 minimum=1 maximum=9.9e1 -- how many
 -- param: share number default=.5e0 -- bad number, see below
 -- order: scheduled_at desc, event_id
 -- cache: 1m30s
@@ -60,6 +61,39 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A value may stand in quotes, in which a quote is written twice.
+func TestParseQuotes(t *testing.T) {
+	t.Parallel()
+	e, err := api.Parse("a.sql", `-- Something.
+-- param: a string default="New York" -- "the" -- city
+-- param: b string default='it''s "one"' example="say ""hi"" -- now"
+-- param: c string enum="New York",'a,b',plain,"" default="a,b"
+-- param: d string pattern='^a b\d$' example="a b1"--no description
+-- param: e integer default="2e1" minimum='3'
+-- param: f string default="" example=it's -- bare
+-- param: g string default=a,"b" --
+SELECT $a, $b, $c, $e, $f, $g
+`)
+	if err == nil || err.Error() != "a.sql:5: example has \"--no description\" behind its quotes; "+
+		`put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"` {
+		t.Error(err)
+	}
+	want := []api.Param{
+		{Name: "a", Type: "string", Default: "New York", Description: `"the" -- city`},
+		{Name: "b", Type: "string", Default: `it's "one"`, Example: `say "hi" -- now`},
+		{Name: "c", Type: "string", Default: "a,b", Enum: []string{"New York", "a,b", "plain", ""}},
+		{Name: "e", Type: "integer", Default: int64(20), Minimum: int64(3)},
+		{Name: "f", Type: "string", Default: "", Example: "it's", Description: "bare"},
+		{Name: "g", Type: "string", Default: `a,"b"`},
+	}
+	if !reflect.DeepEqual(e.Params, want) {
+		t.Errorf("got  %+v\nwant %+v", e.Params, want)
+	}
+	if _, err := want[2].Value("x"); err == nil || err.Error() != `must be one of "New York", "a,b", plain, ""` {
+		t.Error(err)
+	}
+}
+
 // Each error names the file and line, the reason and the way out.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
@@ -73,44 +107,52 @@ func TestParseRefuses(t *testing.T) {
 		head + "-- param: a\nSELECT 1":         "a.sql:2: the parameter has no name or no type; write -- param: NAME TYPE",
 		head + "-- param: A string\nSELECT 1":  `a.sql:2: "A" is no name of a parameter`,
 		head + "-- param: a text\nSELECT 1":    `a.sql:2: unknown type "text"; there are string, integer`,
-		head + "-- param: limit integer\nSELECT $limit":             "a.sql:2: the parameter limit is reserved; choose another name",
-		head + "-- param: cursor_0 string\nSELECT $cursor_0":        "a.sql:2: the parameter cursor_0 is reserved",
-		head + "-- param: a string\n-- param: a date\nSELECT $a":    "a.sql:3: the parameter a is declared on line 2 already; remove",
-		head + "-- param: a integer default=x\nSELECT $a":           `a.sql:2: the default "x" of a is not valid: it must be an integer`,
-		head + "-- param: a integer default=9 maximum=8\nSELECT $a": `a.sql:2: the default "9" of a is not valid: it must be at most 8`,
-		head + "-- param: a string default=c enum=a,b\nSELECT $a":   `a.sql:2: the default "c" of a is not valid: it must be one of a, b`,
-		head + "-- param: a integer enum=1,b\nSELECT $a":            `a.sql:2: "b" in the enum of a is not valid`,
-		head + "-- param: a string pattern=[\nSELECT $a":            "a.sql:2: pattern of a: error parsing regexp",
-		head + "-- param: a integer pattern=x\nSELECT $a":           `a.sql:2: "pattern=x" is nothing that can be said of a parameter of type integer`,
-		head + "-- param: a string minimum=1\nSELECT $a":            `a.sql:2: "minimum=1" is nothing`,
-		head + "-- param: a integer minimum=2 maximum=1\nSELECT $a": "a.sql:2: the minimum of a is above its maximum",
-		head + "-- param: a integer minimum=1e400\nSELECT $a":       "a.sql:2: minimum of a: must be an integer",
-		head + "-- param: a string required default=x\nSELECT $a":   "a.sql:2: the required parameter a has a default",
-		head + "-- param: a string required optional\nSELECT $a":    "a.sql:2: the parameter is required and optional",
-		head + "-- param: a string requird\nSELECT $a":              `a.sql:2: "requird" is nothing`,
-		head + "-- param: a string default=a default=b\nSELECT $a":  "a.sql:2: default is given twice",
-		head + "-- param: a string\nSELECT 1":                       "a.sql:2: the parameter a is never used; use $a",
-		head + "-- param: a string\nSELECT '$a'":                    "a.sql:2: the parameter a is never used",
-		head + "SELECT 1,\n  $b":                                    "a.sql:3: the parameter $b is not declared; add to the header: -- param: b TYPE",
-		head + "SELECT ?":                                           "a.sql:2: has the parameter ?; name it",
-		head + "SELECT $1":                                          "a.sql:2: has a parameter without a name",
-		head + "SELECT 1;\nSELECT 2":                                "a.sql:3: has several statements; keep one",
-		head + "\n\nDELETE FROM flights":                            "a.sql:2: is not a query",
-		head + "(SELECT 1)":                                         "a.sql:2: is not a query",
-		head + "SELECT 'a\nb":                                       "a.sql:2: has a quote without an end; close it with '",
-		head + "SELECT 1 /* a":                                      "a.sql:2: has a comment without an end",
-		head + "SELECT $a$ b":                                       "a.sql:2: has a quote without an end; close it with $a$",
-		head + "-- order: a up\nSELECT 1":                           `a.sql:2: "a up" is no order; write COLUMN`,
-		head + "-- order:\nSELECT 1":                                `a.sql:2: "" is no order`,
-		head + "-- order: a, a desc\nSELECT 1":                      "a.sql:2: order names a twice",
-		head + "-- order: a; DROP TABLE x\nSELECT 1":                "is no order",
-		head + "-- order: a\n-- order: b\nSELECT 1":                 "a.sql:3: order is declared on line 2 already",
-		head + "-- cache: soon\nSELECT 1":                           `a.sql:2: "soon" is no time to cache; write a duration`,
-		head + "-- cache: -1s\nSELECT 1":                            `a.sql:2: "-1s" is no time to cache`,
-		head + "-- chart: pie x=a y=b\nSELECT 1":                    `a.sql:2: "pie x=a y=b" is no chart; write bar`,
-		head + "-- chart: bar x=a x=b\nSELECT 1":                    `is no chart`,
-		head + "SELECT 1\n-- cache: 1s":                             "a.sql:3: cache: stands below the header; move it up",
-		head + "SELECT '\xff'":                                      "a.sql: is not UTF-8 text",
+		head + "-- param: limit integer\nSELECT $limit":                        "a.sql:2: the parameter limit is reserved; choose another name",
+		head + "-- param: cursor_0 string\nSELECT $cursor_0":                   "a.sql:2: the parameter cursor_0 is reserved",
+		head + "-- param: a string\n-- param: a date\nSELECT $a":               "a.sql:3: the parameter a is declared on line 2 already; remove",
+		head + "-- param: a integer default=x\nSELECT $a":                      `a.sql:2: the default "x" of a is not valid: it must be an integer`,
+		head + "-- param: a integer default=9 maximum=8\nSELECT $a":            `a.sql:2: the default "9" of a is not valid: it must be at most 8`,
+		head + "-- param: a string default=c enum=a,b\nSELECT $a":              `a.sql:2: the default "c" of a is not valid: it must be one of a, b`,
+		head + "-- param: a integer enum=1,b\nSELECT $a":                       `a.sql:2: "b" in the enum of a is not valid`,
+		head + "-- param: a string pattern=[\nSELECT $a":                       "a.sql:2: pattern of a: error parsing regexp",
+		head + "-- param: a integer pattern=x\nSELECT $a":                      `a.sql:2: "pattern=x" is nothing that can be said of a parameter of type integer`,
+		head + "-- param: a string minimum=1\nSELECT $a":                       `a.sql:2: "minimum=1" is nothing`,
+		head + "-- param: a integer minimum=2 maximum=1\nSELECT $a":            "a.sql:2: the minimum of a is above its maximum",
+		head + "-- param: a integer minimum=1e400\nSELECT $a":                  "a.sql:2: minimum of a: must be an integer",
+		head + "-- param: a string required default=x\nSELECT $a":              "a.sql:2: the required parameter a has a default",
+		head + "-- param: a string required optional\nSELECT $a":               "a.sql:2: the parameter is required and optional",
+		head + "-- param: a string requird\nSELECT $a":                         `a.sql:2: "requird" is nothing`,
+		head + "-- param: a string default=a default=b\nSELECT $a":             "a.sql:2: default is given twice",
+		head + "-- param: a string default=New York City required\nSELECT $a":  `a.sql:2: "York" is nothing that can be said of a parameter of type string; if it belongs to the default, put that in quotes: default="New York City"`,
+		head + "-- param: a string pattern=^a \"b\"$\nSELECT $a":               `if it belongs to the pattern, put that in quotes: pattern="^a ""b""$"`,
+		head + "-- param: a string enum=a, b\nSELECT $a":                       `a.sql:2: enum of a: it has an empty value: write "" for the empty string`,
+		head + "-- param: a string default=\"b c\" d\nSELECT $a":               `a.sql:2: "d" is nothing that can be said of a parameter of type string; write -- param: NAME TYPE`,
+		head + "-- param: a string default='s-Hertogenbosch -- x\nSELECT $a":   `a.sql:2: default has a quote without an end: 's-Hertogenbosch -- x; put the whole value in quotes and write a quote inside of them twice`,
+		head + "-- param: a string default='a'b'\nSELECT $a":                   `a.sql:2: default has "b'" behind its quotes; put`,
+		head + "-- param: a string default\nSELECT $a":                         `a.sql:2: "default" is nothing that can be said`,
+		head + "-- param: a date-time default=\"2001-01-31 12:00\"\nSELECT $a": `a.sql:2: the default "2001-01-31 12:00" of a is not valid: it must be a date-time of RFC 3339 such as`,
+		head + "-- param: a string\nSELECT 1":                                  "a.sql:2: the parameter a is never used; use $a",
+		head + "-- param: a string\nSELECT '$a'":                               "a.sql:2: the parameter a is never used",
+		head + "SELECT 1,\n  $b":                                               "a.sql:3: the parameter $b is not declared; add to the header: -- param: b TYPE",
+		head + "SELECT ?":                                                      "a.sql:2: has the parameter ?; name it",
+		head + "SELECT $1":                                                     "a.sql:2: has a parameter without a name",
+		head + "SELECT 1;\nSELECT 2":                                           "a.sql:3: has several statements; keep one",
+		head + "\n\nDELETE FROM flights":                                       "a.sql:2: is not a query",
+		head + "(SELECT 1)":                                                    "a.sql:2: is not a query",
+		head + "SELECT 'a\nb":                                                  "a.sql:2: has a quote without an end; close it with '",
+		head + "SELECT 1 /* a":                                                 "a.sql:2: has a comment without an end",
+		head + "SELECT $a$ b":                                                  "a.sql:2: has a quote without an end; close it with $a$",
+		head + "-- order: a up\nSELECT 1":                                      `a.sql:2: "a up" is no order; write COLUMN`,
+		head + "-- order:\nSELECT 1":                                           `a.sql:2: "" is no order`,
+		head + "-- order: a, a desc\nSELECT 1":                                 "a.sql:2: order names a twice",
+		head + "-- order: a; DROP TABLE x\nSELECT 1":                           "is no order",
+		head + "-- order: a\n-- order: b\nSELECT 1":                            "a.sql:3: order is declared on line 2 already",
+		head + "-- cache: soon\nSELECT 1":                                      `a.sql:2: "soon" is no time to cache; write a duration`,
+		head + "-- cache: -1s\nSELECT 1":                                       `a.sql:2: "-1s" is no time to cache`,
+		head + "-- chart: pie x=a y=b\nSELECT 1":                               `a.sql:2: "pie x=a y=b" is no chart; write bar`,
+		head + "-- chart: bar x=a x=b\nSELECT 1":                               `is no chart`,
+		head + "SELECT 1\n-- cache: 1s":                                        "a.sql:3: cache: stands below the header; move it up",
+		head + "SELECT '\xff'":                                                 "a.sql: is not UTF-8 text",
 	} {
 		_, err := api.Parse("a.sql", text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -159,6 +201,28 @@ func TestLoad(t *testing.T) {
 	if _, err = api.Load(fsys, "none"); err == nil {
 		t.Error("a folder that isn't there was loaded")
 	}
+}
+
+// Any value can be written in a header, and in an enum, and comes out as it went in.
+func FuzzQuotes(f *testing.F) {
+	for _, seed := range []string{"", "New York", `"`, "'", `''"" -- x`, "a,b", "é=\u00a0", `^\d "x"$`, "required"} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if !utf8.ValidString(a+b) || strings.ContainsAny(a+b, "\x00\n") {
+			return
+		}
+		double := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+		single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+		e, err := api.Parse("a.sql", "-- A.\n-- param: p string enum="+double(a)+","+single(b)+" default="+double(b)+" example="+single(a)+" -- d\nSELECT $p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []api.Param{{Name: "p", Type: "string", Enum: []string{a, b}, Default: b, Example: a, Description: "d"}}
+		if !reflect.DeepEqual(e.Params, want) {
+			t.Errorf("got  %+v\nwant %+v", e.Params, want)
+		}
+	})
 }
 
 // Whatever a file holds, the parser ends, and what it lets through is whole.

@@ -23,6 +23,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -48,6 +49,9 @@ type Dataset struct {
 	Views string
 	// Tables are the dataset's reference tables; its own table has its name.
 	Tables []string
+	// Columns are those of its own table: what the contract says of them is said of an
+	// answer's columns of the same name and kind.
+	Columns []contract.Column
 }
 
 // Config is what a Server needs.

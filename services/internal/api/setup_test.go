@@ -334,7 +334,7 @@ func openMapping(ctx context.Context) (*sql.DB, error) {
 	if err := duckdb.RegisterScalarUDF(conn, "timezone_at", zoneFinder{finder}); err != nil {
 		return nil, err
 	}
-	_, err = conn.ExecContext(ctx, "CREATE TABLE airports AS FROM read_csv('"+flightsFolder+"reference/airports.csv')")
+	_, err = conn.ExecContext(ctx, "CREATE TABLE airports AS SELECT * RENAME (\"latitude:number\" AS latitude, \"longitude:number\" AS longitude) FROM read_csv('"+flightsFolder+"reference/airports.csv')")
 	return db, err
 }
 

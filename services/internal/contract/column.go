@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 )
@@ -24,11 +25,20 @@ func (c *compiler) columns(root *schema) []Column {
 			c.problem(at, "type is missing: the column needs one")
 		}
 		columns = append(columns, Column{
-			Name: p.name, Type: p.schema.column(), Description: p.schema.description,
+			Name: p.name, Type: p.schema.column(),
+			Title: p.schema.title, Description: p.schema.description, Examples: rawOf(p.schema.examples),
 			Required: p.required && !p.schema.takesNull(),
 		})
 	}
 	return columns
+}
+
+func rawOf(all []node) []json.RawMessage {
+	raw := make([]json.RawMessage, len(all))
+	for i, n := range all {
+		raw[i] = n.raw
+	}
+	return raw
 }
 
 // column is the type of the column that holds the schema's values.

@@ -38,7 +38,7 @@ func keywords() map[string]keyword {
 		"$schema":     {root: true, compile: (*compiler).dialect},
 		"$id":         {root: true, compile: (*compiler).text},
 		"x-estela":    {root: true, compile: (*compiler).later},
-		"title":       {compile: (*compiler).text},
+		"title":       {compile: (*compiler).entitle},
 		"$comment":    {compile: (*compiler).text},
 		"description": {compile: (*compiler).describe},
 		"default":     {compile: (*compiler).later},
@@ -122,15 +122,21 @@ func (c *compiler) text(_ *schema, n node, at string) {
 	}
 }
 
+func (c *compiler) entitle(s *schema, n node, at string) {
+	c.text(s, n, at)
+	s.title = n.text
+}
+
 func (c *compiler) describe(s *schema, n node, at string) {
 	c.text(s, n, at)
 	s.description = n.text
 }
 
-func (c *compiler) examples(_ *schema, n node, at string) {
+func (c *compiler) examples(s *schema, n node, at string) {
 	if n.kind != kindArray {
 		c.problem(at, "must be an array, found %s", n.raw)
 	}
+	s.examples = n.items
 }
 
 func (c *compiler) dialect(_ *schema, n node, at string) {

@@ -40,10 +40,12 @@ type Contract struct {
 
 // Column is one property of the contract as a table column.
 type Column struct {
-	Name        string
-	Type        Type
-	Required    bool // neither absent nor null
-	Description string
+	Name     string
+	Type     Type
+	Required bool // neither absent nor null
+	// Title, Description and Examples are the property's, as the contract has them.
+	Title, Description string
+	Examples           []json.RawMessage
 }
 
 // datasetName is what a folder, a table and a key of Redis can all be called.

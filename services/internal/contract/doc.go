@@ -49,7 +49,8 @@
 //     is stored as the nearer one, 1e-999 as 0.
 //   - 1.0 and 1e3 are integers. An integer beyond 64 bits: violation "type".
 //   - A date-time has a zone; one without: violation "format". It is stored in
-//     UTC and in microseconds; what is finer is cut off. Years are 0000 to 9999.
+//     UTC and in microseconds; what is finer is cut off. Years are 0000 to 9999, in
+//     UTC too: 9999-12-31T23:59:59-01:00 is not taken, for no answer could write it.
 //     A leap second is valid where UTC can have one, at 23:59:60, and is stored as
 //     the second that follows it. T and Z may be lower case; a space for the T is
 //     not taken.
@@ -59,6 +60,10 @@
 //     that were sent.
 //   - Messages quote at most 80 bytes of a value, pointers at most 128 of a name.
 //     Beyond 1,000 violations a last one, "limit", says that there are more.
+//
+// Text that stands alone (ParseScalar: a request's parameters, reference tables) is
+// read by the same rules. The empty string is a string and no other value; that
+// there is no value is said by leaving it out, or by null.
 //
 // A batch entry holds one event a line (NDJSON). Lines are counted from 1, blank
 // ones too, though nothing becomes of them; a carriage return before the newline

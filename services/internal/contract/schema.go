@@ -62,8 +62,9 @@ func (f format) String() string {
 // schema is a compiled JSON Schema of the supported subset. The pointers among
 // its fields are nil where the keyword is absent.
 type schema struct {
-	kinds       kinds
-	description string
+	kinds              kinds
+	title, description string
+	examples           []node
 
 	// Of objects.
 	properties []property // in the order of the file

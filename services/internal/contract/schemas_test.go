@@ -61,8 +61,9 @@ func reference(tb failer, schema string) *jsonschema.Schema {
 //     beyond a double.
 //   - unlike: what can't be compared: integers beyond 64 bits, where an integer
 //     is asked for; exponents with which the reference would compute for
-//     minutes; and clock times such as 12:+3:00, which the reference reads
-//     through strconv.Atoi.
+//     minutes; clock times such as 12:+3:00, which the reference reads through
+//     strconv.Atoi; and date-times whose offset may take them out of the years 0000
+//     to 9999.
 //   - broken: no JSON document at all.
 func differs(document []byte) (refused, unlike, broken bool) {
 	if len(document) > contract.MaxEvent {
@@ -77,13 +78,14 @@ func differs(document []byte) (refused, unlike, broken bool) {
 		return false, false, true
 	}
 	refused = s.repeated || s.deep || s.huge || !utf8.Valid(document) || nul.Match(document) || halfSurrogate(document)
-	return refused, s.long || s.slow || oddClock.Match(document), false
+	return refused, s.long || s.slow || oddClock.Match(document) || edgeYear.Match(document), false
 }
 
 var (
 	nul      = regexp.MustCompile(`(^|[^\\])(\\\\)*\\u0000`)
 	unicode  = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)
 	oddClock = regexp.MustCompile(`[0-9]:[+-]|[Tt][+-][0-9]|[+-][+-][0-9]`)
+	edgeYear = regexp.MustCompile(`0000-01-01[Tt]|9999-12-31[Tt]`)
 	exponent = regexp.MustCompile(`[eE][+-]?0*([0-9]+)$`)
 )
 

@@ -5,6 +5,11 @@ import "encoding/binary"
 const (
 	secondsOfDay = 24 * 60 * 60
 	lastMinute   = 23*60 + 59
+
+	// The instants that RFC 3339 can write in UTC, in microseconds since 1970: from
+	// 0000-01-01T00:00:00Z to before the year 10000.
+	firstInstant = -719_528 * secondsOfDay * 1_000_000
+	endOfInstant = 2_932_897 * secondsOfDay * 1_000_000
 )
 
 // parseDate reads YYYY-MM-DD, years 0000 to 9999 of the Gregorian calendar, as
@@ -54,8 +59,15 @@ func daysSince1970(year, month, day int32) int32 {
 
 // parseInstant reads a date-time of RFC 3339, whose zone is required, as
 // microseconds since 1970-01-01 UTC. What is finer than a microsecond is cut
-// off. A leap second (23:59:60 UTC) is the instant that follows it.
+// off. A leap second (23:59:60 UTC) is the instant that follows it. In UTC, where it
+// is stored and answered, its year must have four digits too.
 func parseInstant(s []byte) (micros int64, ok bool) {
+	micros, ok = parseAnyInstant(s)
+	return micros, ok && micros >= firstInstant && micros < endOfInstant
+}
+
+// parseAnyInstant is parseInstant for what its offset takes out of these years, too.
+func parseAnyInstant(s []byte) (micros int64, ok bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}

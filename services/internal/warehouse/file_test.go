@@ -198,7 +198,7 @@ func TestLocalTimeToUTC(t *testing.T) {
 		Format: tabular.Parquet,
 		Mapping: `WITH zones AS (SELECT iata, timezone_at(latitude, longitude) AS zone FROM airports)
 			SELECT _row, origin, zone, timezone(zone, local) AS at FROM source LEFT JOIN zones ON iata = origin ORDER BY _row`,
-		References: map[string][]byte{"airports": []byte("iata,latitude,longitude\nLAX,33.94,-118.4\nSCL,-33.39,-70.79\nXXX,91,0\n")},
+		References: map[string][]byte{"airports": []byte("iata,latitude:number,longitude:number\nLAX,33.94,-118.4\nSCL,-33.39,-70.79\nXXX,91,0\n")},
 	},
 		`1 {"origin":"LAX","zone":"America/Los_Angeles","at":"2001-07-01T15:00:00Z"}`,
 		`2 {"origin":"SCL","zone":"America/Santiago","at":"2001-01-01T11:00:00Z"}`,

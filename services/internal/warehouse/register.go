@@ -16,8 +16,9 @@ import (
 
 // Register makes the dataset's table fit its contract: creates it, or adds a
 // column for each new optional property; where no event was ever stored, the table is
-// made anew. Then it loads the reference tables
-// (name -> CSV with a header) that have changed and runs views, CREATE OR
+// made anew. Then it loads the reference tables (name -> CSV with a header, whose columns
+// are text unless it says NAME:TYPE, such as latitude:number) that have changed and runs
+// views, CREATE OR
 // REPLACE VIEW statements, if their text or a table has. A contract that breaks
 // the stored one is refused with *RefusedError. A warehouse open for reading
 // only verifies that the table is there.
@@ -61,10 +62,10 @@ func (w *Warehouse) register(
 	}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		if err := w.loadReference(ctx, s, name, refs[name]); err != nil {
-			return fmt.Errorf("load reference table %s: %w", name, err)
+			return fmt.Errorf("load reference table: %w", err)
 		}
 	}
-	return applyViews(ctx, s.conn, c, views)
+	return applyViews(ctx, s.conn, c, views, referenceHashes(refs))
 }
 
 // checkTable verifies what a reader needs.
@@ -181,13 +182,13 @@ func contractFields(c *contract.Contract) []field {
 }
 
 // applyViews runs the statements when they, or the columns they were bound to,
-// have changed since the last time.
-func applyViews(ctx context.Context, conn *sql.Conn, c *contract.Contract, views string) error {
+// have changed since the last time. References stand for their tables.
+func applyViews(ctx context.Context, conn *sql.Conn, c *contract.Contract, views, references string) error {
 	if strings.TrimSpace(views) == "" {
 		return nil
 	}
 	name := "views of " + c.Name
-	hash := digest([]byte(c.Version + "\n" + views))
+	hash := digest([]byte(c.Version + "\n" + references + views))
 	done, err := marker(ctx, conn, name)
 	if err != nil || done == hash {
 		return err

@@ -59,35 +59,9 @@ func (s *scratch) open(ctx context.Context, memoryLimit string) error {
 	)
 }
 
-// loadCSV makes a table of a CSV file with a header. The types are found from
-// all of its rows.
+// loadCSV makes the reference table of a CSV file.
 func (s *scratch) loadCSV(ctx context.Context, name string, content []byte) error {
-	path := filepath.Join(s.dir, "reference.csv")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("write reference file: %w", err)
-	}
-	defer os.Remove(path)
-	return execAll(ctx, s.conn, "CREATE TABLE "+quoteName(name)+
-		" AS SELECT * FROM read_csv("+quoteText(path)+", header = true, sample_size = -1)")
-}
-
-// columns are the columns of a table or view.
-func (s *scratch) columns(ctx context.Context, name string) ([]field, error) {
-	rows, err := s.conn.QueryContext(ctx, `SELECT column_name, data_type FROM information_schema.columns
-		WHERE table_catalog = 'scratch' AND table_schema = 'main' AND table_name = ? ORDER BY ordinal_position`, name)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var fields []field
-	for rows.Next() {
-		var f field
-		if err := rows.Scan(&f.name, &f.kind); err != nil {
-			return nil, err
-		}
-		fields = append(fields, f)
-	}
-	return fields, rows.Err()
+	return fillReference(ctx, s.conn, table{"scratch", "main", name}, name, content)
 }
 
 // close removes the instance and all its files.

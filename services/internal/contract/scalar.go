@@ -1,0 +1,128 @@
+package contract
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// scalars are the types that a value can have whose text stands alone.
+var scalars = map[string]Type{
+	"string": Varchar, "integer": BigInt, "number": Double, "boolean": Boolean,
+	"date": Date, "date-time": TimestampTZ, "uuid": UUID,
+}
+
+// ScalarNames lists the types that ScalarType knows.
+const ScalarNames = "string, integer, number, boolean, date, date-time and uuid"
+
+// ScalarType is the column of values of a type that is named as contracts do, by the
+// type or by the format of a string: string, integer, number, boolean, date, date-time
+// or uuid.
+func ScalarType(name string) (Type, bool) {
+	t, ok := scalars[name]
+	return t, ok
+}
+
+// ParseScalar reads the text of a value that is no part of an event: a parameter, a
+// field of a reference table. It takes what an event's property of that type takes and
+// says in the same words what it expected. The value is a string, of a Double a
+// float64, of integers an int64, a bool, or a time.Time in UTC; a UUID is in lower case.
+func ParseScalar(t Type, text string) (any, error) {
+	value, want := parseScalar(t, []byte(text))
+	if want != "" {
+		return nil, fmt.Errorf("must %s, found %q", want, shorten(text))
+	}
+	return value, nil
+}
+
+// parseScalar gives the value, or what it must be.
+func parseScalar(t Type, text []byte) (value any, want string) {
+	switch t {
+	case Varchar:
+		return string(text), ""
+	case Boolean:
+		if s := string(text); s == "true" || s == "false" {
+			return s == "true", ""
+		}
+		return nil, "be true or false"
+	case Double:
+		return parseNumber(text)
+	case Date:
+		days, _ := parseDate(text)
+		return time.Unix(int64(days)*secondsOfDay, 0).UTC(), formatDate.wants(text)
+	case TimestampTZ:
+		micros, _ := parseInstant(text)
+		return time.UnixMicro(micros).UTC(), formatDateTime.wants(text)
+	case UUID:
+		id, _ := parseUUID(text)
+		return uuidText(id[:]), formatUUID.wants(text)
+	default:
+		return parseInteger(text)
+	}
+}
+
+func parseNumber(text []byte) (value any, want string) {
+	if end, ok := scanNumber(text, 0); !ok || end < len(text) {
+		if unsigned := bytes.TrimPrefix(text, []byte("-")); len(unsigned) > 1 && unsigned[0] == '0' && unsigned[1]-'0' <= 9 {
+			return nil, "have no leading zeros"
+		}
+		return nil, "be a number such as 1, -2.5 or 1e3"
+	}
+	x, ok := parseDouble(text)
+	if !ok {
+		return nil, "be within the range of a 64-bit float"
+	}
+	return x, ""
+}
+
+func parseInteger(text []byte) (value any, want string) {
+	if end, ok := scanNumber(text, 0); ok && end == len(text) {
+		d := parseDecimal(nil, text)
+		if n, ok := d.int64(); ok {
+			return n, ""
+		}
+		if d.isInteger() {
+			return nil, "be an integer of 64 bits"
+		}
+	}
+	if _, want = parseNumber(text); want != "have no leading zeros" {
+		want = "be an integer"
+	}
+	return nil, want
+}
+
+// wants says what a text of the format must be, empty if it is.
+func (f format) wants(text []byte) string {
+	ok := true
+	switch f {
+	case formatDateTime:
+		if _, ok = parseInstant(text); !ok {
+			return instantWants(text)
+		}
+	case formatDate:
+		_, ok = parseDate(text)
+	case formatUUID:
+		_, ok = parseUUID(text)
+	default:
+	}
+	if ok {
+		return ""
+	}
+	return "be " + formatHints[f]
+}
+
+func instantWants(text []byte) string {
+	if _, ok := parseAnyInstant(text); ok {
+		return "be within the years 0000 to 9999 in UTC"
+	}
+	if _, ok := parseAnyInstant(append(bytes.Clone(text), 'Z')); ok {
+		return "have a time zone, Z or an offset such as +02:00"
+	}
+	return "be " + formatHints[formatDateTime]
+}
+
+var formatHints = map[format]string{
+	formatDateTime: "a date-time of RFC 3339 such as 2001-01-01T14:55:00Z",
+	formatDate:     "a date such as 2001-01-31",
+	formatUUID:     "a UUID such as 123e4567-e89b-12d3-a456-426614174000",
+}
