@@ -20,8 +20,7 @@ type Snapshot struct {
 	Revision int64
 }
 
-// Kind is how the values of a vector lie in memory. A query casts its columns to
-// types of these kinds; Other is everything else.
+// Kind is how the values of a vector lie in memory; Other is what nobody here reads.
 type Kind uint8
 
 // The kinds, each with the Go type of its values.
@@ -44,6 +43,22 @@ const (
 	Timestamp        // int64, microseconds since 1970, in no zone
 	TimestampTZ      // int64, microseconds since 1970 in UTC
 	TimestampNS      // int64, nanoseconds since 1970, in no zone
+	TimestampMS      // int64, milliseconds since 1970, in no zone
+	TimestampS       // int64, seconds since 1970, in no zone
+	Time             // int64, microseconds of the day
+	TimeNS           // int64, nanoseconds of the day
+	TimeTZ           // uint64, see Clock
+	Interval         // Duration
+	HugeInt          // Huge
+	UHugeInt         // Huge, its High without a sign
+	UUID             // Huge, its top bit flipped
+	Decimal          // integers of the kind Type.Physical, without their point
+	Enum             // places in Type.Words, of the kind Type.Physical
+	List             // Span of Inside[0]
+	Array            // nothing: row i has the Type.Size values of Inside[0] from i*Size on
+	Map              // Span of Inside[0], the keys, and Inside[1], their values
+	Struct           // nothing: its members' values are in row i of Inside
+	Union            // as Struct; Inside[0] has the tag, a uint8: which of the others counts
 )
 
 // Vector is one column of a chunk.
@@ -52,6 +67,8 @@ type Vector struct {
 	// Data are the values, Valid a bit a row that is 0 for NULL; nil: none is NULL.
 	Data  unsafe.Pointer
 	Valid *uint64
+	// Inside are the vectors of the values within, of the nested kinds only.
+	Inside []Vector
 }
 
 // Null says whether row i is NULL.
@@ -106,4 +123,9 @@ type Chunk struct {
 type Rows interface {
 	// Next gives the next chunk, nil after the last.
 	Next() (*Chunk, error)
+}
+
+// Typed are rows that know the types of their columns, also when there are none.
+type Typed interface {
+	Types() []Type
 }

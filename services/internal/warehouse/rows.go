@@ -43,27 +43,5 @@ func (r *rows) close() {
 	r.answer.close()
 }
 
-// kinds are the types whose values others may read.
-var kinds = map[mapping.Type]result.Kind{
-	mapping.TypeBoolean: result.Boolean,
-	mapping.TypeTinyInt: result.TinyInt, mapping.TypeSmallInt: result.SmallInt,
-	mapping.TypeInteger: result.Integer, mapping.TypeBigInt: result.BigInt,
-	mapping.TypeUTinyInt: result.UTinyInt, mapping.TypeUSmallInt: result.USmallInt,
-	mapping.TypeUInteger: result.UInteger, mapping.TypeUBigInt: result.UBigInt,
-	mapping.TypeFloat: result.Float, mapping.TypeDouble: result.Double,
-	mapping.TypeVarchar: result.Varchar, mapping.TypeBlob: result.Blob, mapping.TypeDate: result.Date,
-	mapping.TypeTimestamp: result.Timestamp, mapping.TypeTimestampTZ: result.TimestampTZ,
-	mapping.TypeTimestampNS: result.TimestampNS,
-}
-
-// vectorOf is a column of the chunk, which owns it.
-func vectorOf(chunk mapping.DataChunk, column int) result.Vector {
-	vector := mapping.DataChunkGetVector(chunk, mapping.IdxT(column))
-	logical := mapping.VectorGetColumnType(vector)
-	defer mapping.DestroyLogicalType(&logical)
-	return result.Vector{
-		Kind:  kinds[mapping.GetTypeId(logical)],
-		Data:  mapping.VectorGetData(vector),
-		Valid: (*uint64)(mapping.VectorGetValidity(vector)),
-	}
-}
+// Types implements result.Typed.
+func (r *rows) Types() []result.Type { return r.types() }

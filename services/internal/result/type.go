@@ -1,0 +1,150 @@
+package result
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/bits"
+	"strconv"
+	"time"
+)
+
+// Type is what the values of a vector are, with what is inside of them.
+type Type struct {
+	Kind Kind
+	// Alias is the name of a type that lies in memory as another: "JSON" is a Varchar.
+	Alias string
+	// Name is what DuckDB calls a type of no kind.
+	Name string
+	// Physical is the kind of a Decimal's or an Enum's values in memory.
+	Physical Kind
+	// Width and Scale are the digits of a Decimal and those of them behind the point.
+	Width, Scale uint8
+	// Words are an Enum's.
+	Words []string
+	// Size is the number of values in an Array.
+	Size int
+	// Fields are the members of a Struct or a Union, the key and the value of a Map,
+	// the one value of a List or an Array.
+	Fields []Field
+}
+
+// Field is a type inside another. Those of List, Array and Map have no name.
+type Field struct {
+	Name string
+	Type Type
+}
+
+// Span is where the values of a List or a Map lie in its inner vectors.
+type Span struct{ Offset, Length uint64 }
+
+// Duration is a value of the kind Interval.
+type Duration struct {
+	Months, Days int32
+	Micros       int64
+}
+
+// Huge is an integer of 128 bits.
+type Huge struct {
+	Low  uint64
+	High int64
+}
+
+// Clock takes a TimeTZ apart: the time of day and its zone, east of UTC.
+func Clock(v uint64) (day, zone time.Duration) {
+	const offsetBits, westmost = 24, 16*60*60 - 1
+	return time.Duration(v>>offsetBits) * time.Microsecond, time.Duration(westmost-int64(v&(1<<offsetBits-1))) * time.Second
+}
+
+// Integer is the value of row i of an integer kind.
+func (v Vector) Integer(kind Kind, i int) Huge {
+	switch kind {
+	case TinyInt:
+		return signed(int64(At[int8](v, i)))
+	case SmallInt:
+		return signed(int64(At[int16](v, i)))
+	case Integer:
+		return signed(int64(At[int32](v, i)))
+	case BigInt:
+		return signed(At[int64](v, i))
+	case UTinyInt:
+		return Huge{Low: uint64(At[uint8](v, i))}
+	case USmallInt:
+		return Huge{Low: uint64(At[uint16](v, i))}
+	case UInteger:
+		return Huge{Low: uint64(At[uint32](v, i))}
+	case UBigInt:
+		return Huge{Low: At[uint64](v, i)}
+	default:
+		return At[Huge](v, i)
+	}
+}
+
+func signed(n int64) Huge { return Huge{uint64(n), n >> 63} }
+
+// Append writes the integer.
+func (h Huge) Append(b []byte) []byte {
+	if h.High == int64(h.Low)>>63 {
+		return strconv.AppendInt(b, int64(h.Low), 10)
+	}
+	if h.High >= 0 {
+		return h.AppendUnsigned(b)
+	}
+	low, borrow := bits.Sub64(0, h.Low, 0)
+	high, _ := bits.Sub64(0, uint64(h.High), borrow)
+	return Huge{low, int64(high)}.AppendUnsigned(append(b, '-'))
+}
+
+// AppendUnsigned writes the integer as one without a sign.
+func (h Huge) AppendUnsigned(b []byte) []byte {
+	const chunk, digits = 1e19, 19
+	high, low := uint64(h.High), h.Low
+	if high == 0 {
+		return strconv.AppendUint(b, low, 10)
+	}
+	q1, r := high/chunk, high%chunk
+	q0, rest := bits.Div64(r, low, chunk)
+	b = Huge{q0, int64(q1)}.AppendUnsigned(b)
+	return appendPadded(b, strconv.FormatUint(rest, 10), digits)
+}
+
+// AppendDecimal writes the integer with its last scale digits behind a point.
+func (h Huge) AppendDecimal(b []byte, scale int) []byte {
+	if scale == 0 {
+		return h.Append(b)
+	}
+	from := len(b)
+	b = h.Append(b)
+	if b[from] == '-' {
+		from++
+	}
+	if n := len(b) - from; n <= scale {
+		digits := string(b[from:])
+		b = appendPadded(b[:from], digits, scale+1)
+	}
+	b = append(b, 0)
+	point := len(b) - 1 - scale
+	copy(b[point+1:], b[point:])
+	b[point] = '.'
+	return b
+}
+
+func appendPadded(b []byte, digits string, n int) []byte {
+	for range n - len(digits) {
+		b = append(b, '0')
+	}
+	return append(b, digits...)
+}
+
+// AppendUUID writes a UUID in lower case.
+func (h Huge) AppendUUID(b []byte) []byte {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:], uint64(h.High)^1<<63)
+	binary.BigEndian.PutUint64(raw[8:], h.Low)
+	for i, end := range [...]int{4, 6, 8, 10, 16} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, raw[[...]int{0, 4, 6, 8, 10}[i]:end])
+	}
+	return b
+}
