@@ -49,7 +49,7 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 	}
 	query, args := r.page(sh, q.behind, fetched(q.limit)+1)
 	maps.Copy(args, q.args)
-	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes, room: s.room, client: client}
+	sp := &spool{coding: q.coding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
 		sp.hash = xxh3.New()
 	}
