@@ -84,7 +84,12 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 // write writes the rows, of which there may be one more than the limit at the least.
 func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
 	m := meta{asOf: at.AsOf}
-	enc, err := q.format.newEncoder(sp, r, sh)
+	typed, ok := rows.(result.Typed)
+	if !ok {
+		return m, errors.New("the rows do not know their types")
+	}
+	// Behind the columns are the keys of the order.
+	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.columns)])
 	if err != nil {
 		return m, err
 	}
