@@ -46,7 +46,8 @@ func newParquetEncoder(w io.Writer, sh *shape, types []result.Type) (*arrowEncod
 	writer, err := pqarrow.NewFileWriter(schema, w,
 		parquet.NewWriterProperties(
 			parquet.WithCompression(compress.Codecs.Snappy), // which every reader knows
-			parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela")),
+			parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela"),
+			parquet.WithRootRepetition(parquet.Repetitions.Required)), // else some read lists where there are none
 		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 	if err != nil {
 		return nil, fmt.Errorf("begin Parquet: %w", err)
