@@ -68,7 +68,7 @@ func (*borderError) Error() string { return "the page ends among rows of the sam
 func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q request, p page) (*entry, error) {
 	query, args := r.pageOf(sh, p)
 	maps.Copy(args, q.args)
-	sp := &spool{encoding: q.encoding, limit: s.cfg.MaxBytes, room: s.room, client: client}
+	sp := &spool{coding: q.coding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
 		sp.hash = xxh3.New()
 	}
@@ -104,7 +104,12 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q 
 // write writes the rows, of which there may be one more than the limit at the least.
 func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
 	m := meta{asOf: at.AsOf}
-	enc, err := q.format.newEncoder(sp, r, sh)
+	typed, ok := rows.(result.Typed)
+	if !ok {
+		return m, errors.New("the rows do not know their types")
+	}
+	// Behind the columns are the keys of the order.
+	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.columns)])
 	if err != nil {
 		return m, err
 	}

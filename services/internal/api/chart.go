@@ -50,15 +50,13 @@ type chartEncoder struct {
 	w      io.Writer
 	route  *route
 	x, y   int
-	form   form
+	types  []result.Type
 	labels []string
 	values []float64
 }
 
-func newChartEncoder(w io.Writer, r *route, sh *shape) *chartEncoder {
-	e := &chartEncoder{w: w, route: r, x: sh.index(r.Chart.X), y: sh.index(r.Chart.Y)}
-	e.form = sh.columns[e.x].form
-	return e
+func newChartEncoder(w io.Writer, r *route, sh *shape, types []result.Type) *chartEncoder {
+	return &chartEncoder{w: w, route: r, x: sh.index(r.Chart.X), y: sh.index(r.Chart.Y), types: types}
 }
 
 func (e *chartEncoder) rows(chunk *result.Chunk, n int) error {
@@ -66,29 +64,23 @@ func (e *chartEncoder) rows(chunk *result.Chunk, n int) error {
 		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", maxPoints))
 	}
 	for i := range n {
-		e.labels = append(e.labels, string(e.form.appendCSV(nil, chunk.Vectors[e.x], i)))
-		e.values = append(e.values, number(chunk.Vectors[e.y], i))
+		e.labels = append(e.labels, string(appendText(nil, &e.types[e.x], &chunk.Vectors[e.x], i)))
+		e.values = append(e.values, number(&e.types[e.y], &chunk.Vectors[e.y], i))
 	}
 	return nil
 }
 
 // number is a value to be drawn; what is none leaves a gap.
-func number(v result.Vector, i int) float64 {
+func number(t *result.Type, v *result.Vector, i int) float64 {
 	if v.Null(i) {
 		return charts.GetNullValue()
 	}
 	n := charts.GetNullValue()
 	switch v.Kind {
-	case result.Double:
-		n = result.At[float64](v, i)
-	case result.Float:
-		n = float64(result.At[float32](v, i))
-	case result.Varchar, result.Boolean, result.Blob, result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS:
-		if f, err := strconv.ParseFloat(v.Text(i), 64); v.Kind == result.Varchar && err == nil {
-			n = f // a decimal
-		}
+	case result.Double, result.Float, result.TinyInt, result.SmallInt, result.Integer, result.BigInt,
+		result.UTinyInt, result.USmallInt, result.UInteger, result.UBigInt, result.HugeInt, result.UHugeInt, result.Decimal:
+		n, _ = strconv.ParseFloat(string(appendText(nil, t, v, i)), 64)
 	default:
-		n, _ = strconv.ParseFloat(string(appendPlain(nil, v, i)), 64)
 	}
 	if math.IsInf(n, 0) || math.IsNaN(n) {
 		return charts.GetNullValue()

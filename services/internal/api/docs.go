@@ -84,18 +84,18 @@ func (s *Server) serveDocs() {
 		}
 		return c.Next()
 	})
-	docs.Get("/", text(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
-	docs.Get("/start.js", text("text/javascript; charset=utf-8", []byte(docsStart)))
+	docs.Get("/", page(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", page("text/javascript; charset=utf-8", []byte(docsStart)))
 	for _, name := range docsFiles {
 		body, err := fs.ReadFile(swaggerui.FS, name)
 		if err != nil {
 			panic(err) // it is embedded: a test would fail
 		}
-		docs.Get("/"+name, text(mime.TypeByExtension(path.Ext(name)), body))
+		docs.Get("/"+name, page(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", text(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	docs.Get("/problems", page(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
 	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, text(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+		docs.Get("/problems/"+k.Slug, page(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
 	}
 }
 
@@ -110,6 +110,20 @@ func problemHTML(k *kind) []byte {
 		panic(err) // it has no input: a test would fail
 	}
 	return b.Bytes()
+}
+
+// page is a text that clients may keep.
+func page(mediaType string, body []byte) fiber.Handler {
+	etag := etagOf(body)
+	whole := text(mediaType, body)
+	return func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderETag, string(etag))
+		if matches(headerOf(c.Context(), fiber.HeaderIfNoneMatch), etag) {
+			c.Status(http.StatusNotModified)
+			return nil
+		}
+		return whole(c)
+	}
 }
 
 func text(mediaType string, body []byte) fiber.Handler {

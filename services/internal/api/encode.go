@@ -17,31 +17,31 @@ type encoder interface {
 	end(m meta) error
 }
 
-// newEncoder is the format's encoder for the endpoint's columns, writing to w.
-func (f *format) newEncoder(w io.Writer, r *route, sh *shape) (encoder, error) {
+// newEncoder is the format's encoder for the endpoint's columns of these types, writing to w.
+func (f *format) newEncoder(w io.Writer, r *route, sh *shape, types []result.Type) (encoder, error) {
 	switch f.name {
 	case "ndjson":
-		return &jsonEncoder{w: w, columns: sh.columns, keys: sh.keys(), between: "", after: "\n"}, nil
+		return &jsonEncoder{w: w, types: types, keys: sh.keys(), between: "", after: "\n"}, nil
 	case "csv":
-		return newCSVEncoder(w, sh), nil
+		return newCSVEncoder(w, sh, types), nil
 	case "arrow":
-		return newArrowEncoder(w, sh), nil
+		return newArrowEncoder(w, sh, types), nil
 	case "parquet":
-		return newParquetEncoder(w, sh)
+		return newParquetEncoder(w, sh, types)
 	case "svg":
-		return newChartEncoder(w, r, sh), nil
+		return newChartEncoder(w, r, sh, types), nil
 	default:
 		return &jsonEncoder{
-			w: w, buf: append(make([]byte, 0, 4<<10), `{"data":[`...), columns: sh.columns, keys: sh.keys(), between: ",", meta: true,
+			w: w, buf: append(make([]byte, 0, 4<<10), `{"data":[`...), types: types, keys: sh.keys(), between: ",", meta: true,
 		}, nil
 	}
 }
 
 // jsonEncoder writes JSON: one document with meta, or an object a line.
 type jsonEncoder struct {
-	w       io.Writer
-	buf     []byte
-	columns []column
+	w     io.Writer
+	buf   []byte
+	types []result.Type
 	// keys are the columns' names with the punctuation around them.
 	keys           []string
 	between, after string // of rows
@@ -64,9 +64,9 @@ func (e *jsonEncoder) rows(chunk *result.Chunk, n int) error {
 			e.buf = append(e.buf, e.between...)
 		}
 		e.started = true
-		for i, c := range e.columns {
+		for i := range e.types {
 			e.buf = append(e.buf, e.keys[i]...)
-			e.buf = c.form.append(e.buf, chunk.Vectors[i], row)
+			e.buf = appendValue(e.buf, &e.types[i], &chunk.Vectors[i], row)
 		}
 		e.buf = append(append(e.buf, '}'), e.after...)
 		if len(e.buf) >= flushAt {
@@ -94,13 +94,13 @@ func (e *jsonEncoder) end(m meta) error {
 
 // csvEncoder writes CSV.
 type csvEncoder struct {
-	w       io.Writer
-	buf     []byte
-	columns []column
+	w     io.Writer
+	buf   []byte
+	types []result.Type
 }
 
-func newCSVEncoder(w io.Writer, sh *shape) *csvEncoder {
-	e := &csvEncoder{w: w, columns: sh.columns}
+func newCSVEncoder(w io.Writer, sh *shape, types []result.Type) *csvEncoder {
+	e := &csvEncoder{w: w, types: types}
 	for i, c := range sh.columns {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
@@ -113,11 +113,11 @@ func newCSVEncoder(w io.Writer, sh *shape) *csvEncoder {
 
 func (e *csvEncoder) rows(chunk *result.Chunk, n int) error {
 	for row := range n {
-		for i, c := range e.columns {
+		for i := range e.types {
 			if i > 0 {
 				e.buf = append(e.buf, ',')
 			}
-			e.buf = c.form.appendCSV(e.buf, chunk.Vectors[i], row)
+			e.buf = appendCSV(e.buf, &e.types[i], &chunk.Vectors[i], row)
 		}
 		e.buf = append(e.buf, "\r\n"...)
 		if len(e.buf) >= flushAt {

@@ -42,7 +42,7 @@ type entry struct {
 
 func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
 	e := &entry{
-		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.encoding), at: at,
+		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.coding.name), at: at,
 		body: sp.body, file: sp.file, size: sp.size, room: sp.room, client: sp.client, taken: sp.taken,
 	}
 	e.seen.Store(time.Now().UnixNano())
@@ -66,19 +66,28 @@ func sumOf(at result.Snapshot) uint64 {
 }
 
 // etag names an answer of the endpoint, which the key and what it was made of
-// decide. It is weak, for it is the same whatever the content coding.
+// decide. It is weak, for a compressor may write the same in other bytes another time.
 func (r *route) etag(key string, sum uint64) []byte {
 	return append(strconv.AppendUint([]byte(`W/"`), sum^(xxh3.HashString(key)+r.sum), 36), '"')
 }
 
-// matches says whether If-None-Match names the ETag.
+// etagOf names a text by what is in it.
+func etagOf(body []byte) []byte {
+	return append(strconv.AppendUint([]byte{'"'}, xxh3.Hash(body), 36), '"')
+}
+
+// matches says whether If-None-Match names the ETag: by the weak comparison, or by "*"
+// alone (RFC 9110 §13.1.2).
 func matches(ifNoneMatch, etag []byte) bool {
-	if len(ifNoneMatch) == 0 || bytes.Equal(ifNoneMatch, etag) {
-		return len(ifNoneMatch) > 0
+	switch {
+	case len(ifNoneMatch) == 0:
+		return false
+	case bytes.Equal(ifNoneMatch, etag), string(bytes.TrimSpace(ifNoneMatch)) == "*":
+		return true
 	}
 	for tag := range bytes.SplitSeq(ifNoneMatch, []byte(",")) {
 		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))
-		if bytes.Equal(tag, bytes.TrimPrefix(etag, []byte("W/"))) || string(tag) == "*" {
+		if bytes.Equal(tag, bytes.TrimPrefix(etag, []byte("W/"))) {
 			return true
 		}
 	}
@@ -147,12 +156,11 @@ var (
 )
 
 // send answers with the entry: 304 if the client has it. It takes over the
-// caller's part in the entry.
+// caller's part in the entry. What the answer depends on (Vary) is the caller's to say.
 func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatch []byte) {
 	h := &c.Response.Header
 	h.SetCanonical(headerETag, e.etag)
 	h.SetCanonical(headerCache, r.cacheControl)
-	h.SetCanonical(headerVary, varyValue)
 	if len(e.asOf) > 0 {
 		h.SetCanonical(headerAsOf, e.asOf)
 	}

@@ -32,13 +32,13 @@ func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }
 func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {
 	sh := &shape{}
 	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type, formOf(c.Type)})
+		sh.columns = append(sh.columns, column{c.Name, c.Type})
 	}
 	for _, f := range formats {
 		if f.name != name {
 			continue
 		}
-		enc, err := f.newEncoder(w, nil, sh)
+		enc, err := f.newEncoder(w, nil, sh, rows.(result.Typed).Types())
 		if err != nil {
 			return err
 		}

@@ -2,166 +2,99 @@ package api
 
 import (
 	"bytes"
-	"encoding/base64"
 	"math"
-	"slices"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// form is how a column's values become JSON.
-type form uint8
+// noVectors are the types that come as another, for they can't be read from DuckDB's
+// memory; a name in quotes is none of them.
+var noVectors = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:BIT|BIGNUM|VARIANT|GEOMETRY)\b`)
 
-const (
-	asNative   form = iota // as it is: booleans, integers, floats, strings, blobs, dates, times
-	asText                 // cast to text, a JSON string
-	asRaw                  // cast to text that is JSON already
-	asTree                 // lists, structs and maps: made JSON by DuckDB
-	asLocal                // a timestamp without a zone
-	plainTypes = "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR BLOB DATE TIMESTAMP TIMESTAMPTZ TIMESTAMP_NS"
-)
-
-// formOf is the form of a DuckDB type.
-func formOf(sqlType string) form {
-	switch {
-	case strings.HasSuffix(sqlType, "]"), strings.HasPrefix(sqlType, "STRUCT("), strings.HasPrefix(sqlType, "MAP("), strings.HasPrefix(sqlType, "UNION("):
-		return asTree
-	case slices.Contains(strings.Fields(plainTypes), sqlType):
-		return asNative
-	case sqlType == "TIMESTAMP_S", sqlType == "TIMESTAMP_MS":
-		return asLocal
-	case sqlType == "JSON", sqlType == "HUGEINT", sqlType == "UHUGEINT", sqlType == "BIGNUM", strings.HasPrefix(sqlType, "DECIMAL"):
-		return asRaw
-	default:
-		return asText
+// project is the SQL that brings a column into a form that can be read. What is cast to
+// text says the same as before: BIGNUM becomes JSON, which is how a number of any length
+// stays one.
+func project(sqlType, column string) string {
+	as := func(other func(string) string) string {
+		return noVectors.ReplaceAllStringFunc(sqlType, func(word string) string {
+			if word[0] == '"' || word[0] == '\'' {
+				return word
+			}
+			return other(word)
+		})
 	}
-}
-
-// project is the SQL that brings a column into the form.
-func (f form) project(column string) string {
-	switch f {
-	case asText, asRaw:
-		return "CAST(" + column + " AS VARCHAR)"
-	case asTree:
-		return "CAST(to_json(" + column + ") AS VARCHAR)"
-	case asLocal:
-		return "CAST(" + column + " AS TIMESTAMP)"
-	default:
+	text := as(func(string) string { return "VARCHAR" })
+	if text == sqlType {
 		return column
 	}
-}
-
-// append writes row i of a column as JSON. What JSON can't hold becomes null.
-func (f form) append(b []byte, v result.Vector, i int) []byte {
-	if v.Null(i) {
-		return append(b, "null"...)
-	}
-	switch v.Kind {
-	case result.Varchar:
-		if f == asRaw || f == asTree {
-			return appendJSON(b, v.Bytes(i))
+	return "CAST(CAST(" + column + " AS " + text + ") AS " + as(func(word string) string {
+		if word == "BIGNUM" {
+			return "JSON"
 		}
-		return appendString(b, v.Text(i))
-	case result.Blob:
-		b = append(b, '"')
-		return append(base64.StdEncoding.AppendEncode(b, v.Bytes(i)), '"')
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS:
-		at, ok := timeOf(v, i)
-		if !ok {
-			return append(b, "null"...)
-		}
-		return append(appendTime(append(b, '"'), v.Kind, at), '"')
-	case result.Float:
-		return appendFloat(b, float64(result.At[float32](v, i)), 32)
-	case result.Double:
-		return appendFloat(b, result.At[float64](v, i), 64)
-	default:
-		return appendPlain(b, v, i)
-	}
-}
-
-// appendCSV writes row i of a column as a field of CSV.
-func (f form) appendCSV(b []byte, v result.Vector, i int) []byte {
-	if v.Null(i) {
-		return b
-	}
-	switch v.Kind {
-	case result.Varchar:
-		if f == asRaw || f == asTree {
-			return appendField(b, appendJSON(nil, v.Bytes(i)))
-		}
-		return appendField(b, v.Bytes(i))
-	case result.Blob:
-		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS:
-		at, ok := timeOf(v, i)
-		if !ok {
-			return b
-		}
-		return appendTime(b, v.Kind, at)
-	case result.Float:
-		return strconv.AppendFloat(b, float64(result.At[float32](v, i)), 'g', -1, 32)
-	case result.Double:
-		return strconv.AppendFloat(b, result.At[float64](v, i), 'g', -1, 64)
-	default:
-		return appendPlain(b, v, i)
-	}
+		return "VARCHAR"
+	}) + ")"
 }
 
 // appendPlain writes a boolean or an integer.
-func appendPlain(b []byte, v result.Vector, i int) []byte {
+func appendPlain(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case result.Boolean:
-		return strconv.AppendBool(b, result.At[bool](v, i))
+		return strconv.AppendBool(b, result.At[bool](*v, i))
 	case result.UTinyInt:
-		return strconv.AppendUint(b, uint64(result.At[uint8](v, i)), 10)
+		return strconv.AppendUint(b, uint64(result.At[uint8](*v, i)), 10)
 	case result.USmallInt:
-		return strconv.AppendUint(b, uint64(result.At[uint16](v, i)), 10)
+		return strconv.AppendUint(b, uint64(result.At[uint16](*v, i)), 10)
 	case result.UInteger:
-		return strconv.AppendUint(b, uint64(result.At[uint32](v, i)), 10)
+		return strconv.AppendUint(b, uint64(result.At[uint32](*v, i)), 10)
 	case result.UBigInt:
-		return strconv.AppendUint(b, result.At[uint64](v, i), 10)
+		return strconv.AppendUint(b, result.At[uint64](*v, i), 10)
 	default:
 		return strconv.AppendInt(b, integer(v, i), 10)
 	}
 }
 
 // integer is a value of a signed integer kind.
-func integer(v result.Vector, i int) int64 {
+func integer(v *result.Vector, i int) int64 {
 	switch v.Kind {
 	case result.TinyInt:
-		return int64(result.At[int8](v, i))
+		return int64(result.At[int8](*v, i))
 	case result.SmallInt:
-		return int64(result.At[int16](v, i))
+		return int64(result.At[int16](*v, i))
 	case result.Integer:
-		return int64(result.At[int32](v, i))
+		return int64(result.At[int32](*v, i))
 	default:
-		return result.At[int64](v, i)
+		return result.At[int64](*v, i)
 	}
 }
 
 // timeOf is a date or time; false for one that RFC 3339 can't write: the
 // infinite ones and years outside 0 to 9999.
-func timeOf(v result.Vector, i int) (time.Time, bool) {
+func timeOf(v *result.Vector, i int) (time.Time, bool) {
 	const day = 24 * 60 * 60
-	var at time.Time
-	switch v.Kind {
-	case result.Date:
-		at = time.Unix(int64(result.At[int32](v, i))*day, 0).UTC()
-	case result.TimestampNS:
-		at = time.Unix(0, result.At[int64](v, i)).UTC()
-		if n := result.At[int64](v, i); n == math.MaxInt64 || n == -math.MaxInt64 {
-			return at, false
-		}
-	default:
-		at = time.UnixMicro(result.At[int64](v, i)).UTC()
+	if v.Kind == result.Date {
+		n := result.At[int32](*v, i)
+		at := time.Unix(int64(n)*day, 0).UTC()
+		return at, n != math.MaxInt32 && n != -math.MaxInt32 && writable(at)
 	}
-	year := at.Year()
-	return at, year >= 0 && year <= 9999
+	n := result.At[int64](*v, i)
+	at := time.UnixMicro(n)
+	switch v.Kind {
+	case result.TimestampNS:
+		at = time.Unix(0, n)
+	case result.TimestampMS:
+		at = time.UnixMilli(n)
+	case result.TimestampS:
+		at = time.Unix(n, 0)
+	default:
+	}
+	at = at.UTC()
+	return at, n != math.MaxInt64 && n != -math.MaxInt64 && writable(at)
 }
+
+func writable(at time.Time) bool { return at.Year() >= 0 && at.Year() <= 9999 }
 
 func appendTime(b []byte, kind result.Kind, at time.Time) []byte {
 	switch kind {

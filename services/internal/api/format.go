@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,8 +14,10 @@ type format struct {
 	// mediaType is the answer's Content-Type, accepts what a client may call it.
 	mediaType string
 	accepts   []string
-	// text says that it is worth compressing.
-	text bool
+	// params are the media type's parameters, and those that hold though it does not say so.
+	params map[string]string
+	// compressed says that it is worth compressing.
+	compressed bool
 	// what it is, for the documentation.
 	doc string
 	// policy is its Content-Security-Policy, where it may have more in it than data.
@@ -27,13 +27,15 @@ type format struct {
 // The formats. The first is given when a client has no wish. A picture has its colours
 // in a style; nothing is loaded or run.
 var formats = []*format{
-	{"json", "application/json; charset=utf-8", []string{"application/json"}, true, "One document: the rows and meta.", ""},
-	{"ndjson", "application/x-ndjson", []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, true, "A row a line, each a JSON object.", ""},
-	{"csv", "text/csv; charset=utf-8; header=present", []string{"text/csv"}, true, "RFC 4180 with a header line. NULL is an empty field, the empty string \"\".", ""},
-	{"parquet", "application/vnd.apache.parquet", []string{"application/vnd.apache.parquet"}, false, "Parquet, compressed with Zstandard.", ""},
-	{"arrow", "application/vnd.apache.arrow.stream", []string{"application/vnd.apache.arrow.stream"}, false, "An Arrow IPC stream.", ""},
-	{"svg", "image/svg+xml", []string{"image/svg+xml"}, true, "A picture of the rows, at endpoints whose header says how to draw them.", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+	{"json", "application/json; charset=utf-8", []string{"application/json"}, inUTF8, true, "One document: the rows and meta.", ""},
+	{"ndjson", "application/x-ndjson", []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, inUTF8, true, "A row a line, each a JSON object.", ""},
+	{"csv", "text/csv; charset=utf-8; header=present", []string{"text/csv"}, map[string]string{"charset": "utf-8", "header": "present"}, true, "RFC 4180 with a header line. NULL is an empty field, the empty string \"\".", ""},
+	{"parquet", "application/vnd.apache.parquet", []string{"application/vnd.apache.parquet"}, nil, false, "Parquet, compressed with Snappy.", ""},
+	{"arrow", "application/vnd.apache.arrow.stream", []string{"application/vnd.apache.arrow.stream"}, nil, true, "An Arrow IPC stream.", ""},
+	{"svg", "image/svg+xml", []string{"image/svg+xml"}, inUTF8, true, "A picture of the rows, at endpoints whose header says how to draw them.", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
 }
+
+var inUTF8 = map[string]string{"charset": "utf-8"}
 
 var jsonFormat, svgFormat = formats[0], formats[5]
 
@@ -63,40 +65,8 @@ func (r *route) format(c *fiber.Ctx) (*format, error) {
 		}
 		return nil, invalidParameter.new("format", "It must be one of "+formatNames(r.offers)+".")
 	}
-	accept := c.Get(fiber.HeaderAccept)
-	if accept == "" || accept == "*/*" || accept == "application/json" {
-		return jsonFormat, nil
-	}
-	chosen := c.Accepts(r.mediaTypes...)
-	for _, f := range r.offers {
-		if slices.Contains(f.accepts, chosen) {
-			return f, nil
-		}
+	if f := chosen(r.offers, headerOf(c.Context(), fiber.HeaderAccept)); f != nil {
+		return f, nil
 	}
 	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+formatNames(r.offers)+".")
 }
-
-// encoding is the content coding that the client takes and the answer deserves:
-// zstd, gzip or none.
-func (f *format) encoding(accept []byte) string {
-	if !f.text || len(accept) == 0 {
-		return ""
-	}
-	found := ""
-	for part := range bytes.SplitSeq(accept, []byte(",")) {
-		name, weight, _ := bytes.Cut(part, []byte(";"))
-		if unwanted.Match(weight) {
-			continue
-		}
-		switch string(bytes.TrimSpace(name)) {
-		case "zstd":
-			return "zstd"
-		case "gzip":
-			found = "gzip"
-		}
-	}
-	return found
-}
-
-// unwanted is the weight of a coding that the client does not take.
-var unwanted = regexp.MustCompile(`^\s*q\s*=\s*0(\.0*)?\s*$`)

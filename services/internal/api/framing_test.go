@@ -75,6 +75,26 @@ func TestFramingIsRefused(t *testing.T) {
 		"bare newline in a header":  "GET /v1/test/one HTTP/1.1\r\nHost: a\nX-A: b\r\n\r\n",
 		"bare newlines at the end":  "GET /v1/test/one HTTP/1.1\r\nHost: a\r\n\n",
 		"bare return":               "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nX-A: b\rc\r\n\r\n",
+		"invalid host":              "GET /v1/test/one HTTP/1.1\r\nHost: a b\r\n\r\n",
+		"host with a path":          "GET /v1/test/one HTTP/1.1\r\nHost: a/b\r\n\r\n",
+		"two hosts that are equal":  "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+		"target with another host":  "GET http://b/v1/test/one HTTP/1.1\r\n\r\n",
+		"negative length":           "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+		"length in hexadecimal":     "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nContent-Length: 0x0\r\n\r\n",
+		"length with a space":       "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nContent-Length: 0 0\r\n\r\n",
+		"empty length":              "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n",
+		"length of ten to the 20":   "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000000000000\r\n\r\n",
+		"encoding before length":    "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+		"two encodings":             "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+		"two lines of encodings":    "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"empty encoding":            "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n",
+		"encoding, space, colon":    "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+		"encoding in odd case":      "GET /v1/test/one HTTP/1.1\r\nHost: a\r\ntRANSFER-eNCODING: chunked\r\n\r\n0\r\n\r\n",
+		"return in the target":      "GET /v1/test\r/one HTTP/1.1\r\nHost: a\r\n\r\n",
+		"space in the target":       "GET /v1/test /one HTTP/1.1\r\nHost: a\r\n\r\n",
+		"NUL in a name":             "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nX\x00: b\r\n\r\n",
+		"no colon":                  "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nX-A\r\n\r\n",
+		"no name":                   "GET /v1/test/one HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
 		"NUL":                       "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nX-A: b\x00c\r\n\r\n",
 	} {
 		statuses, closed := raw(t, i.URL, text+second)
@@ -115,7 +135,7 @@ func TestFramingIsRefusedInPieces(t *testing.T) {
 	}
 }
 
-// What HTTP allows is answered as before.
+// What HTTP allows is answered as before; what is too long is refused, with all after it.
 func TestGoodFramingIsAnswered(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})
@@ -134,6 +154,10 @@ func TestGoodFramingIsAnswered(t *testing.T) {
 		"closing":              {get + "Connection: close\r\n\r\n", []int{200}, true},
 		"no body":              {get + "Content-Length: 0\r\n\r\n" + get + "\r\n", []int{200, 200}, false},
 		"a line in front":      {"\r\n" + get + "\r\n", []int{200}, false},
+		"target with a host":   {"GET http://a/v1/test/one HTTP/1.1\r\nHost: a\r\n\r\n", []int{200}, false},
+		"a long line":          {get + "X-A: " + strings.Repeat("a", 100<<10) + "\r\n\r\n" + get + "\r\n", []int{431}, true},
+		"a long target":        {"GET /" + strings.Repeat("a", 100<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n" + get + "\r\n", []int{431}, true},
+		"many lines":           {get + strings.Repeat("X-A: b\r\n", 10_000) + "\r\n" + get + "\r\n", []int{431}, true},
 		"tabs in a value":      {get + "X-A: b\t c\r\n\r\n", []int{200}, false},
 	} {
 		statuses, closed := raw(t, i.URL, c.text)

@@ -29,6 +29,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 		return s.missing(c, k)
 	}
 	c.Locals(labelKey, r.label)
+	c.Append(fiber.HeaderVary, string(varyValue))
 	if err := s.admit(c, r.reads...); err != nil {
 		return err
 	}
@@ -36,9 +37,12 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	q := request{format: f, encoding: f.encoding(c.Request().Header.Peek(fiber.HeaderAcceptEncoding))}
-	q.key = string(cacheKey(nil, r, q.format, q.encoding, c.Request().URI().QueryString()))
-	ifNoneMatch := c.Request().Header.Peek(fiber.HeaderIfNoneMatch)
+	q := request{format: f}
+	if q.coding, ok = f.coding(headerOf(c.Context(), fiber.HeaderAcceptEncoding)); !ok {
+		return notAcceptable.new("", "Accept-Encoding takes neither zstd nor gzip nor identity, a plain answer. Take one of them.")
+	}
+	q.key = string(cacheKey(nil, r, q.format, q.coding, c.Request().URI().QueryString()))
+	ifNoneMatch := headerOf(c.Context(), fiber.HeaderIfNoneMatch)
 	e, _ := s.cache.GetIfPresent(q.key)
 	if now := time.Now(); e == nil || !e.current(r.Cache, now) {
 		if e, err = s.answer(c, r, q, e, ifNoneMatch); err != nil {
@@ -52,9 +56,13 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 }
 
 // cacheKey names a request among all: what is the same byte for byte.
-func cacheKey(b []byte, r *route, f *format, encoding string, query []byte) []byte {
+func cacheKey(b []byte, r *route, f *format, as coding, query []byte) []byte {
 	b = append(append(append(b, r.id...), f.name...), 0)
-	return append(append(append(b, encoding...), 0), query...)
+	b = append(b, as.name...)
+	if as.must {
+		b = append(b, '!')
+	}
+	return append(append(b, 0), query...)
 }
 
 // keyBuffers are for keys that are looked up only.
@@ -93,7 +101,7 @@ func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 // hit answers from the cache, if it has a fresh answer.
 func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	start := time.Now()
-	if !s.named(c) || misframed(c) != "" {
+	if !s.named(c.Request.Header.Host()) || misframed(c) != "" {
 		return false
 	}
 	// As it was sent: what is written in another way is found by the router.
@@ -102,26 +110,30 @@ func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	if r == nil || !c.IsGet() {
 		return false
 	}
-	switch accept := c.Request.Header.Peek(fiber.HeaderAccept); {
+	switch accept := headerOf(c, fiber.HeaderAccept); {
 	case bytes.Contains(query, formatArgument):
 		return false
 	case len(accept) > 0 && string(accept) != "*/*" && string(accept) != jsonFormat.accepts[0]:
 		return false
 	}
+	as, ok := jsonFormat.coding(headerOf(c, fiber.HeaderAcceptEncoding))
+	if !ok {
+		return false
+	}
 	key := keyBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool's
-	encoding := jsonFormat.encoding(c.Request.Header.Peek(fiber.HeaderAcceptEncoding))
-	*key = cacheKey((*key)[:0], r, jsonFormat, encoding, query)
+	*key = cacheKey((*key)[:0], r, jsonFormat, as, query)
 	e, ok := s.cache.GetIfPresent(unsafe.String(unsafe.SliceData(*key), len(*key)))
 	current := ok && e.current(r.Cache, start)
 	if current && e.ageing(r.Cache, start) {
-		s.ahead(c, r, request{key: string(*key), format: jsonFormat, encoding: encoding}, e)
+		s.ahead(c, r, request{key: string(*key), format: jsonFormat, coding: as}, e)
 	}
 	keyBuffers.Put(key)
 	if !current {
 		return false
 	}
 	identify(c)
-	e.send(c, r, start, c.Request.Header.Peek(fiber.HeaderIfNoneMatch))
+	c.Response.Header.SetCanonical(headerVary, varyValue)
+	e.send(c, r, start, headerOf(c, fiber.HeaderIfNoneMatch))
 	s.cfg.Observe(r.label, c.Response.StatusCode(), time.Since(start).Seconds())
 	return true
 }
@@ -274,9 +286,14 @@ func (s *Server) admitWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, erro
 	if s.cfg.Keys == nil {
 		return s.rates.allow(c, clientOf(c), 0)
 	}
+	c.Vary(fiber.HeaderAuthorization)
 	secret, err := secretOf(c)
-	if err != nil {
+	if errors.Is(err, errNoSecret) {
+		challenge(c, "")
 		return unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
+	}
+	if err != nil {
+		return err
 	}
 	key, ok := s.cfg.Keys.find(secret, time.Now())
 	switch {
@@ -285,6 +302,7 @@ func (s *Server) admitWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, erro
 		p.known = true
 		return p
 	case !ok:
+		challenge(c, `, error="invalid_token"`)
 		return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
 	}
 	c.Locals(keyLocal, key)
@@ -299,18 +317,19 @@ func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c) }
 
 // admitName refuses requests for another name than this machine's, where that matters.
 func (s *Server) admitName(c *fiber.Ctx) error {
-	if !s.named(c.Context()) {
+	// Of a target with a host in it, Host says nothing (RFC 9112 §3.2.2).
+	if !s.named(c.Context().URI().Host()) {
 		return misdirected.new("", "The API answers for localhost and loopback addresses only.")
 	}
 	return c.Next()
 }
 
 // named says whether the name that the request is for is one of ours.
-func (s *Server) named(c *fasthttp.RequestCtx) bool {
+func (s *Server) named(by []byte) bool {
 	if !s.cfg.LocalOnly {
 		return true
 	}
-	host := string(c.Request.Header.Host())
+	host := string(by)
 	if at, err := netip.ParseAddrPort(host); err == nil {
 		return at.Addr().IsLoopback()
 	}

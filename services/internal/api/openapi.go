@@ -160,6 +160,8 @@ func explain(s object, p contract.Column) {
 	}
 }
 
+var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
+
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
 
 // schema is the JSON Schema of a column's values; its type is DuckDB's name.
@@ -186,7 +188,7 @@ func (c column) schema() object {
 		s["items"] = object{}
 	case c.sqlType == "JSON":
 		return s // anything
-	case c.form == asTree:
+	case nestedType.MatchString(c.sqlType):
 		kind = "object"
 	}
 	s["type"] = []string{kind, "null"}

@@ -144,10 +144,6 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
 		c.Set(fiber.HeaderRetryAfter, "1")
-	case http.StatusUnauthorized:
-		if c.GetRespHeader(fiber.HeaderWWWAuthenticate) == "" {
-			c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-		}
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

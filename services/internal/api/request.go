@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,9 +14,9 @@ import (
 // request is what a client asked an endpoint for.
 type request struct {
 	// key names the request among all.
-	key      string
-	format   *format
-	encoding string
+	key    string
+	format *format
+	coding coding
 	// path and query are what was asked for.
 	path  string
 	query url.Values
@@ -67,18 +68,41 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 // queryString is the query's parameters, each given once.
 func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
-	var err error
-	for key, value := range c.URI().QueryArgs().All() {
-		name, text := string(key), string(value)
-		if _, twice := given[name]; twice {
-			err = invalidParameter.new(printable(name), "It is given more than once.")
+	var errs []error
+	fail := func(name, detail string) { errs = append(errs, invalidParameter.new(printable(name), detail)) }
+	for part := range strings.SplitSeq(string(c.URI().QueryString()), "&") {
+		if part == "" {
+			continue
 		}
-		if !utf8.ValidString(name+text) || strings.ContainsRune(text, 0) {
-			err = invalidParameter.new(printable(name), "It is not UTF-8 text.")
+		rawName, rawText, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil {
+			fail(rawName, misencoded(err))
+			continue
+		}
+		text, err := url.QueryUnescape(rawText)
+		if _, twice := given[name]; twice {
+			fail(name, "It is given more than once.")
+		}
+		switch {
+		case err != nil:
+			fail(name, misencoded(err))
+		case !utf8.ValidString(name+text) || strings.ContainsRune(text, 0):
+			fail(name, "It is not UTF-8 text.")
 		}
 		given[name] = text
 	}
-	return given, err
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return given, nil
+}
+
+// misencoded says what can't be decoded.
+func misencoded(err error) string {
+	var bad url.EscapeError
+	errors.As(err, &bad)
+	return fmt.Sprintf("It has %q, which is no percent-encoding. In a URL, a percent sign is written %%25.", string(bad))
 }
 
 // printable is a name from outside, fit for an answer.

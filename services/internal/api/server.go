@@ -21,7 +21,6 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/maypok86/otter/v2"
 	"github.com/valyala/fasthttp"
-	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/memory"
@@ -210,10 +209,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
 	})
-	s.app.Server().Handler = s.quick(anyMethod(s.app.Server().Handler)) //nolint:contextcheck // what is done behind a request outlives it
+	s.app.Server().Handler = s.quick(plainPath(anyMethod(s.app.Server().Handler))) //nolint:contextcheck // what is done behind a request outlives it
 	s.app.Server().ContinueHandler = refuseBody
 	s.app.Server().SecureErrorLogMessage = true // else its errors repeat the request, a key and all
-	s.app.Use(s.observe, s.admitFraming, s.admitName)
+	s.app.Use(s.observe, s.admitFraming, s.admitName, admitPath)
 	if len(cfg.Origins) > 0 {
 		s.app.Use(cors.New(cors.Config{
 			AllowOrigins: strings.Join(cfg.Origins, ","), AllowMethods: "GET,HEAD",
@@ -393,20 +392,10 @@ func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.
 		if err != nil {
 			return err
 		}
-		body := part(seen)
-		c.Set(fiber.HeaderContentType, jsonFormat.mediaType)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		if s.cfg.Keys != nil {
 			c.Set(fiber.HeaderCacheControl, "private, no-cache")
-			c.Vary(fiber.HeaderAuthorization)
 		}
-		etag := append(strconv.AppendUint([]byte{'"'}, xxh3.Hash(body), 36), '"')
-		c.Set(fiber.HeaderETag, string(etag))
-		if matches(c.Request().Header.Peek(fiber.HeaderIfNoneMatch), etag) {
-			c.Status(http.StatusNotModified)
-			return nil
-		}
-		c.Response().SetBodyRaw(body)
-		return nil
+		return page(jsonFormat.mediaType, part(seen))(c)
 	}
 }

@@ -46,7 +46,7 @@ SELECT true AS b, 1::TINYINT AS i8, 9223372036854775807 AS i64, 1844674407370955
 		`"never":null,"ides":null,` +
 		`"id":"6b7f4b2e-0000-4000-8000-00000000000a","blob":"AP8=",` +
 		`"doc":{"z": 1, "a":[null, "x"]},"docnull":null,"nodoc":null,` +
-		`"list":[1,2],"struct":{"k":"v","d":"2001-01-31"},"map":{"k":1},"arr":[1.5,2.0],` +
+		`"list":[1,2],"struct":{"k":"v","d":"2001-01-31"},"map":{"k":1},"arr":[1.5,2],` +
 		`"span":"00:01:30","bits":"101","odd \"name":1}],` +
 		`"meta":{"as_of":"2026-01-31T12:00:00.123456Z","rows":1,"next":null}}` + "\n"
 	if got != want {

@@ -19,7 +19,6 @@ type shape struct {
 // column is one column of an answer.
 type column struct {
 	name, sqlType string
-	form          form
 }
 
 // orderColumn is a column of the order, quoted, with what its values are cast to.
@@ -61,7 +60,7 @@ func (s *Server) shape(ctx context.Context, r *route) (*shape, error) {
 		return nil, r.located(err)
 	}
 	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type, formOf(c.Type)})
+		sh.columns = append(sh.columns, column{c.Name, c.Type})
 	}
 	if err := r.fits(sh); err != nil {
 		return nil, err
@@ -231,7 +230,7 @@ func (sh *shape) orderBy() string {
 func (sh *shape) projection() string {
 	var all, same []string
 	for _, c := range sh.columns {
-		all = append(all, c.form.project("page."+quoteName(c.name)))
+		all = append(all, project(c.sqlType, "page."+quoteName(c.name)))
 	}
 	for _, o := range sh.order {
 		all = append(all, "CAST("+o.column+" AS VARCHAR)")

@@ -23,8 +23,8 @@ const (
 // client, an error can still become a problem document, and memory is bounded
 // whatever the answer's size.
 type spool struct {
-	encoding string
-	limit    int64
+	coding coding
+	limit  int64
 
 	hash    *xxh3.Hasher // nil unless the ETag needs it
 	written int64        // before compression
@@ -62,16 +62,16 @@ func (s *spool) Write(p []byte) (int, error) {
 		_, _ = s.hash.Write(p)
 	}
 	switch {
-	case s.encoding == "":
+	case s.coding.name == "":
 		return s.sink(p)
 	case s.coder != nil:
 		return s.coder.Write(p)
 	}
 	s.head = append(s.head, p...)
-	if len(s.head) < compressFrom {
+	if len(s.head) < compressFrom && !s.coding.must {
 		return len(p), nil
 	}
-	s.coder = coders[s.encoding].Get().(coder) //nolint:forcetypeassert // the pool's
+	s.coder = coders[s.coding.name].Get().(coder) //nolint:forcetypeassert // the pool's
 	s.coder.Reset(sink{s})
 	_, err := s.coder.Write(s.head)
 	return len(p), err
@@ -137,7 +137,7 @@ func (s *spool) spill() error {
 // end finishes what was written. The spool is not written to again.
 func (s *spool) end() error {
 	if s.coder == nil {
-		s.encoding = ""
+		s.coding.name = ""
 		_, err := s.sink(s.head)
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *spool) end() error {
 func (s *spool) release(err error) error {
 	if s.coder != nil {
 		s.coder.Reset(io.Discard)
-		coders[s.encoding].Put(s.coder)
+		coders[s.coding.name].Put(s.coder)
 		s.coder = nil
 	}
 	return err

@@ -94,12 +94,29 @@ func keyOf(c *fiber.Ctx) *Key {
 
 var errNoSecret = errors.New("no key was sent")
 
-// bearer is the key's secret as programs send it.
-func bearer(c *fiber.Ctx) (string, error) {
-	if secret, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer "); ok {
-		return secret, nil
+// credentials are what Authorization has for the scheme, whose case says nothing (RFC 9110
+// §11.1). It is one line: of several, each reader could take another.
+func credentials(c *fiber.Ctx, scheme string) (string, error) {
+	lines := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+	if len(lines) > 1 {
+		return "", badRequest.new("", "Authorization is given more than once.")
 	}
-	return "", errNoSecret
+	if len(lines) == 0 {
+		return "", errNoSecret
+	}
+	given, rest, _ := strings.Cut(string(lines[0]), " ")
+	if rest = strings.Trim(rest, " "); !strings.EqualFold(given, scheme) || rest == "" {
+		return "", errNoSecret
+	}
+	return rest, nil
+}
+
+// bearer is the key's secret as programs send it.
+func bearer(c *fiber.Ctx) (string, error) { return credentials(c, "Bearer") }
+
+// challenge says in what way to send a key.
+func challenge(c *fiber.Ctx, more string) {
+	c.Response().Header.Add(fiber.HeaderWWWAuthenticate, `Bearer realm="Estela"`+more)
 }
 
 // browserChallenge makes a browser ask for a name and a password.
@@ -107,8 +124,8 @@ const browserChallenge = `Basic realm="Estela: any name, with an API key for the
 
 // typed is the secret as programs send it, or as a browser does that asked for it.
 func typed(c *fiber.Ctx) (string, error) {
-	text, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Basic ")
-	if !ok {
+	text, err := credentials(c, "Basic")
+	if err != nil {
 		return bearer(c)
 	}
 	plain, err := base64.StdEncoding.DecodeString(text)

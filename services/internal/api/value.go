@@ -1,0 +1,178 @@
+package api
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// jsonAlias is the alias of text that is JSON.
+const jsonAlias = "JSON"
+
+// appendValue writes row i of a vector as JSON, at any depth in the same way. What JSON
+// can't hold becomes null.
+func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+	if v.Null(i) {
+		return append(b, "null"...)
+	}
+	switch v.Kind {
+	case result.Varchar:
+		if t.Alias == jsonAlias {
+			return appendJSON(b, v.Bytes(i))
+		}
+		return appendString(b, v.Text(i))
+	case result.Enum:
+		return appendString(b, word(t, v, i))
+	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+		return append(appendWord(append(b, '"'), v, i), '"')
+	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+		at, ok := timeOf(v, i)
+		if !ok {
+			return append(b, "null"...)
+		}
+		return append(appendTime(append(b, '"'), v.Kind, at), '"')
+	case result.Float:
+		return appendFloat(b, float64(result.At[float32](*v, i)), 32)
+	case result.Double:
+		return appendFloat(b, result.At[float64](*v, i), 64)
+	case result.List, result.Array, result.Map, result.Struct, result.Union:
+		return appendNested(b, t, v, i)
+	default:
+		return appendExact(b, t, v, i)
+	}
+}
+
+// appendCSV writes row i of a vector as a field of CSV.
+func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+	switch {
+	case v.Null(i):
+		return b
+	case v.Kind == result.Varchar && t.Alias != jsonAlias:
+		return appendField(b, v.Bytes(i))
+	case v.Kind == result.Varchar, v.Kind == result.Enum, v.Inside != nil:
+		return appendField(b, appendText(nil, t, v, i))
+	default:
+		return appendText(b, t, v, i)
+	}
+}
+
+// appendText writes a value as CSV has it, without CSV's quotes.
+func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+	if v.Null(i) {
+		return b
+	}
+	switch v.Kind {
+	case result.Varchar:
+		if t.Alias == jsonAlias {
+			return appendJSON(b, v.Bytes(i))
+		}
+		return append(b, v.Bytes(i)...)
+	case result.Enum:
+		return append(b, word(t, v, i)...)
+	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+		return appendWord(b, v, i)
+	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+		at, ok := timeOf(v, i)
+		if !ok {
+			return b
+		}
+		return appendTime(b, v.Kind, at)
+	case result.Float:
+		return strconv.AppendFloat(b, float64(result.At[float32](*v, i)), 'g', -1, 32)
+	case result.Double:
+		return strconv.AppendFloat(b, result.At[float64](*v, i), 'g', -1, 64)
+	case result.List, result.Array, result.Map, result.Struct, result.Union:
+		return appendNested(b, t, v, i)
+	default:
+		return appendExact(b, t, v, i)
+	}
+}
+
+// appendNested writes a list as a JSON array; a struct, a map, by its keys' text, and a
+// union, by its tag, as a JSON object.
+func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+	switch v.Kind {
+	case result.List:
+		span := result.At[result.Span](*v, i)
+		return appendItems(b, t, v, int(span.Offset), int(span.Length))
+	case result.Array:
+		return appendItems(b, t, v, i*t.Size, t.Size)
+	case result.Map:
+		span := result.At[result.Span](*v, i)
+		b = append(b, '{')
+		for n := range int(span.Length) {
+			at := int(span.Offset) + n
+			b = appendKey(b, n, string(appendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
+			b = appendValue(b, &t.Fields[1].Type, &v.Inside[1], at)
+		}
+	case result.Union:
+		tag := result.At[uint8](v.Inside[0], i)
+		b = appendKey(append(b, '{'), 0, t.Fields[tag].Name)
+		b = appendValue(b, &t.Fields[tag].Type, &v.Inside[1+tag], i)
+	default:
+		b = append(b, '{')
+		for n := range t.Fields {
+			b = appendKey(b, n, t.Fields[n].Name)
+			b = appendValue(b, &t.Fields[n].Type, &v.Inside[n], i)
+		}
+	}
+	return append(b, '}')
+}
+
+func appendItems(b []byte, t *result.Type, v *result.Vector, from, n int) []byte {
+	b = append(b, '[')
+	for i := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(b, &t.Fields[0].Type, &v.Inside[0], from+i)
+	}
+	return append(b, ']')
+}
+
+func appendKey(b []byte, place int, name string) []byte {
+	if place > 0 {
+		b = append(b, ',')
+	}
+	return append(appendString(b, name), ':')
+}
+
+// word is the value of an enum.
+func word(t *result.Type, v *result.Vector, i int) string {
+	return t.Words[v.Integer(t.Physical, i).Low]
+}
+
+// appendExact writes a boolean, an integer or a decimal, every digit of it.
+func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+	switch v.Kind {
+	case result.Decimal:
+		return v.Integer(t.Physical, i).AppendDecimal(b, int(t.Scale))
+	case result.HugeInt:
+		return result.At[result.Huge](*v, i).Append(b)
+	case result.UHugeInt:
+		return result.At[result.Huge](*v, i).AppendUnsigned(b)
+	default:
+		return appendPlain(b, v, i)
+	}
+}
+
+// appendWord writes what is text without characters that JSON or CSV would quote.
+func appendWord(b []byte, v *result.Vector, i int) []byte {
+	switch v.Kind {
+	case result.Blob:
+		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
+	case result.UUID:
+		return result.At[result.Huge](*v, i).AppendUUID(b)
+	case result.Time:
+		return appendClock(b, time.Duration(result.At[int64](*v, i))*time.Microsecond)
+	case result.TimeNS:
+		return appendClock(b, time.Duration(result.At[int64](*v, i)))
+	case result.TimeTZ:
+		day, zone := result.Clock(result.At[uint64](*v, i))
+		return appendZone(appendClock(b, day), zone)
+	default:
+		return appendInterval(b, result.At[result.Duration](*v, i))
+	}
+}
