@@ -24,7 +24,7 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		}
 		return appendString(b, v.Text(i))
 	case result.Enum:
-		return appendString(b, word(t, v, i))
+		return appendString(b, enumWord(t, v, i))
 	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
 		return append(appendWord(append(b, '"'), v, i), '"')
 	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
@@ -70,7 +70,7 @@ func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		}
 		return append(b, v.Bytes(i)...)
 	case result.Enum:
-		return append(b, word(t, v, i)...)
+		return append(b, enumWord(t, v, i)...)
 	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
 		return appendWord(b, v, i)
 	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
@@ -139,8 +139,8 @@ func appendKey(b []byte, place int, name string) []byte {
 	return append(appendString(b, name), ':')
 }
 
-// word is the value of an enum.
-func word(t *result.Type, v *result.Vector, i int) string {
+// enumWord is the value of an enum.
+func enumWord(t *result.Type, v *result.Vector, i int) string {
 	return t.Words[v.Integer(t.Physical, i).Low]
 }
 
