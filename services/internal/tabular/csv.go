@@ -32,7 +32,7 @@ type Table struct {
 
 // Table reads the header.
 func (in *Input) Table() (*Table, error) {
-	t := &Table{w: in.w, in: in}
+	t := &Table{w: in.w, in: in, comma: in.comma}
 	if in.Format == TSV {
 		t.comma = '\t'
 	}
@@ -60,7 +60,7 @@ func (t *Table) peekHeader() ([]string, error) {
 		return nil, nil
 	}
 	if sep, ok := bytes.CutPrefix(line, []byte("sep=")); ok && len(bytes.TrimSpace(sep)) == 1 && t.comma == 0 {
-		t.comma = sep[0] // Excel's way to say it, in a line of its own
+		t.comma, t.in.comma = sep[0], sep[0] // Excel's way to say it, in a line of its own
 		t.w.skip(end)
 		return t.peekHeader()
 	}

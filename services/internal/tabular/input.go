@@ -35,6 +35,7 @@ type Input struct {
 	Plain bool
 
 	w        *window
+	comma    byte // the separator of fields, 0 if the file does not name it
 	encoding string
 	zstd     *zstd.Decoder
 }

@@ -77,6 +77,7 @@ func TestTables(t *testing.T) {
 	expect(t, "a,b\n1,x\ry\n2,\"x\r\ny\n\"\n3,z\r", o, "a|b", "2 1|x\ry", "3 2|x\r\ny\n", "6 3|z")
 	expect(t, "\"a;,\";b;c\n1;2,5;\"say \"\"hi\"\"\"\n", o, "a;,|b|c", "2 1|2,5|say \"hi\"")
 	expect(t, "sep=^\r\na^b\r\n1^2,5", o, "a|b", "3 1|2,5")
+	expect(t, "sep=^\r\na^b\r\n1^2,5", tabular.Options{}, "a|b", "3 1|2,5")
 	expect(t, "a|b\n1|2", o, "a|b", "2 1|2")
 	expect(t, "a\tb,c,d\n1\t2", tabular.Options{Name: "x.TSV.gz"}, "a|b,c,d", "2 1|2")
 	expect(t, " a , b\n 1 , \n", o, " a | b", "2  1 | ")

@@ -79,7 +79,7 @@ type Document struct {
 //     and TSV are VARCHAR, an empty field NULL and "" the empty string. A column of
 //     JSON is BOOLEAN, BIGINT, HUGEINT, DOUBLE or VARCHAR if that holds every value
 //     in it exactly, and JSON if not, as of objects and arrays. Columns of Parquet
-//     have the file's types. The column _row is the line or row number; a mapping
+//     have the file's types, those of BLOB VARCHAR if every value is UTF-8. The column _row is the line or row number; a mapping
 //     that passes it on lets reports name it.
 //   - each reference table under its name,
 //   - timezone_at(latitude, longitude): the name of the time zone there.

@@ -27,7 +27,7 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 		if problem != nil {
 			return fn(Document{Line: line, Problem: problem})
 		}
-		if len(l.lines) < loadBatch {
+		if len(l.lines) < loadBatch && len(l.heap) < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 			return nil
 		}
 		return l.flush(ctx)
@@ -116,7 +116,7 @@ func (l *documentLoader) column(name []byte) (int, error) {
 	c, known := l.index[folded]
 	switch {
 	case known && l.columns[c].name != string(name):
-		return 0, fmt.Errorf("property %q differs only by case from %q of a line before, and SQL does not tell them apart: rename it", name, l.columns[c].name)
+		return 0, fmt.Errorf("property %q differs only by case from %q, and SQL does not tell them apart: rename it", name, l.columns[c].name)
 	case known:
 		return c, nil
 	case folded == rowColumn:

@@ -19,8 +19,44 @@ func (f *File) viewParquet(ctx context.Context) error {
 	if f.columns, err = f.scratch.parquetColumns(ctx, path); err != nil {
 		return err
 	}
-	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number) FROM read_parquet("+
-		quoteText(path)+", file_row_number = true)")
+	texts, err := f.scratch.textColumns(ctx, path)
+	if err != nil {
+		return err
+	}
+	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number)"+texts+
+		" FROM read_parquet("+quoteText(path)+", file_row_number = true)")
+}
+
+// textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
+// value is UTF-8: a cast in the mapping would write escapes.
+func (s *scratch) textColumns(ctx context.Context, path string) (string, error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE FROM read_parquet("+quoteText(path)+")) WHERE column_type = 'BLOB'")
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var blobs, texts []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", err
+		}
+		blobs = append(blobs, quoteName(name))
+	}
+	for _, name := range blobs {
+		var other bool
+		query := "SELECT count(*) > 0 FROM read_parquet($1) WHERE " + name + " IS NOT NULL AND TRY(decode(" + name + ")) IS NULL"
+		if err := s.conn.QueryRowContext(ctx, query, path).Scan(&other); err != nil {
+			return "", err
+		}
+		if !other {
+			texts = append(texts, "decode("+name+") AS "+name)
+		}
+	}
+	if len(texts) == 0 {
+		return "", rows.Err()
+	}
+	return " REPLACE (" + strings.Join(texts, ", ") + ")", rows.Err()
 }
 
 // parquetPath is where DuckDB finds the file under a name that has no meaning to it.

@@ -58,6 +58,8 @@ func TestBlobIsText(t *testing.T) {
 	expectRead(t, warehouse.FileConfig{Path: path}, want...)
 	expectRead(t, warehouse.FileConfig{Path: path, Mapping: everything}, want...)
 	expectRead(t, warehouse.FileConfig{Path: path, Mapping: "SELECT _row, id AS id FROM source WHERE _row = 1"}, `1 {"id":"Zürich"}`)
+	path = writeParquet(t, `SELECT encode('Zürich') AS id, NULL::BLOB AS n, '\xFF'::BLOB AS x`)
+	expectRead(t, warehouse.FileConfig{Path: path, Mapping: "SELECT id::VARCHAR || '!' AS id, typeof(n) AS n, hex(x) AS x FROM source"}, `1 {"id":"Zürich!","n":"VARCHAR","x":"FF"}`)
 }
 
 // TestMappingSeesJSONAsItIs: DuckDB's reader guesses what strings may mean and rounds
@@ -119,7 +121,7 @@ func TestLinesOfAMapping(t *testing.T) {
 		`1 !/id: appears more than once in its object`,
 		`3 !property "_row" is what a mapping calls the row's number: rename it, or publish the file with --mapping none`,
 		`4 !lacks a comma or } after a property (byte 7)`,
-		`5 !property "ID" differs only by case from "id" of a line before, and SQL does not tell them apart: rename it`,
+		`5 !property "ID" differs only by case from "id", and SQL does not tell them apart: rename it`,
 		`6 !has a property without a name, which can't be a column of source: publish the file with --mapping none`,
 		`2 {"id":2}`, `7 {"id":7}`)
 	expectRead(t, warehouse.FileConfig{Path: fileOf(t, "x.ndjson", `{"id":3,"_row":9}`)}, `1 {"id":3,"_row":9}`)

@@ -133,12 +133,17 @@ func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, er
 type tableLoader struct {
 	appender *appender
 	lines    []int64
+	bytes    int
 	columns  []stringColumn
 	nulls    [][]uint8
 }
 
-// loadBatch is the number of records in a batch.
-const loadBatch = 8 * vectorSize
+// What a batch has at most, more or less: records, bytes, values.
+const (
+	loadBatch = 8 * vectorSize
+	loadBytes = 64 << 20
+	loadCells = 4 << 20
+)
 
 func newTableLoader(ctx context.Context, s *scratch, header []string) (*tableLoader, error) {
 	fields := []field{{rowColumn, "BIGINT"}}
@@ -159,13 +164,14 @@ func (l *tableLoader) add(line int64, record []tabular.Field) error {
 	l.lines = append(l.lines, line)
 	for i, field := range record {
 		l.columns[i].add(field.Text)
+		l.bytes += len(field.Text)
 		null := uint8(0)
 		if field.Absent() {
 			null = 1
 		}
 		l.nulls[i] = append(l.nulls[i], null)
 	}
-	if len(l.lines) < loadBatch {
+	if len(l.lines) < loadBatch && l.bytes < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 		return nil
 	}
 	return l.flush()
@@ -181,7 +187,7 @@ func (l *tableLoader) flush() error {
 	if err := l.appender.append(len(l.lines), sources); err != nil {
 		return err
 	}
-	l.lines = l.lines[:0]
+	l.lines, l.bytes = l.lines[:0], 0
 	for i := range l.columns {
 		l.columns[i].reset()
 		l.nulls[i] = l.nulls[i][:0]
