@@ -112,6 +112,16 @@
 // Config.Memory ends queries when the process is short of memory all the same: the
 // youngest first, with 503 and the kind memory-pressure.
 //
+// # Parameters
+//
+//	-- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION
+//
+// A value, in a request as in the header, is read as an event's property of that type
+// is (contract.ParseScalar). In the header it may stand in single or double quotes, in
+// which a quote is written twice: default="New York", enum='a,b',c. ?x= and ?x are the
+// empty string, which is a string and no value of another type; what is left out is the
+// default, or NULL. In OpenAPI a pattern is ECMA-262's, or a note where there is none.
+//
 // A parameter's value reaches DuckDB as a bound value only. In the query that
 // runs, $name stands as CAST($name AS the declared type), so that an absent
 // parameter is a typed NULL and an instant is never read in the session's zone.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // setupDocumented serves data/flights with what the document knows of the columns.
@@ -49,6 +50,88 @@ func TestOpenAPI(t *testing.T) {
 	}
 	if late := row.Properties["on_time"].Value; !late.Type.Includes("boolean") {
 		t.Errorf("on_time is %+v", late)
+	}
+}
+
+// The document has ECMA-262 patterns, and for what only RE2 knows a note; and values
+// as a request writes them.
+func TestOpenAPIParameters(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"echo": `-- Something.
+-- param: a string pattern="(?i)^[[:alpha:]] \z" example="X " -- a letter
+-- param: b string pattern=(?m)^x -- many lines
+-- param: c string pattern=(?m)^x` + "`$" + `
+-- param: d date-time default="2016-12-31t23:59:60.5z"
+-- param: e string default="New York" enum="New York","a,b"
+-- param: f integer default=1e1
+SELECT $a AS a, $b AS b, $c AS c, $d AS d, $e AS e, $f AS f
+`})
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(i.get(t, "/openapi.json").text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	params := doc.Paths.Value("/v1/test/echo").Get.Parameters
+	for name, want := range map[string]string{
+		"a": "\"^[A-Za-zſ\u212a] $\" \"a letter\" <nil> [] X ",
+		"b": "\"\" \"many lines\\n\\nIt must match `(?m)^x` (RE2).\" <nil> [] <nil>",
+		"c": "\"\" \"It must match `` (?m)^x`$ `` (RE2).\" <nil> [] <nil>",
+		"d": `"" "" 2017-01-01T00:00:00.5Z [] <nil>`,
+		"e": `"" "" New York [New York a,b] <nil>`,
+		"f": `"" "" 10 [] <nil>`,
+	} {
+		p := params.GetByInAndName("query", name)
+		s := p.Schema.Value
+		if got := fmt.Sprintf("%q %q %v %v %v", s.Pattern, p.Description, s.Default, s.Enum, p.Example); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+// What the contract says of a property is said of a column of its name, if that can
+// hold the property's values.
+func TestOpenAPIColumns(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Parse("test", "contract.json", []byte(`{"type": "object", "x-estela": {"key": "id", "time": "at"}, "required": ["id", "at"], "properties": {
+		"id": {"type": "string", "title": "Key", "description": "Names the <b>reading</b>.", "examples": ["a", "b"]},
+		"at": {"type": "string", "format": "date-time", "description": "When."},
+		"n": {"type": "integer", "maximum": 9, "description": "How many.", "examples": [1, 2.50]},
+		"flag": {"type": "boolean", "description": "Whether."},
+		"data": {"type": "object", "description": "More.", "examples": [{"a": [1]}]},
+		"plain": {"type": "string"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain", map[string]string{
+		"all":   "-- All.\nSELECT * FROM test LIMIT 9",
+		"other": "-- Others.\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key FROM test GROUP BY ALL LIMIT 9",
+	}, func(cfg *api.Config) { cfg.Datasets[0].Columns = c.Columns })
+	if err := i.api.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(i.get(t, "/openapi.json").text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for path, columns := range map[string]map[string]string{
+		"all": {
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|When.\n\nTIMESTAMPTZ|[]", "n": "|How many.\n\nTINYINT|[1 2.5]",
+			"flag": "|Whether.\n\nBOOLEAN|[]", "data": "|More.\n\nJSON|[map[a:[1]]]", "plain": "|VARCHAR|[]",
+		},
+		"other": {"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|DATE|[]", "n": "|How many.\n\nHUGEINT|[1 2.5]", "flag": "|BIGINT|[]", "key": "|VARCHAR|[]"},
+	} {
+		row := rowSchema(doc.Paths.Value("/v1/test/" + path).Get)
+		for name, want := range columns {
+			s := row.Properties[name].Value
+			if got := fmt.Sprintf("%s|%s|%v", s.Title, s.Description, s.Examples); got != want {
+				t.Errorf("%s of %s:\n got %q\nwant %q", name, path, got, want)
+			}
+		}
 	}
 }
 

@@ -181,10 +181,16 @@ func (r *reference) row(to []driver.Value, record []tabular.Field) error {
 		if bytes.IndexByte(f.Text, 0) >= 0 {
 			return fmt.Errorf("column %s: holds the character U+0000, which a text column can't keep", c.Name)
 		}
-		var err error
-		if to[i], err = contract.ParseScalar(c.Type, string(f.Text)); err != nil {
+		value, err := contract.ParseScalar(c.Type, string(f.Text))
+		if text, ok := value.(string); ok && c.Type == contract.UUID {
+			var id duckdb.UUID
+			err = id.Scan(text)
+			value = id
+		}
+		if err != nil {
 			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
+		to[i] = value
 	}
 	return nil
 }
