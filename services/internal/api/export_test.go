@@ -3,6 +3,7 @@ package api
 import (
 	"io"
 	"net"
+	"regexp"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -57,3 +58,6 @@ func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows)
 	}
 	return nil
 }
+
+// ECMAPattern is the pattern in the words of ECMA-262.
+func ECMAPattern(pattern string) (string, bool) { return ecmaPattern(regexp.MustCompile(pattern)) }

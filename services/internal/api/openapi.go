@@ -206,7 +206,11 @@ func paramSchema(p Param) object {
 		schema["type"], schema["format"] = "string", p.Type
 	}
 	if p.Pattern != nil {
-		schema["pattern"] = p.Pattern.String()
+		if text, ok := ecmaPattern(p.Pattern); ok {
+			schema["pattern"] = text
+		} else {
+			schema["description"] = "It must match the RE2 pattern " + p.Pattern.String()
+		}
 	}
 	if p.Minimum != nil {
 		schema["minimum"] = p.Minimum
