@@ -115,7 +115,7 @@ func problemHTML(k *kind) []byte {
 // fixed is a text that clients may keep.
 func fixed(mediaType string, body []byte) fiber.Handler {
 	etag := etagOf(body)
-	whole := text(mediaType, body)
+	whole := fixed(mediaType, body)
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, string(etag))
 		if matches(headerOf(c.Context(), fiber.HeaderIfNoneMatch), etag) {
@@ -126,7 +126,7 @@ func fixed(mediaType string, body []byte) fiber.Handler {
 	}
 }
 
-func text(mediaType string, body []byte) fiber.Handler {
+func fixed(mediaType string, body []byte) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, mediaType)
 		c.Status(http.StatusOK).Response().SetBodyRaw(body)

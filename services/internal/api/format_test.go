@@ -291,7 +291,7 @@ func TestChartIsSVG(t *testing.T) {
 				t.Errorf("%s of %d: %d, %v\n%.2000s", kind, n, status, err, text)
 			}
 		}
-		if r := i.get(t, "/v1/test/drawn?format=svg&n=2001"); r.Type != "/docs/problems/too-many-rows" {
+		if r := i.get(t, "/v1/test/drawn?format=svg&n=10001"); r.Type != "/docs/problems/too-many-rows" {
 			t.Errorf("%s", r.text)
 		}
 	}

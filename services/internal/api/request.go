@@ -131,8 +131,12 @@ func (p Param) read(given map[string]string) (any, error) {
 
 // paging reads the parameters that every ordered endpoint has.
 func (s *Server) paging(r *route, q *request, given map[string]string) error {
+	usual := s.cfg.PageRows
+	if q.format == svgFormat {
+		usual = maxPoints // a picture of all
+	}
 	limit := Param{
-		Name: "limit", Type: "integer", Default: int64(min(s.cfg.PageRows, q.limit)),
+		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),
 		Minimum: int64(1), Maximum: int64(q.limit),
 	}
 	value, err := limit.read(given)

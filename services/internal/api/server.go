@@ -377,7 +377,7 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 func alive(c *fiber.Ctx) error {
 	c.Locals(labelKey, "livez")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return text(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
+	return fixed(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
 }
 
 // document serves a part of the catalog that changes with its endpoints only: to a key,

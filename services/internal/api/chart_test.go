@@ -1,0 +1,141 @@
+package api_test
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var (
+	dotAt    = regexp.MustCompile(`d="M([0-9.]+),([0-9.]+)A`)
+	chartTag = regexp.MustCompile(`>([^<>]*)</text>`)
+)
+
+// dots are where the points of a picture lie.
+func dots(t *testing.T, picture []byte) (xs, ys []float64) {
+	t.Helper()
+	for _, match := range dotAt.FindAllSubmatch(picture, -1) {
+		x, errX := strconv.ParseFloat(string(match[1]), 64)
+		y, errY := strconv.ParseFloat(string(match[2]), 64)
+		if errX != nil || errY != nil {
+			t.Fatalf("%s", match[0])
+		}
+		xs, ys = append(xs, x), append(ys, y)
+	}
+	return xs, ys
+}
+
+func chartTexts(picture []byte) (texts []string) {
+	for _, match := range chartTag.FindAllSubmatch(picture, -1) {
+		texts = append(texts, string(match[1]))
+	}
+	return texts
+}
+
+// A number is a number and a time a time on the axis of x, in whatever order the rows come;
+// a name is a place.
+func TestChartOfNumbersAndTimes(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{
+		"number":  "-- Number.\n-- chart: scatter x=x y=y\nSELECT * FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(x, y)",
+		"decimal": "-- Decimal.\n-- chart: scatter x=x y=y\nSELECT * FROM (VALUES (1.000, 1), (0, 2), (0.010, 3)) t(x, y)",
+		"time":    "-- Time.\n-- chart: scatter x=x y=y\nSELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + to_hours(n) AS x, y FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(n, y)",
+		"day":     "-- Day.\n-- chart: scatter x=x y=y\nSELECT DATE '2026-01-01' + n AS x, y FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(n, y)",
+		"name":    "-- Name.\n-- chart: scatter x=x y=y\nSELECT x::VARCHAR AS x, y FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(x, y)",
+	})
+	for name, want := range map[string]float64{"number": 100, "decimal": 100, "time": 100, "day": 100, "name": -1} {
+		_, _, picture := i.send(t, http.MethodGet, "/v1/test/"+name+"?format=svg", nil)
+		xs, ys := dots(t, picture)
+		if len(xs) != 3 {
+			t.Errorf("%s: %d points\n%s", name, len(xs), picture)
+			continue
+		}
+		if got := (xs[0] - xs[1]) / (xs[2] - xs[1]); got/want < 0.98 || got/want > 1.02 {
+			t.Errorf("%s: the points lie at %v: %v, want %v", name, xs, got, want)
+		}
+		if got := (ys[2] - ys[1]) / (ys[1] - ys[0]); got < 0.98 || got > 1.02 {
+			t.Errorf("%s: the points lie at %v", name, ys)
+		}
+	}
+}
+
+// All rows are drawn, or the picture says what it leaves out.
+func TestChartSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	const rows = "-- param: n integer required\nSELECT range AS x, CASE WHEN range % 100 = 7 THEN NULL WHEN range % 100 = 8 THEN 'nan'::DOUBLE ELSE 1000 + range % 50 END AS y FROM range($n)"
+	i := setup(t, "SELECT 1", map[string]string{
+		"whole": "-- Whole.\n-- chart: line x=x y=y\n" + rows,
+		"paged": "-- Paged.\n-- order: x\n-- chart: line x=x y=y\n" + rows,
+		"texts": "-- Texts.\n-- chart: bar x=x y=x\nSELECT 'a' AS x",
+	})
+	for path, want := range map[string]struct {
+		rows int
+		note string
+	}{
+		"whole?n=5105":          {5105 - 102, "x  ·  as of 2026-01-31 12:00:00 UTC  ·  102 of 5105 rows have no number to draw"},
+		"paged?n=5105":          {5105 - 102, "x  ·  as of 2026-01-31 12:00:00 UTC  ·  102 of 5105 rows have no number to draw"},
+		"paged?n=12000":         {10000 - 200, "only the first 10000 rows, there are more  ·  200 of 10000 rows have no number to draw"},
+		"paged?n=12000&limit=5": {5, "only the first 5 rows, there are more"},
+		"whole?n=0":             {0, "no rows"},
+		"texts?":                {0, "1 of 1 rows have no number to draw"},
+	} {
+		status, _, picture := i.send(t, http.MethodGet, "/v1/test/"+path+"&format=svg", nil)
+		lines := strings.Count(string(picture), "L") - strings.Count(string(picture), "Liberation") - strings.Count(string(picture), "L ")
+		if status != http.StatusOK || !strings.Contains(strings.Join(chartTexts(picture), "\n"), want.note) || lines < want.rows-110 {
+			t.Errorf("%s: %d, %d points, want %d: %q", path, status, lines, want.rows, chartTexts(picture))
+		}
+	}
+	if r := i.get(t, "/v1/test/whole?n=10001&format=svg"); r.Type != "/docs/problems/too-many-rows" {
+		t.Errorf("%s", r.text)
+	}
+}
+
+// Axes have round numbers and names that can be read: bars stand on nothing, a line has its
+// own range, long names are cut, and many are thinned out.
+func TestChartAxes(t *testing.T) {
+	t.Parallel()
+	charts := map[string]struct {
+		sql       string
+		has, lack []string
+	}{
+		"line":     {"line x=x y=y\nSELECT range AS x, 1000 + range AS y FROM range(11)", []string{"0", "2", "10", "1000", "1010"}, []string{"200"}},
+		"bar":      {"bar x=x y=y\nSELECT range AS x, 1000 + range AS y FROM range(11)", []string{"0", "200", "1000"}, []string{"1010"}},
+		"area":     {"area x=x y=y\nSELECT range AS x, -1000 - range AS y FROM range(11)", []string{"0", "-200", "-1000"}, nil},
+		"equal":    {"line x=x y=y\nSELECT 3 AS x, 7 AS y", []string{"3", "7"}, nil},
+		"huge":     {"scatter x=x y=y\nSELECT range AS x, CASE WHEN range = 0 THEN -1.7e308 ELSE 1.7e308 END AS y FROM range(2)", []string{"1e+308", "-1e+308", "0"}, nil},
+		"tiny":     {"scatter x=x y=y\nSELECT range * 1e-12 AS x, range * 1e-300 AS y FROM range(10)", []string{"2e-12", "8e-300"}, nil},
+		"near":     {"line x=x y=y\nSELECT range AS x, 1000000000 + range AS y FROM range(9)", []string{"1000000002", "1000000008"}, nil},
+		"millions": {"scatter x=x y=y\nSELECT range * 10000 AS x, range * 1000000 AS y FROM range(11)", []string{"20k", "100k", "2M", "10M"}, nil},
+		"minutes":  {"line x=t y=y\nSELECT TIMESTAMP '2026-01-31 23:58:00' + to_minutes(range) AS t, range AS y FROM range(5)", []string{"23:58", "2026-01-31", "00:00", "2026-02-01"}, nil},
+		"days":     {"line x=t y=y\nSELECT DATE '2026-01-30' + range::INTEGER AS t, range AS y FROM range(5)", []string{"2026-01-30", "2026-02-01"}, nil},
+		"months":   {"line x=t y=y\nSELECT DATE '2025-11-01' + to_months(range::INTEGER) AS t, range AS y FROM range(5)", []string{"2025-12", "2026-02"}, nil},
+		"years":    {"line x=t y=y\nSELECT DATE '1000-01-01' + to_years((range * 10)::INTEGER) AS t, range AS y FROM range(103)", []string{"1000", "1800", "2000"}, nil},
+		"names":    {"bar x=x y=y\nSELECT CASE range WHEN 0 THEN NULL WHEN 1 THEN 'a&b' || chr(1) ELSE 'A name that has no room below its bar ' || range END AS x, range AS y FROM range(12)", []string{"NULL", "a&amp;b"}, []string{"A name that has no room below its bar 2"}},
+		"many":     {"bar x=x y=y\nSELECT 'name ' || range AS x, range AS y FROM range(1000)", []string{"name 0"}, []string{"name 1", "name 2"}},
+	}
+	files := map[string]string{}
+	for name, c := range charts {
+		files[name] = "-- Title.\n-- chart: " + c.sql
+	}
+	i := setup(t, "SELECT 1", files)
+	for name, c := range charts {
+		status, _, picture := i.send(t, http.MethodGet, "/v1/test/"+name+"?format=svg", nil)
+		texts := chartTexts(picture)
+		all := "\n" + strings.Join(texts, "\n") + "\n"
+		for _, text := range c.has {
+			if status != http.StatusOK || !strings.Contains(all, "\n"+strings.TrimSpace(text)) {
+				t.Errorf("%s: %d, no %q in %q", name, status, text, texts)
+			}
+		}
+		for _, text := range c.lack {
+			if strings.Contains(all, "\n"+text+"\n") {
+				t.Errorf("%s: %q is in %q", name, text, texts)
+			}
+		}
+		if len(texts) > 60 || strings.Contains(string(picture), "NaN") || strings.Contains(string(picture), "Inf") {
+			t.Errorf("%s: %d texts\n%.2000s", name, len(texts), picture)
+		}
+	}
+}
