@@ -35,7 +35,7 @@ type contractValidateCmd struct {
 func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	all, err := g.datasets()
 	if err != nil {
-		return err
+		return errors.Join(err, prepareSQL(ctx, all))
 	}
 	if c.Against != "" && len(g.Data) == 0 {
 		top, err := git(ctx, ".", "rev-parse", "--show-toplevel")
@@ -49,7 +49,7 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 	}
 	stored, against := g.storedContracts(ctx, s, all)
 	say(s.err, "%s", against)
-	sql := checkSQL(ctx, all)
+	sql := prepareSQL(ctx, all)
 	broken := []error{sql}
 	for _, d := range all {
 		for _, w := range d.Warnings() {

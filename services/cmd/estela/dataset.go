@@ -27,7 +27,7 @@ type dataset struct {
 }
 
 // datasets reads the folders that --data names, or those built in, and reports
-// the faults of all of them at once.
+// the faults of all of them at once, beside what could be read.
 func (g *Globals) datasets() ([]*dataset, error) {
 	folders, err := g.folders()
 	if err != nil {
@@ -37,14 +37,13 @@ func (g *Globals) datasets() ([]*dataset, error) {
 	var faults []error
 	for _, f := range folders {
 		d, err := readDataset(f.fsys, f.dir)
-		if err == nil && slices.ContainsFunc(all, func(o *dataset) bool { return o.Name == d.Name }) {
-			err = usageError{fmt.Errorf("dataset %s: given twice; rename one of the folders", d.Name)}
+		if d != nil && slices.ContainsFunc(all, func(o *dataset) bool { return o.Name == d.Name }) {
+			d, err = nil, usageError{fmt.Errorf("dataset %s: given twice; rename one of the folders", d.Name)}
 		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
+		faults = append(faults, err)
+		if d != nil {
+			all = append(all, d)
 		}
-		all = append(all, d)
 	}
 	return all, errors.Join(faults...)
 }
@@ -99,8 +98,9 @@ func readDataset(fsys fs.FS, dir string) (*dataset, error) {
 		return nil, err
 	}
 	d := &dataset{Contract: c, references: map[string][]byte{}}
-	if d.endpoints, err = api.Load(fsys, dir); err != nil {
-		return nil, err
+	var faults error
+	if d.endpoints, faults = api.Load(fsys, dir); faults != nil && d.endpoints == nil {
+		return nil, faults
 	}
 	if d.folder, err = fs.Sub(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open dataset %s: %w", dir, err)
@@ -118,7 +118,7 @@ func readDataset(fsys fs.FS, dir string) (*dataset, error) {
 	if len(samples) == 1 {
 		d.sample = samples[0]
 	}
-	return d, d.readReferences()
+	return d, errors.Join(faults, d.readReferences())
 }
 
 func (d *dataset) readReferences() error {

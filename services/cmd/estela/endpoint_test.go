@@ -37,7 +37,7 @@ func TestEndpointCommands(t *testing.T) {
 	writeFile(t, file, "-- All.\nSELECT * FROM things")
 	expect(3, "all.sql:2: answers with every row", own("endpoint", "check")...)
 	writeFile(t, file, "-- All.\nSELECT nothing FROM things")
-	expect(1, "all.sql:2: describe endpoint: ", own("endpoint", "check")...)
+	expect(2, "all.sql:2:8: names the column nothing, which is in none of its tables", own("endpoint", "check")...)
 	writeFile(t, file, "-- All.\nDELETE FROM things")
 	expect(2, "all.sql:2: is not a query", own("endpoint", "check")...)
 	if err := os.Remove(file); err != nil {

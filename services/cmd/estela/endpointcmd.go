@@ -151,6 +151,13 @@ type endpointCheckCmd struct{}
 
 // Run is 'estela endpoint check'.
 func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	all, err := g.datasets()
+	if err != nil {
+		return errors.Join(err, prepareSQL(ctx, all))
+	}
+	if err := prepareSQL(ctx, all); err != nil {
+		return err
+	}
 	n, end, err := g.sampled(ctx, s)
 	defer end()
 	if err != nil {

@@ -9,12 +9,37 @@ import (
 )
 
 // checkSQL looks at the views and endpoints of the datasets before any warehouse sees
-// them: planning alone can take all memory.
+// them: planning alone can take all memory. If one has a fault, those of all are reported.
 func checkSQL(ctx context.Context, all []*dataset) (err error) {
 	parse, end, err := warehouse.Parser(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	return api.CheckSQL(ctx, parse, apiDatasets(all))
+	if err := api.CheckSQL(ctx, parse, apiDatasets(all)); err != nil {
+		return prepareSQL(ctx, all)
+	}
+	return nil
+}
+
+// prepareSQL is checkSQL, and prepares the mappings, views and endpoints against the tables
+// of the contracts in a throw-away warehouse: what it passes, a start can serve.
+func prepareSQL(ctx context.Context, all []*dataset) (err error) {
+	parse, end, err := warehouse.Parser(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	trial, err := warehouse.OpenTrial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trial.Close()) }()
+	var faults []error
+	for _, d := range all {
+		faults = append(faults,
+			trial.Register(ctx, d.Contract, "", d.references),
+			api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
+	}
+	return errors.Join(errors.Join(faults...), api.Prepare(ctx, parse, trial, apiDatasets(all)))
 }

@@ -84,18 +84,18 @@ func (s *Server) serveDocs() {
 		}
 		return c.Next()
 	})
-	docs.Get("/", fixed(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
-	docs.Get("/start.js", fixed("text/javascript; charset=utf-8", []byte(docsStart)))
+	docs.Get("/", kept(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", kept("text/javascript; charset=utf-8", []byte(docsStart)))
 	for _, name := range docsFiles {
 		body, err := fs.ReadFile(swaggerui.FS, name)
 		if err != nil {
 			panic(err) // it is embedded: a test would fail
 		}
-		docs.Get("/"+name, fixed(mime.TypeByExtension(path.Ext(name)), body))
+		docs.Get("/"+name, kept(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", fixed(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	docs.Get("/problems", kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
 	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, fixed(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+		docs.Get("/problems/"+k.Slug, kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
 	}
 }
 
@@ -112,8 +112,8 @@ func problemHTML(k *kind) []byte {
 	return b.Bytes()
 }
 
-// fixed is a text that clients may keep.
-func fixed(mediaType string, body []byte) fiber.Handler {
+// kept is a text that clients may keep.
+func kept(mediaType string, body []byte) fiber.Handler {
 	etag := etagOf(body)
 	whole := fixed(mediaType, body)
 	return func(c *fiber.Ctx) error {

@@ -86,7 +86,8 @@ var endpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
 // Load reads the endpoints of the dataset in dir: every .sql file in it except
 // views.sql and mapping.sql, and every one in its folder endpoints. They come
-// sorted by name; all errors of all files are reported at once.
+// sorted by name; all errors of all files are reported at once, beside the endpoints that have
+// none.
 func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 	files, err := endpointFiles(fsys, dir)
 	if err != nil {
@@ -96,7 +97,11 @@ func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 	var errs []error
 	for _, file := range files {
 		e, err := loadFile(fsys, file)
-		endpoints, errs = append(endpoints, e), append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		endpoints = append(endpoints, e)
 	}
 	slices.SortFunc(endpoints, func(a, b Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(endpoints); i++ {
@@ -106,10 +111,7 @@ func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 			})
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return endpoints, nil
+	return endpoints, errors.Join(errs...)
 }
 
 func endpointFiles(fsys fs.FS, dir string) ([]string, error) {

@@ -396,6 +396,6 @@ func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.
 		if s.cfg.Keys != nil {
 			c.Set(fiber.HeaderCacheControl, "private, no-cache")
 		}
-		return fixed(jsonFormat.mediaType, part(seen))(c)
+		return kept(jsonFormat.mediaType, part(seen))(c)
 	}
 }

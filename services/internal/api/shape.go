@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // shape is what an endpoint's answer looks like: learnt from the warehouse.
@@ -54,19 +55,32 @@ func (s *Server) shape(ctx context.Context, r *route) (*shape, error) {
 	if err := s.vet(ctx, r); err != nil {
 		return nil, err
 	}
-	sh := &shape{}
-	columns, err := s.cfg.Reader.Describe(ctx, r.typed, r.defaults())
+	sh, err := r.learn(ctx, s.cfg.Reader)
 	if err != nil {
-		return nil, r.located(err)
-	}
-	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type})
-	}
-	if err := r.fits(sh); err != nil {
 		return nil, err
 	}
 	r.shape.Store(sh)
 	return sh, nil
+}
+
+// learn asks the warehouse for the endpoint's columns.
+func (r *route) learn(ctx context.Context, from interface {
+	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
+},
+) (*shape, error) {
+	columns, err := from.Describe(ctx, r.typed, r.defaults())
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: prepare endpoint: %w", r.File, err)
+	case err != nil:
+		// Before it stands one line.
+		return nil, source{r.File, r.SQL, r.Line, 0}.explain(err, 2)
+	}
+	sh := &shape{}
+	for _, c := range columns {
+		sh.columns = append(sh.columns, column{c.Name, c.Type})
+	}
+	return sh, r.fits(sh)
 }
 
 // defaults are the endpoint's arguments when none is given.
@@ -76,20 +90,6 @@ func (r *route) defaults() map[string]any {
 		args[p.Name] = p.Default
 	}
 	return args
-}
-
-var lineNumber = regexp.MustCompile(`LINE (\d+):`)
-
-// located says where in the file DuckDB found the error. The query that ran has
-// the endpoint's SQL from its second line on.
-func (r *route) located(err error) error {
-	line := r.Line
-	if match := lineNumber.FindStringSubmatch(err.Error()); match != nil {
-		if n, e := strconv.Atoi(match[1]); e == nil {
-			line += n - 2
-		}
-	}
-	return fmt.Errorf("%s:%d: describe endpoint: %w", r.File, line, err)
 }
 
 // fits checks the columns that the header names against those of the answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,34 +17,115 @@ import (
 // reads, which functions it calls and how large its values can become (package
 // statement). Each fault is a ParseError.
 func CheckSQL(ctx context.Context, parse statement.Parser, datasets []Dataset) error {
+	return Prepare(ctx, parse, nil, datasets)
+}
+
+// Trial is a warehouse with the datasets' tables, reference tables and no views.
+type Trial interface {
+	// Describe is a Reader's.
+	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
+	// Make runs a CREATE VIEW.
+	Make(ctx context.Context, view string) error
+}
+
+// Prepare is CheckSQL, and then has DuckDB prepare each statement as a start would: what
+// it passes can be served. All faults of all files come at once; what reads a view that
+// has one is not looked at.
+func Prepare(ctx context.Context, parse statement.Parser, trial Trial, datasets []Dataset) error {
 	v, err := newVetting(ctx, parse, datasets, nil)
 	errs := []error{err}
+	if trial != nil {
+		for _, d := range datasets {
+			errs = append(errs, v.makeViews(ctx, trial, d))
+		}
+	}
 	for _, d := range datasets {
 		for _, e := range d.Endpoints {
-			errs = append(errs, v.endpoint(ctx, d.Name, e))
+			err := v.endpoint(ctx, d.Name, e)
+			if err == nil && trial != nil {
+				err = v.prepare(ctx, trial, e)
+			}
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// makeViews makes the views of a dataset that have no fault.
+func (v *vetting) makeViews(ctx context.Context, trial Trial, d Dataset) error {
+	views, fault := statement.Views(d.Views)
+	if fault != nil {
+		return nil // addViews has said it
+	}
+	var errs []error
+	for _, view := range views {
+		if v.broken(v.views[view.Name]) {
+			v.views[view.Name] = nil
+			continue
+		}
+		if err := trial.Make(ctx, view.Text); err != nil {
+			v.views[view.Name] = nil
+			s := source{d.Name + "/views.sql", d.Views, 1, view.At + len(view.Body) - len(view.Text)}
+			errs = append(errs, s.explain(err, 1))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// broken says whether a statement has a fault or reads a view that has one.
+func (v *vetting) broken(s *statement.Statement) bool {
+	return s == nil || slices.ContainsFunc(s.Tables, func(t statement.Table) bool {
+		view, is := v.views[t.Name]
+		return is && view == nil
+	})
+}
+
+// prepare has DuckDB prepare an endpoint's query and that of a page behind a cursor.
+func (v *vetting) prepare(ctx context.Context, trial Trial, e Endpoint) error {
+	r := &route{Endpoint: e}
+	if v.broken(v.endpoints[e.File]) {
+		return nil
+	}
+	sh, err := r.learn(ctx, trial)
+	if err != nil || len(r.Order) == 0 {
+		return err
+	}
+	query, args := r.pageOf(sh, page{limit: 1, behind: &cursor{Keys: make([]*string, len(r.Order)), Tie: "a", Given: 1}})
+	maps.Copy(args, r.defaults())
+	if _, err := trial.Describe(ctx, query, args); err != nil {
+		return &ParseError{r.File, r.orderLine, "the answer can't be paged: " + err.Error(), "order by other columns"}
+	}
+	return nil
 }
 
 // vetting is what endpoints are checked against.
 type vetting struct {
 	parse statement.Parser
 	// owners are the datasets that a table or view belongs to, by its name in lower case.
-	owners   map[string][]string
-	views    map[string]*statement.Statement
-	datasets []string
+	owners map[string][]string
+	// views are their statements, nil for one that has a fault; endpoints by file.
+	views     map[string]*statement.Statement
+	endpoints map[string]*statement.Statement
+	datasets  []string
+	// columns are the names of columns that are known, in lower case.
+	columns map[string]bool
 }
 
 // newVetting looks at the views: as they are written, and as they are stored (their
 // statements by name) where that is known.
 func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetting, error) {
-	v := &vetting{parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{}}
+	v := &vetting{
+		parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{},
+		endpoints: map[string]*statement.Statement{}, columns: map[string]bool{},
+	}
 	for _, d := range datasets {
 		v.datasets = append(v.datasets, d.Name)
 		v.own(d.Name, d.Name)
 		for _, t := range d.Tables {
 			v.own(t, d.Name)
+		}
+		for _, c := range d.Columns {
+			v.columns[strings.ToLower(c.Name)] = true
 		}
 	}
 	var errs []error
@@ -61,16 +143,20 @@ func (v *vetting) own(name, dataset string) {
 }
 
 func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]string) error {
-	file := d.Name + "/views.sql"
+	file := source{file: d.Name + "/views.sql", text: d.Views, line: 1}
 	views, fault := statement.Views(d.Views)
 	if fault != nil {
-		return located(file, d.Views, 1, fault)
+		return file.fault(fault)
 	}
 	var errs []error
 	for _, view := range views {
-		s, err := v.look(ctx, file, 1+strings.Count(d.Views[:view.At], "\n"), view.Body, nil)
+		file.at = view.At
+		s, err := v.look(ctx, file, view.Body, nil)
 		if now, ok := statement.ViewOf(view.Name, stored[view.Name]); ok && err == nil {
-			s, err = v.look(ctx, file+" (the view "+view.Name+" as it is stored)", 1, now.Body, nil)
+			s, err = v.look(ctx, source{file.file + " (the view " + view.Name + " as it is stored)", now.Body, 1, 0}, now.Body, nil)
+		}
+		if err != nil {
+			s = nil
 		}
 		v.own(view.Name, d.Name)
 		v.views[view.Name] = s
@@ -78,43 +164,41 @@ func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]str
 	}
 	for _, view := range views {
 		if s := v.views[view.Name]; s != nil {
-			errs = append(errs, v.known(file, d.Views, 1, s, view.At))
+			file.at = view.At
+			if err := v.known(file, s); err != nil {
+				v.views[view.Name] = nil
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// look checks one query, which begins on that line of the file.
-func (v *vetting) look(ctx context.Context, file string, line int, sql string, params map[string]statement.Param) (*statement.Statement, error) {
+// look checks one query of the file.
+func (v *vetting) look(ctx context.Context, file source, sql string, params map[string]statement.Param) (*statement.Statement, error) {
 	s, err := statement.Check(ctx, v.parse, sql, params, v.views)
 	if fault := (*statement.FaultError)(nil); errors.As(err, &fault) {
-		return nil, located(file, sql, line, fault)
+		v.quote(ctx, sql, fault)
+		return nil, file.fault(fault)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file.file, err)
 	}
 	var errs []error
 	for _, fault := range s.Faults {
-		errs = append(errs, located(file, sql, line, fault))
+		errs = append(errs, file.fault(fault))
 	}
 	return s, errors.Join(errs...)
 }
 
-// located is the fault with its file and line.
-func located(file, sql string, line int, f *statement.FaultError) error {
-	if f.At > 0 && f.At <= len(sql) {
-		line += strings.Count(sql[:f.At], "\n")
-	}
-	return &ParseError{file, line, f.Reason, f.Fix}
-}
-
 // known refuses tables that no dataset has.
-func (v *vetting) known(file, sql string, line int, s *statement.Statement, offset int) error {
+func (v *vetting) known(file source, s *statement.Statement) error {
 	var errs []error
 	for _, t := range s.Tables {
 		if len(v.owners[t.Name]) == 0 {
-			errs = append(errs, located(file, sql, line, &statement.FaultError{
-				At: t.At + offset, Reason: "reads " + t.Name + ", which is no table, reference table or view of a dataset", Fix: "correct the name, or define it in views.sql or the folder reference",
+			errs = append(errs, file.fault(&statement.FaultError{
+				At: t.At, Reason: "reads " + t.Name + ", which is no table, reference table or view of a dataset",
+				Fix: "correct the name, or define it in views.sql or the folder reference; there are " + strings.Join(slices.Sorted(maps.Keys(v.owners)), ", "),
 			}))
 		}
 	}
@@ -123,16 +207,18 @@ func (v *vetting) known(file, sql string, line int, s *statement.Statement, offs
 
 // endpoint checks one, of that dataset.
 func (v *vetting) endpoint(ctx context.Context, dataset string, e Endpoint) error {
-	s, err := v.look(ctx, e.File, e.Line, e.SQL, e.bounds())
+	file := source{e.File, e.SQL, e.Line, 0}
+	s, err := v.look(ctx, file, e.SQL, e.bounds())
 	if err != nil {
 		return err
 	}
-	errs := []error{v.known(e.File, e.SQL, e.Line, s, 0)}
+	v.endpoints[e.File] = s
+	errs := []error{v.known(file, s)}
 	read := v.readBy(s, dataset, map[string]bool{})
 	for _, t := range s.Tables {
 		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
 			if other != dataset && !slices.Contains(e.Reads, other) {
-				errs = append(errs, located(e.File, e.SQL, e.Line, &statement.FaultError{
+				errs = append(errs, file.fault(&statement.FaultError{
 					At: t.At, Reason: fmt.Sprintf("reads %s, which is of the dataset %s", t.Name, other), Fix: "add to the header: -- reads: " + strings.Join(append(slices.Clone(e.Reads), other), ", ") + "; an API key then needs both",
 				}))
 			}
@@ -243,4 +329,22 @@ func (s *Server) texts(ctx context.Context, query string, args map[string]any) (
 		})
 	})
 	return all, err
+}
+
+// CheckMapping looks whether DuckDB can read a mapping's SQL; an empty one is none.
+func CheckMapping(ctx context.Context, parse statement.Parser, file, sql string) error {
+	if strings.TrimSpace(sql) == "" {
+		return nil
+	}
+	v := &vetting{parse: parse}
+	_, err := statement.Check(ctx, parse, sql, nil, nil)
+	fault := (*statement.FaultError)(nil)
+	if !errors.As(err, &fault) {
+		return err
+	}
+	if fault.At < 0 { // a kind of query that endpoints may not be
+		return nil
+	}
+	v.quote(ctx, sql, fault)
+	return source{file, sql, 1, 0}.fault(fault)
 }

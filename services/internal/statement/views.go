@@ -11,6 +11,8 @@ type View struct {
 	// Body is the view's query, which begins at the byte At of the text.
 	Body string
 	At   int
+	// Text is the whole statement, which ends where Body does.
+	Text string
 }
 
 var (
@@ -61,7 +63,7 @@ func view(text string, at int) (View, *FaultError) {
 	if name == nil {
 		return View{}, &FaultError{at, "names the schema of the view " + text[head[2]:head[3]], "write the name alone"}
 	}
-	return View{strings.ToLower(name[1] + name[2]), text[head[1]:], at + head[1]}, nil
+	return View{strings.ToLower(name[1] + name[2]), text[head[1]:], at + head[1], text}, nil
 }
 
 // ViewOf is the query of a view as DuckDB lists it; false if it can't be told.
@@ -71,5 +73,5 @@ func ViewOf(name, sql string) (View, bool) {
 	if head == nil {
 		return View{}, false
 	}
-	return View{strings.ToLower(name), sql[head[1]:], head[1]}, true
+	return View{strings.ToLower(name), sql[head[1]:], head[1], sql}, true
 }
