@@ -13,6 +13,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -154,6 +155,7 @@ func apiDatasets(all []*dataset) []api.Dataset {
 	for i, d := range all {
 		served[i] = api.Dataset{
 			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)), Columns: d.Columns,
+			System: warehouse.SystemColumns(),
 		}
 	}
 	return served

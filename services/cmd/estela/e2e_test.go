@@ -649,7 +649,7 @@ func TestE2EWatch(t *testing.T) {
 	await("a good edit", func() bool { return fmt.Sprint(s.read("/v1/readings/warmest")) == "[map[answer:42]]" })
 	writeFile(t, file, "-- The answer.\nSELECT 43 AS answer FROM nowhere\n")
 	await("what is wrong", func() bool {
-		return strings.Contains(s.err.String(), "warmest.sql:2: reads nowhere, which is no table")
+		return strings.Contains(s.err.String(), "warmest.sql:2:26: reads nowhere, which is no table")
 	})
 	if got := fmt.Sprint(s.read("/v1/readings/warmest")); got != "[map[answer:42]]" {
 		t.Errorf("after a broken edit: %s", got)

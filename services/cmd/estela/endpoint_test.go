@@ -33,7 +33,21 @@ func TestEndpointCommands(t *testing.T) {
 	expect(0, "/v1/things/newest  [since] [until]", own("endpoint", "list")...)
 	expect(0, "0 rows", own("endpoint", "run", "newest", "--sample")...)
 
+	// * gives the contract's columns; the system's are there for those who name them.
 	file := filepath.Join(dir, "things", "endpoints", "all.sql")
+	for sql, columns := range map[string]string{
+		"SELECT * FROM things LIMIT 1":                               "id,at,n",
+		"SELECT * FROM things WHERE _shard >= 0 LIMIT 1":             "id,at,n",
+		"SELECT *, _ingested_at AS stored FROM things LIMIT 1":       "id,at,n,stored",
+		"SELECT id, _shard FROM (FROM things) LIMIT 1":               "id,_shard",
+		"SELECT * FROM (SELECT id, _line FROM things) LIMIT 1":       "id,_line",
+		"WITH x AS (SELECT * FROM things) SELECT x.* FROM x LIMIT 1": "id,at,n",
+	} {
+		writeFile(t, file, "-- All.\n"+sql)
+		if out := expect(0, "", own("endpoint", "run", "all", "--sample", "--format", "csv")...); strings.TrimSpace(out) != columns {
+			t.Errorf("%s: %q, want %s", sql, out, columns)
+		}
+	}
 	writeFile(t, file, "-- All.\nSELECT * FROM things")
 	expect(3, "all.sql:2: answers with every row", own("endpoint", "check")...)
 	writeFile(t, file, "-- All.\nSELECT nothing FROM things")

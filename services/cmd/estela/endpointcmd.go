@@ -133,6 +133,10 @@ func absolute(dir string) string {
 // scaffold is an endpoint to begin with: the newest events, by page.
 func scaffold(c *contract.Contract) string {
 	key, at := c.Columns[c.Key].Name, c.Columns[c.Time].Name
+	columns := make([]string, len(c.Columns))
+	for i, column := range c.Columns {
+		columns[i] = `"` + column.Name + `"`
+	}
 	return fmt.Sprintf(`-- Newest %[1]s, in the time that you ask for.
 -- Say here what the answer is, for those who read the documentation.
 --
@@ -140,11 +144,11 @@ func scaffold(c *contract.Contract) string {
 -- param: until date-time -- only events before this instant
 -- order: %[3]s desc, %[2]s desc
 -- cache: 2s
-SELECT *
+SELECT %[5]s
 FROM %[4]s
 WHERE ($since IS NULL OR "%[3]s" >= $since)
   AND ($until IS NULL OR "%[3]s" < $until)
-`, c.Name, key, at, `"`+c.Name+`"`)
+`, c.Name, key, at, `"`+c.Name+`"`, strings.Join(columns, ", "))
 }
 
 type endpointCheckCmd struct{}

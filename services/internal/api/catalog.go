@@ -34,6 +34,8 @@ type route struct {
 	// reads are the datasets whose data it shows, its own first.
 	reads []string
 	shape atomic.Pointer[shape]
+	// hidden are columns that the answer leaves out, by name in lower case; vet sets it.
+	hidden map[string]bool
 	// id names the endpoint as it is written: an edited one has another.
 	id  string
 	sum uint64

@@ -80,7 +80,10 @@
 // An endpoint with an order answers in pages of `limit` rows. The cursor holds the
 // values of the last row's order columns, so that a page begins right behind the
 // one before it, whatever was inserted meanwhile. NULL sorts last in both
-// directions. A cursor bears a checksum of the endpoint, the order and the
+// directions. The order need not be unique: rows that tie where a page ends are ordered
+// by a hash of the whole row too, which the cursor then holds, with the number of rows
+// given that are the same in every column; such a page takes two queries. An answer whose columns show now(), random() and the like, or that
+// chance selects, is another for each page, and Load refuses to page it. A cursor bears a checksum of the endpoint, the order and the
 // parameters it was made for; with others it is refused. That guards against
 // mistakes, not against forgery: its values are bound, so a forged one can ask
 // for nothing that another request could not.

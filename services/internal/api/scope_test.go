@@ -87,7 +87,7 @@ func TestEndpointsReadTheirDataset(t *testing.T) {
 		datasets := with(t, all, "-- A.\n"+query)
 		for what, err := range map[string]error{"before the warehouse is open": api.CheckSQL(t.Context(), parse, datasets), "when loaded": i.api.Load(t.Context(), datasets)} {
 			var fault *api.ParseError
-			if err == nil || !errors.As(err, &fault) || !strings.Contains(err.Error(), "mine/endpoints/a.sql:2: ") {
+			if err == nil || !errors.As(err, &fault) || !strings.Contains(err.Error(), "mine/endpoints/a.sql:2:") {
 				t.Errorf("%s, %s: %v", query, what, err)
 			}
 		}
@@ -109,13 +109,13 @@ func TestReads(t *testing.T) {
 		"-- A.\n-- reads: yours\nSELECT * FROM joined":                                       "",
 		"-- A.\n-- reads: yours\nSELECT * FROM yours_places":                                 "",
 		"-- A.\nWITH yours AS (FROM mine) SELECT * FROM yours":                               "",
-		"-- A.\nSELECT *\nFROM yours":                                                        "a.sql:3: reads yours, which is of the dataset yours; add to the header: -- reads: yours; an API key then needs both",
-		"-- A.\nSELECT * FROM joined":                                                        "a.sql:2: reads joined, which is of the dataset yours; add to the header: -- reads: yours",
+		"-- A.\nSELECT *\nFROM yours":                                                        "a.sql:3:6: reads yours, which is of the dataset yours; add to the header: -- reads: yours; an API key then needs both",
+		"-- A.\nSELECT * FROM joined":                                                        "a.sql:2:15: reads joined, which is of the dataset yours; add to the header: -- reads: yours",
 		"-- A.\n-- reads: yours\nSELECT * FROM mine":                                         "a.sql:2: reads: names yours, which the SQL does not read; remove it",
 		"-- A.\n-- reads: other\nSELECT * FROM mine":                                         "a.sql:2: reads: names other, which is no dataset here; there are yours, mine",
 		"-- A.\n-- reads: mine\nSELECT * FROM mine":                                          "a.sql:2: reads: names the endpoint's own dataset",
-		"-- A.\n-- reads: yours\nSELECT * FROM estela.rejects":                               "a.sql:3: reads estela.rejects, which is not a dataset's",
-		"-- A.\n-- param: n integer -- n\nSELECT len(range($n)) AS n":                        "a.sql:3: range is sized by a value without a bound; give a constant, least(x, N), or a parameter",
+		"-- A.\n-- reads: yours\nSELECT * FROM estela.rejects":                               "a.sql:3:15: reads estela.rejects, which is not a dataset's",
+		"-- A.\n-- param: n integer -- n\nSELECT len(range($n)) AS n":                        "a.sql:3:12: range is sized by a value without a bound; give a constant, least(x, N), or a parameter",
 		"-- A.\n-- param: n integer minimum=0 maximum=1000 -- n\nSELECT len(range($n)) AS n": "",
 	} {
 		err := i.api.Load(t.Context(), with(t, all, text))
@@ -131,12 +131,12 @@ func TestViewsAreChecked(t *testing.T) {
 	w, all := neighbours(t)
 	i := serveReader(t, w, nil, all[1])
 	for views, want := range map[string]string{
-		"CREATE VIEW a AS SELECT *\nFROM estela.rejects;":            "mine/views.sql:2: reads estela.rejects",
-		"CREATE VIEW a AS SELECT 1 AS n;\nDROP TABLE mine;":          "mine/views.sql:2: has a statement that is no CREATE VIEW",
-		"CREATE VIEW a AS SELECT len(range(1000000000)) AS n;":       "mine/views.sql:1: range can make a value of 1.6e+10 bytes",
-		"CREATE VIEW a AS FROM nothing;":                             "mine/views.sql:1: reads nothing, which is no table",
-		"CREATE MACRO f() AS TABLE (FROM estela.rejects);":           "mine/views.sql:1: has a statement that is no CREATE VIEW",
-		"CREATE VIEW a AS SELECT * FROM read_csv('x');":              "mine/views.sql:1: the function read_csv reads what lies outside",
+		"CREATE VIEW a AS SELECT *\nFROM estela.rejects;":            "mine/views.sql:2:6: reads estela.rejects",
+		"CREATE VIEW a AS SELECT 1 AS n;\nDROP TABLE mine;":          "mine/views.sql:2:1: has a statement that is no CREATE VIEW",
+		"CREATE VIEW a AS SELECT len(range(1000000000)) AS n;":       "mine/views.sql:1:29: range can make a value of 1.6e+10 bytes",
+		"CREATE VIEW a AS FROM nothing;":                             "mine/views.sql:1:23: reads nothing, which is no table",
+		"CREATE MACRO f() AS TABLE (FROM estela.rejects);":           "mine/views.sql:1:1: has a statement that is no CREATE VIEW",
+		"CREATE VIEW a AS SELECT * FROM read_csv('x');":              "mine/views.sql:1:32: the function read_csv reads what lies outside",
 		"CREATE VIEW a AS SELECT 1 AS n UNION SELECT checkpoint();;": "the function checkpoint does more than read",
 	} {
 		datasets := with(t, all, "-- A.\nSELECT * FROM mine")

@@ -51,6 +51,8 @@ type Dataset struct {
 	// Columns are those of its own table: what the contract says of them is said of an
 	// answer's columns of the same name and kind.
 	Columns []contract.Column
+	// System are columns of it that an endpoint answers with only if the SQL names them.
+	System []string
 }
 
 // Config is what a Server needs.

@@ -376,7 +376,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal("nothing was found")
 	}
 	for _, want := range []string{
-		"test/endpoints/table.sql:4: reads thinks, which is no table, reference table or view of a dataset; correct the name",
+		"test/endpoints/table.sql:4:6: reads thinks, which is no table, reference table or view of a dataset; correct the name",
 		"test/endpoints/order.sql:2: order names the column at, which the answer does not have; its columns are id, list",
 		"test/endpoints/type.sql:2: order names list, whose type INTEGER[] can't be in a cursor; cast it",
 		"test/endpoints/chart.sql:2: chart names the column count, which",

@@ -78,7 +78,12 @@ func (r *route) learn(ctx context.Context, from interface {
 	}
 	sh := &shape{}
 	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type})
+		if !r.hidden[strings.ToLower(c.Name)] {
+			sh.columns = append(sh.columns, column{c.Name, c.Type})
+		}
+	}
+	if len(sh.columns) == 0 {
+		return nil, &ParseError{r.File, r.Line, "answers with system columns only, which * does not give", "name the columns"}
 	}
 	return sh, r.fits(sh)
 }

@@ -86,6 +86,7 @@ func (v *vetting) prepare(ctx context.Context, trial Trial, e Endpoint) error {
 	if v.broken(v.endpoints[e.File]) {
 		return nil
 	}
+	r.hidden = v.hidden(e)
 	sh, err := r.learn(ctx, trial)
 	if err != nil || len(r.Order) == 0 {
 		return err
@@ -107,8 +108,9 @@ type vetting struct {
 	views     map[string]*statement.Statement
 	endpoints map[string]*statement.Statement
 	datasets  []string
-	// columns are the names of columns that are known, in lower case.
-	columns map[string]bool
+	// columns are the names of columns that are known, system those that * does not give;
+	// both in lower case.
+	columns, system map[string]bool
 }
 
 // newVetting looks at the views: as they are written, and as they are stored (their
@@ -116,7 +118,7 @@ type vetting struct {
 func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetting, error) {
 	v := &vetting{
 		parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{},
-		endpoints: map[string]*statement.Statement{}, columns: map[string]bool{},
+		endpoints: map[string]*statement.Statement{}, columns: map[string]bool{}, system: map[string]bool{},
 	}
 	for _, d := range datasets {
 		v.datasets = append(v.datasets, d.Name)
@@ -126,6 +128,9 @@ func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset,
 		}
 		for _, c := range d.Columns {
 			v.columns[strings.ToLower(c.Name)] = true
+		}
+		for _, c := range d.System {
+			v.system[strings.ToLower(c)] = true
 		}
 	}
 	var errs []error
@@ -205,6 +210,25 @@ func (v *vetting) known(file source, s *statement.Statement) error {
 	return errors.Join(errs...)
 }
 
+// steady refuses pages of an answer that is another at each query.
+func (v *vetting) steady(file source, e Endpoint, s *statement.Statement) error {
+	if len(e.Order) == 0 {
+		return nil
+	}
+	var errs []error
+	for _, f := range s.Changing {
+		errs = append(errs, file.fault(f))
+	}
+	for _, t := range s.Tables {
+		if view := v.views[t.Name]; view != nil && len(view.Changing) > 0 {
+			f := *view.Changing[0]
+			f.At, f.Reason = t.At, "reads the view "+t.Name+", in which "+f.Reason
+			errs = append(errs, file.fault(&f))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // endpoint checks one, of that dataset.
 func (v *vetting) endpoint(ctx context.Context, dataset string, e Endpoint) error {
 	file := source{e.File, e.SQL, e.Line, 0}
@@ -213,7 +237,7 @@ func (v *vetting) endpoint(ctx context.Context, dataset string, e Endpoint) erro
 		return err
 	}
 	v.endpoints[e.File] = s
-	errs := []error{v.known(file, s)}
+	errs := []error{v.known(file, s), v.steady(file, e, s)}
 	read := v.readBy(s, dataset, map[string]bool{})
 	for _, t := range s.Tables {
 		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
@@ -270,6 +294,34 @@ type checkup struct {
 	all   error // of what belongs to no endpoint
 }
 
+// hidden are the system columns that an endpoint's * gives and nobody asked for: neither
+// its SQL by name, nor a view that it reads, nor its header.
+func (v *vetting) hidden(e Endpoint) map[string]bool {
+	hidden := maps.Clone(v.system)
+	v.show(v.endpoints[e.File], hidden, map[string]bool{})
+	for _, o := range e.Order {
+		delete(hidden, strings.ToLower(o.Column))
+	}
+	if e.Chart != nil {
+		delete(hidden, strings.ToLower(e.Chart.X))
+		delete(hidden, strings.ToLower(e.Chart.Y))
+	}
+	return hidden
+}
+
+func (v *vetting) show(s *statement.Statement, hidden, seen map[string]bool) {
+	if s == nil {
+		return
+	}
+	maps.DeleteFunc(hidden, func(name string, _ bool) bool { return s.Given[name] })
+	for _, t := range s.Tables {
+		if !seen[t.Name] {
+			seen[t.Name] = true
+			v.show(v.views[t.Name], hidden, seen)
+		}
+	}
+}
+
 // vet refuses an endpoint whose SQL must not run. All of a catalog are looked at when
 // the first is, by the warehouse's own parse and the views that it has.
 func (s *Server) vet(ctx context.Context, r *route) error {
@@ -285,6 +337,7 @@ func (s *Server) vet(ctx context.Context, r *route) error {
 		k.checked.all, k.checked.fault = err, map[*route]error{}
 		for _, r := range k.ordered {
 			k.checked.fault[r] = v.endpoint(ctx, r.dataset, r.Endpoint)
+			r.hidden = v.hidden(r.Endpoint)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

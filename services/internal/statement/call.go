@@ -23,6 +23,9 @@ func (w *walker) call(n tree, s *scope) value {
 		}
 	}
 	c.receiver()
+	if chance[c.name] || w.shown > 0 && (clock[c.name] || c.name == "age" && len(c.args) == 1) {
+		w.changes(at(n), c.name+"()")
+	}
 	extra := w.sum(n, s, "children")
 	v := c.size()
 	v.rows, v.tables = v.rows || extra.rows, v.tables+extra.tables

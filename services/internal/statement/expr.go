@@ -121,6 +121,9 @@ func (w *walker) column(n tree, s *scope) value {
 	if name, _ := names[0].(string); len(names) == 1 && namesOfInstance[strings.ToLower(name)] {
 		w.fail(at(n), name+" shows the instance and not the data", "leave it out; if it is a column, name its table too")
 	}
+	if name, _ := names[0].(string); len(names) == 1 && w.shown > 0 && clock[strings.ToLower(name)] {
+		w.changes(at(n), name)
+	}
 	return value{s.column(names), true, 0}
 }
 

@@ -58,6 +58,12 @@ type Table struct {
 type Statement struct {
 	// Tables are those that it names itself, in order; CTEs are none.
 	Tables []Table
+	// Given are the names in lower case that its select lists give to columns, those of
+	// subqueries too; what * gives is none.
+	Given map[string]bool
+	// Changing are the places where a value that is another at each query gets into what
+	// the columns show, or chance into which rows there are: not where now() only filters.
+	Changing []*FaultError
 	// Faults are what an endpoint must not have.
 	Faults []*FaultError
 
@@ -93,7 +99,7 @@ func Check(ctx context.Context, parse Parser, query string, params map[string]Pa
 	case len(doc.Statements) != 1:
 		return nil, &FaultError{-1, fmt.Sprintf("has %d statements", len(doc.Statements)), "keep one"}
 	}
-	w := &walker{out: &Statement{}, params: params, views: views}
+	w := &walker{out: &Statement{Given: map[string]bool{}}, params: params, views: views}
 	w.out.relation = w.node(doc.Statements[0].Node, &scope{})
 	return w.out, nil
 }

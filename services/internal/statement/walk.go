@@ -64,6 +64,8 @@ type walker struct {
 	// depth is how many lambdas and recursive queries lie around the place: each is
 	// looked at several times.
 	depth int
+	// shown is above 0 in a select list.
+	shown int
 }
 
 const maxDepth = 8
@@ -124,7 +126,10 @@ func (w *walker) selects(n tree, s *scope) relation {
 	r := relation{width: fixedBytes, tables: from.tables + 1}
 	for _, one := range list(n, "select_list") {
 		e, _ := one.(tree)
+		w.out.Given[nameOf(e)] = true
+		w.shown++
 		v := w.expr(e, s)
+		w.shown--
 		r.width, r.tables = max(r.width, v.bytes), r.tables+v.tables
 		if word(e, "class") == "STAR" {
 			r.columns += from.columns
@@ -136,9 +141,44 @@ func (w *walker) selects(n tree, s *scope) relation {
 	}
 	if sample := sub(n, "sample"); sample != nil {
 		w.sample(sample)
+		w.changes(-1, "USING SAMPLE")
 	}
+	shown := w.shown
+	w.shown = 0
 	inside(n, []string{"cte_map", "from_table", "select_list", "sample"}, func(t tree) { r.tables += w.visit(t, s).tables })
+	w.shown = shown
 	return r
+}
+
+// clock are the functions and names that tell the time of the query, chance those that
+// are another for each row.
+var (
+	clock = map[string]bool{
+		"now": true, "today": true, "ago": true, "get_current_timestamp": true, "get_current_time": true, "current_date": true, "current_time": true, "current_timestamp": true,
+		"current_localtime": true, "current_localtimestamp": true, "localtime": true, "localtimestamp": true, "transaction_timestamp": true,
+	}
+	chance = map[string]bool{"random": true, "uuid": true, "gen_random_uuid": true, "uuidv4": true, "uuidv7": true, "reservoir_quantile": true}
+)
+
+// changes notes a value that is another at each query.
+func (w *walker) changes(place int, name string) {
+	w.out.Changing = append(w.out.Changing, &FaultError{
+		place, name + " makes the answer another for each page, so that rows would be left out or come twice",
+		"leave it out, or use it in WHERE only if it tells the time; without -- order: the answer comes in one piece",
+	})
+}
+
+// nameOf is the name that a select list gives to an expression, empty if it gives none.
+func nameOf(e tree) string {
+	if alias := lower(e, "alias"); alias != "" || word(e, "class") != "COLUMN_REF" {
+		return alias
+	}
+	names := list(e, "column_names")
+	if len(names) == 0 {
+		return ""
+	}
+	last, _ := names[len(names)-1].(string)
+	return strings.ToLower(last)
 }
 
 // sample bounds the rows of USING SAMPLE, for which DuckDB makes room at once.

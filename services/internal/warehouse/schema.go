@@ -78,6 +78,15 @@ var placeFields = []field{
 	{"_ingested_at", "TIMESTAMPTZ"},
 }
 
+// SystemColumns are the columns of a dataset's table that are not its contract's.
+func SystemColumns() []string {
+	names := make([]string, len(placeFields))
+	for i, f := range placeFields {
+		names[i] = f.name
+	}
+	return names
+}
+
 // migrate creates what is missing. Another process may do the same on
 // MotherDuck: the one that loses finds the other's work at the second try.
 func migrate(ctx context.Context, conn *sql.Conn) error {
