@@ -399,9 +399,9 @@ func TestRoundTrip(t *testing.T) {
 	c, err := contract.Parse("things", "contract.json", []byte(everyProperty))
 	check(t, err)
 	g := generator{rand.New(rand.NewPCG(from, 0))}
-	for round := range 4 {
+	for round := range 2 {
 		var rows []row
-		for i := range 60 {
+		for i := range 100 {
 			rows = append(rows, g.row(i))
 		}
 		for _, w := range writeAll(t, rows) {
