@@ -95,6 +95,8 @@ func (r *route) examples() (map[string]any, error) {
 
 // operator is a node of a query's plan, as EXPLAIN (FORMAT json) has it.
 type operator struct {
+	text string // the whole plan, of its root
+
 	Name     string     `json:"name"`
 	Children []operator `json:"children"`
 	Info     struct {
@@ -118,7 +120,7 @@ func (s *Server) inspect(ctx context.Context, r *route, args map[string]any) err
 	if err != nil {
 		return fmt.Errorf("%s: explain endpoint: %w", r.File, err)
 	}
-	var errs []error
+	errs := []error{s.implied(ctx, r, plan)}
 	bounded, table := len(r.Order) > 0, ""
 	plan.walk(func(o operator) {
 		name := strings.TrimSpace(o.Name)
@@ -163,5 +165,5 @@ func (s *Server) explain(ctx context.Context, r *route, args map[string]any) (op
 	if err := json.Unmarshal([]byte(text.String()), &plan); err != nil {
 		return operator{}, fmt.Errorf("read plan: %w", err)
 	}
-	return operator{Children: plan}, nil
+	return operator{text: text.String(), Children: plan}, nil
 }

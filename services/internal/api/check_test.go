@@ -3,6 +3,9 @@ package api_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // What would be slow with more data is found before there are any.
@@ -36,6 +39,28 @@ func TestTry(t *testing.T) {
 		}
 		if tried.Rows != rows[name] {
 			t.Errorf("%s: %d rows", name, tried.Rows)
+		}
+	}
+}
+
+// Text of a reference table is not taken for a number behind the author's back.
+func TestTryImpliedCasts(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "CREATE TABLE test AS SELECT 7::BIGINT AS n, 1 AS code; CREATE TABLE things AS SELECT '007' AS sku, '1' AS code", map[string]string{
+		"number":   "-- A.\nSELECT sku FROM things WHERE sku = 7 LIMIT 1",
+		"joined":   "-- A.\nSELECT count(*) AS c FROM things JOIN test ON sku = n",
+		"text":     "-- A.\nSELECT sku FROM things WHERE sku = '7' LIMIT 1",
+		"explicit": "-- A.\nSELECT count(*) AS c FROM things JOIN test ON CAST(things.sku AS BIGINT) = n",
+		"short":    "-- A.\nSELECT count(*) AS c FROM things JOIN test ON sku::BIGINT = n",
+		"param":    "-- A.\n-- param: p integer default=7\nSELECT sku FROM things WHERE sku = $p LIMIT 1",
+		"twofold":  "-- A.\nSELECT n FROM test WHERE CAST(n AS VARCHAR) = '7' AND test.code = n LIMIT 1",
+	}, func(cfg *api.Config) { cfg.Datasets[0].Columns = []contract.Column{{Name: "n"}, {Name: "code"}} })
+	for _, tried := range i.api.Try(t.Context()) {
+		name := strings.TrimPrefix(tried.Path, "/v1/test/")
+		fails := name == "number" || name == "joined" || name == "param"
+		const want = "takes the text of sku, a column of a reference table, for a number; compare it with text, or cast: CAST(sku AS BIGINT), or give the column a type in its file's header, sku:integer"
+		if fails != (tried.Err != nil) || fails && !strings.Contains(tried.Err.Error(), want) {
+			t.Errorf("%s: %v", name, tried.Err)
 		}
 	}
 }
