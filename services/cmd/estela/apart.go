@@ -154,9 +154,18 @@ func apiDatasets(all []*dataset) []api.Dataset {
 	for i, d := range all {
 		served[i] = api.Dataset{
 			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)),
+			Properties: propertiesOf(d),
 		}
 	}
 	return served
+}
+
+func propertiesOf(d *dataset) []api.Property {
+	all := make([]api.Property, len(d.Columns))
+	for i, c := range d.Columns {
+		all[i] = api.Property{Name: c.Name, Type: c.Type.String(), Description: c.Description}
+	}
+	return all
 }
 
 // serveAPI answers until ctx ends, then lets requests finish.

@@ -103,7 +103,7 @@ func (s *Server) operation(r *route) object {
 func (r *route) content() object {
 	row := object{"type": "object"}
 	if sh := r.shape.Load(); sh != nil {
-		row = sh.schema()
+		row = sh.schema(r.described)
 	}
 	content := object{}
 	for _, f := range r.offers {
@@ -119,11 +119,30 @@ func (r *route) content() object {
 	return content
 }
 
-// schema is the JSON Schema of a row.
-func (sh *shape) schema() object {
+// described is what the contract says of the property that the column has the name and
+// the type of: of the endpoint's own dataset first, then of those that it reads too.
+func (r *route) described(c column) string {
+	for _, name := range r.reads {
+		for _, d := range r.home.datasets {
+			for _, p := range d.Properties {
+				if d.Name == name && p.Name == c.name && p.Type == c.sqlType && p.Description != "" {
+					return p.Description
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// schema is the JSON Schema of a row, whose columns are described.
+func (sh *shape) schema(described func(column) string) object {
 	properties, required := object{}, make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		properties[c.name] = c.schema()
+		schema := c.schema()
+		if text := described(c); text != "" {
+			schema["description"] = text + " (" + c.sqlType + ")"
+		}
+		properties[c.name] = schema
 		required[i] = c.name
 	}
 	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}

@@ -47,6 +47,16 @@ type Dataset struct {
 	Views string
 	// Tables are the dataset's reference tables; its own table has its name.
 	Tables []string
+	// Properties are the contract's, which are the columns of that table.
+	Properties []Property
+}
+
+// Property is a property of a dataset's contract.
+type Property struct {
+	Name string
+	// Type is its column's, by DuckDB's name.
+	Type        string
+	Description string
 }
 
 // Config is what a Server needs.
