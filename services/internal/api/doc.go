@@ -9,25 +9,34 @@
 // Data-As-Of; null before the first commit. next is the cursor of the next page,
 // null on the last one; the header Link has it too, in every format.
 //
-// ?format= or Accept choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
-// endpoints whose header has a chart, SVG. The text formats come compressed (zstd
-// or gzip) to those who take it. One rule a type:
+// ?format= or Accept (RFC 9110 §12: weights, wildcards, parameters; then the closest range,
+// then our order) choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
+// endpoints whose header has a chart, SVG. All but Parquet, which is compressed inside, come
+// compressed (zstd or gzip) to those who take it. One rule a type, at any depth:
 //
 //	type                       JSON and NDJSON            CSV                Parquet, Arrow
-//	integers, HUGEINT too      number, every digit        the same           their own; HUGEINT text
+//	integers                   number, every digit        the same           their own
+//	HUGEINT, UHUGEINT          number, every digit        the same           decimal(38,0); 406 beyond it
 //	DECIMAL                    number, every digit        the same           decimal
 //	FLOAT, DOUBLE              number; NaN, ±Inf null     NaN, +Inf, -Inf    float
 //	TIMESTAMPTZ                RFC 3339 in UTC with Z     the same           timestamp, UTC
 //	TIMESTAMP                  the same without a zone    the same           timestamp, no zone
 //	DATE                       YYYY-MM-DD                 the same           date
-//	JSON, list, struct, map    embedded                   its JSON text      its JSON text
+//	list, array                array                      its JSON text      list
+//	struct                     object                     its JSON text      struct
+//	map                        object, by the keys' text  its JSON text      map
+//	union                      object of one, by its tag  its JSON text      its JSON text
+//	JSON                       embedded                   its JSON text      its text, as arrow.json
 //	BLOB                       base64                     base64             binary
+//	UUID, ENUM, TIME, INTERVAL what DuckDB casts to text  the same           text
+//	BIGNUM                     number, every digit        the same           text
 //	all others                 what DuckDB casts to text  the same           text
 //	NULL                       null, never left out       an empty field     null
 //
-// In JSON and CSV, times that RFC 3339 can't write (infinite ones, years above
-// 9999) are NULL; the empty string is "" in CSV. Digits beyond 2^53 are exact in
-// the document, though JavaScript's own parser rounds them.
+// In JSON and CSV, times that RFC 3339 can't write (infinite ones, years outside 0 to
+// 9999) are NULL; in Parquet and Arrow the infinite ones alone. The empty string is "" in
+// CSV. Digits beyond 2^53 are exact in the document, though JavaScript's own parser rounds
+// them. A picture draws every row that has a number, and says in words what it leaves out.
 //
 // Rows are read as DuckDB lays them out, a chunk at a time (package result), and
 // written to a spool: a megabyte in memory, then an unnamed temporary file. So the
@@ -70,6 +79,9 @@
 // restart; a file that is gone closes. /docs and /openapi.json need one too, which a
 // browser may send as a password (Basic). A key is told the names of what it opens
 // only. /livez needs none.
+//
+// Authorization is one line, whose scheme is not case-sensitive. A letter of a path in
+// percent-encoding is that letter; %2F is no slash.
 //
 // A GET with a body, of another version than HTTP/1.0 or 1.1, or framed in a way that
 // another reader could take for something else is answered with 400, and its
