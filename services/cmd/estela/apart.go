@@ -161,14 +161,6 @@ func apiDatasets(all []*dataset) []api.Dataset {
 	return served
 }
 
-func propertiesOf(d *dataset) []api.Property {
-	all := make([]api.Property, len(d.Columns))
-	for i, c := range d.Columns {
-		all[i] = api.Property{Name: c.Name, Type: c.Type.String(), Description: c.Description}
-	}
-	return all
-}
-
 // serveAPI answers until ctx ends, then lets requests finish.
 func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
 	parts, ctx := errgroup.WithContext(ctx)
