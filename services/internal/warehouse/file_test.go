@@ -101,7 +101,7 @@ func TestCSVTypes(t *testing.T) {
 	expectRead(t, warehouse.FileConfig{
 		Reader: strings.NewReader("id;n;flag;data;day;free\n1;2;true;\"{\"\"a\"\":[1]}\";2001;x\n007;x;maybe;{;;\n8;\"\";\"\";\"\";\"\";\"\"\n9;1,5;;;;\n10;;;;;12,5\n"),
 		Format: tabular.CSV,
-		Shape: shapeOf(t, `,"n":{"type":"integer"},"flag":{"type":"boolean"},"data":{"type":"object"},"day":{"type":"string","format":"date"},"free":{"type":"string"}`),
+		Shape:  shapeOf(t, `,"n":{"type":"integer"},"flag":{"type":"boolean"},"data":{"type":"object"},"day":{"type":"string","format":"date"},"free":{"type":"string"}`),
 	},
 		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001","free":"x"}`,
 		`3 {"id":"007","n":"x","flag":"maybe","data":"{"}`,
