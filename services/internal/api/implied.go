@@ -25,8 +25,10 @@ func (s *Server) implied(ctx context.Context, r *route, plan operator) error {
 	for _, match := range found {
 		name := match[1]
 		if slices.Contains(text, name) && !r.casts(name) {
-			return &ParseError{r.File, r.Line, "takes the text of " + name + ", a column of a reference table, for a number",
-				fmt.Sprintf("compare it with text, or cast: CAST(%s AS BIGINT), or give the column a type in its file's header, %s:integer", name, name)}
+			return &ParseError{
+				r.File, r.Line, "takes the text of " + name + ", a column of a reference table, for a number",
+				fmt.Sprintf("compare it with text, or cast: CAST(%s AS BIGINT), or give the column a type in its file's header, %s:integer", name, name),
+			}
 		}
 	}
 	return nil
