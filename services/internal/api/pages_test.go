@@ -33,9 +33,9 @@ const tied = `CREATE TABLE tied AS SELECT
 	['\x00'::BLOB, 'a'::BLOB][1 + (h // 53 % 2)::INTEGER] AS raw
 FROM (SELECT (hash(range % 400) % 1000000007)::BIGINT AS h FROM range(500))`
 
-// TestEveryPage walks endpoints whose order leaves ties open: page by page every row comes once,
+// TestEveryPageComplete walks endpoints whose order leaves ties open: page by page every row comes once,
 // in the order that the header names.
-func TestEveryPage(t *testing.T) {
+func TestEveryPageComplete(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -131,6 +131,24 @@ func TestTiesCostWhereTheyAre(t *testing.T) {
 		c.streams.Store(0)
 		if r := i.rows(t, path); r.status != http.StatusOK || c.streams.Load() != want {
 			t.Errorf("%s: %d queries, want %d", path, c.streams.Load(), want)
+		}
+	}
+}
+
+// An answer that is another at each query has no pages.
+func TestChangingAnswersHaveNoPages(t *testing.T) {
+	t.Parallel()
+	for sql, fine := range map[string]bool{
+		"SELECT n, now() AS x FROM t": false, "SELECT n, current_timestamp AS x FROM t": false, "SELECT n, age(made) AS a FROM t": false, "SELECT *, random() AS r FROM t": false,
+		"SELECT n FROM (SELECT n, now() - made AS a FROM t)": false, "SELECT n FROM t WHERE random() < 0.5": false, "SELECT n FROM t USING SAMPLE 5": false, "SELECT n, (SELECT uuid()) AS u FROM t": false,
+		"SELECT n, age(made, made) AS a FROM t WHERE made < now() AND made < current_timestamp": true, "SELECT n, (SELECT count(*) FROM t WHERE made < now()) AS c FROM t": true,
+	} {
+		for header, fine := range map[string]bool{"-- A.\n-- order: n\n": fine, "-- A.\n": true} {
+			i := setup(t, "CREATE TABLE t AS SELECT 1 AS n, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS made", map[string]string{"a": header + sql})
+			err := i.api.Check(t.Context())
+			if (err == nil) != fine || !fine && !strings.Contains(err.Error(), " makes the answer another for each page") {
+				t.Errorf("%s%s: %v", header, sql, err)
+			}
 		}
 	}
 }
