@@ -56,7 +56,7 @@ func (w *storing) look(ctx context.Context) (bool, error) {
 	all, err := w.client.Backlogs(ctx, w.dataset.Name, w.dataset.Shards)
 	if err != nil {
 		if time.Since(w.moved) < nobodyStores {
-			return false, nil //nolint:nilerr // a server that restarts is there again by then
+			return false, nil // a server that restarts is there again by then
 		}
 		return false, fmt.Errorf("wait until all is stored: %w", err)
 	}

@@ -36,7 +36,7 @@ func (s *system) children() []int {
 		s.t.Fatalf("no child: %v", err)
 	}
 	var all []int
-	for _, text := range strings.Fields(string(out)) {
+	for text := range strings.FieldsSeq(string(out)) {
 		pid, _ := strconv.Atoi(text)
 		all = append(all, pid)
 	}
@@ -288,7 +288,7 @@ func TestE2EKilledUp(t *testing.T) {
 func TestE2EFirstContractWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	wrong := things(t, "readings", strings.ReplaceAll(sharded(1), "celsius", "celcius"))
+	wrong := things(t, "readings", strings.ReplaceAll(sharded(1), "celsius", "centigrade"))
 	s := up(t, dir, "--data", wrong)
 	if code := s.interrupt(); code != 0 {
 		t.Fatalf("exit %d", code)

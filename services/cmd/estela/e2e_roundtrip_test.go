@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -48,8 +49,18 @@ const everyType = `{
 
 // typeOf is how the columns of everyType are written for DuckDB.
 var typeOf = [][2]string{
-	{"id", "VARCHAR"}, {"at", "TIMESTAMPTZ"}, {"text", "VARCHAR"}, {"note", "VARCHAR"}, {"big", "BIGINT"}, {"tiny", "TINYINT"},
-	{"x", "DOUBLE"}, {"flag", "BOOLEAN"}, {"day", "DATE"}, {"ref", "UUID"}, {"doc", "JSON"}, {"list", "JSON"},
+	{"id", "VARCHAR"},
+	{"at", "TIMESTAMPTZ"},
+	{"text", "VARCHAR"},
+	{"note", "VARCHAR"},
+	{"big", "BIGINT"},
+	{"tiny", "TINYINT"},
+	{"x", "DOUBLE"},
+	{"flag", "BOOLEAN"},
+	{"day", "DATE"},
+	{"ref", "UUID"},
+	{"doc", "JSON"},
+	{"list", "JSON"},
 }
 
 // event is one event by its properties, each as the text of a JSON value; what is absent is
@@ -109,10 +120,7 @@ func generate(r *rand.Rand, id string) (in, out event) {
 			in[name] = value
 		}
 	}
-	out = event{}
-	for name, value := range in {
-		out[name] = value
-	}
+	out = maps.Clone(in)
 	out["at"] = quoted(at[1])
 	return in, out
 }
@@ -160,6 +168,23 @@ func writeJSON(t *testing.T, file string, events []event, begin, between, end st
 	writeFile(t, file, begin+strings.Join(lines, between)+end)
 }
 
+// writePretty writes documents over several lines, one after the other.
+func writePretty(t *testing.T, file string, events []event) {
+	t.Helper()
+	writeJSON(t, file, events, "", "\n", "")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	for line := range bytes.Lines(text) {
+		if err := json.Indent(&all, line, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeFile(t, file, all.String())
+}
+
 // plainField is a JSON value as a field of CSV.
 func plainField(t *testing.T, value string) string {
 	t.Helper()
@@ -195,8 +220,8 @@ func writeSeparated(t *testing.T, file string, events []event, comma rune) {
 	writeFile(t, file, b.String())
 }
 
-// writeByDuckDB writes typed columns; times are cut to microseconds as a column has them.
-func writeByDuckDB(t *testing.T, file string, events []event, options string) {
+// writeParquet has DuckDB write typed columns; times are cut to microseconds as a column has them.
+func writeParquet(t *testing.T, file string, events []event) {
 	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -206,7 +231,7 @@ func writeByDuckDB(t *testing.T, file string, events []event, options string) {
 	db.SetMaxOpenConns(1)
 	var columns, marks []string
 	for _, c := range typeOf {
-		columns = append(columns, c[0]+" "+c[1])
+		columns = append(columns, strconv.Quote(c[0])+" "+c[1])
 		marks = append(marks, "CAST(? AS "+c[1]+")")
 	}
 	if _, err := db.ExecContext(t.Context(), "SET TimeZone = 'UTC'; CREATE TABLE rows ("+strings.Join(columns, ", ")+")"); err != nil {
@@ -220,7 +245,11 @@ func writeByDuckDB(t *testing.T, file string, events []event, options string) {
 	for _, e := range events {
 		values := make([]any, len(typeOf))
 		for c, column := range typeOf {
-			if value, ok := e[column[0]]; ok {
+			value, ok := e[column[0]]
+			if i := slices.IndexFunc(oddTimes, func(o [2]string) bool { return value == strconv.Quote(o[0]) }); i >= 0 && column[0] == "at" {
+				value = strconv.Quote(oddTimes[i][1]) // it knows no leap second, and no lower case
+			}
+			if ok {
 				values[c] = plainField(t, value)
 			}
 		}
@@ -228,18 +257,27 @@ func writeByDuckDB(t *testing.T, file string, events []event, options string) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.ExecContext(t.Context(), "COPY rows TO '"+file+"' ("+options+")"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "COPY rows TO '"+file+"' (FORMAT parquet)"); err != nil {
 		t.Fatal(err)
 	}
 }
 
 var ways = []written{
-	{"a.ndjson", func(t *testing.T, file string, events []event) { t.Helper(); writeJSON(t, file, events, "", "\n", "\n") }},
-	{"b.json", func(t *testing.T, file string, events []event) { t.Helper(); writeJSON(t, file, events, "[\n", ",\r\n", "]") }},
+	{"a.ndjson", func(t *testing.T, file string, events []event) {
+		t.Helper()
+		writeJSON(t, file, events, "", "\n", "\n")
+	}},
+	{"b.json", func(t *testing.T, file string, events []event) {
+		t.Helper()
+		writeJSON(t, file, events, "[\n", ",\r\n", "]")
+	}},
 	{"c.csv", func(t *testing.T, file string, events []event) { t.Helper(); writeSeparated(t, file, events, ',') }},
 	{"d.tsv", func(t *testing.T, file string, events []event) { t.Helper(); writeSeparated(t, file, events, '\t') }},
-	{"e.parquet", func(t *testing.T, file string, events []event) { t.Helper(); writeByDuckDB(t, file, events, "FORMAT parquet") }},
-	{"f.json", func(t *testing.T, file string, events []event) { t.Helper(); writeByDuckDB(t, file, events, "FORMAT json, ARRAY true") }},
+	{"e.parquet", func(t *testing.T, file string, events []event) {
+		t.Helper()
+		writeParquet(t, file, events)
+	}},
+	{"f.json", writePretty},
 }
 
 // compress writes the file again, compressed, and names the copy.
@@ -324,6 +362,9 @@ func compareEvents(t *testing.T, format string, want map[string]event, got []eve
 			name := c[0]
 			in, has := want[id][name]
 			out, came := g[name]
+			if format == "csv" { // whose reader makes one line end of two characters
+				in = strings.ReplaceAll(in, `\r\n`, `\n`)
+			}
 			switch {
 			case has != came:
 				t.Errorf("%s: %s: %s: sent %q, came %q", format, id, name, in, out)

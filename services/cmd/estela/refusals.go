@@ -160,9 +160,9 @@ func (r *reason) String() string {
 	if r.count == 1 {
 		return fmt.Sprintf("row %d: %s", r.first[0], text)
 	}
-	places := make([]string, min(r.count, shownRows))
-	for i := range places {
-		places[i] = fmt.Sprint(r.first[i])
+	places := make([]string, 0, shownRows+1)
+	for _, row := range r.first[:min(r.count, shownRows)] {
+		places = append(places, fmt.Sprint(row))
 	}
 	if r.count > shownRows {
 		places = append(places, "…")

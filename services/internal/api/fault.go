@@ -174,7 +174,7 @@ func lastWord(text string) int {
 // clauses are words that stand where they belong more often than where a name should.
 var clauses = func() map[string]bool {
 	all := map[string]bool{}
-	for _, w := range strings.Fields("SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET WITH AS ON USING JOIN LEFT RIGHT FULL INNER OUTER CROSS UNION ALL EXCEPT INTERSECT AND OR NOT IN IS NULL CASE WHEN THEN ELSE END DISTINCT QUALIFY WINDOW BETWEEN LIKE CAST") {
+	for w := range strings.FieldsSeq("SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET WITH AS ON USING JOIN LEFT RIGHT FULL INNER OUTER CROSS UNION ALL EXCEPT INTERSECT AND OR NOT IN IS NULL CASE WHEN THEN ELSE END DISTINCT QUALIFY WINDOW BETWEEN LIKE CAST") {
 		all[w] = true
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // impliedCast is how a plan shows a column that DuckDB reads as a number.
@@ -61,10 +62,11 @@ func (s *Server) referenceTexts(ctx context.Context, r *route) (names []string, 
 
 // casts reports whether the endpoint, or a view that it may use, casts the column itself.
 func (r *route) casts(name string) bool {
-	sql := r.SQL
+	var sql strings.Builder
+	sql.WriteString(r.SQL)
 	for _, d := range r.home.datasets {
-		sql += "\n" + d.Views
+		sql.WriteString("\n" + d.Views)
 	}
 	explicit := regexp.MustCompile(`(?is)cast\s*\([^()]*\b` + name + `"?\s+as\b|\b` + name + `"?\s*::`)
-	return explicit.MatchString(sql)
+	return explicit.MatchString(sql.String())
 }

@@ -128,7 +128,7 @@ func (p *parser) attributes(q *Param, all []word) bool {
 			return false
 		}
 		given[w.key] = w
-		known, err := q.set(w)
+		known, err := p.set(q, w)
 		switch {
 		case !known:
 			p.fail(fmt.Sprintf("%q is nothing that can be said of a parameter of type %s", w.text, q.Type), splitHint(all, i))
@@ -146,7 +146,7 @@ func (p *parser) attributes(q *Param, all []word) bool {
 }
 
 // set takes in what the word says of the parameter, but for the default and the example.
-func (q *Param) set(w word) (known bool, err error) {
+func (p *parser) set(q *Param, w word) (known bool, err error) {
 	text := ""
 	if w.values != nil {
 		text = w.values[0]

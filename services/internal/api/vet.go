@@ -55,7 +55,7 @@ func Prepare(ctx context.Context, parse statement.Parser, trial Trial, datasets 
 func (v *vetting) makeViews(ctx context.Context, trial Trial, d Dataset) error {
 	views, fault := statement.Views(d.Views)
 	if fault != nil {
-		return nil // addViews has said it
+		return nil //nolint:nilerr // addViews has said it
 	}
 	var errs []error
 	for _, view := range views {

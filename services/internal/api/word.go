@@ -93,14 +93,14 @@ func splitHint(all []word, i int) string {
 	if from < 0 || len(all[from].values) != 1 || all[from].quoted {
 		return paramGrammar
 	}
-	value := all[from].values[0]
+	value := []string{all[from].values[0]}
 	for _, w := range all[from+1:] {
 		if slices.Contains(wordKeys, w.key) {
 			break
 		}
-		value += " " + w.text
+		value = append(value, w.text)
 	}
-	return fmt.Sprintf("if it belongs to the %s, put that in quotes: %s=%s", all[from].key, all[from].key, quoteValue(value))
+	return fmt.Sprintf("if it belongs to the %s, put that in quotes: %s=%s", all[from].key, all[from].key, quoteValue(strings.Join(value, " ")))
 }
 
 // quoteValue writes a value as a header takes it.

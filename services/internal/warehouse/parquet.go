@@ -30,8 +30,7 @@ func (f *File) viewParquet(ctx context.Context) error {
 // textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
 // value is UTF-8: a cast in the mapping would write escapes.
 func (s *scratch) textColumns(ctx context.Context, path string) (string, error) {
-	query := "SELECT column_name FROM (DESCRIBE FROM read_parquet(" + quoteText(path) + ")) WHERE column_type = 'BLOB'"
-	rows, err := s.conn.QueryContext(ctx, query)
+	rows, err := s.conn.QueryContext(ctx, fmt.Sprintf("SELECT column_name FROM (DESCRIBE FROM read_parquet(%s)) WHERE column_type = 'BLOB'", quoteText(path)))
 	if err != nil {
 		return "", err
 	}

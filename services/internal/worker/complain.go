@@ -21,7 +21,7 @@ type complaint struct {
 func (c *complaint) about(log *slog.Logger, message string, err error, first time.Duration) time.Duration {
 	if text := message + ": " + err.Error(); text != c.text {
 		c.text, c.wait = text, first
-		log.Warn(message, slog.Any("error", err))
+		log.Warn(message, slog.Any("error", err)) //nolint:sloglint // a constant at each caller
 		return c.wait
 	}
 	c.wait = min(2*c.wait, max(first, maxReadBackoff))
