@@ -63,6 +63,9 @@ func (s *Server) shape(ctx context.Context, r *route) (*shape, error) {
 	return sh, nil
 }
 
+// ofSQL are DuckDB's errors that the author of a statement can do something about.
+var ofSQL = regexp.MustCompile(`\b(?:Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented|Out of Range|Mismatch Type) Error: `)
+
 // learn asks the warehouse for the endpoint's columns.
 func (r *route) learn(ctx context.Context, from interface {
 	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
@@ -70,7 +73,7 @@ func (r *route) learn(ctx context.Context, from interface {
 ) (*shape, error) {
 	columns, err := from.Describe(ctx, r.typed, r.defaults())
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && (ctx.Err() != nil || !ofSQL.MatchString(err.Error())):
 		return nil, fmt.Errorf("%s: prepare endpoint: %w", r.File, err)
 	case err != nil:
 		// Before it stands one line.
