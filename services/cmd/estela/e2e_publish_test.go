@@ -162,7 +162,7 @@ func TestE2EPublishGivesUp(t *testing.T) {
 	if code := p.wait(); code != 1 || !strings.Contains(p.err.String(), "events are in Redis: the same again with --skip ") {
 		t.Errorf("exit %d", code)
 	}
-	if code, _, errs := estela(t, "", "publish", "readings", "--data", data, "--redis", redistest.Start(t).URL()); code != 1 || !strings.Contains(errs, "standard input has no row") {
+	if code, _, errs := estela(t, "", "publish", "readings", "--data", data, "--redis", redistest.Start(t).URL()); code != 1 || !strings.Contains(errs, "read standard input: there is no row in it") {
 		t.Errorf("nothing to publish: exit %d\n%s", code, errs)
 	}
 }

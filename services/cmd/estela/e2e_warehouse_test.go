@@ -350,6 +350,8 @@ func TestE2EFixedChange(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
 	a := carry(t, dir, things(t, "readings", sharded(1)), server.URL())
+	server.Do("XADD", "estela:{readings:0}", "*", "event", reading("a", "20"))
+	a.awaitEvents("readings", "stored", 1)
 	if code := a.interrupt(); code != 0 {
 		t.Fatalf("Ctrl-C: exit %d", code)
 	}
