@@ -77,8 +77,16 @@ func (s *shard) inGap(id contract.ID) bool {
 // gapsRead reports whether all is stored in which the gaps' entries can be.
 func (p *pipeline) gapsRead() bool {
 	settled := p.inFlight.settledTo()
-	return settled.Compare(p.reread) >= 0 &&
+	return p.readWhole() && settled.Compare(p.reread) >= 0 &&
 		!slices.ContainsFunc(p.gaps, func(g gap) bool { return settled.Compare(g.upTo) < 0 })
+}
+
+// readWhole reports whether nothing was skipped while what a gap lies in was read again: what
+// somebody took then would be taken for lost. Without a count nobody can tell.
+func (p *pipeline) readWhole() bool {
+	verified := p.ledger.verified
+	return p.ledger.added == uncounted || verified.Compare(p.reread) >= 0 &&
+		!slices.ContainsFunc(p.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
 }
 
 // closeGaps tells, once the stream was read again to its end and all of that is stored, what

@@ -176,6 +176,11 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	if !p.inFlight.none() {
 		return nil
 	}
+	if len(p.gaps) > 0 {
+		if _, err := p.reconcile(ctx); err != nil || !p.readWhole() {
+			return err
+		}
+	}
 	p.closeGaps()
 	if err := p.saveLoss(ctx); err != nil {
 		return err
