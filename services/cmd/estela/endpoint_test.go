@@ -50,6 +50,8 @@ func TestEndpointCommands(t *testing.T) {
 	}
 	writeFile(t, file, "-- All.\nSELECT * FROM things")
 	expect(3, "all.sql:2: answers with every row", own("endpoint", "check")...)
+	writeFile(t, file, "-- All.\nSELECT DISTINCT * FROM things LIMIT 1")
+	expect(2, "all.sql:2: SELECT DISTINCT * compares the system columns of things too, by which every row differs; name the columns, or write * EXCLUDE (_ingested_at, _line, _shard, _stream_ms, _stream_seq)", own("endpoint", "check")...)
 	writeFile(t, file, "-- All.\nSELECT nothing FROM things")
 	expect(2, "all.sql:2:8: names the column nothing, which is in none of its tables", own("endpoint", "check")...)
 	writeFile(t, file, "-- All.\nDELETE FROM things")

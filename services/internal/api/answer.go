@@ -146,7 +146,9 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. Narrow it with the endpoint's parameters.", q.limit))
 	case more:
-		m.next = newCursor(r.asked(q.args), last.cursor)
+		if m.next, err = newCursor(r.asked(q.args), last.cursor); err != nil {
+			return m, err
+		}
 	}
 	return m, enc.end(m)
 }

@@ -103,7 +103,7 @@ func TestStaleWhileBusy(t *testing.T) {
 	i, c := setupCounted(t, map[string]string{
 		"kept":  "-- Kept.\n-- cache: 100ms\n-- limit: time=20s\nSELECT sum(n) AS n FROM things",
 		"other": "-- Other.\n-- param: n integer\nSELECT sum(n) + $n AS n FROM things",
-	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 1 })
+	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 2 })
 	i.rows(t, "/v1/test/kept")
 	i.commit(t, "INSERT INTO things VALUES (10)")
 	time.Sleep(110 * time.Millisecond)
@@ -124,7 +124,7 @@ func TestStaleWhileBusy(t *testing.T) {
 	close(c.gate)
 	first.Wait()
 
-	// No turn is free and nobody may wait: an answer that is too old is better than none.
+	// No turn is free: nobody waits for one to get what there is, nor is refused.
 	i.commit(t, "INSERT INTO things VALUES (100)")
 	time.Sleep(110 * time.Millisecond)
 	c.gate = make(chan struct{})
@@ -137,8 +137,10 @@ func TestStaleWhileBusy(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(50 * time.Millisecond) // the other gets in line
-	if r := i.get(t, "/v1/test/kept"); r.status != http.StatusOK || !strings.Contains(r.text, `"n":11`) {
-		t.Errorf("without a free turn: %d %s", r.status, r.text)
+	for range 3 {
+		if r := i.get(t, "/v1/test/kept"); r.status != http.StatusOK || !strings.Contains(r.text, `"n":11`) {
+			t.Errorf("without a free turn: %d %s", r.status, r.text)
+		}
 	}
 	close(c.gate)
 	others.Wait()

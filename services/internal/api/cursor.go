@@ -22,14 +22,19 @@ type cursor struct {
 	Sum string `json:"s"`
 }
 
-// maxCursor is the length beyond which a cursor is none of ours.
+// maxCursor is the length of the longest cursor that is given out or read: a request's
+// header has 16 KiB.
 const maxCursor = 8 << 10
 
 // newCursor writes the cursor down, for the same request only.
-func newCursor(asked string, c cursor) string {
+func newCursor(asked string, c cursor) (string, error) {
 	c.Sum = c.checksum(asked)
-	text, _ := json.Marshal(c) // strings can always be marshalled
-	return base64.RawURLEncoding.EncodeToString(text)
+	raw, _ := json.Marshal(c) // strings can always be marshalled
+	text := base64.RawURLEncoding.EncodeToString(raw)
+	if len(text) > maxCursor {
+		return "", cursorTooLong.new("", fmt.Sprintf("The page's last row has values of %d bytes in the columns of the order; the cursor of the next page would be longer than the %d that a URL can carry. Ask for a page of another length, or order by a shorter column.", len(raw), maxCursor))
+	}
+	return text, nil
 }
 
 // readCursor reads a cursor made for the same request.

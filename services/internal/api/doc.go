@@ -52,7 +52,7 @@
 // commit is the last, and the query runs only if there was one since; endpoints
 // that use now(), random() and the like run anyway. In the last quarter of its
 // time a popular answer is refreshed beside the requests. While the next one is being made,
-// or where the server is too busy to make one, the old one is given for up to a minute more
+// waits for its turn or finds the server too busy, the old one is given for up to a minute more
 // (RFC 9111, section 4.2.4): its Age and Data-As-Of say how old it is. The ETag is made from
 // the commit, the endpoint as it is written and the request, so that every
 // instance gives the same one, and 304 needs no query. Requests for the same at

@@ -100,7 +100,7 @@ func (e *entry) fresh(cache time.Duration, now time.Time) bool {
 }
 
 // maxStale is how much longer than its cache time an answer is given while the next one is
-// being made, or where there is no room to make one.
+// being made or waits for its turn, or where there is no room to make one.
 const maxStale = time.Minute
 
 // stale says whether the answer, though too old, is better than none.
@@ -108,10 +108,10 @@ func (e *entry) stale(cache time.Duration, now time.Time) bool {
 	return cache > 0 && now.UnixNano()-e.seen.Load() < int64(cache+maxStale)
 }
 
-// current says whether the answer is to be given without waiting: it is fresh, or somebody
-// makes the next one.
-func (e *entry) current(cache time.Duration, now time.Time) bool {
-	return e.fresh(cache, now) || e.refreshing.Load() && e.stale(cache, now)
+// current says whether the answer is to be given without waiting: it is fresh, or the next
+// one is being made or would have to wait for a turn.
+func (e *entry) current(cache time.Duration, now time.Time, turns *queue) bool {
+	return e.fresh(cache, now) || e.stale(cache, now) && (e.refreshing.Load() || turns.full())
 }
 
 // ageing says whether three quarters of the time are over.

@@ -44,7 +44,7 @@ func (s *Server) endpoint(c *fiber.Ctx) error {
 	q.key = string(cacheKey(nil, r, q.format, q.coding, c.Request().URI().QueryString()))
 	ifNoneMatch := headerOf(c.Context(), fiber.HeaderIfNoneMatch)
 	e, _ := s.cache.GetIfPresent(q.key)
-	if now := time.Now(); e == nil || !e.current(r.Cache, now) {
+	if now := time.Now(); e == nil || !e.current(r.Cache, now, s.flights.queue) {
 		if e, err = s.answer(c, r, q, e, ifNoneMatch); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (s *Server) hit(c *fasthttp.RequestCtx) bool {
 	key := keyBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool's
 	*key = cacheKey((*key)[:0], r, jsonFormat, as, query)
 	e, ok := s.cache.GetIfPresent(unsafe.String(unsafe.SliceData(*key), len(*key)))
-	current := ok && e.current(r.Cache, start)
+	current := ok && e.current(r.Cache, start, s.flights.queue)
 	if current && e.ageing(r.Cache, start) {
 		s.ahead(c, r, request{key: string(*key), format: jsonFormat, coding: as}, e)
 	}

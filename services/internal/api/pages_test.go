@@ -152,3 +152,22 @@ func TestChangingAnswersHaveNoPages(t *testing.T) {
 		}
 	}
 }
+
+// TestLongKeys: a page that no cursor can name the end of is refused, not given with a cursor
+// that the next request is refused with.
+func TestLongKeys(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "CREATE TABLE texts AS SELECT repeat(chr((97 + range)::INTEGER), 10000) AS long, long[:5000] AS short FROM range(3)", map[string]string{
+		"long":  "-- Long keys.\n-- order: long\nSELECT * FROM texts",
+		"short": "-- Shorter ones.\n-- order: short\nSELECT * FROM texts",
+	})
+	if r := i.get(t, "/v1/test/long?limit=1"); r.Type != "/docs/problems/cursor-too-long" || r.status != http.StatusBadRequest {
+		t.Errorf("%d %s", r.status, r.text)
+	}
+	if got := i.rows(t, "/v1/test/long?limit=3"); len(got.Data) != 3 {
+		t.Errorf("%d rows in one page", len(got.Data))
+	}
+	if got := i.all(t, "/v1/test/short", url.Values{"limit": {"1"}}, func(int) {}); len(got) != 3 {
+		t.Errorf("%d rows in three pages", len(got))
+	}
+}

@@ -109,6 +109,13 @@ func waitedInVain(cause error) error {
 	return overloaded.because(cause, "The request waited for its turn until its time was over. Try again after a moment.")
 }
 
+// full says whether who asks now has to wait.
+func (q *queue) full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.taken >= q.running
+}
+
 // granted says whether the ticket has or had its turn.
 func (q *queue) granted(t *ticket) bool {
 	q.mu.Lock()

@@ -193,6 +193,15 @@ func (v *vetting) look(ctx context.Context, file source, sql string, params map[
 	for _, fault := range s.Faults {
 		errs = append(errs, file.fault(fault))
 	}
+	for _, star := range s.Stars {
+		if slices.Contains(v.datasets, star.Table) {
+			system := strings.Join(slices.Sorted(maps.Keys(v.system)), ", ")
+			errs = append(errs, file.fault(&statement.FaultError{
+				At: -1, Reason: fmt.Sprintf("%s compares the system columns of %s too, by which every row differs", star.What, star.Table),
+				Fix: "name the columns, or write * EXCLUDE (" + system + ")",
+			}))
+		}
+	}
 	return s, errors.Join(errs...)
 }
 

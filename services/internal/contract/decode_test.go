@@ -420,20 +420,15 @@ func TestHugePayload(t *testing.T) { //nolint:paralleltest // it measures what i
 	payload := []byte(event(`"x":"` + strings.Repeat("x", 10_000_000) + `"`))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
 	if d.Decode(b, payload, contract.ID{}, 0) {
 		t.Fatal("10 MB became a row")
 	}
-	took := time.Since(start)
 	runtime.ReadMemStats(&after)
 	if v := b.Rejects[0].Violations; len(v) != 1 || v[0].Keyword != "size" || len(b.Rejects[0].Payload) != len(payload) {
 		t.Errorf("violations are %v", v)
 	}
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > uint64(len(payload))*11/10 {
 		t.Errorf("%d bytes were allocated for a payload of %d", grown, len(payload))
-	}
-	if took > time.Second {
-		t.Errorf("it took %s", took)
 	}
 }
 

@@ -54,6 +54,9 @@ type Table struct {
 	At int
 }
 
+// Star is a * whose columns decide which rows there are, such as SELECT DISTINCT *.
+type Star struct{ What, Table string }
+
 // Statement is what the check found in a query.
 type Statement struct {
 	// Tables are those that it names itself, in order; CTEs are none.
@@ -64,6 +67,8 @@ type Statement struct {
 	// Changing are the places where a value that is another at each query gets into what
 	// the columns show, or chance into which rows there are: not where now() only filters.
 	Changing []*FaultError
+	// Stars are the places where rows of a table are told apart by all of its columns.
+	Stars []Star
 	// Faults are what an endpoint must not have.
 	Faults []*FaultError
 

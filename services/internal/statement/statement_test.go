@@ -261,3 +261,50 @@ func TestViews(t *testing.T) {
 		}
 	}
 }
+
+// TestStars: where a * that gives system columns decides which rows there are, it is found; where the
+// author chose the columns, or each row comes anyway, not.
+func TestStars(t *testing.T) {
+	t.Parallel()
+	parse := parser(t)
+	view, err := statement.Check(t.Context(), parse, "SELECT * FROM r", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := map[string]*statement.Statement{"v": view}
+	for query, want := range map[string]string{
+		"SELECT DISTINCT * FROM r":                                        "SELECT DISTINCT * r",
+		"SELECT DISTINCT r.*, 1 AS one FROM r":                            "SELECT DISTINCT * r",
+		"SELECT DISTINCT * FROM v":                                        "SELECT DISTINCT * r",
+		"FROM (SELECT DISTINCT * FROM (SELECT * FROM r))":                 "SELECT DISTINCT * r",
+		"WITH c AS (SELECT * FROM r) SELECT DISTINCT * FROM c":            "SELECT DISTINCT * r",
+		"SELECT DISTINCT * EXCLUDE (id) FROM r":                           "SELECT DISTINCT * r",
+		"SELECT * FROM r UNION SELECT * FROM r":                           "UNION without ALL r",
+		"SELECT * FROM r EXCEPT SELECT * FROM v":                          "EXCEPT without ALL r",
+		"SELECT a.id FROM r a NATURAL JOIN v":                             "NATURAL JOIN r",
+		"SELECT *, count(*) FROM r GROUP BY ALL":                          "GROUP BY ALL over * r",
+		"FROM r PIVOT (avg(celsius) FOR id IN ('a', 'b'))":                "PIVOT without GROUP BY r",
+		"SELECT DISTINCT id FROM r":                                       "",
+		"SELECT DISTINCT * EXCLUDE (_shard) FROM r":                       "",
+		"SELECT DISTINCT * FROM (SELECT id, celsius FROM r)":              "",
+		"WITH r AS (SELECT 1 AS id) SELECT DISTINCT * FROM r":             "",
+		"SELECT DISTINCT ON (id) * FROM r ORDER BY id":                    "",
+		"SELECT * FROM r UNION ALL SELECT * FROM r":                       "",
+		"SELECT id, count(*) FROM r GROUP BY ALL":                         "",
+		"SELECT * FROM r NATURAL JOIN (SELECT 'a' AS id)":                 "",
+		"FROM r PIVOT (avg(celsius) FOR id IN ('a', 'b') GROUP BY place)": "",
+	} {
+		s, err := statement.Check(t.Context(), parse, query, nil, views)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		got := ""
+		if len(s.Stars) > 0 {
+			got = s.Stars[0].What + " " + s.Stars[0].Table
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -12,6 +13,8 @@ type relation struct {
 	width   float64 // bytes of its largest column
 	columns float64
 	tables  float64 // that DuckDB plans for it
+	// star is a table all of whose columns its * gives, empty if it gives those of none.
+	star string
 }
 
 // scope is what names mean at a place in the statement.
@@ -99,6 +102,9 @@ func (w *walker) node(n tree, outer *scope) relation {
 	case "SET_OPERATION_NODE":
 		inside(n, []string{"cte_map", "modifiers"}, func(t tree) { r = r.with(w.visit(t, s)) })
 		r.columns /= 2
+		if all, ok := n["setop_all"].(bool); ok && !all { // true is the default, which the parse leaves out
+			w.tellsApart(word(n, "setop_type")+" without ALL", r.star)
+		}
 		s.unit = r.width
 		inside(n["modifiers"], nil, func(t tree) { w.visit(t, s) })
 	case "RECURSIVE_CTE_NODE":
@@ -117,7 +123,14 @@ func (w *walker) node(n tree, outer *scope) relation {
 }
 
 func (r relation) with(o relation) relation {
-	return relation{max(r.width, o.width), r.columns + o.columns, r.tables + o.tables}
+	return relation{max(r.width, o.width), r.columns + o.columns, r.tables + o.tables, cmp.Or(r.star, o.star)}
+}
+
+// tellsApart notes that rows are compared by all columns of a table.
+func (w *walker) tellsApart(what, table string) {
+	if table != "" && w.quiet == 0 {
+		w.out.Stars = append(w.out.Stars, Star{what, table})
+	}
 }
 
 func (w *walker) selects(n tree, s *scope) relation {
@@ -133,11 +146,22 @@ func (w *walker) selects(n tree, s *scope) relation {
 		r.width, r.tables = max(r.width, v.bytes), r.tables+v.tables
 		if word(e, "class") == "STAR" {
 			r.columns += from.columns
+			if !excludesSystem(e) {
+				r.star = from.star
+			}
 		} else {
 			r.columns++
 		}
 		// A name that the select gives may stand where a column of the tables could.
 		s.unit = max(s.unit, v.bytes)
+	}
+	for _, one := range list(n, "modifiers") {
+		if m, _ := one.(tree); word(m, "type") == "DISTINCT_MODIFIER" && len(list(m, "distinct_on_targets")) == 0 {
+			w.tellsApart("SELECT DISTINCT *", r.star)
+		}
+	}
+	if word(n, "aggregate_handling") == "FORCE_AGGREGATES" {
+		w.tellsApart("GROUP BY ALL over *", r.star)
 	}
 	if sample := sub(n, "sample"); sample != nil {
 		w.sample(sample)
@@ -148,6 +172,15 @@ func (w *walker) selects(n tree, s *scope) relation {
 	inside(n, []string{"cte_map", "from_table", "select_list", "sample"}, func(t tree) { r.tables += w.visit(t, s).tables })
 	w.shown = shown
 	return r
+}
+
+// excludesSystem says whether a * leaves out a column that begins with an underscore, as
+// system columns do and no property of a contract.
+func excludesSystem(star tree) bool {
+	return slices.ContainsFunc(list(star, "exclude_list"), func(one any) bool {
+		name, _ := one.(string)
+		return strings.HasPrefix(name, "_")
+	})
 }
 
 // clock are the functions and names that tell the time of the query, chance those that
@@ -201,7 +234,7 @@ func (w *walker) recursion(n tree, s *scope) relation {
 		return left
 	}
 	round := func(width float64) relation {
-		s.ctes[name] = relation{width, left.columns, 1}
+		s.ctes[name] = relation{width, left.columns, 1, left.star}
 		return w.node(sub(n, "right"), s)
 	}
 	const probe = 1 << 20
@@ -217,7 +250,7 @@ func (w *walker) recursion(n tree, s *scope) relation {
 	if growth > 0.01 {
 		left.width = max(left.width, gatheredBytes)
 	}
-	return relation{max(left.width, min(right.width, math.MaxFloat32)), left.columns, left.tables + right.tables}
+	return relation{max(left.width, min(right.width, math.MaxFloat32)), left.columns, left.tables + right.tables, left.star}
 }
 
 // visit looks at an expression, a query or a table.
@@ -225,7 +258,7 @@ func (w *walker) visit(n tree, s *scope) relation {
 	switch kind := word(n, "type"); {
 	case n["class"] != nil:
 		v := w.expr(n, s)
-		return relation{v.bytes, 1, v.tables}
+		return relation{v.bytes, 1, v.tables, ""}
 	case queries[kind]:
 		return w.node(n, s)
 	default:
@@ -238,7 +271,7 @@ func (w *walker) from(n tree, s *scope) (r relation) {
 	names := []string{lower(n, "alias")}
 	switch kind := word(n, "type"); kind {
 	case "", "EMPTY":
-		return relation{0, 0, 0}
+		return relation{}
 	case "BASE_TABLE":
 		r = w.table(n, s)
 		names = append(names, lower(n, "table_name"))
@@ -250,13 +283,26 @@ func (w *walker) from(n tree, s *scope) (r relation) {
 		names = append(names, lower(sub(n, "function"), "function_name"))
 	case "JOIN", "EXPRESSION_LIST", "PIVOT":
 		// A lateral part sees the tables before it.
+		stars := 0
 		inside(n, nil, func(t tree) {
 			o := w.visit(t, s)
 			r = r.with(o)
 			s.unit = max(s.unit, o.width)
+			if o.star != "" {
+				stars++
+			}
 		})
+		if word(n, "ref_type") == "NATURAL" && stars > 1 {
+			w.tellsApart("NATURAL JOIN", r.star)
+		}
 		if kind == "PIVOT" {
 			r.columns = max(r.columns, 1000)
+		}
+		if list(n, "pivots") != nil {
+			if list(n, "groups") == nil {
+				w.tellsApart("PIVOT without GROUP BY", r.star)
+			}
+			r.star = ""
 		}
 	default:
 		w.fail(-1, "uses DESCRIBE, SUMMARIZE, SHOW or what else the check does not know ("+kind+")", "select what the answer needs")
@@ -280,7 +326,7 @@ func (w *walker) table(n tree, s *scope) relation {
 	}
 	if catalog != "" && catalog != "warehouse" || schema != "" && schema != "main" {
 		w.fail(at(n), "reads "+strings.TrimPrefix(catalog+"."+schema+"."+name, ".")+", which is not a dataset's", "read tables and views of the datasets only")
-		return relation{ColumnBytes, 50, 1}
+		return relation{ColumnBytes, 50, 1, ""}
 	}
 	if w.quiet == 0 && !slices.ContainsFunc(w.out.Tables, func(t Table) bool { return t.Name == name }) {
 		w.out.Tables = append(w.out.Tables, Table{name, at(n)})
@@ -288,12 +334,12 @@ func (w *walker) table(n tree, s *scope) relation {
 	if view := w.views[name]; view != nil {
 		return view.relation
 	}
-	return relation{ColumnBytes, 50, 1}
+	return relation{ColumnBytes, 50, 1, name}
 }
 
 func (w *walker) tableFunction(f tree, s *scope) relation {
 	name := lower(f, "function_name")
-	r := relation{fixedBytes, 10, 1}
+	r := relation{fixedBytes, 10, 1, ""}
 	if kind := Kind(name, true); kind != "table" {
 		w.refuse(f, name, kind)
 	}
