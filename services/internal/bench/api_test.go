@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -255,6 +256,57 @@ func BenchmarkUncached(b *testing.B) {
 		for range 10 * *laps {
 			n++
 			direct, through := driver(), ask(n)
+			ratios = append(ratios, through.Seconds()/direct.Seconds())
+		}
+		b.ReportMetric(median(ratios), "http/driver")
+	}
+}
+
+// BenchmarkPage compares a page in the middle of an ordered answer over HTTP with the bare
+// statement of such a page through the driver: 500 rows behind a key.
+func BenchmarkPage(b *testing.B) {
+	bd := newReadBed(b)
+	const rows = "SELECT flight_id, occurred_at, origin, destination, arrival_delay_minutes FROM flights WHERE "
+	base := bd.serveAPI(map[string]string{"pages": "-- Pages.\n-- param: n number required -- so that none is cached\n-- order: occurred_at desc, flight_id desc\n-- limit: rows=500\n" + rows + "$n IS NOT NULL"})
+	client := &http.Client{}
+	defer client.CloseIdleConnections()
+	ask := func(path string) (took time.Duration, next string) {
+		start := time.Now()
+		res, err := client.Get(base + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		took = time.Since(start)
+		var answer struct{ Meta struct{ Next string } }
+		if err := errors.Join(err, json.Unmarshal(body, &answer)); err != nil || answer.Meta.Next == "" {
+			b.Fatalf("%s %v %s", res.Status, err, body)
+		}
+		return took, answer.Meta.Next
+	}
+	driver := func() time.Duration {
+		start := time.Now()
+		n := 0
+		err := bd.warehouse.Read(b.Context(), "SELECT * FROM ("+rows+"true) AS page WHERE occurred_at < '2100-01-01' ORDER BY occurred_at DESC, flight_id DESC LIMIT 501", nil, func(_ time.Time, rows *sql.Rows) error {
+			for rows.Next() {
+				n++
+			}
+			return nil
+		})
+		if err != nil || n != 501 {
+			b.Fatal(n, err)
+		}
+		return time.Since(start)
+	}
+	n := 0
+	for b.Loop() {
+		var ratios []float64
+		for range 10 * *laps {
+			n++
+			direct := driver()
+			_, cursor := ask(fmt.Sprintf("/v1/flights/pages?limit=500&n=%d", n))
+			through, _ := ask(fmt.Sprintf("/v1/flights/pages?limit=500&n=%d&cursor=%s", n, cursor))
 			ratios = append(ratios, through.Seconds()/direct.Seconds())
 		}
 		b.ReportMetric(median(ratios), "http/driver")
