@@ -19,7 +19,7 @@ type cli struct {
 	Worker   workerCmd    `cmd:"" help:"Carry events from the streams to the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
 	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
-	Trace    traceCmd     `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
+	Locate   locateCmd    `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
 	Rejects  rejectsCmd   `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
 	Replay   replayCmd    `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
 	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
@@ -30,6 +30,9 @@ type cli struct {
 	Endpoint endpointCmd  `cmd:"" help:"List, begin, check and try endpoints."`
 	Key      keyCmd       `cmd:"" help:"Make API keys."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
+
+	// Trace is what locate was called.
+	Trace locateCmd `cmd:"" hidden:""`
 }
 
 // Globals are the flags of every command.

@@ -332,7 +332,7 @@ func TestE2EWrongKeys(t *testing.T) {
 	for i, key := range keys {
 		server.Do("XADD", key, "*", "event", strings.TrimSpace(reading(fmt.Sprint("lost", i), "1")))
 		doctor(1, "FAIL  stream "+key, "XRANGE '"+key+"'")
-		if out := must(t, "", "trace", fmt.Sprint("lost", i), "--data", data, "--data-dir", dir); !strings.Contains(out, key) || !strings.Contains(out, "astray") {
+		if out := must(t, "", "locate", fmt.Sprint("lost", i), "--data", data, "--data-dir", dir); !strings.Contains(out, key) || !strings.Contains(out, "astray") {
 			t.Errorf("trace of what is in %q:\n%s", key, out)
 		}
 		server.Do("DEL", key)

@@ -501,7 +501,7 @@ not json
 		t.Error(out)
 	}
 	s.traces(map[string][]string{"d": {"rejected   and purged since", "/measured_at"}, "e": {"from no stream", "stored"}}, beside)
-	if code, _, errs := estela(t, "", append([]string{"trace", "nobody"}, beside...)...); code != 1 || !strings.Contains(errs, "never published") {
+	if code, _, errs := estela(t, "", append([]string{"locate", "nobody"}, beside...)...); code != 1 || !strings.Contains(errs, "never published") {
 		t.Errorf("trace of no event: exit %d, %s", code, errs)
 	}
 	if out := must(t, "", append([]string{"doctor"}, beside...)...); strings.Contains(out, "FAIL") {
@@ -541,7 +541,7 @@ not json
 func (s *system) traces(want map[string][]string, beside []string) {
 	s.t.Helper()
 	for key, says := range want {
-		out := must(s.t, "", append([]string{"trace", key}, beside...)...)
+		out := must(s.t, "", append([]string{"locate", key}, beside...)...)
 		for _, w := range says {
 			if !strings.Contains(out, w) {
 				s.t.Errorf("trace %s does not say %q:\n%s", key, w, out)
@@ -550,7 +550,7 @@ func (s *system) traces(want map[string][]string, beside []string) {
 		var found struct {
 			Events []struct{ ID, State, Key string }
 		}
-		if err := json.Unmarshal([]byte(must(s.t, "", append([]string{"trace", "--json", key}, beside...)...)), &found); err != nil {
+		if err := json.Unmarshal([]byte(must(s.t, "", append([]string{"locate", "--json", key}, beside...)...)), &found); err != nil {
 			s.t.Fatal(err)
 		}
 		for _, e := range found.Events {

@@ -55,6 +55,9 @@ func TestExitCodes(t *testing.T) {
 		says string
 	}{
 		{"help", []string{"--help"}, 0, ""},
+		{"help as a command", []string{"help", "publish"}, 0, ""},
+		{"version as a flag", []string{"--version"}, 0, ""},
+		{"the old name of locate", []string{"trace", "--help"}, 0, ""},
 		{"no command", nil, 2, "estela: expected one of"},
 		{"unknown flag", []string{"up", "--nope"}, 2, "unknown flag --nope"},
 		{"unknown dataset", []string{"publish", "nope", "--data-dir", dir}, 2, `no dataset "nope": there is canary, flights`},

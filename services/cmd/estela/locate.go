@@ -386,14 +386,14 @@ func (t *tracker) keyOf(payload []byte) string {
 	return text
 }
 
-type traceCmd struct {
+type locateCmd struct {
 	ID      string `arg:"" help:"The event's key, or the ID of its stream entry such as 1526919030474-55."`
 	Dataset string `help:"Look in this dataset only."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 
-// Run is 'estela trace'.
-func (c *traceCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+// Run is 'estela locate'.
+func (c *locateCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	var f found
 	if err := g.ask(ctx, s, "GET", "/ops/events/"+c.ID, url.Values{"dataset": {c.Dataset}}, &f); err != nil {
 		return err
