@@ -92,7 +92,7 @@ func TestFigures(t *testing.T) {
 func TestLanguagesAreInStep(t *testing.T) {
 	t.Parallel()
 	all := documents(t)
-	for _, file := range []string{"README.es.md", ".github/CHALLENGE.es.md", "data/README.es.md"} {
+	for _, file := range []string{"README.es.md", ".github/CHALLENGE.es.md", "ci/README.es.md", "data/README.es.md"} {
 		if _, ok := all[file]; !ok {
 			t.Errorf("there is no %s", file)
 		}

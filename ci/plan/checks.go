@@ -194,7 +194,7 @@ func e2eCheck() Check {
 	// Whose answers it compares, and whose commands it runs.
 	c.Reads = append(sources("services"),
 		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
-		"ci/README.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
 	)
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true

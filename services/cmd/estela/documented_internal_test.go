@@ -12,7 +12,7 @@ import (
 func documents() []string {
 	return []string{
 		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
-		"ci/README.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
 	}
 }
 

@@ -16,7 +16,7 @@ func (s *system) checkDocumentedCalls() {
 	s.t.Helper()
 	for _, file := range []string{
 		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
-		"ci/README.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
 	} {
 		text, err := os.ReadFile(filepath.Join("../../..", file))
 		if err != nil {
