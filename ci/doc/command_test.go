@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,9 +75,16 @@ func checked(t *testing.T, file, command string) bool {
 		checkHost(t, file, words[3:])
 	case strings.HasPrefix(command, "go run ./services/cmd/estela "), words[0] == "estela", words[0] == "curl":
 		// TestE2EDocumentedCommandLines parses estela's as the binary does, TestE2EUp sends curl's to a running
-		// pipeline. They must be given the document.
+		// pipeline. They must know the document, and be given it.
+		list := "services/cmd/estela/documented_internal_test.go"
+		if words[0] == "curl" {
+			list = "services/cmd/estela/documented_test.go"
+		}
 		if !slices.Contains(e2e(t).Reads, file) {
 			t.Errorf("%s: the check e2e, which would run %q, doesn't read this file (ci/plan)", file, command)
+		}
+		if !strings.Contains(read(t, list), strconv.Quote(file)) {
+			t.Errorf("%s: nobody runs %q: add the file to the list in %s", file, command, list)
 		}
 	case words[0] == "prometheus":
 		// TestDocumentedPrometheus of infra/observability runs it.

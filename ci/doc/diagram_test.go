@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the diagram that the source makes")
 
-// The picture in the README is what its source draws: who changes one has to change the other.
+// The picture in the answers to the challenge is what its source draws: who changes one has to change the other.
 func TestTheDiagramIsItsSources(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(root, ".github", "architecture")

@@ -1,5 +1,5 @@
 // Package doc reads the repository's documents, so that its tests can hold them against the tree: links, names,
-// commands, figures, and that the two languages of the README say the same.
+// commands, figures, and that a document says the same in both languages.
 package doc
 
 import (

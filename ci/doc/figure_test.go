@@ -91,8 +91,36 @@ func TestFigures(t *testing.T) {
 // Both languages have the same headings, links, code, blocks and figures, section by section.
 func TestLanguagesAreInStep(t *testing.T) {
 	t.Parallel()
-	english := doc.Parse("README.md", read(t, "README.md"))
-	spanish := doc.Parse("README.es.md", read(t, "README.es.md"))
+	all := documents(t)
+	for _, file := range []string{"README.es.md", ".github/CHALLENGE.es.md", "ci/README.es.md", "data/README.es.md"} {
+		if _, ok := all[file]; !ok {
+			t.Errorf("there is no %s", file)
+		}
+	}
+	for file, spanish := range all {
+		if original := inEnglish(file); original != file {
+			t.Run(file, func(t *testing.T) {
+				t.Parallel()
+				english, ok := all[original]
+				if !ok {
+					t.Fatalf("there is no %s", original)
+				}
+				compareLanguages(t, all, english, spanish)
+			})
+		}
+	}
+}
+
+// inEnglish is the document that one in Spanish is the translation of; any other is itself.
+func inEnglish(file string) string {
+	if name, spanish := strings.CutSuffix(file, ".es.md"); spanish {
+		return name + ".md"
+	}
+	return file
+}
+
+func compareLanguages(t *testing.T, all map[string]doc.Document, english, spanish doc.Document) {
+	t.Helper()
 	if len(english.Sections) != len(spanish.Sections) {
 		t.Fatalf("%d sections in English, %d in Spanish", len(english.Sections), len(spanish.Sections))
 	}
@@ -101,7 +129,7 @@ func TestLanguagesAreInStep(t *testing.T) {
 		if en.Level != es.Level || en.Number() != es.Number() {
 			t.Fatalf("section %d is %q (level %d) and %q (level %d)", i, en.Heading, en.Level, es.Heading, es.Level)
 		}
-		if a, b := elsewhere(en), elsewhere(es); !slices.Equal(a, b) {
+		if a, b := elsewhere(all, english, en), elsewhere(all, spanish, es); !slices.Equal(a, b) {
 			t.Errorf("%q: links differ: %s", es.Heading, difference(a, b))
 		}
 		if a, b := doc.Figures(en.Prose, doc.English()), doc.Figures(es.Prose, doc.Spanish()); !slices.Equal(a, b) {
@@ -131,16 +159,23 @@ func difference(english, spanish []string) string {
 	return strings.Join(only, "; ")
 }
 
-// elsewhere are a section's links to other files and sites; those within are named after headings.
-func elsewhere(s doc.Section) []string {
-	var all []string
+// elsewhere are a section's links to other files and sites. Those within are named after headings; so are those into a
+// document that is there in both languages, of which only the file counts, in English.
+func elsewhere(all map[string]doc.Document, d doc.Document, s doc.Section) []string {
+	var targets []string
 	for _, target := range s.Links() {
-		if !strings.HasPrefix(target, "#") && !strings.HasPrefix(target, "README") {
-			all = append(all, target)
+		if strings.HasPrefix(target, "#") {
+			continue
 		}
+		name, _, _ := strings.Cut(target, "#")
+		name = inEnglish(name)
+		if _, both := all[path.Join(path.Dir(d.Path), strings.TrimSuffix(name, ".md")+".es.md")]; both {
+			target = name
+		}
+		targets = append(targets, target)
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.Sort(targets)
+	return slices.Compact(targets)
 }
 
 func tests(s doc.Section) []string {
@@ -153,7 +188,7 @@ func tests(s doc.Section) []string {
 func blocks(d doc.Document) []string {
 	all := d.Commands()
 	for _, b := range d.Blocks {
-		if slices.Contains([]string{"json", "csv"}, b.Language) {
+		if slices.Contains([]string{"json", "csv", "sql"}, b.Language) {
 			all = append(all, b.Text)
 		}
 	}

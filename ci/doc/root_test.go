@@ -110,6 +110,20 @@ func TestNamesAreThere(t *testing.T) {
 	}
 }
 
+// The README is the way in: short, and with the answers to the challenge in sight.
+func TestTheReadmeIsTheWayIn(t *testing.T) {
+	t.Parallel()
+	for file, answers := range map[string]string{"README.md": ".github/CHALLENGE.md", "README.es.md": ".github/CHALLENGE.es.md"} {
+		lines := strings.Split(read(t, file), "\n")
+		if len(lines) > 250 {
+			t.Errorf("%s has %d lines, 250 at most: move what is no way in to the document whose job it is", file, len(lines))
+		}
+		if !strings.Contains(strings.Join(lines[:min(10, len(lines))], "\n"), "]("+answers+")") {
+			t.Errorf("%s: the first lines don't link to %s", file, answers)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	d := doc.Parse("x.md", "# A & b\n[l](y.md#z) `code`\n\n   ```sh\n   # why\n   go test ./... # all\n   ```\n\n## 1.1.a Ñandú, 2\n<a id=\"q\">\n")

@@ -192,7 +192,10 @@ func e2eCheck() Check {
 	c.Name, c.Group, c.Dir = "e2e", E2E, "services"
 	c.Doc = "the built binary, from publishing to the answer of a GET"
 	// Whose answers it compares, and whose commands it runs.
-	c.Reads = append(sources("services"), "README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md")
+	c.Reads = append(sources("services"),
+		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+	)
 	c.Needs = append(c.Needs, Redis())
 	c.Alone = true
 	return c

@@ -1,6 +1,6 @@
 package main
 
-// Documented are the module's functions, as the README and the issue tracker know them, in lower case.
+// Documented are the module's functions, as ci/README.md and the issue tracker know them, in lower case.
 func Documented() []string {
 	return []string{
 		"test", "testmatrix", "lint", "compile", "unit", "fuzz", "contract", "endtoend", "chaos", "bench",

@@ -10,7 +10,10 @@ import (
 
 // documents are those whose commands are tried; the check e2e is given them.
 func documents() []string {
-	return []string{"README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md"}
+	return []string{
+		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+	}
 }
 
 // documented are the commands of the documents' sh blocks.

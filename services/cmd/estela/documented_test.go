@@ -14,7 +14,10 @@ var call = regexp.MustCompile("curl -s '(http://127\\.0\\.0\\.1:8080)([^']*)'\n(
 // checkDocumentedCalls sends the documents' requests to the running pipeline.
 func (s *system) checkDocumentedCalls() {
 	s.t.Helper()
-	for _, file := range []string{"README.md", "README.es.md", ".github/CONTRIBUTING.md", "infra/README.md"} {
+	for _, file := range []string{
+		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
+		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
+	} {
 		text, err := os.ReadFile(filepath.Join("../../..", file))
 		if err != nil {
 			s.t.Fatal(err)

@@ -256,7 +256,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestMappingsOfTheReadme are the examples that the README has of each format.
+// TestMappingsOfTheReadme are the examples that the README of datasets has of each format, in both languages.
 func TestMappingsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	shape := shapeOf(t, `,"celsius":{"type":"number"},"measured_at":{"type":"string","format":"date-time"},"unit":{"type":"string"}`)
@@ -273,8 +273,8 @@ func TestMappingsOfTheReadme(t *testing.T) {
 	} {
 		expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(test.content), Mapping: test.mapping, Shape: shape}, test.want)
 		for _, name := range []string{"README.md", "README.es.md"} {
-			if !strings.Contains(readFile(t, "../../../"+name), "`"+test.mapping+"`") {
-				t.Errorf("%s has no example %s", name, test.mapping)
+			if !strings.Contains(readFile(t, "../../../data/"+name), "`"+test.mapping+"`") {
+				t.Errorf("data/%s has no example %s", name, test.mapping)
 			}
 		}
 	}
