@@ -3,19 +3,13 @@
 -- event out, its columns named as the contract names its properties.
 --
 -- It reads two relations: `source`, the file that is published, with its row
--- number as `_row`; and `airports`, reference/airports.csv. timezone_at(latitude,
--- longitude) is the engine's: the IANA time zone at a place, NULL if unknown.
+-- number as `_row`; and `airports`, reference/airports.csv, whose column zone is
+-- the IANA time zone at the airport.
 --
 -- A row that can't become an event still comes out, with NULL where the value
 -- is missing or unreadable, so that it breaks the contract and is reported with
 -- its row number. Nothing is dropped here: hence LEFT JOIN and TRY_CAST.
 WITH
--- The zone of each airport, once an airport and not once a flight.
-zones AS MATERIALIZED (
-    SELECT iata, NULLIF(timezone_at(latitude, longitude), '') AS zone_name
-    FROM airports
-),
-
 -- The source in the types it should have. A number with a fraction is none of
 -- ours: it becomes NULL and is reported, not rounded.
 flown AS MATERIALIZED (
@@ -26,9 +20,9 @@ flown AS MATERIALIZED (
         CASE WHEN TRY_CAST(distance AS DOUBLE) = TRY_CAST(distance AS INTEGER) THEN TRY_CAST(distance AS INTEGER) END AS distance,
         origin,
         destination,
-        zone_name AS origin_zone
+        zone AS origin_zone
     FROM source
-    LEFT JOIN zones ON iata = origin
+    LEFT JOIN airports ON iata = origin
 ),
 
 -- Local time as UTC, once for each minute and zone: a third of the work.

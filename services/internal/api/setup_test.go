@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +20,6 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
-	"github.com/ringsaturn/tzf"
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
@@ -289,23 +287,6 @@ func (i instance) all(t *testing.T, path string, query url.Values, pause func(pa
 	}
 }
 
-// zoneFinder is timezone_at(latitude, longitude), as the engine provides it.
-type zoneFinder struct{ find tzf.F }
-
-func (z zoneFinder) Config() duckdb.ScalarFuncConfig {
-	double, _ := duckdb.NewTypeInfo(duckdb.TYPE_DOUBLE)
-	varchar, _ := duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{double, double}, ResultTypeInfo: varchar}
-}
-
-func (z zoneFinder) Executor() duckdb.ScalarFuncExecutor {
-	return duckdb.ScalarFuncExecutor{RowExecutor: func(at []driver.Value) (any, error) {
-		latitude, _ := at[0].(float64)
-		longitude, _ := at[1].(float64)
-		return z.find.GetTimezoneName(longitude, latitude), nil
-	}}
-}
-
 const flightsFolder = "../../../data/flights/"
 
 func dataFile(name string) string {
@@ -322,19 +303,7 @@ func openMapping(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	finder, err := tzf.NewDefaultFinder()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	if err := duckdb.RegisterScalarUDF(conn, "timezone_at", zoneFinder{finder}); err != nil {
-		return nil, err
-	}
-	_, err = conn.ExecContext(ctx, "CREATE TABLE airports AS SELECT * RENAME (\"latitude:number\" AS latitude, \"longitude:number\" AS longitude) FROM read_csv('"+flightsFolder+"reference/airports.csv')")
+	_, err = db.ExecContext(ctx, "CREATE TABLE airports AS SELECT * RENAME (\"latitude:number\" AS latitude, \"longitude:number\" AS longitude) FROM read_csv('"+flightsFolder+"reference/airports.csv')")
 	return db, err
 }
 

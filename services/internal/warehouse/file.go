@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/tabular"
@@ -81,8 +80,7 @@ type Document struct {
 //     in it exactly, and JSON if not, as of objects and arrays. Columns of Parquet
 //     have the file's types, those of BLOB VARCHAR if every value is UTF-8. The column _row is the line or row number; a mapping
 //     that passes it on lets reports name it.
-//   - each reference table under its name,
-//   - timezone_at(latitude, longitude): the name of the time zone there.
+//   - each reference table under its name.
 //
 // A mapping of SELECT * FROM source gives the documents that no mapping gives:
 //
@@ -151,11 +149,6 @@ func (f *File) prepare(ctx context.Context) error {
 	for name, content := range f.cfg.References {
 		if err := f.scratch.loadCSV(ctx, name, content); err != nil {
 			return fmt.Errorf("load reference table %s: %w", name, err)
-		}
-	}
-	if strings.Contains(strings.ToLower(f.cfg.Mapping), "timezone_at") {
-		if err := registerTimezones(f.scratch.conn); err != nil {
-			return err
 		}
 	}
 	if f.in.Format == tabular.Parquet {
