@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -91,8 +92,28 @@ func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(help),
 		kong.Bind(&c.Globals, s),
 	}, more...)...)
+}
+
+// help shows a command's own flags, and of those that all commands have the names.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if ctx.Selected() == nil {
+		return kong.DefaultHelpPrinter(options, ctx)
+	}
+	var shared []string
+	for _, f := range ctx.Model.Flags {
+		if f.Name != "help" {
+			f.Hidden = true
+			shared = append(shared, "--"+f.Name)
+		}
+	}
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(ctx.Stdout, "\nFlags of every command, explained by \"estela --help\":\n  %s\n", strings.Join(shared, " "))
+	return err
 }
 
 // exit is how kong's --help leaves.

@@ -171,3 +171,15 @@ func TestNoPasswordIsLeftInAFile(t *testing.T) {
 		}
 	}
 }
+
+// TestHelp: a command's help has its own flags first, and of those of every command only the names.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	_, own, _ := command(t, "", "publish", "--help")
+	if strings.Contains(own, "--spill=") || !strings.Contains(own, "--data-dir --redis") || !strings.Contains(own, "--wait-stored  ") {
+		t.Error(own)
+	}
+	if _, all, _ := command(t, "", "help"); !strings.Contains(all, "--spill=") {
+		t.Error(all)
+	}
+}
