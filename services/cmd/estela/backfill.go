@@ -40,7 +40,7 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	check := newChecker(d, newProgress(s.err, "backfill "+d.Name, -1), s.err)
-	if check.refused, err = c.refusals(c.File); err != nil {
+	if check.refused, err = c.refusals(c.info(s)); err != nil {
 		return errors.Join(err, to.end())
 	}
 	body, in := io.Pipe()

@@ -28,6 +28,18 @@ func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
 	return &streams{in: out, out: s.out, err: s.err}
 }
 
+// info is that of the file that is read, nil if there is none.
+func (f *fileFlags) info(s *streams) os.FileInfo {
+	info, err := os.Stat(f.File)
+	if file, ok := s.in.(*os.File); ok && (f.File == "" || f.File == "-") {
+		info, err = file.Stat()
+	}
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
 // named is what is read, for messages.
 func (f *fileFlags) named() string {
 	if f.File == "" || f.File == "-" {

@@ -50,7 +50,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := d.mayPublish(ctx, client); err != nil {
 		return err
 	}
-	refused, err := c.refusals(c.File)
+	refused, err := c.refusals(c.info(s))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func newPublisher(
 
 // newChecker makes one that sends nothing.
 func newChecker(d *dataset, shown *progress, report io.Writer) *publisher {
-	none, _ := (&errorFlags{}).refusals("") // it opens nothing
+	none, _ := (&errorFlags{}).refusals(nil) // it opens nothing
 	return &publisher{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), refused: none, progress: shown, report: report}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // errorFlags say what becomes of rows that are no events.
 type errorFlags struct {
-	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event." placeholder:"FILE"`
+	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
 	FromErrors bool   `help:"The file to read was written by --errors and mended since: take the event of each line."`
 }
 
@@ -37,6 +37,7 @@ type refusals struct {
 	reasons map[string]*reason
 	file    *os.File // nil without --errors
 	out     *bufio.Writer
+	raw     bool // a row in it is no event
 }
 
 // reason is why rows are no events.
@@ -48,18 +49,16 @@ type reason struct {
 	last   int64 // row
 }
 
-// refusals opens the file of --errors. The input must be another.
-func (f *errorFlags) refusals(input string) (*refusals, error) {
+// refusals opens the file of --errors. The input, nil if it is no file, must be another.
+func (f *errorFlags) refusals(input os.FileInfo) (*refusals, error) {
 	r := &refusals{reasons: map[string]*reason{}}
 	if f.Errors == "" {
 		return r, nil
 	}
-	if from, err := os.Stat(input); err == nil {
-		if to, err := os.Stat(f.Errors); err == nil && os.SameFile(from, to) {
-			return nil, usageError{fmt.Errorf("--errors %s: it is the file to read: give another", f.Errors)}
-		}
+	to, err := os.Stat(f.Errors)
+	if err == nil && os.SameFile(input, to) {
+		return nil, usageError{fmt.Errorf("--errors %s: it is the file to read: give another", f.Errors)}
 	}
-	var err error
 	if r.file, err = os.OpenFile(f.Errors, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return nil, usageError{fmt.Errorf("open file for errors: %w", err)}
 	}
@@ -73,9 +72,27 @@ type refusal struct {
 	Problem    string               `json:"problem,omitempty"`
 	Violations []contract.Violation `json:"violations,omitempty"`
 	Event      json.RawMessage      `json:"event,omitempty"`
-	// Raw and RawBase64 are what can't be Event: no JSON, no text.
+	// Raw and RawBase64 are the row where it can't be Event: no JSON, no text.
 	Raw       *string `json:"raw,omitempty"`
 	RawBase64 []byte  `json:"raw_base64,omitempty"`
+}
+
+// hold takes what is there of the row.
+func (l *refusal) hold(d warehouse.Document) {
+	raw := d.Text
+	if raw == nil {
+		raw = d.JSON
+	}
+	switch {
+	case len(raw) == 0:
+	case d.Text == nil && json.Valid(raw) && utf8.Valid(raw):
+		l.Event = raw
+	case utf8.Valid(raw):
+		text := string(raw)
+		l.Raw = &text
+	default:
+		l.RawBase64 = raw
+	}
 }
 
 // add counts a row and writes it.
@@ -94,16 +111,8 @@ func (r *refusals) add(d warehouse.Document, violations []contract.Violation) er
 	if d.Problem != nil {
 		line.Problem = d.Problem.Error()
 	}
-	switch {
-	case len(d.JSON) == 0:
-	case json.Valid(d.JSON) && utf8.Valid(d.JSON):
-		line.Event = d.JSON
-	case utf8.Valid(d.JSON):
-		text := string(d.JSON)
-		line.Raw = &text
-	default:
-		line.RawBase64 = d.JSON
-	}
+	line.hold(d)
+	r.raw = r.raw || line.Event == nil
 	out := json.NewEncoder(r.out)
 	out.SetEscapeHTML(false)
 	if err := out.Encode(line); err != nil {
@@ -185,6 +194,8 @@ func (r *refusals) close(to io.Writer) error {
 	switch {
 	case r.file == nil && r.rows > int64(len(all)):
 		say(to, "--errors FILE writes every one of them to a file, to be mended and read with --from-errors")
+	case r.raw:
+		say(to, `every one of them is in %s: mend the events there, and where there is none write "event" of what "raw" holds; read that file with --from-errors`, r.file.Name())
 	case r.file != nil && r.rows > 0:
 		say(to, "every one of them is in %s: mend the events there, and read that file with --from-errors", r.file.Name())
 	}
@@ -209,10 +220,12 @@ func mended(d warehouse.Document) warehouse.Document {
 		d.Problem = fmt.Errorf("no line of a file of --errors: %w", err)
 	case line.Event != nil:
 		d.JSON = line.Event
-	case line.Raw != nil:
+	case line.Raw != nil && strings.HasPrefix(*line.Raw, "{"): // mended there, or the contract says what it lacks
 		d.JSON = []byte(*line.Raw)
+	case line.Raw != nil, line.RawBase64 != nil:
+		d.Problem = fmt.Errorf(`has no member "event": write one, {"name": value, …}, of what "raw" or "raw_base64" holds, row %d of the file it came from`, line.Row)
 	default:
-		d.Problem = fmt.Errorf(`row %d has no member "event": it could not be read, mend it in the file it came from`, line.Row)
+		d.Problem = fmt.Errorf(`has no member "event": it could not be read, mend it in row %d of the file it came from`, line.Row)
 	}
 	return d
 }

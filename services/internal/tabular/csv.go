@@ -28,6 +28,7 @@ type Table struct {
 	special [256]bool // ends a field without quotes
 	fields  []Field
 	text    []byte // of fields in which a quote is written twice
+	record  []byte // that Each passes on
 }
 
 // Table reads the header.
@@ -174,6 +175,7 @@ func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, pr
 		if problem == nil {
 			problem = t.fault(p[:size])
 		}
+		t.record = p[:size]
 		t.w.skip(size)
 		if err := fn(line, t.fields, problem); err != nil {
 			return err
@@ -181,11 +183,16 @@ func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, pr
 	}
 }
 
+// Text is the record that Each passes on as it stands in the file, without the line's end;
+// nil if it is too long. It lives until the next record.
+func (t *Table) Text() []byte { return bytes.TrimRight(t.record, "\r\n") }
+
 // tooLong gives up a record at the end of its first line.
 func (t *Table) tooLong(line int64, fn func(line int64, record []Field, problem error) error) error {
 	if err := t.w.skipLine(); err != nil {
 		return fmt.Errorf("line %d: %w", line, err)
 	}
+	t.record = nil
 	return fn(line, nil, fmt.Errorf("is longer than %d bytes: is there a quote that is not closed?", MaxRecord))
 }
 

@@ -1,6 +1,8 @@
 package warehouse
 
 import (
+	"cmp"
+
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/estela-dev/estela/services/internal/result"
@@ -44,8 +46,9 @@ func (w *documentWriter) chunk(chunk mapping.DataChunk, n int) error {
 	return nil
 }
 
-// row writes a row, or says what is wrong with it.
-func (w *documentWriter) row(i int) ([]byte, error) {
+// row writes a row, and says what is wrong with it: a value at fault is its text then, or
+// null if it has none.
+func (w *documentWriter) row(i int) (_ []byte, fault error) {
 	b := append(w.buf[:0], '{')
 	defer func() { w.buf = b }()
 	for c := range w.columns {
@@ -64,16 +67,21 @@ func (w *documentWriter) row(i int) ([]byte, error) {
 			continue
 		}
 		value := len(b)
-		var err error
-		if b, err = column.write(b, v, i); err != nil {
-			return nil, err
+		written, err := column.write(b, v, i)
+		switch {
+		case err == nil:
+			b = written
+		case v.Kind == result.Varchar:
+			fault, b = cmp.Or(fault, err), appendJSONString(b[:value], v.Bytes(i))
+		default:
+			fault, b = cmp.Or(fault, err), append(b[:value], "null"...)
 		}
-		if !column.null && string(b[value:]) == "null" {
+		if err == nil && !column.null && string(b[value:]) == "null" {
 			b = b[:from]
 		}
 	}
 	b = append(b, '}')
-	return b, nil
+	return b, fault
 }
 
 const hexDigits = "0123456789abcdef"

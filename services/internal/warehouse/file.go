@@ -59,14 +59,18 @@ type File struct {
 	rows    int64    // read from the file, faulty ones too, as far as Each counts them
 }
 
-// Document is one row of a file. JSON is valid until the callback returns. A
-// row that could not be read has a Problem in place of JSON.
+// Document is one row of a file. JSON and Text are valid until the callback returns.
+//
+// A row that could not be read has a Problem, and what is there to mend: its JSON, in which
+// a field at fault is the text that it is in the file, or null if it is none; or, where it
+// could not be taken apart, its Text. A row that is too long has neither.
 type Document struct {
 	// Line is where the row is in the file, from 1: the line of a text, the row of a
 	// Parquet file; the number of the result's row if the mapping does not pass _row
 	// through.
 	Line    int64
 	JSON    []byte
+	Text    []byte
 	Problem error
 }
 
@@ -229,7 +233,7 @@ func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 			return err
 		}
 		f.warnOf(t.Header)
-		return t.Each(ctx, f.recordsOf(t.Header, fn))
+		return t.Each(ctx, f.recordsOf(t, fn))
 	}
 	return f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {
 		return fn(Document{Line: line, JSON: doc, Problem: problem})

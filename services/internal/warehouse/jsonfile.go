@@ -25,7 +25,7 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 			}
 		}
 		if problem != nil {
-			return fn(Document{Line: line, Problem: problem})
+			return fn(Document{Line: line, JSON: doc, Problem: problem})
 		}
 		if len(l.lines) < loadBatch && len(l.heap) < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 			return nil

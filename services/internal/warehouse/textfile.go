@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,21 +15,19 @@ import (
 type recordFunc func(line int64, record []tabular.Field, problem error) error
 
 // recordsOf makes documents of records without a mapping.
-func (f *File) recordsOf(header []string, fn func(Document) error) recordFunc {
-	columns := make([]textColumn, len(header))
-	for i, name := range header {
+func (f *File) recordsOf(t *tabular.Table, fn func(Document) error) recordFunc {
+	columns := make([]textColumn, len(t.Header))
+	for i, name := range t.Header {
 		columns[i] = newTextColumn(name, f.cfg.Shape)
 		columns[i].out = f.leftOut(name)
 	}
 	var buf []byte
 	return func(line int64, record []tabular.Field, problem error) error {
-		if problem == nil {
-			buf, problem = appendRecord(buf[:0], columns, record)
-		}
 		if problem != nil {
-			return fn(Document{Line: line, Problem: problem})
+			return fn(Document{Line: line, Text: t.Text(), Problem: problem})
 		}
-		return fn(Document{Line: line, JSON: buf})
+		buf, problem = appendRecord(buf[:0], columns, record)
+		return fn(Document{Line: line, JSON: buf, Problem: problem})
 	}
 }
 
@@ -47,7 +46,8 @@ func newTextColumn(name string, shape contract.Shape) textColumn {
 	return c
 }
 
-func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) ([]byte, error) {
+// appendRecord writes a record as a document. A field at fault stays the text that it is.
+func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ []byte, fault error) {
 	buf = append(buf, '{')
 	for i, field := range record {
 		c := &columns[i]
@@ -65,14 +65,15 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) ([]b
 		} else {
 			var err error
 			if buf, err = appendTyped(buf, field.Text, c.shape, c.name); err != nil {
-				return buf, fmt.Errorf("column %s: %w", c.name, err)
+				buf = appendJSONString(buf[:value], field.Text)
+				fault = cmp.Or(fault, fmt.Errorf("column %s: %w", c.name, err))
 			}
 		}
 		if !c.null && string(buf[value:]) == "null" {
 			buf = buf[:from]
 		}
 	}
-	return append(buf, '}'), nil
+	return append(buf, '}'), fault
 }
 
 // appendTyped writes a text of a file without types as the contract says. What does
@@ -119,7 +120,7 @@ func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, er
 	defer l.appender.close()
 	err = t.Each(ctx, func(line int64, record []tabular.Field, problem error) error {
 		if problem != nil {
-			return fn(Document{Line: line, Problem: problem})
+			return fn(Document{Line: line, Text: t.Text(), Problem: problem})
 		}
 		return l.add(line, record)
 	})

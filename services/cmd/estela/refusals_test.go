@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// inside is a dataset "things" and a data directory, for commands that need no Redis.
+func inside(t *testing.T, contract string) (dir string, beside []string) {
+	t.Helper()
+	dir = t.TempDir()
+	writeFile(t, filepath.Join(dir, "things", "contract.json"), contract)
+	return dir, []string{"--data", filepath.Join(dir, "things"), "--data-dir", filepath.Join(dir, "run")}
+}
+
+// TestErrorsHoldTheRow: what --errors writes can be mended there and read again, whatever was
+// wrong with the row.
+func TestErrorsHoldTheRow(t *testing.T) {
+	t.Parallel()
+	const at = "2026-01-01T00:00:00Z"
+	for name, c := range map[string]struct{ rows, want, event, mapping string }{
+		"a decimal comma": {
+			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "",
+		},
+		"a decimal comma behind a mapping": {
+			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "SELECT * FROM source",
+		},
+		"a line of no fields behind a mapping": {
+			"id,at,n\na\n", `"raw":"a"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "SELECT * FROM source",
+		},
+		"a quote that is not closed": {
+			"id,at,n\na," + at + ",\"1\n", `"raw":"a,` + at + `,\"1"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "",
+		},
+		"a field too many": {
+			"id,at,n\na," + at + ",1,2\r\n", `"raw":"a,` + at + `,1,2"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "",
+		},
+		"one that is JSON by chance": {"id,at,n\n1\n", `"raw":"1"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, ""},
+		"bytes that are no text": {
+			"id,at,n\n\xe9," + at + ",1\n", `"raw_base64":"6SwyMDI2LTAxLTAxVDAwOjAwOjAwWiwx"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, beside := inside(t, thing)
+			bad := filepath.Join(dir, "bad.ndjson")
+			mapping := "none"
+			if c.mapping != "" {
+				mapping = writeFile(t, filepath.Join(dir, "m.sql"), c.mapping)
+			}
+			code, _, errs := command(t, c.rows, append([]string{"backfill", "things", "--errors", bad, "--mapping", mapping}, beside...)...)
+			text, err := os.ReadFile(bad)
+			if code != 1 || err != nil || !strings.Contains(string(text), c.want) || strings.Contains(errs, `"raw"`) != (c.event != "") {
+				t.Fatalf("exit %d, %s, %v\n%s", code, text, err, errs)
+			}
+			again := append([]string{"backfill", "things", "--from-errors", bad}, beside...)
+			if code, _, errs = command(t, "", again...); code != 1 || c.event != "" && !strings.Contains(errs, `row 1: has no member "event": write one`) {
+				t.Errorf("as it was: exit %d\n%s", code, errs)
+			}
+			mended := strings.Replace(string(text), `"0,5"`, "5", 1)
+			if c.event != "" {
+				mended = strings.Replace(mended, c.want, c.event, 1)
+			}
+			writeFile(t, bad, mended)
+			if code, out, errs := command(t, "", again...); code != 0 || out != "1 stored, 0 duplicates dropped\n" {
+				t.Errorf("mended: exit %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+}
+
+// TestErrorsElsewhere: the file that is read is not written, by whatever way it is read.
+func TestErrorsElsewhere(t *testing.T) {
+	t.Parallel()
+	dir, beside := inside(t, thing)
+	file := writeFile(t, filepath.Join(dir, "rows.csv"), "id,at\n")
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	for _, name := range []string{file, "-"} {
+		var out, errs strings.Builder
+		code := run(t.Context(), append([]string{"backfill", "things", name, "--errors", file}, beside...), in, &out, &errs)
+		if code != 2 || !strings.Contains(errs.String(), "it is the file to read: give another") {
+			t.Errorf("%s: exit %d\n%s", name, code, &errs)
+		}
+	}
+}
