@@ -63,28 +63,34 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 
 // publish sends the file's rows and says what came of it.
 func (c *publishCmd) publish(ctx context.Context, s *streams, client *stream.Client, p *publisher) error {
-	err := errors.Join(c.each(ctx, c.input(ctx, s), p.dataset, c.rows(p.send)), p.close(ctx))
+	read := c.each(ctx, c.input(ctx, s), p.dataset, c.rows(p.send))
+	unsent := p.close(ctx)
+	err := errors.Join(read, unsent)
 	p.progress.finish("acknowledged by Redis")
 	told := p.refused.close(s.err)
 	if err != nil {
-		return errors.Join(p.resumable(ctx, err, c.Skip), told)
+		return errors.Join(p.resumable(ctx, err, unsent == nil, c.Skip), told)
 	}
-	if c.WaitStored {
+	if c.WaitStored && p.sent() > 0 {
 		err = p.awaitStored(ctx, client)
 	}
 	return errors.Join(err, told, p.complete(&c.fileFlags, "sent"))
 }
 
-// resumable says how to go on after an error.
-func (p *publisher) resumable(ctx context.Context, err error, skipped int64) error {
+// resumable says how to go on after an error: one of the file would come again.
+func (p *publisher) resumable(ctx context.Context, err error, ofFile bool, skipped int64) error {
+	mend := "mend that, and "
 	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err, ofFile = errors.New("interrupted"), false
+	}
+	if !ofFile {
+		mend = ""
 	}
 	sent := p.sent()
 	if sent == 0 {
 		return fmt.Errorf("%w; nothing was sent", err)
 	}
-	return fmt.Errorf("%w; %d events are in Redis: the same again with --skip %d goes on there", err, sent, skipped+sent)
+	return fmt.Errorf("%w; %d events are in Redis: %sthe same again with --skip %d goes on there", err, sent, mend, skipped+sent)
 }
 
 // complete is an error if the file had no row, or rows that are no events.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/estela-dev/estela/services/internal/redistest"
 )
 
 // inside is a dataset "things" and a data directory, for commands that need no Redis.
@@ -85,6 +87,29 @@ func TestErrorsElsewhere(t *testing.T) {
 		code := run(t.Context(), append([]string{"backfill", "things", name, "--errors", file}, beside...), in, &out, &errs)
 		if code != 2 || !strings.Contains(errs.String(), "it is the file to read: give another") {
 			t.Errorf("%s: exit %d\n%s", name, code, &errs)
+		}
+	}
+}
+
+// TestPublishSaysWhatToDo: what publish advises is what helps.
+func TestPublishSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	_, beside := inside(t, thing)
+	beside = append(beside, "--redis", redistest.Start(t).URL())
+	const good = `{"id":"a","at":"2026-01-01T00:00:00Z"}`
+	for name, c := range map[string]struct {
+		in, says, not string
+		args          []string
+	}{
+		"a file that is cut off": {
+			in:   "[" + good + "," + strings.Replace(good, "a", "b", 1) + ",\n",
+			says: "the file is cut off; 2 events are in Redis: mend that, and the same again with --skip 2 goes on there",
+		},
+		"nothing to wait for": {in: "{}\n", args: []string{"--wait-stored"}, says: "1 of 1 rows are no events", not: "has all of it"},
+	} {
+		code, _, errs := command(t, c.in, append(append([]string{"publish", "things"}, c.args...), beside...)...)
+		if code != 1 || !strings.Contains(errs, c.says) || c.not != "" && strings.Contains(errs, c.not) {
+			t.Errorf("%s: exit %d, want %q\n%s", name, code, c.says, errs)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func Text(text string) string {
 		text = address.ReplaceAllStringFunc(text, func(found string) string {
 			raw := strings.TrimRight(found, behind)
 			masked := URL(raw)
-			if masked == raw || schemeAlone.MatchString(raw) {
+			if masked == raw || raw == unparsed(raw) || schemeAlone.MatchString(raw) { // or masked before
 				return found
 			}
 			return masked + found[len(raw):]

@@ -51,6 +51,7 @@ func TestText(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_HEADERS has api-key=s3cret&x", "OTEL_EXPORTER_OTLP_HEADERS has api-key=xxxxx&x"},
 		{"stat /tmp/https:/s3cret@host/a.git: no such file", "stat /tmp/https:…: no such file"},
 		{"PASSWORD=s3cret", "PASSWORD=xxxxx"},
+		{"the URL redis://… is wrong, and so is \"https://…\"", "the URL redis://… is wrong, and so is \"https://…\""},
 		{"write rediss:// for TLS, or unix://", "write rediss:// for TLS, or unix://"},
 		{"the key estela_ABCDEFGHIJKLMNOPQRSTUVWXYZ23 is", "the key estela_xxxxx is"},
 		{"(see http://a.example/b), and git+ssh://me@host/x.", "(see http://a.example/b), and git+ssh://xxxxx@host/x."},

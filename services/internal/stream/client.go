@@ -83,14 +83,14 @@ func (c *Client) Close() error { return c.rdb.Close() }
 // String is the server's URL without its password.
 func (c *Client) String() string { return c.where }
 
-// parseURL never repeats the URL in its errors: any part of one that can't be
-// parsed may be the password.
+// parseURL repeats no more of the URL in its errors than [mask.URL] leaves: any part of one
+// that can't be parsed may be the password.
 func parseURL(raw string) (*redis.Options, error) {
 	opts, err := redis.ParseURL(raw)
 	if err != nil {
-		return nil, errors.New("the Redis URL is not understood: write redis://[USER:PASSWORD@]HOST:PORT[/DB], " +
-			"rediss://… for TLS or unix://[USER:PASSWORD@]/PATH.sock[?db=DB]; " +
-			"percent-encode any of :/?#@% in the password")
+		return nil, fmt.Errorf("the Redis URL %s is not understood: write redis://localhost:6379/0, with USER:PASSWORD@ before the host "+
+			"for a login; rediss:// in its place for TLS, unix:///PATH.sock for a socket; "+
+			"percent-encode any of :/?#@%% in the password", Redact(raw))
 	}
 	// A read is never repeated: its reply may be lost after it moved a cursor.
 	opts.MaxRetries = -1
