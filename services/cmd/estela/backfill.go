@@ -45,17 +45,37 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	}
 	body, in := io.Pipe()
 	var reading sync.WaitGroup
-	reading.Go(func() { _ = in.CloseWithError(c.pass(ctx, s, check, in)) })
+	var read error
+	reading.Go(func() {
+		read = c.pass(ctx, s, check, in)
+		_ = in.Close() // with no error: what was read is stored, and it is known how much that is
+	})
 	var done backfilled
-	err = to.call(ctx, http.MethodPost, "/ops/backfill/"+d.Name, nil, body, &done)
+	err = to.call(lasting(ctx, stopGrace), http.MethodPost, "/ops/backfill/"+d.Name, nil, body, &done)
 	_ = body.Close() // ends the reading, whatever came first
 	reading.Wait()
 	check.progress.finish("read and checked")
-	if err = errors.Join(err, to.end(), check.refused.close(s.err)); err != nil {
+	if err = errors.Join(done.partial(ctx, read, err), to.end(), check.refused.close(s.err)); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
 	return check.complete(&c.fileFlags, "stored")
+}
+
+// partial says what came of a backfill of which the reading or the storing failed.
+func (b *backfilled) partial(ctx context.Context, read, stored error) error {
+	const again = "the same again stores the rest, and nothing twice"
+	switch {
+	case stored != nil && ctx.Err() != nil:
+		return fmt.Errorf("interrupted, and how many rows are stored is not known: %s", again)
+	case stored != nil || read == nil:
+		return stored // reading ended for that
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; %d rows are stored and %d duplicates dropped: %s", b.Stored, b.Duplicates, again)
+	case *b == backfilled{}:
+		return fmt.Errorf("%w; nothing was stored", read)
+	}
+	return fmt.Errorf("%w; %d rows are stored and %d duplicates dropped: mend that, and %s", read, b.Stored, b.Duplicates, again)
 }
 
 // pass writes the rows that are events, one a line.
@@ -99,8 +119,11 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		//nolint:contextcheck // it is the request's
 		err = body.Each(r.Context(), func(one warehouse.Document) error { return f.add(r.Context(), one) })
-		if errors.Is(err, warehouse.ErrNoRows) { // whoever sends them has said why
+		if errors.Is(err, warehouse.ErrNoRows) { // whoever sends them says why
 			err = nil
+		}
+		if other, ok := errors.AsType[*otherContractError](err); ok {
+			err = usageError{other} // without the name of what was read, which is no file of anybody's
 		}
 		err = errors.Join(err, body.Close())
 	}
@@ -112,6 +135,13 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, f.done)
+}
+
+// otherContractError says that an event which the command found to be one is none here.
+type otherContractError struct{ violation contract.Violation }
+
+func (e *otherContractError) Error() string {
+	return fmt.Sprintf("an event that the command's contract takes breaks the one that the running process began with (%s): start that process again", e.violation)
 }
 
 // filling collects a backfill's rows by shard.
@@ -129,8 +159,11 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 		f.one = f.dataset.NewBatch(0, 1)
 	}
 	f.one.Reset()
-	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
-		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
+	if r.Problem != nil {
+		return r.Problem
+	}
+	if !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
+		return &otherContractError{f.one.Rejects[0].Violations[0]}
 	}
 	shard := contract.Shard(f.one.PartitionString(0), f.dataset.Shards)
 	if f.batches[shard] == nil {

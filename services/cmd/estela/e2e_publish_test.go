@@ -89,6 +89,19 @@ func TestE2EPublishWithoutAWorker(t *testing.T) {
 	}
 }
 
+// TestE2EPublishOtherContract backfills by a contract that the running process does not have yet.
+func TestE2EPublishOtherContract(t *testing.T) {
+	t.Parallel()
+	data, dir := ownDataset(t), t.TempDir()
+	up(t, dir, "--data", data)
+	writeFile(t, filepath.Join(data, "readings", "contract.json"), strings.Replace(readings, `"maximum": 60`, `"maximum": 100`, 1))
+	code, _, errs := estela(t, reading("hot", "80"), "backfill", "readings", "--data", data, "--data-dir", dir)
+	if code != 2 || !strings.Contains(errs, "backfill readings after 0 rows stored: an event that the command's contract takes breaks the one "+
+		"that the running process began with (/celsius: must be at most 60, found 80): start that process again") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+}
+
 // TestE2EPublishInterrupted stops a run by Ctrl-C, also one that reads from a standard input in
 // which nothing comes: it says how far it came, and the next goes on there.
 func TestE2EPublishInterrupted(t *testing.T) {

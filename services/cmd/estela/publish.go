@@ -131,7 +131,7 @@ func newPublisher(
 	p := newChecker(d, shown, report)
 	p.ctx, p.pace = ctx, pace{rate: rate}
 	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
-	p.producer = client.Producer(lasting(ctx), d.Name, d.Shards, cfg)
+	p.producer = client.Producer(lasting(ctx, ackGrace), d.Name, d.Shards, cfg)
 	return p
 }
 
@@ -146,9 +146,9 @@ func newChecker(d *dataset, shown *progress, report io.Writer) *publisher {
 const ackGrace = 2 * time.Second
 
 // lasting ends that much later than ctx.
-func lasting(ctx context.Context) context.Context {
+func lasting(ctx context.Context, grace time.Duration) context.Context {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() { time.AfterFunc(ackGrace, cancel) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return longer
 }
 
@@ -209,7 +209,7 @@ func (p *publisher) holds(r warehouse.Document) (bool, error) {
 
 // close waits until all is acknowledged; after Ctrl-C, a little at most.
 func (p *publisher) close(ctx context.Context) error {
-	if err := p.producer.Close(lasting(ctx)); err != nil {
+	if err := p.producer.Close(lasting(ctx, ackGrace)); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/estela-dev/estela/services/internal/redistest"
 )
@@ -113,3 +117,34 @@ func TestPublishSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestBackfillSaysHowFarItCame: also when it ends early, it is known what is stored.
+func TestBackfillSaysHowFarItCame(t *testing.T) {
+	t.Parallel()
+	const good = `{"id":"a","at":"2026-01-01T00:00:00Z"}`
+	dir, beside := inside(t, thing)
+	code, _, errs := command(t, "["+good+"\n,{}", append([]string{"backfill", "things"}, beside...)...)
+	if code != 1 || !strings.Contains(errs, "cut off; 1 rows are stored and 0 duplicates dropped: mend that, and the same again stores the rest, and nothing twice") {
+		t.Errorf("cut off: exit %d\n%s", code, errs)
+	}
+	code, _, errs = command(t, "", append([]string{"backfill", "things", filepath.Join(dir, "none")}, beside...)...)
+	if code != 2 || !strings.Contains(errs, "none: no such file or directory; nothing was stored") {
+		t.Errorf("no file: exit %d\n%s", code, errs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	in := io.MultiReader(strings.NewReader(good+"\n"+strings.Replace(good, "a", "b", 1)+"\n"), stalled(func() {
+		time.Sleep(300 * time.Millisecond) // what came before is read by then
+		cancel()
+		<-t.Context().Done()
+	}))
+	var out, said bytes.Buffer
+	code = run(ctx, append([]string{"backfill", "things"}, beside...), in, &out, &said)
+	if code != 1 || !strings.Contains(said.String(), "estela: interrupted; 1 rows are stored and 1 duplicates dropped: the same again stores the rest, and nothing twice\n") {
+		t.Errorf("interrupted: exit %d\n%s", code, &said)
+	}
+}
+
+// stalled is an input in which nothing comes.
+type stalled func()
+
+func (s stalled) Read([]byte) (int, error) { s(); return 0, io.EOF }
