@@ -148,3 +148,16 @@ func TestBackfillSaysHowFarItCame(t *testing.T) {
 type stalled func()
 
 func (s stalled) Read([]byte) (int, error) { s(); return 0, io.EOF }
+
+// TestSampleInItsFolder: what is wrong with a sample is said of the file in the dataset's folder,
+// and without flags, for the commands that read it have none.
+func TestSampleInItsFolder(t *testing.T) {
+	t.Parallel()
+	dir, beside := inside(t, thing)
+	writeFile(t, filepath.Join(dir, "things", "sample.csv"), "id,at,ca\xf1o\n")
+	writeFile(t, filepath.Join(dir, "things", "endpoints", "all.sql"), "-- All.\nSELECT id FROM things LIMIT 1")
+	code, _, errs := command(t, "", append([]string{"endpoint", "run", "all", "--sample"}, beside...)...)
+	if code == 0 || !strings.Contains(errs, "things/sample.csv: line 1: column 3 of the header: holds bytes that are not UTF-8: save the file as UTF-8\n") || strings.Contains(errs, os.TempDir()) {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+}

@@ -19,6 +19,8 @@ type fileFlags struct {
 	Format   string `help:"Format of the file (${enum}); auto goes by its name, and by its content where that says nothing." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
 	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
 	Mapping  string `help:"How the rows become events: auto takes the dataset's mapping.sql for CSV, TSV and Parquet if there is one, none the columns as they are, else a SQL file." default:"auto"`
+
+	partOf string // what a file of a dataset's own is called
 }
 
 // each calls fn with every row of the file in turn. Its document is valid during
@@ -33,7 +35,7 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(wa
 
 func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
 	cfg := warehouse.FileConfig{
-		Path: f.File, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
+		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
 	if f.File == "" || f.File == "-" {

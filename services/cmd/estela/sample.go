@@ -110,7 +110,7 @@ func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.F
 	if err != nil {
 		return nil, nil, fmt.Errorf("make directory for sample: %w", err)
 	}
-	f := &fileFlags{File: filepath.Join(dir, d.sample), Format: "auto", Mapping: "auto"}
+	f := &fileFlags{File: filepath.Join(dir, d.sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.sample}
 	if err = os.WriteFile(f.File, content, 0o600); err == nil {
 		file, err = f.open(ctx, s, d)
 	}

@@ -86,6 +86,7 @@ var (
 	replacement  = []byte("\uFFFD")
 	undecodable  = []byte("\xff\xff\xff")
 	errUndecoded = errors.New("holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252")
+	errNotUTF8   = errors.New("holds bytes that are not UTF-8: save the file as UTF-8")
 )
 
 func (m *marking) Transform(dst, src []byte, end bool) (nDst, nSrc int, err error) {
@@ -102,7 +103,11 @@ func (m *marking) Transform(dst, src []byte, end bool) (nDst, nSrc int, err erro
 
 // undecoded is the fault of a row with bytes that are no text.
 func (in *Input) undecoded() error {
-	if in.encoding == "" {
+	switch {
+	case in.encoding != "":
+	case in.utf8:
+		return errNotUTF8
+	default:
 		return errUndecoded
 	}
 	return fmt.Errorf("holds bytes that are no character in %s, or U+FFFD", in.encoding)

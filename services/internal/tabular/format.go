@@ -88,9 +88,11 @@ func (in *Input) settle(expected Format, asked bool) (Format, error) {
 		return expected, nil
 	case start[at] == '[' || start[at] == '{':
 		return in.settleJSON(at, expected)
+	case expected.IsDocuments() && !asked && in.columns() > 1:
+		return CSV, nil
 	case expected != Auto:
 		return expected, nil
-	case in.looksLikeHeader():
+	case in.columns() > 0:
 		return CSV, nil
 	}
 	return NDJSON, nil
@@ -147,16 +149,19 @@ func (in *Input) oneLineEach(first, behind []byte) Format {
 	return JSON
 }
 
-// looksLikeHeader reports whether the first line can be a header of CSV: not if it
-// holds what documents do, or if a document follows.
-func (in *Input) looksLikeHeader() bool {
+// columns is how many the first line names if it can be a header of CSV: none if it holds
+// what documents do, or if a document follows.
+func (in *Input) columns() int {
 	t := &Table{w: in.w, in: in}
 	header, _ := t.peekHeader() // names that are faulty are names
 	if header == nil || strings.ContainsAny(strings.Join(header, ""), "{}[]:") || len(header) == 1 && strings.Contains(header[0], " ") {
-		return false
+		return 0
 	}
 	size, _ := t.scan(in.w.rest(), in.w.end)
 	err := in.w.look(size+sniffed, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
 	next := bytes.TrimLeft(in.w.rest()[size:], " \t\r\n")
-	return err == nil && (len(next) == 0 || next[0] != '{')
+	if err != nil || len(next) > 0 && next[0] == '{' {
+		return 0
+	}
+	return len(header)
 }

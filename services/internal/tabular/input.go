@@ -25,6 +25,8 @@ type Options struct {
 	//
 	// Default: UTF-8.
 	Encoding string
+	// UTF8 says that nobody can name another encoding: the file is part of something.
+	UTF8 bool
 }
 
 // Input is a file, opened: its format is known. It belongs to one goroutine.
@@ -37,12 +39,13 @@ type Input struct {
 	w        *window
 	comma    byte // the separator of fields, 0 if the file does not name it
 	encoding string
+	utf8     bool // Options.UTF8
 	zstd     *zstd.Decoder
 }
 
 // Open looks at the beginning of the file.
 func Open(file io.Reader, o Options) (*Input, error) {
-	in := &Input{w: newWindow(file), Plain: true}
+	in := &Input{w: newWindow(file), Plain: true, utf8: o.UTF8}
 	if err := in.open(o); err != nil {
 		in.Close()
 		return nil, err
@@ -96,6 +99,7 @@ const (
 	gzipFile    = "compressed with gzip"
 	zstdFile    = "compressed with zstd"
 	parquetFile = "a Parquet file"
+	webPage     = "a web page, which servers send in the place of a file too"
 )
 
 // magics are what files that are no text begin with.
@@ -112,6 +116,11 @@ var magics = []struct{ start, kind string }{
 	{"ARROW1", "an Arrow file"},
 	{"Obj\x01", "an Avro file"},
 	{"SQLite format 3\x00", "a SQLite database"},
+	{"<!DOCTYPE", webPage},
+	{"<!doctype", webPage},
+	{"<html", webPage},
+	{"<HTML", webPage},
+	{"<?xml", "XML"},
 }
 
 // magic is the kind of file that begins so, empty if it may be text. Open: it may

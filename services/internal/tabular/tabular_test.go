@@ -103,6 +103,20 @@ func TestDocuments(t *testing.T) {
 	expect(t, "", o)
 }
 
+// A name that the content contradicts is not believed.
+func TestWrongNames(t *testing.T) {
+	t.Parallel()
+	expect(t, "id,at\na,b\n", tabular.Options{Name: "rows.ndjson"}, "id|at", "2 a|b")
+	expect(t, "id;at\na;b\n", tabular.Options{Name: "rows.json"}, "id|at", "2 a|b")
+	expect(t, "oops\n{}\n", tabular.Options{Name: "rows.ndjson"}, "1 oops", "2 {}")
+	expect(t, "id,at\n", tabular.Options{Name: "rows.ndjson", Format: tabular.NDJSON}, "1 id,at")
+	for _, page := range []string{"<!DOCTYPE html><html>\n<p>Not found, sorry\n", "<html><body>"} {
+		if _, err := rows(t, strings.NewReader(page), tabular.Options{Name: "rows.csv"}); err == nil || !strings.Contains(err.Error(), "it is a web page") {
+			t.Errorf("%s: %v", page, err)
+		}
+	}
+}
+
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	big := func(text string) string {

@@ -4,12 +4,30 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
 // leftOut reports whether the contract has no such column and takes others.
 func (f *File) leftOut(column string) bool {
 	_, named := f.cfg.Shape.Member(column)
 	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
+}
+
+// foreign refuses a header of which the contract knows nothing: no row could be an event.
+func (f *File) foreign(header []string) error {
+	known := func(name string) bool {
+		_, named := f.cfg.Shape.Member(name)
+		return named || f.nearly(name) != ""
+	}
+	switch {
+	case !f.cfg.Shape.Known() || slices.ContainsFunc(header, known):
+		return nil
+	case f.in.Format == tabular.TSV && len(header) == 1 && strings.ContainsAny(header[0], ",;|"):
+		return fmt.Errorf("line 1: the header has no tab: %s; --format csv finds out what separates the fields", quoted(header))
+	}
+	return fmt.Errorf("line 1: the contract has no column of this header: %s; a file begins with a line that names the columns as the contract does, "+
+		"or a mapping does it", quoted(header))
 }
 
 // warnOf names the columns that the contract does not have.

@@ -21,6 +21,10 @@ type FileConfig struct {
 	// input.
 	Path   string
 	Reader io.Reader
+	// Name is what messages call a file that is part of a dataset, and so is UTF-8.
+	//
+	// Default: Path, or "standard input".
+	Name string
 	// Format and Encoding are the file's.
 	//
 	// Default: what its name or its content says; UTF-8.
@@ -109,7 +113,10 @@ func OpenFile(ctx context.Context, cfg FileConfig) (*File, error) {
 }
 
 func (f *File) name() string {
-	if f.cfg.Reader != nil {
+	switch {
+	case f.cfg.Name != "":
+		return f.cfg.Name
+	case f.cfg.Reader != nil:
 		return "standard input"
 	}
 	return f.cfg.Path
@@ -125,7 +132,7 @@ func (f *File) open(ctx context.Context) error {
 		from, f.opened = opened, opened
 	}
 	var err error
-	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding}); err != nil {
+	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding, UTF8: f.cfg.Name != ""}); err != nil {
 		return bare(err)
 	}
 	if f.in.Format.IsDocuments() && f.cfg.MapTables {
@@ -230,6 +237,9 @@ func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 	if f.in.Format.IsTable() {
 		t, err := f.in.Table()
 		if err != nil {
+			return err
+		}
+		if err := f.foreign(t.Header); err != nil {
 			return err
 		}
 		f.warnOf(t.Header)

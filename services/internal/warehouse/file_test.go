@@ -207,14 +207,32 @@ func TestLocalTimeToUTC(t *testing.T) {
 
 func TestFileErrors(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "text.parquet")
-	if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	path, cut, latin := filepath.Join(dir, "text.parquet"), filepath.Join(dir, "cut.parquet"), filepath.Join(dir, "latin.csv")
+	whole := readFile(t, writeParquet(t, "SELECT range AS n FROM range(1000)"))
+	for file, text := range map[string]string{path: "text", cut: whole[:len(whole)-100], latin: "gauge,h\xf6he\na,1\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	shape := shapeOf(t, `,"gauge":{"type":"string"},"height":{"type":"number"}`)
 	for name, test := range map[string]struct {
 		cfg  warehouse.FileConfig
 		want string
 	}{
+		"Parquet that is cut off": {warehouse.FileConfig{Path: cut}, "cut.parquet: it is a Parquet file and cut off or damaged: its end is missing"},
+		"another separator": {
+			warehouse.FileConfig{Reader: strings.NewReader("gauge;height\na;1\n"), Format: tabular.TSV, Shape: shape},
+			`line 1: the header has no tab: "gauge;height"; --format csv finds out what separates the fields`,
+		},
+		"no header": {
+			warehouse.FileConfig{Reader: strings.NewReader("a1,20\na2,21\n"), Shape: shape},
+			`line 1: the contract has no column of this header: "a1", "20"; a file begins with a line that names the columns`,
+		},
+		"part of a dataset": {
+			warehouse.FileConfig{Path: latin, Name: "things/sample.csv", Shape: shape},
+			"read things/sample.csv: line 1: column 2 of the header: holds bytes that are not UTF-8: save the file as UTF-8",
+		},
 		"no file":            {warehouse.FileConfig{Path: "missing.csv", Format: tabular.CSV}, "missing.csv"},
 		"no such format":     {warehouse.FileConfig{Path: path, Format: "xml"}, "csv, tsv, ndjson, json or parquet"},
 		"not Parquet":        {warehouse.FileConfig{Path: path, Format: tabular.Parquet}, "text.parquet"},

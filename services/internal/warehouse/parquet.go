@@ -93,7 +93,9 @@ func spool(path string, in io.Reader) error {
 // They are read from its schema: DuckDB gives those that it can't tell apart other names.
 func (s *scratch) parquetColumns(ctx context.Context, path string) ([]string, error) {
 	rows, err := s.conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
-	if err != nil {
+	if err != nil && strings.Contains(err.Error(), "No magic bytes found at end") {
+		return nil, errors.New("it is a Parquet file and cut off or damaged: its end is missing")
+	} else if err != nil {
 		return nil, err
 	}
 	defer rows.Close()

@@ -91,14 +91,14 @@ type reference struct {
 // openReference reads the header: a column is text, unless its name is followed by a
 // colon and a type.
 func openReference(content []byte) (*reference, error) {
-	in, err := tabular.Open(bytes.NewReader(content), tabular.Options{Name: ".csv"})
+	in, err := tabular.Open(bytes.NewReader(content), tabular.Options{Name: ".csv", UTF8: true})
 	if err != nil {
 		return nil, err
 	}
 	r := &reference{in: in}
 	if err := r.header(); err != nil {
 		in.Close()
-		return nil, inUTF8(err)
+		return nil, err
 	}
 	return r, nil
 }
@@ -158,7 +158,7 @@ func (r *reference) each(ctx context.Context, file string, add func(row ...drive
 		case problem == nil && len(faults) == 0:
 			return add(row...)
 		case problem != nil:
-			faults = append(faults, fmt.Errorf("%s: line %d: %w", file, line, inUTF8(problem)))
+			faults = append(faults, fmt.Errorf("%s: line %d: %w", file, line, problem))
 		}
 		return nil
 	})
@@ -193,12 +193,4 @@ func (r *reference) row(to []driver.Value, record []tabular.Field) error {
 		to[i] = value
 	}
 	return nil
-}
-
-// inUTF8 gives the way out for bytes that are no text: there is no --encoding here.
-func inUTF8(err error) error {
-	if text, _, ok := strings.Cut(err.Error(), ": say which encoding"); ok {
-		return errors.New(text + ": save the file as UTF-8")
-	}
-	return err
 }
