@@ -38,6 +38,7 @@ type refusals struct {
 	file    *os.File // nil without --errors
 	out     *bufio.Writer
 	raw     bool // a row in it is no event
+	written bool // the first row is what --errors writes
 }
 
 // reason is why rows are no events.
@@ -100,6 +101,10 @@ func (r *refusals) add(d warehouse.Document, violations []contract.Violation) er
 	r.rows++
 	if d.Problem != nil {
 		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
+	}
+	if r.rows == 1 && d.Problem == nil {
+		var line refusal
+		r.written = json.Unmarshal(d.JSON, &line) == nil && line.Row > 0 && (line.Problem != "" || line.Violations != nil)
 	}
 	for _, v := range violations {
 		r.count(d.Line, keyOf(v), v.String())
@@ -192,6 +197,8 @@ func (r *refusals) close(to io.Writer) error {
 		say(to, "%s", one)
 	}
 	switch {
+	case r.written:
+		say(to, "the file looks like one that --errors wrote: --from-errors takes the event of each of its lines")
 	case r.file == nil && r.rows > int64(len(all)):
 		say(to, "--errors FILE writes every one of them to a file, to be mended and read with --from-errors")
 	case r.raw:

@@ -60,6 +60,10 @@ func TestErrorsHoldTheRow(t *testing.T) {
 			if code != 1 || err != nil || !strings.Contains(string(text), c.want) || strings.Contains(errs, `"raw"`) != (c.event != "") {
 				t.Fatalf("exit %d, %s, %v\n%s", code, text, err, errs)
 			}
+			_, _, errs = command(t, "", append([]string{"backfill", "things", bad}, beside...)...)
+			if !strings.Contains(errs, "the file looks like one that --errors wrote: --from-errors takes the event of each of its lines\n") {
+				t.Errorf("as a file of events:\n%s", errs)
+			}
 			again := append([]string{"backfill", "things", "--from-errors", bad}, beside...)
 			if code, _, errs = command(t, "", again...); code != 1 || c.event != "" && !strings.Contains(errs, `row 1: has no member "event": write one`) {
 				t.Errorf("as it was: exit %d\n%s", code, errs)

@@ -144,13 +144,21 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 	}
 	switch {
 	case more && len(r.Order) == 0:
-		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. Narrow it with the endpoint's parameters.", q.limit))
+		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrower()))
 	case more:
 		if m.next, err = newCursor(r.asked(q.args), last.cursor); err != nil {
 			return m, err
 		}
 	}
 	return m, enc.end(m)
+}
+
+// narrower is what helps against an answer in one piece that is too large.
+func (r *route) narrower() string {
+	if len(r.Params) == 0 {
+		return "The endpoint has no parameter to narrow it with: its author can page it with -- order:, or raise -- limit: rows=."
+	}
+	return "Narrow it with the endpoint's parameters; or its author pages it with -- order:."
 }
 
 // place is where a page ends.

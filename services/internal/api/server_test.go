@@ -162,7 +162,7 @@ func TestProblems(t *testing.T) {
 		{"BREW", "/v1/test/many", "method-not-allowed", "Only GET and HEAD", "other 405"},
 		{"GET", "/v1/test/slow", "query-timeout", "The query ran into its time limit.", "test/slow 503"},
 		{"GET", "/v1/test/fails", "internal", "The query failed; the log has the reason", "test/fails 500"},
-		{"GET", "/v1/test/many", "too-many-rows", "The answer has more than 49 rows.", "test/many 400"},
+		{"GET", "/v1/test/many", "too-many-rows", "The answer has more than 49 rows. The endpoint has no parameter to narrow it with: its author can page it with -- order:, or raise -- limit: rows=.", "test/many 400"},
 		{"GET", "/v1/test/pages?limit=50", "invalid-parameter", "It must be at most 49.", "test/pages 400"},
 		{"GET", "/v1/test/pages?limit=0", "invalid-parameter", "It must be at least 1.", "test/pages 400"},
 	} {

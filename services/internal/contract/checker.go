@@ -133,7 +133,7 @@ func (c *checker) typed(s *schema, kind kinds, from int) *schema {
 	if kind == kindInteger && s.kinds&kindNumber != 0 {
 		return s
 	}
-	if kind&(kindObject|kindArray) != 0 {
+	if kind&(kindObject|kindArray|kindNull) != 0 {
 		c.fail("type", "must be %s, found %s", s.kinds, kind)
 	} else {
 		c.fail("type", "must be %s, found %s %s", s.kinds, kind, c.excerpt(from))

@@ -186,7 +186,7 @@ func TestViolations(t *testing.T) {
 	const x = "/x"
 	cases := []struct{ schema, value, pointer, keyword, message string }{
 		{`{"type": "string"}`, `1`, x, "type", "must be string, found integer 1"},
-		{`{"type": "string"}`, `null`, x, "type", "must be string, found null null"},
+		{`{"type": "string"}`, `null`, x, "type", "must be string, found null"},
 		{`{"type": ["string", "null"]}`, `[]`, x, "type", "must be string or null, found array"},
 		{`{"type": "integer"}`, `1.5`, x, "type", "must be integer, found number 1.5"},
 		{`{"type": "integer"}`, `"1"`, x, "type", `must be integer, found string "1"`},

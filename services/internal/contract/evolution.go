@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Change is a difference to an older contract that would break somebody.
@@ -220,10 +221,24 @@ func (c *Contract) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf(
 			"/x-estela/retention: rows are kept for %s, less than the %s in which duplicates are looked for", c.Retention, c.Dedupe))
 	}
+	var bare []string
 	for _, column := range c.Columns {
 		if column.Description == "" {
-			warnings = append(warnings, fmt.Sprintf("/properties/%s: has no description: it is the column's documentation", column.Name))
+			bare = append(bare, column.Name)
 		}
 	}
+	if len(bare) > 0 {
+		warnings = append(warnings, fmt.Sprintf("/properties: %d of %d have no description, which is the column's documentation: %s",
+			len(bare), len(c.Columns), firstOf(bare)))
+	}
 	return warnings
+}
+
+// firstOf names the first few, and that there are more.
+func firstOf(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:few], ", ") + ", …"
 }

@@ -126,12 +126,21 @@ func TestWarnings(t *testing.T) {
 		"required": ["a", "b", "t"], "properties": {"a": {"type": "string", "description": "A."}, "b": {"type": "string"},
 		"t": {"type": "string", "format": "date-time", "description": "T."}}}`)
 	got := c.Warnings()
-	for i, want := range []string{"/x-estela/partition: ", "/x-estela/retention: ", "/properties/b: "} {
+	for i, want := range []string{"/x-estela/partition: ", "/x-estela/retention: ", "/properties: 1 of 3 have no description, which is the column's documentation: b"} {
 		if i >= len(got) || !strings.HasPrefix(got[i], want) {
 			t.Errorf("warnings are %q, want one of %s", got, want)
 		}
 	}
 	if len(got) != 3 {
+		t.Errorf("warnings are %q", got)
+	}
+	var many strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&many, `,"p%02d": {"type": "string"}`, i)
+	}
+	got = parse(t, `{"type": "object", "x-estela": {"key": "p00", "time": "t"}, "required": ["p00", "t"],
+		"properties": {"t": {"type": "string", "format": "date-time", "description": "T."}`+many.String()+`}}`).Warnings()
+	if len(got) != 1 || !strings.HasSuffix(got[0], "100 of 101 have no description, which is the column's documentation: p00, p01, p02, …") {
 		t.Errorf("warnings are %q", got)
 	}
 }

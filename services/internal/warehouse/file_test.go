@@ -99,7 +99,7 @@ func TestCSV(t *testing.T) {
 func TestCSVTypes(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
-		Reader: strings.NewReader("id;n;flag;data;day;free\n1;2;true;\"{\"\"a\"\":[1]}\";2001;x\n007;x;maybe;{;;\n8;\"\";\"\";\"\";\"\";\"\"\n9;1,5;;;;\n10;;;;;12,5\n"),
+		Reader: strings.NewReader("id;n;flag;data;day;free\n1;2;true;\"{\"\"a\"\":[1]}\";2001;x\n007;x;maybe;{;;\n8;\"\";\"\";\"\";\"\";\"\"\n9;1,5;;;;\n10;;;;;12,5\n11;;TRUE;;;\n"),
 		Format: tabular.CSV,
 		Shape:  shapeOf(t, `,"n":{"type":"integer"},"flag":{"type":"boolean"},"data":{"type":"object"},"day":{"type":"string","format":"date"},"free":{"type":"string"}`),
 	},
@@ -108,6 +108,7 @@ func TestCSVTypes(t *testing.T) {
 		`4 {"id":"8","free":""}`,
 		`5 !column n: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace("n", ',', '.') AS "n") FROM source`,
 		`6 {"id":"10","free":"12,5"}`,
+		`7 !column flag: has "TRUE" where booleans are true and false: use a mapping, such as SELECT * REPLACE (lower("flag") AS "flag") FROM source`,
 	)
 }
 

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -90,6 +91,9 @@ func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, e
 		return appendJSON(buf, text)
 	case column == contract.Boolean && (string(text) == "true" || string(text) == "false"):
 		return append(buf, text...), nil
+	case column == contract.Boolean && (bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false"))):
+		return buf, fmt.Errorf("has \"%[1]s\" where booleans are true and false: use a mapping, "+
+			"such as SELECT * REPLACE (lower(%[2]s) AS %[2]s) FROM source", text, quoteName(name))
 	case !shape.IsNumber():
 	case (text[0] == '-' || text[0]-'0' <= 9) && json.Valid(text) && text[len(text)-1]-'0' <= 9:
 		return append(buf, text...), nil
