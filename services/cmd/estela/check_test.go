@@ -10,6 +10,27 @@ import (
 const sale = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","x-estela":{"key":"id","time":"at"},"required":["id","at"],
 	"properties":{"id":{"type":"string"},"at":{"type":"string","format":"date-time"},"order":{"type":"integer"},"customer":{"type":"string"},"lines":{"type":"array","items":{"type":"string"}}}}`
 
+// What follows from a reference table or a parameter that has a fault is no fault of what reads it.
+func TestChecksSayNothingTwice(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "sales")
+	writeFile(t, filepath.Join(folder, "contract.json"), sale)
+	writeFile(t, filepath.Join(folder, "reference", "places.csv"), "code,name\nA\n")
+	writeFile(t, filepath.Join(folder, "views.sql"), "CREATE VIEW placed AS SELECT name FROM places")
+	writeFile(t, filepath.Join(folder, "endpoints", "x.sql"), "-- A.\n-- order: code\nSELECT code, name FROM places")
+	writeFile(t, filepath.Join(folder, "endpoints", "y.sql"), "-- A.\n-- param: since datetime\n-- order: id\nSELECT id FROM sales WHERE \"at\" > $since")
+	code, _, errs := command(t, "", "contract", "check", "--data", dir, "--data-dir", filepath.Join(t.TempDir(), "run"))
+	for _, want := range []string{"reference/places.csv: line 2: has 1 fields, the header has 2", `y.sql:2: unknown type "datetime"`} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if code != 2 || strings.Count(errs, "\n") != 2 {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+}
+
 // What the first request, the first publish or the start would find, a check does: in all
 // files at once, at its line and column.
 func TestChecksSeeWhatRequestsWould(t *testing.T) {

@@ -165,3 +165,20 @@ func TestSampleInItsFolder(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
 }
+
+// TestMappingWithAWordOfSQL: a name that is a word of SQL is told from other errors of syntax.
+func TestMappingWithAWordOfSQL(t *testing.T) {
+	t.Parallel()
+	dir, beside := inside(t, thing)
+	const rows = "id,at\na,2026-01-01T00:00:00Z\n"
+	for sql, want := range map[string]string{
+		"SELECT id,\n  at AS at FROM source": `m.sql:2:3: at is a word of SQL itself; where it is a name, write "at" with quotes, everywhere in the SQL`,
+		"SELECT id, FROM, 1 FROM source":     `m.sql:1:16: syntax error at or near ","; correct the SQL`,
+		"SELECT idd FROM source":             `m.sql, line 1: Referenced column "idd" not found`,
+	} {
+		file := writeFile(t, filepath.Join(dir, "m.sql"), sql)
+		if code, _, errs := command(t, rows, append([]string{"backfill", "things", "--mapping", file}, beside...)...); code == 0 || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d\n%s", sql, code, errs)
+		}
+	}
+}

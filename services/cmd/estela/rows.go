@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -30,7 +32,40 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(wa
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Each(ctx, fn), file.Close())
+	return errors.Join(f.spelled(ctx, d, file.Each(ctx, fn)), file.Close())
+}
+
+// spelled says of a mapping that DuckDB can't read what 'contract check' does: it knows the
+// words of SQL that were meant as names.
+func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
+	sql, name, _ := f.mapping(d)
+	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
+		return err
+	}
+	parse, end, failed := warehouse.Parser(ctx)
+	if failed != nil {
+		return err
+	}
+	defer func() { _ = end() }() // it has no data
+	return cmp.Or(api.CheckMapping(ctx, parse, name, sql), err)
+}
+
+// mapping is the SQL that makes events of the rows, and where it comes from.
+func (f *fileFlags) mapping(d *dataset) (sql, name string, err error) {
+	switch f.Mapping {
+	case "none":
+		return "", "", nil
+	case "auto":
+		return d.mapping, d.Name + "/mapping.sql", nil
+	}
+	text, err := os.ReadFile(f.Mapping)
+	switch {
+	case err != nil:
+		return "", "", usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
+	case strings.TrimSpace(string(text)) == "":
+		return "", "", usageError{fmt.Errorf("mapping %s is empty: it should be a SELECT", f.Mapping)}
+	}
+	return string(text), f.Mapping, nil
 }
 
 func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
@@ -41,20 +76,11 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehous
 	if f.File == "" || f.File == "-" {
 		cfg.Path, cfg.Reader = "", s.in
 	}
-	switch f.Mapping {
-	case "none":
-	case "auto":
-		// JSON documents are events already, unless a mapping is named.
-		cfg.Mapping, cfg.MappingName, cfg.MapTables = d.mapping, d.Name+"/mapping.sql", true
-	default:
-		sql, err := os.ReadFile(f.Mapping)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
-		}
-		if cfg.Mapping, cfg.MappingName = string(sql), f.Mapping; strings.TrimSpace(cfg.Mapping) == "" {
-			return nil, usageError{fmt.Errorf("mapping %s is empty: it should be a SELECT", f.Mapping)}
-		}
+	var err error
+	if cfg.Mapping, cfg.MappingName, err = f.mapping(d); err != nil {
+		return nil, err
 	}
+	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
 	file, err := warehouse.OpenFile(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
 		err = usageError{err}

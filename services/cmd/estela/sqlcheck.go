@@ -35,11 +35,14 @@ func prepareSQL(ctx context.Context, all []*dataset) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, trial.Close()) }()
-	var faults []error
+	var tables, mappings []error
 	for _, d := range all {
-		faults = append(faults,
-			trial.Register(ctx, d.Contract, "", d.references),
-			api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
+		tables = append(tables, trial.Register(ctx, d.Contract, "", d.references))
+		mappings = append(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
 	}
-	return errors.Join(errors.Join(faults...), api.Prepare(ctx, parse, trial, apiDatasets(all)))
+	faults := errors.Join(errors.Join(tables...), errors.Join(mappings...))
+	if errors.Join(tables...) != nil { // what reads a table that is not there has no fault of its own
+		return errors.Join(faults, api.CheckSQL(ctx, parse, apiDatasets(all)))
+	}
+	return errors.Join(faults, api.Prepare(ctx, parse, trial, apiDatasets(all)))
 }

@@ -248,8 +248,12 @@ func (p *parser) body() {
 func (p *parser) typeParams(s scanned) {
 	var b strings.Builder
 	at := 0
+	read := len(p.errs) == 0 // else what is wrong may be why one is not declared
 	for _, use := range s.params {
 		i := slices.IndexFunc(p.Params, func(q Param) bool { return q.Name == use.name })
+		if i < 0 && !read {
+			continue
+		}
 		if i < 0 {
 			p.failAt(p.Line+use.line-1, fmt.Sprintf("the parameter $%s is not declared", use.name),
 				fmt.Sprintf("add to the header: -- param: %s TYPE -- DESCRIPTION", use.name))

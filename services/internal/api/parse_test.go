@@ -158,6 +158,9 @@ func TestParseRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
+		if err != nil && strings.Contains(err.Error(), "is not declared") && !strings.Contains(want, "is not declared") {
+			t.Errorf("%q: a follow-up error: %v", text, err)
+		}
 		var parse *api.ParseError
 		if !errors.As(err, &parse) || parse.Fix == "" {
 			t.Errorf("%q: the error has no way out: %v", text, err)
