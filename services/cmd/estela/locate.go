@@ -94,10 +94,14 @@ func (n *node) showEvent(w http.ResponseWriter, r *http.Request) {
 func (n *node) search(ctx context.Context, in []*dataset, asked string) (f found, err error) {
 	f = found{Events: []journey{}, Searched: "tables and rejects"}
 	redis, done, err := n.streams(ctx)
-	if err != nil {
-		f.Searched += "; not the streams: " + err.Error()
-	} else {
+	if err == nil {
 		defer done()
+		_, err = redis.Info(ctx)
+	}
+	if err != nil { // the tables answer all the same
+		redis = nil
+		f.Searched += "; not the streams, where it may be still: " + err.Error()
+	} else {
 		f.Searched += fmt.Sprintf(", and for a key the newest %d entries of each stream", searchedEntries)
 	}
 	if id, err := contract.ParseID(asked); err == nil && strings.Contains(asked, "-") {

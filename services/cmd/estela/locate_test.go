@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -56,6 +57,17 @@ func TestJourneyOfWhatWaits(t *testing.T) {
 				t.Errorf("%s: %+v, want %s", asked, e, want[i])
 			}
 		}
+	}
+}
+
+// TestJourneyWithoutRedis: what is in the tables is found, and it is said where nobody looked.
+func TestJourneyWithoutRedis(t *testing.T) {
+	t.Parallel()
+	n, server := searching(t)
+	server.Kill()
+	f, err := n.search(t.Context(), n.datasets, "a")
+	if err != nil || len(f.Events) > 0 || !strings.HasPrefix(f.Searched, "tables and rejects; not the streams, where it may be still: ") || !strings.Contains(f.Searched, "connection refused") {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
 
