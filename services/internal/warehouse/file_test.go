@@ -195,8 +195,8 @@ func TestParquet(t *testing.T) {
 func TestLocalTimeToUTC(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
-		Path:   writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
-		Format: tabular.Parquet,
+		Path:       writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
+		Format:     tabular.Parquet,
 		Mapping:    `SELECT _row, origin, zone, timezone(zone, local) AS at FROM source LEFT JOIN airports ON iata = origin ORDER BY _row`,
 		References: map[string][]byte{"airports": []byte("iata,zone\nLAX,America/Los_Angeles\nSCL,America/Santiago\nXXX,\n")},
 	},
