@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -43,6 +44,9 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if check.refused, err = c.refusals(c.File); err != nil {
 		return errors.Join(err, to.end())
 	}
+	if err := to.call(ctx, http.MethodGet, "/ops/backfill/"+d.Name, url.Values{"version": {d.Version}}, nil, new(struct{})); err != nil {
+		return errors.Join(err, to.end())
+	}
 	body, in := io.Pipe()
 	var reading sync.WaitGroup
 	reading.Go(func() { _ = in.CloseWithError(c.pass(ctx, s, check, in)) })
@@ -66,8 +70,8 @@ func (c *backfillCmd) pass(ctx context.Context, s *streams, check *publisher, to
 			return err
 		}
 		check.progress.add(1)
-		_, err := out.Write(append(oneLine(r.JSON), '\n'))
-		return err
+		_, err := out.Write(oneLine(r.JSON)) // what is behind it in memory is the next document
+		return errors.Join(err, out.WriteByte('\n'))
 	}))
 	return errors.Join(err, out.Flush())
 }
@@ -87,6 +91,19 @@ func oneLine(doc []byte) []byte {
 
 // backfillRows is how many rows one commit of a backfill has: a row group.
 const backfillRows = 122_880
+
+// mayBackfill refuses rows that were checked by another contract than they would be stored by.
+func (n *node) mayBackfill(w http.ResponseWriter, r *http.Request) {
+	d, ok := n.dataset(w, r)
+	if !ok {
+		return
+	}
+	if by := r.URL.Query().Get("version"); by != d.Version {
+		refuse(w, refusedError{fmt.Errorf("the process that has the warehouse runs with another version of the contract of %s (%s, not %s): start it again first. Nothing was stored", d.Name, d.Version, by)})
+		return
+	}
+	answer(w, struct{}{})
+}
 
 // backfill stores the documents of the request's NDJSON body.
 func (n *node) backfill(w http.ResponseWriter, r *http.Request) {

@@ -356,3 +356,30 @@ func TestE2EWrongKeys(t *testing.T) {
 		return nil
 	})
 }
+
+// TestE2EPublishByALaterContract: a property that the running worker does not know would be lost in
+// silence; so would one that no contract names.
+func TestE2EPublishByALaterContract(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data, later := ownDataset(t), things(t, "readings", strings.Replace(readings, `"celsius": {`, `"unit": {"type": "string"}, "celsius": {`, 1))
+	s := up(t, dir, "--data", data)
+	for _, command := range []string{"publish", "backfill"} {
+		refused(t, reading("a", "1"), []string{command, "readings", "--data", later, "--data-dir", dir}, "contract of readings", "first. Nothing was")
+	}
+	for _, command := range []string{"publish", "backfill"} {
+		code, _, errs := estela(t, strings.Replace(reading(command, "1"), "}", `,"Celsius":2,"note":[1]}`, 1), command, "readings", "--data", data, "--data-dir", dir)
+		if code != 0 || !strings.Contains(errs, `readings: property "Celsius" is not in the contract, which has "celsius", and no column keeps it`) ||
+			!strings.Contains(errs, `property "note" is not in the contract and no column keeps it`) {
+			t.Errorf("%s: exit %d\n%s", command, code, errs)
+		}
+	}
+	// Documents of an array lie one behind the other in memory.
+	for i, text := range []string{"[" + reading("b", "1") + "," + reading("c", "2") + "]", strings.ReplaceAll(reading("d", "1")+reading("e", "2"), "\n", "")} {
+		if out := must(t, text, "backfill", "readings", "--data", data, "--data-dir", dir); out != "2 stored, 0 duplicates dropped\n" {
+			t.Errorf("%d: %s", i, out)
+		}
+	}
+	s.interrupt()
+	must(t, reading("f", "1"), "backfill", "readings", "--data", later, "--data-dir", dir)
+}

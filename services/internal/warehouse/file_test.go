@@ -106,7 +106,7 @@ func TestCSVTypes(t *testing.T) {
 		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001","free":"x"}`,
 		`3 {"id":"007","n":"x","flag":"maybe","data":"{"}`,
 		`4 {"id":"8","free":""}`,
-		`5 !column n: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace("n", ',', '.') AS "n") FROM source`,
+		`5 !column n: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace(replace("n", '.', ''), ',', '.') AS "n") FROM source`,
 		`6 {"id":"10","free":"12,5"}`,
 	)
 }
@@ -194,8 +194,8 @@ func TestParquet(t *testing.T) {
 func TestLocalTimeToUTC(t *testing.T) {
 	t.Parallel()
 	expectRead(t, warehouse.FileConfig{
-		Path:   writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
-		Format: tabular.Parquet,
+		Path:       writeParquet(t, "SELECT * FROM (VALUES ('LAX', TIMESTAMP '2001-07-01 08:00:00'), ('SCL', '2001-01-01 08:00:00'), ('XXX', '2001-01-01 08:00:00')) t(origin, local)"),
+		Format:     tabular.Parquet,
 		Mapping:    `SELECT _row, origin, zone, timezone(zone, local) AS at FROM source LEFT JOIN airports ON iata = origin ORDER BY _row`,
 		References: map[string][]byte{"airports": []byte("iata,zone\nLAX,America/Los_Angeles\nSCL,America/Santiago\nXXX,\n")},
 	},
