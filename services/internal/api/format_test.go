@@ -113,13 +113,19 @@ SELECT ['nan'::DOUBLE, 'inf'::DOUBLE, 1.5] AS l, {'a': 'nan'::FLOAT, 'NaN, ]': N
 	}
 }
 
-// What is JSON stays as it is.
+// What is JSON stays as it is, but for line breaks between its parts.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-2.5e+3,true,false,null,"x\\\"]"]}`, `"NaN"`, `[]`, `-0`, "[1 , 2\n]"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got := api.AppendJSON(nil, text)
+		text = bytes.Map(func(r rune) rune {
+			if r == '\n' || r == '\r' {
+				return -1
+			}
+			return r
+		}, text)
 		if json.Valid(text) && !bytes.Equal(got, text) {
 			t.Errorf("%q became %q", text, got)
 		}

@@ -128,6 +128,11 @@ func TestLinesOfAMapping(t *testing.T) {
 		`6 !has a property without a name, which can't be a column of source: publish the file with --mapping none`,
 		`2 {"id":2}`, `7 {"id":7}`)
 	expectRead(t, warehouse.FileConfig{Path: fileOf(t, "x.ndjson", `{"id":3,"_row":9}`)}, `1 {"id":3,"_row":9}`)
+	// A first line that goes on for ever costs itself only, and --format is the last word.
+	for _, cfg := range []warehouse.FileConfig{{Path: fileOf(t, "x.ndjson", "{\"id\":1,\"a\":[\n{\"id\":2}\n")}, {Reader: strings.NewReader("{\"id\":1,\"a\":[\n{\"id\":2}"), Format: tabular.NDJSON}} {
+		cfg.Mapping = everything
+		expectRead(t, cfg, `1 !/a/0: ends where a value should be (byte 13)`, `2 {"id":2}`)
+	}
 }
 
 // TestEveryFile: the same rows, however they are packed.
