@@ -120,13 +120,8 @@ func FuzzJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got := api.AppendJSON(nil, text)
-		text = bytes.Map(func(r rune) rune {
-			if r == '\n' || r == '\r' {
-				return -1
-			}
-			return r
-		}, text)
-		if json.Valid(text) && !bytes.Equal(got, text) {
+		want := bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\n"), nil), []byte("\r"), nil)
+		if json.Valid(text) && !bytes.Equal(got, want) {
 			t.Errorf("%q became %q", text, got)
 		}
 	})
