@@ -74,5 +74,5 @@ func (n *node) live(ctx context.Context) (int, error) {
 	if err := n.noteContracts(ctx, false); err != nil {
 		return 0, err
 	}
-	return n.redis.Workers(ctx, n.group(), n.owner, leaseTTL)
+	return n.redis.Heartbeat(ctx, n.group(), n.owner, leaseTTL)
 }

@@ -22,7 +22,7 @@
 //	trim, loss                                Trim…, Loss…
 //	one warehouse                             OtherWarehouse, Identity
 //	backpressure                              Backpressure
-//	shares and stopping                       TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
+//	rebalance and stopping                    TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
 //
 // TestChaosReport says what each fault costs in terms of the objectives ([Report]): it
 // lets the shipped program be hurt under a steady load and looks at it from outside.

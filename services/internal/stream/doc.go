@@ -86,8 +86,8 @@
 // the lease writes the note again at each renewal, for a FLUSHALL takes it. A process notes
 // all its shards at its start, in order, or none (NoteWarehouse), so that of two that start at
 // once one gets all; MoveWarehouse gives a shard to another while nobody holds its lease.
-// Members that share shards are those of one warehouse and the same datasets: others take
-// nothing of them, and would only lower their quotas.
+// The members of a group are the live workers of one warehouse and the same datasets: workers
+// of others own none of its shards and would only lower the quotas.
 //
 // The identity lies in the warehouse, and so a copy of the file has it too. Two copies on one
 // server are not told apart by the note; Attach warns of the younger group that the other

@@ -74,7 +74,7 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	ok, err := s.Acquire(t.Context())
 	must(t, err)
 	want(t, "lease", ok, true)
-	_, err = client.Workers(t.Context(), "", "late", time.Minute)
+	_, err = client.Heartbeat(t.Context(), "", "late", time.Minute)
 	must(t, err)
 	must(t, s.Lift(t.Context(), contract.ID{MS: 1}))
 	attach(t, s, 1, contract.ID{})

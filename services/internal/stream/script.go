@@ -141,7 +141,7 @@ redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
 for i = 4, #ARGV do redis.call('HSET', KEYS[1], ARGV[2] .. '@' .. ARGV[i], '') end
 return 1`
 
-	// Keys: workers. Args: owner, ttl in ms. Returns how many are alive.
+	// Keys: workers. Args: owner, ttl in ms. Returns the number of live workers.
 	heartbeatScript = shebang + `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

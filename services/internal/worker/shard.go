@@ -44,7 +44,7 @@ type shard struct {
 	log      *slog.Logger
 	observe  Observer
 	hook     func(step string)
-	share    *share
+	quota    *quota
 	inFlight inFlight
 	ledger   ledger // of the attachment; its reader's
 	gaps     []gap  // noticed by earlier attachments, closed by this one
@@ -251,7 +251,7 @@ func (s *shard) tend(ctx context.Context) error {
 	if !held {
 		return errNotOwner
 	}
-	if s.share.surplus(s) {
+	if s.quota.surplus(s) {
 		return errNotOwner
 	}
 	_, err = s.reconcile(ctx)

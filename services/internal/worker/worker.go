@@ -19,19 +19,20 @@ const HeldElsewhere = "held by another worker"
 
 // Config says what a worker does.
 type Config struct {
-	// Contracts are the datasets to carry.
+	// Contracts are the datasets to process.
 	Contracts []*contract.Contract
 	// Source opens the stream of one shard.
 	Source func(c *contract.Contract, shard int) Source
 	// Sink is the warehouse.
 	Sink Sink
-	// Live says how many workers share the datasets, this one among them.
+	// Live returns the number of live workers of the membership, this one included. The
+	// shards are balanced among them.
 	//
-	// Default: this one alone.
+	// Default: 1.
 	Live func(ctx context.Context) (int, error)
-	// Observer is told what happens.
+	// Observer receives what is measured.
 	//
-	// Default: nobody.
+	// Default: none.
 	Observer Observer
 	Logger   *slog.Logger
 
@@ -78,7 +79,7 @@ func (c *Config) withDefaults() {
 		c.Live = func(context.Context) (int, error) { return 1, nil }
 	}
 	if c.Observer == nil {
-		c.Observer = silent{}
+		c.Observer = nopObserver{}
 	}
 	if c.Hook == nil {
 		c.Hook = func(string) {}
@@ -88,23 +89,23 @@ func (c *Config) withDefaults() {
 	}
 }
 
-// Worker carries the shards of its datasets, as many of them as are its share.
+// Worker owns shards of its datasets, up to its quota, and ingests their events.
 type Worker struct {
 	cfg    Config
 	shards []*shard
-	share  *share
+	quota  *quota
 }
 
 // New makes a worker. Run starts it.
 func New(cfg Config) *Worker {
 	cfg.withDefaults()
-	w := &Worker{cfg: cfg, share: &share{limit: math.MaxInt}}
+	w := &Worker{cfg: cfg, quota: &quota{limit: math.MaxInt}}
 	for _, c := range cfg.Contracts {
 		for n := range c.Shards {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting", refused: make(chan struct{}),
+				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", refused: make(chan struct{}),
 			})
 		}
 	}
@@ -119,10 +120,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.StopTimeout, cancel) })()
 	refused := make([]error, len(w.shards))
-	counting, stop := context.WithCancel(ctx)
+	tracking, stop := context.WithCancel(ctx)
 	defer stop()
-	var all sync.WaitGroup
-	all.Go(func() { w.countLive(counting) })
+	var background sync.WaitGroup
+	background.Go(func() { w.trackMembership(tracking) })
 	var shards sync.WaitGroup
 	for i, s := range w.shards {
 		shards.Go(func() { refused[i] = w.keep(ctx, hard, s) })
@@ -139,7 +140,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	stop()
 	cancel()
-	all.Wait()
+	background.Wait()
 	return err
 }
 
@@ -167,25 +168,25 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 }
 
 func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error) {
-	if !w.share.take() {
+	if !w.quota.reserve() {
 		return false, nil
 	}
-	defer w.share.give(s)
+	defer w.quota.release(s)
 	if owned, err = s.source.Acquire(ctx); err != nil || !owned {
 		return false, err
 	}
 	return true, s.own(ctx, hard)
 }
 
-// countLive keeps this worker's fair share up to date.
-func (w *Worker) countLive(ctx context.Context) {
+// trackMembership sets this worker's quota: the shards divided by the live workers, rounded up.
+func (w *Worker) trackMembership(ctx context.Context) {
 	var wrong complaint
 	for {
 		if live, err := w.cfg.Live(ctx); err != nil {
-			wrong.about(w.cfg.Logger, "other workers not counted", err, 0)
+			wrong.about(w.cfg.Logger, "heartbeat failed, keeping the quota", err, 0)
 		} else {
 			wrong.over(w.cfg.Logger)
-			w.share.set((len(w.shards) + live - 1) / max(1, live))
+			w.quota.set((len(w.shards) + live - 1) / max(1, live))
 		}
 		if !pause(ctx, w.cfg.Renew/2) {
 			return
@@ -298,11 +299,11 @@ func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*commi
 	return newCommitter(sink, b.Contract, pos), nil
 }
 
-type silent struct{}
+type nopObserver struct{}
 
-func (silent) Read(string, int)                                 {}
-func (silent) Committed(string, *contract.Batch, time.Duration) {}
-func (silent) Retried(string)                                   {}
-func (silent) Reconciled(string, int64, int64)                  {}
-func (silent) Loss(string, int64)                               {}
-func (silent) Ahead(string, int64)                              {}
+func (nopObserver) Read(string, int)                                 {}
+func (nopObserver) Committed(string, *contract.Batch, time.Duration) {}
+func (nopObserver) Retried(string)                                   {}
+func (nopObserver) Reconciled(string, int64, int64)                  {}
+func (nopObserver) Loss(string, int64)                               {}
+func (nopObserver) Ahead(string, int64)                              {}

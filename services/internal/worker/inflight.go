@@ -7,52 +7,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// share bounds how many shards this worker carries.
-type share struct {
-	mu      sync.Mutex
-	limit   int
-	held    int
-	leaving map[*shard]bool // told to go, not gone yet
-}
-
-func (s *share) set(limit int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.limit = limit
-}
-
-// take asks for one shard more.
-func (s *share) take() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held >= s.limit {
-		return false
-	}
-	s.held++
-	return true
-}
-
-func (s *share) give(sh *shard) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held--
-	delete(s.leaving, sh)
-}
-
-// surplus reports whether this shard should be left to another worker.
-func (s *share) surplus(sh *shard) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held-len(s.leaving) <= s.limit {
-		return s.leaving[sh]
-	}
-	if s.leaving == nil {
-		s.leaving = map[*shard]bool{}
-	}
-	s.leaving[sh] = true
-	return true
-}
-
 // inFlight knows the oldest entry that was read and is not committed.
 type inFlight struct {
 	mu            sync.Mutex
