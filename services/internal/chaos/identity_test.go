@@ -36,7 +36,7 @@ func TestChaosOtherWarehouse(t *testing.T) {
 	other := contract.Warehouse{Identity: "second", Location: second.Location(), Host: "there"}
 	stop := p.publishing(p.client, 100, 5*time.Millisecond)
 	first := p.work(p.of(mine))
-	eventually(t, "the first carries all", func() bool { return first.owns() == 4 })
+	eventually(t, "the first owns all", func() bool { return first.owns() == 4 })
 	for range 10 {
 		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 		intruder := p.work(p.of(other), func(cfg *worker.Config) { cfg.Sink = second })
@@ -107,7 +107,7 @@ func TestChaosFlushedNotes(t *testing.T) {
 	won := 0
 	for range 12 {
 		first := p.work(p.of(mine))
-		eventually(t, "the first carries all", func() bool { return first.owns() == p.shards })
+		eventually(t, "the first owns all", func() bool { return first.owns() == p.shards })
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		p.redis.Do("FLUSHALL")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)

@@ -193,7 +193,7 @@ func (r *running) stop() {
 	}
 }
 
-// owns is how many shards the worker carries.
+// owns is how many shards the worker owns.
 func (r *running) owns() int {
 	n := 0
 	for _, s := range r.Status() {

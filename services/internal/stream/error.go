@@ -9,8 +9,8 @@ import (
 )
 
 // ErrNoGroup says that a reader's group is gone: another worker took the shard
-// over, or the stream was deleted. It is a [contract.ErrFenced]: hold the lease
-// again before doing anything.
+// over, or the stream was deleted. It is a [contract.ErrFenced]: acquire or renew the lease
+// before doing anything else.
 var ErrNoGroup = fmt.Errorf("the group of this reader is gone: %w", contract.ErrFenced)
 
 // The reasons to refuse a server; see [RefusedError].

@@ -37,8 +37,8 @@ end
 `
 
 	// Keys: lease, warehouse. Args: token, ttl in ms, and the warehouse. One's own token is
-	// no other holder: the reply to an earlier try may have been lost. To whom the shard does
-	// not belong gets no lease, but whose it is.
+	// no other owner: the reply to an earlier attempt may have been lost. A worker of another
+	// warehouse gets no lease, but the claim in the way.
 	acquireScript = shebang + warehouseFunc + `
 local owner = other()
 if owner then return owner end
@@ -48,7 +48,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 note()
 return 1`
 
-	// As for acquireScript. The note is written again: a FLUSHALL may have taken it.
+	// As for acquireScript. The claim is written again: a FLUSHALL may have removed it.
 	renewScript = shebang + warehouseFunc + `
 local owner = other()
 if owner then return owner end

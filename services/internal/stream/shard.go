@@ -19,7 +19,7 @@ const maxBlock = 2 * time.Second
 
 // ShardConfig says how a shard is read and trimmed.
 type ShardConfig struct {
-	// Lease is how long a lease lasts that is not renewed.
+	// Lease is the time to live of a lease that is not renewed.
 	//
 	// Default: 15 s.
 	Lease time.Duration
@@ -53,10 +53,10 @@ type ShardConfig struct {
 	// Default: 500,000; negative: no limit.
 	KeepMax int64
 
-	// Warehouse is what the shard's events are stored in: the lease is given to the one that
-	// the streams belong to, the first that asked.
+	// Warehouse is what the shard's events are stored in: only workers of the warehouse that
+	// claimed the streams, the first to ask, acquire the lease.
 	//
-	// Default: whichever.
+	// Default: any.
 	Warehouse contract.Warehouse
 
 	// WarnAfter is how long a foreign group may stand still, while entries wait only for
@@ -92,7 +92,7 @@ type Shard struct {
 	dataset string
 	key     string
 	owner   string
-	// token names this holder of the lease; no two are equal.
+	// token identifies this owner of the lease; no two are equal.
 	token string
 
 	group string
@@ -130,19 +130,19 @@ func (s *Shard) Close() error {
 func (s *Shard) leaseKey() string   { return leaseKey(s.key) }
 func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
 
-// Acquire takes the lease, or reports false when another holds it. Who holds
-// it already keeps it. *contract.OtherWarehouseError: the shard belongs to another
-// warehouse than ShardConfig's.
+// Acquire acquires the lease, or reports false while another worker owns it. It is idempotent
+// for the owner. *contract.OtherWarehouseError: the shard is claimed by another warehouse than
+// ShardConfig's.
 func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, acquireScript)
 	if err != nil {
-		return false, fmt.Errorf("take the lease of %s: %w", s.key, err)
+		return false, fmt.Errorf("acquire the lease of %s: %w", s.key, err)
 	}
 	return ok, nil
 }
 
-// Renew prolongs the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
-// given to another warehouse.
+// Renew renews the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
+// moved to another warehouse.
 func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, renewScript)
 	if err != nil {
@@ -151,12 +151,11 @@ func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	return ok, nil
 }
 
-// Release gives the lease back if it is still held, and closes the reader's
-// connection.
+// Release releases the lease if it is still owned, and closes the reader's connection.
 func (s *Shard) Release(ctx context.Context) error {
 	closed := s.Close()
 	if _, err := s.onLease(ctx, releaseScript); err != nil {
-		return fmt.Errorf("give back the lease of %s: %w", s.key, err)
+		return fmt.Errorf("release the lease of %s: %w", s.key, err)
 	}
 	if closed != nil {
 		return fmt.Errorf("close the reader of %s: %w", s.key, closed)

@@ -66,8 +66,8 @@ func (w *waiters) drained(n int) {
 }
 
 // Drained waits until all that the dataset's streams held when it was called is
-// committed. It waits for ever where another process carries a shard; a shard that
-// refuses to go on ends it with the reason.
+// committed. It waits for ever where another process owns a shard; a shard that has stopped
+// for good ends it with the reason.
 func (w *Worker) Drained(ctx context.Context, c *contract.Contract) error {
 	return w.await(ctx, c, false)
 }
@@ -85,8 +85,8 @@ func (w *Worker) await(ctx context.Context, c *contract.Contract, again bool) er
 		}
 		select {
 		case <-s.waiters.add(again):
-		case <-s.refused:
-			return s.refusal
+		case <-s.failed:
+			return s.failure
 		case <-ctx.Done():
 			return fmt.Errorf("wait for shard %d of %s to be drained (%s): %w", s.number, c.Name, s.reason(), ctx.Err())
 		}

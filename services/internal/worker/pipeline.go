@@ -105,7 +105,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 func (p *pipeline) read(ctx, hard context.Context) error {
 	lift := p.reread
 	for ctx.Err() == nil {
-		if err := p.tend(ctx); err != nil {
+		if err := p.renewIfDue(ctx); err != nil {
 			return err
 		}
 		if err := p.trim(ctx); err != nil {
@@ -244,7 +244,7 @@ func (p *pipeline) pass(ctx, hard context.Context, c chunk) (err error) {
 			return hard.Err()
 		case <-tick.C:
 			if err == nil {
-				err = p.tend(context.WithoutCancel(ctx))
+				err = p.renewIfDue(context.WithoutCancel(ctx))
 			}
 		}
 	}

@@ -9,12 +9,12 @@ import (
 
 // Source is one shard's stream. One goroutine uses it at a time.
 type Source interface {
-	// Acquire takes the shard's lease or reports false when another holds it.
-	// *contract.OtherWarehouseError, also of Renew: the shard is another warehouse's.
+	// Acquire acquires the shard's lease or reports false while another worker owns it.
+	// *contract.OtherWarehouseError, also of Renew: the shard is claimed by another warehouse.
 	Acquire(ctx context.Context) (bool, error)
-	// Renew prolongs the lease; false: it was lost.
+	// Renew renews the lease; false: it was lost.
 	Renew(ctx context.Context) (bool, error)
-	// Release gives the lease back if it is still held.
+	// Release releases the lease if it is still owned.
 	Release(ctx context.Context) error
 
 	// State tells how the stream and its server stand. While attached it fails with

@@ -16,11 +16,10 @@ import (
 // not stored only, so that it falls to the worker to keep what is stored from filling the server.
 const muchTraffic = 200_000
 
-// errNotOwner ends an ownership: the lease is another's.
-var errNotOwner = errors.New("the shard's lease is held by another worker")
+// errNotOwner ends an ownership: the lease was lost, or the shard is above the quota.
+var errNotOwner = errors.New("lost shard ownership")
 
-// LossError refuses to go on where the stream no longer holds entries that the
-// warehouse has not got.
+// LossError stops a shard whose stream no longer holds entries that were never committed.
 type LossError struct {
 	Dataset        string
 	Shard          int
@@ -53,31 +52,31 @@ type shard struct {
 	waiters  waiters
 
 	mu        sync.Mutex
-	committer *committer // nil while another owns the shard
+	committer *committer // nil while this process doesn't own the shard
 	status    string     // why it is not running; empty when it is
 
-	tended, trimmed time.Time
-	pruned          time.Time
-	entries, rows   atomic.Int64 // settled, stored
-	// tendedAt and trimmedAt are entries then.
-	tendedAt, trimmedAt int64
+	renewed, trimmed time.Time
+	pruned           time.Time
+	entries, rows    atomic.Int64 // settled, stored
+	// renewedAt and trimmedAt are the value of entries then.
+	renewedAt, trimmedAt int64
 
-	refused chan struct{} // closed when the shard refuses to go on
-	refusal error         // why, set before that
-	others  int           // how often in a row it was another warehouse's
+	failed         chan struct{} // closed when the shard has stopped for good
+	failure        error         // why, set before that
+	otherWarehouse int           // attempts in a row that found it claimed by another warehouse
 
 	complaint complaint // its owner's
 }
 
-// own takes the shard over and carries its events until the lease is lost, the
-// shard is fenced, or soft ends (nil).
+// own takes the shard over and ingests its events until the lease is lost, the shard is fenced,
+// or soft ends (nil).
 func (s *shard) own(soft, hard context.Context) error {
-	defer s.disown(hard)
+	defer s.release(hard)
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
 	c.clock = &s.clock
-	s.gaps, s.ledger = nil, ledger{added: uncounted} // an earlier ownership's say nothing now
-	err := s.renewing(soft, func() error {
+	s.gaps, s.ledger = nil, ledger{added: uncounted} // those of an earlier ownership are stale
+	err := s.renewWhile(soft, func() error {
 		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
 	})
 	if err != nil {
@@ -91,27 +90,27 @@ func (s *shard) own(soft, hard context.Context) error {
 		if err != nil {
 			return err
 		}
-		if errors.Is(readErr, errNotOwner) || isOther(readErr) {
+		if errors.Is(readErr, errNotOwner) || isOtherWarehouse(readErr) {
 			return readErr
 		}
 		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
-			pause(soft, s.complaint.about(s.log, "reading ended, attaching again", readErr, s.cfg.Backoff))
+			pause(soft, s.complaint.about(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
 		}
 	}
 	return nil
 }
 
-// renewing keeps the lease while do runs: rebuilding the keys of a large window
-// takes longer than a lease lasts, and two workers would take turns at it for
-// ever. Whether it was kept is seen at the attachment.
-func (s *shard) renewing(ctx context.Context, do func() error) error {
+// renewWhile renews the lease while do runs: rebuilding the keys of a large window takes longer
+// than a lease lasts, and two workers would take the shard over from each other for ever.
+// Whether the lease was lost meanwhile is seen at the attachment.
+func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	ctx, done := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() {
 		for pause(ctx, s.cfg.Renew) {
 			if _, err := s.source.Renew(ctx); err != nil {
-				s.log.Warn("lease not renewed", slog.Any("error", err))
+				s.log.Warn("renew lease failed", slog.Any("error", err))
 			}
 		}
 	})
@@ -123,11 +122,11 @@ func (s *shard) renewing(ctx context.Context, do func() error) error {
 // session is one attachment: from the check of the stream's state to the commit
 // of the last entry received.
 func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err error) {
-	held, err := s.hold(soft)
+	owned, err := s.ensureLease(soft)
 	if err != nil {
 		return err, nil
 	}
-	if !held {
+	if !owned {
 		return nil, errNotOwner
 	}
 	state, err := s.source.State(soft)
@@ -149,7 +148,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		return err, nil
 	}
 	if begun != from.after {
-		s.replaced(pos, state)
+		s.streamReplaced(pos, state)
 		from = from.again(pos)
 	}
 	from.blind = s.rereads >= maxRereads
@@ -161,7 +160,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 
 // replaced tells that the stream is another one, or was given other entries at or below the
 // position, and counts what was taken away from it before anybody read it.
-func (s *shard) replaced(pos contract.Position, state contract.StreamState) {
+func (s *shard) streamReplaced(pos contract.Position, state contract.StreamState) {
 	s.log.Warn("the stream was replaced or its cursor moved back, reading again what it keeps",
 		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
 	if a, found := s.ledger.outstanding(); found && a.missing > 0 {
@@ -222,36 +221,34 @@ func (s *shard) resume(pos contract.Position, state contract.StreamState) origin
 		from = from.again(pos)
 	case state.Added != uncounted && state.Added < pos.Added,
 		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
-		s.replaced(pos, state)
+		s.streamReplaced(pos, state)
 		from = from.again(pos)
 	}
 	return from
 }
 
-// hold makes sure that the lease is this worker's.
-func (s *shard) hold(ctx context.Context) (bool, error) {
-	s.tended = time.Now()
-	held, err := s.source.Renew(ctx)
-	if held || err != nil {
-		return held, err
+// ensureLease renews the lease or, where it has expired, acquires it.
+func (s *shard) ensureLease(ctx context.Context) (bool, error) {
+	s.renewed = time.Now()
+	renewed, err := s.source.Renew(ctx)
+	if renewed || err != nil {
+		return renewed, err
 	}
 	return s.source.Acquire(ctx)
 }
 
-// tend keeps the lease, asks how much the stream was given and trims it, each when it is due.
-func (s *shard) tend(ctx context.Context) error {
-	if time.Since(s.tended) < s.cfg.Renew && s.entries.Load()-s.tendedAt < muchTraffic {
+// renewIfDue renews the lease and reconciles, when that is due. errNotOwner: the lease was lost,
+// or the shard is to be released to another worker.
+func (s *shard) renewIfDue(ctx context.Context) error {
+	if time.Since(s.renewed) < s.cfg.Renew && s.entries.Load()-s.renewedAt < muchTraffic {
 		return nil
 	}
-	s.tended, s.tendedAt = time.Now(), s.entries.Load()
-	held, err := s.source.Renew(ctx)
+	s.renewed, s.renewedAt = time.Now(), s.entries.Load()
+	renewed, err := s.source.Renew(ctx)
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)
 	}
-	if !held {
-		return errNotOwner
-	}
-	if s.quota.surplus(s) {
+	if !renewed || s.quota.surplus(s) {
 		return errNotOwner
 	}
 	_, err = s.reconcile(ctx)
@@ -307,22 +304,22 @@ func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) (lo
 	if !s.cfg.AcceptLoss {
 		return true, loss
 	}
-	s.log.Error("events lost, going on as told", slog.Any("error", loss), slog.Int64("entries", entries))
+	s.log.Error("continuing despite lost entries (--accept-loss)", slog.Any("error", loss), slog.Int64("entries", entries))
 	return true, nil
 }
 
-// disown gives the lease back.
-func (s *shard) disown(hard context.Context) {
+// release ends the ownership and releases the lease.
+func (s *shard) release(hard context.Context) {
 	s.mu.Lock()
 	s.committer = nil
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(hard, time.Second)
 	defer cancel()
 	if err := s.source.Release(ctx); err != nil {
-		s.log.Warn("lease not given back, it will expire", slog.Any("error", err))
+		s.log.Warn("release lease failed, it will expire", slog.Any("error", err))
 	}
 	if err := s.source.Close(); err != nil {
-		s.log.Warn("connection not closed", slog.Any("error", err))
+		s.log.Warn("close connection failed", slog.Any("error", err))
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 const maxBackoff = 5 * time.Second
 
-// HeldElsewhere is the reason of a shard that another process carries.
+// HeldElsewhere is the reason of a shard that another worker owns.
 const HeldElsewhere = "held by another worker"
 
 // Config says what a worker does.
@@ -105,32 +105,31 @@ func New(cfg Config) *Worker {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", refused: make(chan struct{}),
+				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", failed: make(chan struct{}),
 			})
 		}
 	}
 	return w
 }
 
-// Run carries events until ctx ends, then commits what was read, gives the
-// leases back and returns nil. It returns an error only when every shard refuses
-// to go on.
+// Run ingests events until ctx ends, then drains what was read, releases the leases and returns
+// nil. It returns an error only when every shard has stopped for good.
 func (w *Worker) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.StopTimeout, cancel) })()
-	refused := make([]error, len(w.shards))
+	failures := make([]error, len(w.shards))
 	tracking, stop := context.WithCancel(ctx)
 	defer stop()
 	var background sync.WaitGroup
 	background.Go(func() { w.trackMembership(tracking) })
 	var shards sync.WaitGroup
 	for i, s := range w.shards {
-		shards.Go(func() { refused[i] = w.keep(ctx, hard, s) })
+		shards.Go(func() { failures[i] = w.runShard(ctx, hard, s) })
 	}
 	shards.Wait()
-	err := errors.Join(refused...)
-	for _, e := range refused {
+	err := errors.Join(failures...)
+	for _, e := range failures {
 		if e == nil {
 			err = nil
 		}
@@ -144,20 +143,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// keep owns one shard whenever it can. It returns why, when the shard refuses to
-// go on, or nil when ctx ends.
-func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
+// runShard owns one shard whenever it can. It returns the error that stops the shard for good,
+// or nil when ctx ends.
+func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 	for ctx.Err() == nil {
-		owned, err := w.try(ctx, hard, s)
-		if s.refuses(err) {
-			s.refuse(err)
+		owned, err := w.tryOwn(ctx, hard, s)
+		if s.isFatal(err) {
+			s.fail(err)
 			return err
 		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.complaint.about(s.log, "shard given up", err, 0)
+			s.complaint.about(s.log, "lost shard ownership", err, 0)
 		case !owned:
 			s.setStatus(HeldElsewhere)
 		}
@@ -167,7 +166,7 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 	return nil
 }
 
-func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error) {
+func (w *Worker) tryOwn(ctx, hard context.Context, s *shard) (owned bool, err error) {
 	if !w.quota.reserve() {
 		return false, nil
 	}
@@ -198,9 +197,9 @@ func (w *Worker) trackMembership(ctx context.Context) {
 type ShardStatus struct {
 	Dataset string
 	Shard   int
-	// Owned is true while this process carries the shard.
+	// Owned is true while this process owns the shard.
 	Owned bool
-	// Reason says why the shard is not being carried; empty when it is.
+	// Reason says why the shard is not running; empty when it is.
 	Reason string
 	// Position is the last committed, while owned.
 	Position contract.Position
@@ -243,7 +242,7 @@ func (w *Worker) Counts(c *contract.Contract) Counts {
 	return sum
 }
 
-// owner is the committer of a shard that this process carries, or nil.
+// owner is the committer of a shard that this process owns, or nil.
 func (w *Worker) owner(c *contract.Contract, number int) *committer {
 	for _, s := range w.shards {
 		if s.contract.Name == c.Name && s.number == number {
