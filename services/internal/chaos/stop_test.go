@@ -31,7 +31,7 @@ func TestChaosStopCommitsWhatWasRead(t *testing.T) {
 		p := setup(t, setting{staged: staged, shards: 2, lease: time.Minute})
 		stop := p.publishing(p.client, 100, 5*time.Millisecond)
 		for range 10 {
-			seen := &settled{Observer: &ledger{}}
+			seen := &settled{Observer: &counts{}}
 			w := p.work(func(cfg *worker.Config) { cfg.Observer, cfg.Renew = seen, 100*time.Millisecond })
 			eventually(t, "something is read", func() bool { return seen.read.Load() > 0 })
 			begin := time.Now()

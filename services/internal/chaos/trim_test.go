@@ -123,7 +123,7 @@ func TestChaosLossByDeletedEntries(t *testing.T) {
 func (p *pipeline) refusal(reason string, entries int64, more func()) {
 	p.t.Helper()
 	p.openStore()
-	losses := &ledger{}
+	losses := &counts{}
 	refusing := worker.New(worker.Config{
 		Contracts: []*contract.Contract{p.contract}, Source: p.sourceOf(p.client, "refuses"), Sink: p.store, Observer: losses,
 	})

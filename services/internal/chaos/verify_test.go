@@ -26,7 +26,7 @@ func (p *pipeline) check(resent bool) {
 	if err := p.model.Check(p.stored(), resent); err != nil {
 		p.t.Fatal(err)
 	}
-	want(p.t, "entries said to be lost, though all is there", p.ledger.lost.Load(), 0)
+	want(p.t, "entries said to be lost, though all is there", p.counts.lost.Load(), 0)
 }
 
 // stored reads the tables.

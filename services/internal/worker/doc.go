@@ -28,13 +28,12 @@
 // A shard whose stream lost entries, or belongs to another warehouse, refuses to go on: waiting
 // changes neither. The others of the process go on.
 //
-// That nothing is missing is reconciled: the server counts what is added to a
-// stream, and every few seconds that count is held against what was received
-// (ledger). Where they differ, the stream is read again from its oldest entry: what was
-// skipped is stored, and only what the stream does not hold any more is counted as lost
-// and logged (gap); the worker goes on, for stopping would not bring it back. Until
-// count and receipt agree, nothing beyond the last agreement is trimmed. The embedded
-// server doesn't count.
+// Reconciliation: the server counts the entries added to a stream, and every few seconds that
+// count is compared with the entries received (reconciler). Where they differ, the stream is
+// reread from its oldest entry: skipped entries are stored, and only those that the stream no
+// longer has are counted as lost and logged (gap). The worker continues, for stopping would not
+// bring them back. Until the counts agree, nothing beyond the last agreement is trimmed. The
+// embedded server doesn't count.
 //
 // The dedupe window goes by stream time, but no further than the server's clock and
 // contract.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer name it)

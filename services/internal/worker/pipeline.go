@@ -31,7 +31,7 @@ const (
 type chunk struct {
 	entries []contract.Entry
 	release func()
-	// added is the server's count of entries at the end of these: see ledger.
+	// added is the server's count at the last of these entries: see reconciler.
 	added int64
 }
 
@@ -114,7 +114,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		if p.waiters.wantAgain() {
 			return errAgain
 		}
-		if len(p.gaps) > 0 && p.gapsRead() {
+		if len(p.gaps) > 0 && p.gapsReread() {
 			p.closeGaps()
 		}
 		if err := p.drain(ctx); err != nil {
@@ -133,7 +133,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 			continue
 		}
 		release()
-		if err := p.reconciled(p.ledger.end()); err != nil {
+		if err := p.handleReconciliation(p.reconciler.endOfStream()); err != nil {
 			return err
 		}
 		if err := p.caughtUp(ctx, &lift); err != nil {
@@ -147,12 +147,12 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry, release func()) error {
 	p.observe.Read(p.contract.Name, len(entries))
 	for i := range p.gaps {
-		p.gaps[i].read(entries)
+		p.gaps[i].match(entries)
 	}
 	p.countAhead(entries)
-	added, found, compared := p.ledger.receive(entries)
+	added, found, compared := p.reconciler.receive(entries)
 	err := p.pass(ctx, hard, chunk{entries, release, added})
-	if gap := p.reconciled(found, compared); err == nil {
+	if gap := p.handleReconciliation(found, compared); err == nil {
 		err = gap
 	}
 	return err
@@ -168,7 +168,7 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 			return err
 		}
 		*lift = contract.ID{}
-		p.ledger.unsaved = true // the count began anew
+		p.reconciler.uncommittedLoss = true // the count began anew
 		if _, err := p.reconcile(ctx); err != nil {
 			return err
 		}
@@ -177,12 +177,12 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 		return nil
 	}
 	if len(p.gaps) > 0 {
-		if _, err := p.reconcile(ctx); err != nil || !p.readWhole() {
+		if _, err := p.reconcile(ctx); err != nil || !p.rereadComplete() {
 			return err
 		}
 	}
 	p.closeGaps()
-	if err := p.saveLoss(ctx); err != nil {
+	if err := p.commitLoss(ctx); err != nil {
 		return err
 	}
 	p.notes.level.Store(true)
@@ -213,9 +213,9 @@ func (p *pipeline) drain(ctx context.Context) error {
 	case p.draining == 0:
 		return nil
 	case begins:
-	case p.ledger.next != nil || p.inFlight.settledTo().Compare(p.until) < 0:
+	case p.reconciler.pending != nil || p.inFlight.settledTo().Compare(p.until) < 0:
 		return nil
-	case p.ledger.verified.Compare(p.until) >= 0:
+	case p.reconciler.verified.Compare(p.until) >= 0:
 		p.drained()
 		return nil
 	}
@@ -360,7 +360,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		}
 		p.hook("committed")
 		if !p.gapFrom.IsZero() {
-			p.recovered.Add(recoveredIn(b, p.gapFrom))
+			p.recovered.Add(countRecovered(b, p.gapFrom))
 		}
 		p.entries.Add(int64(b.Entries))
 		p.rows.Add(int64(b.Rows))

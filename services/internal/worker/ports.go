@@ -80,8 +80,8 @@ type Observer interface {
 	Committed(dataset string, b *contract.Batch, took time.Duration)
 	// Retried: the warehouse refused and is asked again.
 	Retried(dataset string)
-	// Reconciled: of the entries that the server has counted, so many were received and
-	// so many were gone before that.
+	// Reconciled: of the entries expected, by the server's count, so many were received and so
+	// many lost.
 	Reconciled(dataset string, received, lost int64)
 	// Ahead: so many entries were read whose IDs are ahead of the server's clock.
 	Ahead(dataset string, entries int64)

@@ -36,20 +36,20 @@ func (e *LossError) Error() string {
 
 // shard is one shard of one dataset as this process sees it.
 type shard struct {
-	contract *contract.Contract
-	number   int
-	source   Source
-	cfg      *Config
-	log      *slog.Logger
-	observe  Observer
-	hook     func(step string)
-	quota    *quota
-	inFlight inFlight
-	ledger   ledger // of the attachment; its reader's
-	gaps     []gap  // noticed by earlier attachments, closed by this one
-	rereads  int    // for gaps, one after the other
-	clock    clock  // the server's
-	waiters  waiters
+	contract   *contract.Contract
+	number     int
+	source     Source
+	cfg        *Config
+	log        *slog.Logger
+	observe    Observer
+	hook       func(step string)
+	quota      *quota
+	inFlight   inFlight
+	reconciler reconciler // of the attachment; used by its reader
+	gaps       []gap      // noticed by earlier attachments, closed by this one
+	rereads    int        // for gaps, one after the other
+	clock      clock      // the server's
+	waiters    waiters
 
 	mu        sync.Mutex
 	committer *committer // nil while this process doesn't own the shard
@@ -75,7 +75,7 @@ func (s *shard) own(soft, hard context.Context) error {
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
 	c.clock = &s.clock
-	s.gaps, s.ledger = nil, ledger{added: uncounted} // those of an earlier ownership are stale
+	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
 	err := s.renewWhile(soft, func() error {
 		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
 	})
@@ -152,25 +152,25 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		from = from.again(pos)
 	}
 	from.blind = s.rereads >= maxRereads
-	s.ledger = newLedger(pos, state, from, lost)
+	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
 	s.complaint.over(s.log)
 	return newPipeline(s, from).run(soft, hard)
 }
 
-// replaced tells that the stream is another one, or was given other entries at or below the
-// position, and counts what was taken away from it before anybody read it.
+// streamReplaced logs that the stream was replaced, or got other entries at or below the
+// position, and counts those that were removed before they were read.
 func (s *shard) streamReplaced(pos contract.Position, state contract.StreamState) {
-	s.log.Warn("the stream was replaced or its cursor moved back, reading again what it keeps",
+	s.log.Warn("stream was replaced or its cursor moved back, rereading it",
 		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
-	if a, found := s.ledger.outstanding(); found && a.missing > 0 {
-		s.gaps = append(s.gaps, gap{audit: a})
+	if a, found := s.reconciler.outstanding(); found && a.missing > 0 {
+		s.gaps = append(s.gaps, gap{reconciliation: a})
 	}
 	if state.Added == uncounted || state.Known {
-		return // what is gone may have been read before
+		return // what was removed may have been read before
 	}
 	if gone := state.Added - state.Length; gone > 0 {
-		s.lost(audit{upTo: state.Last}, gone)
+		s.reportLost(reconciliation{upTo: state.Last}, gone)
 	}
 }
 
@@ -216,7 +216,7 @@ func (s *shard) resume(pos contract.Position, state contract.StreamState) origin
 			s.gaps[i].found = 0
 		}
 	case state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0:
-		s.log.Info("the server was restarted or stepped back: reading again what it keeps",
+		s.log.Info("server restarted or lost entries, rereading the stream",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
 		from = from.again(pos)
 	case state.Added != uncounted && state.Added < pos.Added,
@@ -255,14 +255,14 @@ func (s *shard) renewIfDue(ctx context.Context) error {
 	return err
 }
 
-// reconcile asks how much the stream was given and holds it against what was received.
+// reconcile asks the server for its count and compares it with what was received.
 func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.source.State(ctx)
 	if err != nil {
 		return state, err
 	}
 	s.clock.set(state.Now)
-	return state, s.reconciled(s.ledger.note(state))
+	return state, s.handleReconciliation(s.reconciler.expect(state))
 }
 
 // trim removes what is stored, when that is due: nothing beyond what the server's count has
@@ -272,8 +272,8 @@ func (s *shard) trim(ctx context.Context) error {
 		return nil
 	}
 	to := s.inFlight.settledTo()
-	if s.ledger.verified.Compare(to) < 0 {
-		to = s.ledger.verified
+	if s.reconciler.verified.Compare(to) < 0 {
+		to = s.reconciler.verified
 	}
 	if to.IsZero() {
 		return nil
