@@ -69,7 +69,7 @@ type slowKeys struct {
 }
 
 func (s slowKeys) Keys(
-	ctx context.Context, c *contract.Contract, shard int, since uint64, each func(hash, ms, believed uint64),
+	ctx context.Context, c *contract.Contract, shard int, since uint64, each func(hash, ms, clamped uint64),
 ) error {
 	time.Sleep(s.takes)
 	return s.Sink.Keys(ctx, c, shard, since, each)

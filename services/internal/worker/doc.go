@@ -15,8 +15,8 @@
 // What is guaranteed: the position lies in the warehouse and moves in the
 // transaction that stores the rows. An entry above the position is new. One at
 // or below it (the server may have stepped back, the stream may be another one) is
-// looked up by its place and key before it is stored. Nothing is trimmed that was not
-// looked at. Whoever was replaced, however late it wakes, cannot
+// looked up by its ID and key before it is stored. Nothing is trimmed that was not read.
+// Whoever was replaced, however late it wakes, cannot
 // commit: the epoch in the position row is no longer its own.
 //
 // What happens when things fail: a fault of Redis ends the reading, what was
@@ -35,7 +35,7 @@
 // bring them back. Until the counts agree, nothing beyond the last agreement is trimmed. The
 // embedded server doesn't count.
 //
-// The dedupe window goes by stream time, but no further than the server's clock and
-// contract.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer name it)
-// counts as of now, is stored and counted, and moves no key out of the window (clock).
+// The dedupe window moves with stream time, clamped to the server's clock plus
+// contract.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer choose it) is
+// stored and counted, and moves no key out of the window (clock).
 package worker

@@ -47,8 +47,8 @@ type pipeline struct {
 	// recovered counts entries that were read again and found not to be stored, up to
 	// the position at which the gap was noticed.
 	recovered atomic.Int64
-	// toldAhead: the log has it that entries are ahead of the clock.
-	toldAhead bool
+	// aheadLogged: the log has it that entries are ahead of the clock.
+	aheadLogged bool
 	// draining is how many wait for the stream to be drained up to until.
 	draining int
 	until    contract.ID

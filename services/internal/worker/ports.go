@@ -53,10 +53,9 @@ type Sink interface {
 	// Commit stores the batch and moves the position from at to the batch's
 	// Last, in one transaction, and returns the new position. contract.ErrFenced:
 	// another owner moved it, drop the batch. Any other error: nothing was
-	// stored, or nothing could be learnt; Commit with the same arguments again
-	// settles which.
+	// stored, or the outcome is unknown; a retry with the same arguments finds out which.
 	Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error)
-	// Lookup tells which of the candidate rows the table answers for already.
+	// Lookup finds which of the candidate rows are stored already or duplicates.
 	Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error)
 	// Position reads the shard's position without taking it over; false: nobody
 	// has owned it yet.
@@ -66,10 +65,10 @@ type Sink interface {
 	// Prune deletes the rows that were stored longer ago than the contract's
 	// retention and returns how many.
 	Prune(ctx context.Context, c *contract.Contract) (int64, error)
-	// Keys calls each with the hash and stream time of every key stored for the
-	// shard since the given stream time (milliseconds), and that time as it is believed:
-	// no later than when it was stored and contract.MaxAhead.
-	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error
+	// Keys calls each with the hash and stream time of every key stored for the shard since the
+	// given stream time (milliseconds), and that time clamped to when it was stored plus
+	// contract.MaxAhead.
+	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error
 }
 
 // Observer is told what happens. Its methods must be quick.
