@@ -11,8 +11,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// committer is the one queue through which everything reaches a shard's table:
-// the stream's batches, backfills and replayed rejects, one at a time.
+// committer is the commit queue of a shard, through which everything reaches its table: the
+// stream's batches, backfills and replayed rejects, one at a time.
 type committer struct {
 	sink     Sink
 	contract *contract.Contract
@@ -80,7 +80,7 @@ func (c *committer) position() contract.Position { return c.state.Load().positio
 
 // commit dedupes the batch and commits the rest, each through retry. A row at or below reread
 // was read before: it may be stored with its own ID.
-func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contract.ID, retry retrier) error {
+func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contract.ID, retry retryFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.publish()
@@ -119,8 +119,8 @@ func (c *committer) catchUp(ctx context.Context) error {
 	return c.setPosition(ctx, pos)
 }
 
-// retrier calls its argument until it succeeds, fails for good or time is up.
-type retrier func(func() error) error
+// retryFunc retries its argument until it succeeds, its error is permanent or the time is up.
+type retryFunc func(func() error) error
 
 // decision is the dedupe decision on a row.
 type decision uint8

@@ -355,7 +355,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		}
 		p.hook("committing")
 		start := time.Now()
-		if err := p.committer.commit(ctx, b, p.reread, p.retry(ctx)); err != nil {
+		if err := p.committer.commit(ctx, b, p.reread, p.retryCommit(ctx)); err != nil {
 			return err
 		}
 		p.hook("committed")

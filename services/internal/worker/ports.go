@@ -77,7 +77,7 @@ type Observer interface {
 	Read(dataset string, entries int)
 	// Committed: the batch is stored, dedupe and commit took that long.
 	Committed(dataset string, b *contract.Batch, took time.Duration)
-	// Retried: the warehouse refused and is asked again.
+	// Retried: an operation of the warehouse failed and is retried.
 	Retried(dataset string)
 	// Reconciled: of the entries expected, by the server's count, so many were received and so
 	// many lost.

@@ -166,7 +166,7 @@ func (p *pipeline) commitLoss(ctx context.Context) error {
 	if p.reconciler.added != uncounted {
 		b.Added = p.reconciler.added + p.reconciler.received
 	}
-	if err := p.committer.commit(ctx, b, contract.ID{}, p.retry(ctx)); err != nil {
+	if err := p.committer.commit(ctx, b, contract.ID{}, p.retryCommit(ctx)); err != nil {
 		return err
 	}
 	p.reconciler.uncommittedLoss = false

@@ -65,7 +65,7 @@ type shard struct {
 	failure        error         // why, set before that
 	otherWarehouse int           // attempts in a row that found it claimed by another warehouse
 
-	complaint complaint // its owner's
+	backoff backoff // of its owner
 }
 
 // own takes the shard over and ingests its events until the lease is lost, the shard is fenced,
@@ -77,7 +77,8 @@ func (s *shard) own(soft, hard context.Context) error {
 	c.clock = &s.clock
 	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
 	err := s.renewWhile(soft, func() error {
-		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
+		retry := s.retry(soft, "takeover failed, retrying")
+		return retry(func() error { return c.takeOver(soft, s.number) })
 	})
 	if err != nil {
 		return ignoreEnd(soft, err)
@@ -95,7 +96,7 @@ func (s *shard) own(soft, hard context.Context) error {
 		}
 		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
-			pause(soft, s.complaint.about(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
+			pause(soft, s.backoff.next(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
 		}
 	}
 	return nil
@@ -154,7 +155,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 	from.blind = s.rereads >= maxRereads
 	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
-	s.complaint.over(s.log)
+	s.backoff.reset(s.log)
 	return newPipeline(s, from).run(soft, hard)
 }
 
@@ -323,24 +324,24 @@ func (s *shard) release(hard context.Context) {
 	}
 }
 
-// retry repeats what the warehouse could not do, with growing pauses, until it
-// succeeds, the shard is fenced or ctx ends.
-func (s *shard) retry(ctx context.Context) retrier {
+// retry retries what fails in the warehouse, with backoff, until it succeeds, the shard is fenced
+// or ctx ends. Each failure is logged with the message.
+func (s *shard) retry(ctx context.Context, message string) retryFunc {
 	return func(do func() error) error {
 		wait := s.cfg.Backoff
-		was, refused := "", false
+		was, retrying := "", false
 		for {
 			err := do()
-			if refused && err == nil {
+			if retrying && err == nil {
 				s.setStatus(was)
 			}
 			if err == nil || errors.Is(err, contract.ErrFenced) {
 				return err
 			}
 			s.observe.Retried(s.contract.Name)
-			s.log.Warn("warehouse refused, trying again", slog.Any("error", err), slog.Duration("wait", wait))
-			if before := s.setStatus("warehouse: " + err.Error()); !refused {
-				was, refused = before, true
+			s.log.Warn(message, slog.Any("error", err), slog.Duration("wait", wait)) //nolint:sloglint // a constant at each caller
+			if before := s.setStatus("warehouse: " + err.Error()); !retrying {
+				was, retrying = before, true
 			}
 			if !pause(ctx, wait) {
 				return err
@@ -350,7 +351,11 @@ func (s *shard) retry(ctx context.Context) retrier {
 	}
 }
 
-// reason is why the shard is not being carried; empty when it is.
+func (s *shard) retryCommit(ctx context.Context) retryFunc {
+	return s.retry(ctx, "commit failed, retrying")
+}
+
+// reason is why the shard is not running; empty when it is.
 func (s *shard) reason() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -376,7 +381,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// ignoreEnd forgets an error that the end of ctx brought about.
+// ignoreEnd drops an error that was caused by the end of ctx.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, contract.ErrFenced) {
 		return nil

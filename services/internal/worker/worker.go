@@ -54,7 +54,7 @@ type Config struct {
 	//
 	// Default: 8 s, below Cloud Run's 10.
 	StopTimeout time.Duration
-	// Backoff is the first pause after a fault; it doubles up to 5 s.
+	// Backoff is the wait before the first retry; it doubles up to 5 s.
 	//
 	// Default: 100 ms.
 	Backoff time.Duration
@@ -156,7 +156,7 @@ func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.complaint.about(s.log, "lost shard ownership", err, 0)
+			s.backoff.next(s.log, "lost shard ownership", err, 0)
 		case !owned:
 			s.setStatus(HeldElsewhere)
 		}
@@ -179,12 +179,12 @@ func (w *Worker) tryOwn(ctx, hard context.Context, s *shard) (owned bool, err er
 
 // trackMembership sets this worker's quota: the shards divided by the live workers, rounded up.
 func (w *Worker) trackMembership(ctx context.Context) {
-	var wrong complaint
+	var retries backoff
 	for {
 		if live, err := w.cfg.Live(ctx); err != nil {
-			wrong.about(w.cfg.Logger, "heartbeat failed, keeping the quota", err, 0)
+			retries.next(w.cfg.Logger, "heartbeat failed, keeping the quota", err, 0)
 		} else {
-			wrong.over(w.cfg.Logger)
+			retries.reset(w.cfg.Logger)
 			w.quota.set((len(w.shards) + live - 1) / max(1, live))
 		}
 		if !pause(ctx, w.cfg.Renew/2) {
@@ -254,24 +254,23 @@ func (w *Worker) owner(c *contract.Contract, number int) *committer {
 	return nil
 }
 
-// Store puts a batch that did not come from the stream's reading (a backfill,
-// replayed rejects) through the shard's commit queue. Where another process
-// carries the shard, the position's rev keeps the two apart: the batch is tried
-// again when the other was first, and the other, when it was second, takes the
-// shard over anew and so learns the keys that were stored here.
+// Store commits a batch that was not read from the stream (a backfill, replayed rejects)
+// through the shard's commit queue. Where another process owns the shard, the position's rev
+// keeps the two apart: the batch is retried when the other committed first; the other, when
+// it was second, takes the shard over again and so reads the keys that were stored here.
 func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 	once := func(do func() error) error { return do() }
-	for try := 0; ; try++ {
-		c, err := queue(ctx, w, sink, b)
+	for attempt := 0; ; attempt++ {
+		c, err := committerOf(ctx, w, sink, b)
 		if err != nil {
 			return err
 		}
-		b.Last = contract.ID{} // commit lifts it to the position
+		b.Last = contract.ID{} // commit raises it to the position
 		err = c.commit(ctx, b, c.position().Last, once)
-		if !errors.Is(err, contract.ErrFenced) || try == 20 {
+		if !errors.Is(err, contract.ErrFenced) || attempt == 20 {
 			return err
 		}
-		if !pause(ctx, time.Duration(try+1)*20*time.Millisecond) {
+		if !pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) {
 			return ctx.Err()
 		}
 		if err := c.catchUp(ctx); err != nil && !errors.Is(err, contract.ErrFenced) {
@@ -280,9 +279,9 @@ func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 	}
 }
 
-// queue is the commit queue of the batch's shard: the worker's where it carries
-// the shard, else one at the stored position.
-func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*committer, error) {
+// committerOf is the commit queue of the batch's shard: the worker's where it owns the shard,
+// else one at the committed position.
+func committerOf(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*committer, error) {
 	if w != nil {
 		if c := w.owner(b.Contract, b.Shard); c != nil {
 			return c, nil
@@ -293,7 +292,7 @@ func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*commi
 		pos, err = sink.TakeOver(ctx, b.Contract, b.Shard)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find position of shard %d: %w", b.Shard, err)
+		return nil, fmt.Errorf("look up position of shard %d: %w", b.Shard, err)
 	}
 	return newCommitter(sink, b.Contract, pos), nil
 }
