@@ -76,9 +76,9 @@ func (s *shard) inGap(id contract.ID) bool {
 
 // gapsReread reports whether all that can contain the gaps' entries was reread and committed.
 func (p *pipeline) gapsReread() bool {
-	settled := p.inFlight.settledTo()
-	return p.rereadComplete() && settled.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return settled.Compare(g.upTo) < 0 })
+	committed := p.inFlight.committedTo()
+	return p.rereadComplete() && committed.Compare(p.reread) >= 0 &&
+		!slices.ContainsFunc(p.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
 }
 
 // rereadComplete reports whether nothing was skipped while the gaps were reread: an entry that

@@ -7,13 +7,13 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// inFlight knows the oldest entry that was read and is not committed.
+// inFlight tracks the entries that were read and are not committed.
 type inFlight struct {
-	mu            sync.Mutex
-	first, handed contract.ID // of the batch being decoded, being committed
-	pending       int         // entries read and not committed
-	settled       contract.ID // all up to here was read by this attachment, or before, and is committed
-	lastRead      time.Time
+	mu                           sync.Mutex
+	decodingFrom, committingFrom contract.ID // of the batch being decoded, being committed
+	pending                      int         // entries read and not committed
+	committedID                  contract.ID // all up to it is committed, as far as this attachment has read
+	lastRead                     time.Time
 }
 
 func (f *inFlight) with(do func()) {
@@ -22,48 +22,47 @@ func (f *inFlight) with(do func()) {
 	do()
 }
 
-// begin notes that an attachment reads after the given ID. While it reads again
-// that is below the position, and so must be what is trimmed: entries up to the
-// position can be new ones.
-func (f *inFlight) begin(after contract.ID) { f.with(func() { f.settled = after }) }
+// begin starts an attachment that reads after the given ID. While it rereads, that is below the
+// position, and so must be the bound of a trim: entries up to the position may be new.
+func (f *inFlight) begin(after contract.ID) { f.with(func() { f.committedID = after }) }
 
-func (f *inFlight) settledTo() (id contract.ID) {
-	f.with(func() { id = f.settled })
+func (f *inFlight) committedTo() (id contract.ID) {
+	f.with(func() { id = f.committedID })
 	return id
 }
 
-// received notes a read and the entries that it gave.
+// received counts the entries that a read returned.
 func (f *inFlight) received(entries int) {
 	f.with(func() { f.lastRead, f.pending = time.Now(), f.pending+entries })
 }
 
-func (f *inFlight) decoding(first contract.ID) { f.with(func() { f.first = first }) }
+func (f *inFlight) decoding(first contract.ID) { f.with(func() { f.decodingFrom = first }) }
 
 func (f *inFlight) committing() {
-	f.with(func() { f.handed, f.first = f.first, contract.ID{} })
+	f.with(func() { f.committingFrom, f.decodingFrom = f.decodingFrom, contract.ID{} })
 }
 
 func (f *inFlight) committed(entries int, last contract.ID) {
-	f.with(func() { f.handed, f.pending, f.settled = contract.ID{}, f.pending-entries, last })
+	f.with(func() { f.committingFrom, f.pending, f.committedID = contract.ID{}, f.pending-entries, last })
 }
 
-// none reports whether all that was read is committed.
-func (f *inFlight) none() (none bool) {
-	f.with(func() { none = f.pending == 0 })
-	return none
+// isEmpty reports whether all that was read is committed.
+func (f *inFlight) isEmpty() (empty bool) {
+	f.with(func() { empty = f.pending == 0 })
+	return empty
 }
 
 func (f *inFlight) clear() {
-	f.with(func() { f.first, f.handed, f.pending = contract.ID{}, contract.ID{}, 0 })
+	f.with(func() { f.decodingFrom, f.committingFrom, f.pending = contract.ID{}, contract.ID{}, 0 })
 }
 
-// age is that of the oldest entry in flight; with none, how long the stream has
-// not been read beyond the bounded wait of a read.
+// age is that of the oldest entry in flight; without one, the time since the last read, if that
+// is longer than a read may block.
 func (f *inFlight) age(now time.Time) (age time.Duration) {
 	f.with(func() {
-		oldest := f.handed
+		oldest := f.committingFrom
 		if oldest.IsZero() {
-			oldest = f.first
+			oldest = f.decodingFrom
 		}
 		if !oldest.IsZero() {
 			age = max(0, now.Sub(time.UnixMilli(int64(oldest.MS))))

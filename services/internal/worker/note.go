@@ -58,9 +58,9 @@ func (p *pipeline) note(ctx context.Context) {
 // storedTo is the position up to which all that the stream holds is stored. What is read again
 // because the stream may be another one is not, though the position is beyond it.
 func (p *pipeline) storedTo() contract.Position {
-	at, settled := p.committer.position(), p.inFlight.settledTo()
-	if !p.notes.level.Load() && settled.Compare(p.reread) < 0 {
-		at.Last, at.Added = settled, uncounted
+	at, committedTo := p.committer.position(), p.inFlight.committedTo()
+	if !p.notes.level.Load() && committedTo.Compare(p.reread) < 0 {
+		at.Last, at.Added = committedTo, uncounted
 	}
 	return at
 }

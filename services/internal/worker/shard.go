@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// muchTraffic is how many entries make trimming due before its time: producers wait for what is
-// not stored only, so that it falls to the worker to keep what is stored from filling the server.
+// muchTraffic is how many entries make a trim due early: producers wait only for entries that
+// are not stored, so it is the worker that keeps stored ones from filling the server.
 const muchTraffic = 200_000
 
 // errNotOwner ends an ownership: the lease was lost, or the shard is above the quota.
@@ -49,7 +49,7 @@ type shard struct {
 	gaps       []gap      // noticed by earlier attachments, closed by this one
 	rereads    int        // for gaps, one after the other
 	clock      clock      // the server's
-	waiters    waiters
+	drains     drainRequests
 
 	mu        sync.Mutex
 	committer *committer // nil while this process doesn't own the shard
@@ -57,7 +57,7 @@ type shard struct {
 
 	renewed, trimmed time.Time
 	pruned           time.Time
-	entries, rows    atomic.Int64 // settled, stored
+	entries, rows    atomic.Int64 // committed, stored
 	// renewedAt and trimmedAt are the value of entries then.
 	renewedAt, trimmedAt int64
 
@@ -94,7 +94,7 @@ func (s *shard) own(soft, hard context.Context) error {
 		if errors.Is(readErr, errNotOwner) || isOtherWarehouse(readErr) {
 			return readErr
 		}
-		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
+		if readErr != nil && !errors.Is(readErr, errReplay) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
 			pause(soft, s.backoff.next(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
 		}
@@ -205,7 +205,7 @@ func (o origin) again(pos contract.Position) origin {
 // and in an entry that was trimmed; the rest is Attach's to see.
 func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
-	if s.waiters.begin() {
+	if s.drains.begin() {
 		from.after, from.reread = contract.ID{}, pos.Last
 	}
 	switch {
@@ -266,13 +266,13 @@ func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 	return state, s.handleReconciliation(s.reconciler.expect(state))
 }
 
-// trim removes what is stored, when that is due: nothing beyond what the server's count has
-// shown to be all that the stream was given, for the rest is perhaps not looked at yet.
+// trim removes committed entries, when that is due: none beyond what was reconciled, for the rest
+// may not be read yet.
 func (s *shard) trim(ctx context.Context) error {
 	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < muchTraffic {
 		return nil
 	}
-	to := s.inFlight.settledTo()
+	to := s.inFlight.committedTo()
 	if s.reconciler.verified.Compare(to) < 0 {
 		to = s.reconciler.verified
 	}

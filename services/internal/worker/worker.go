@@ -49,8 +49,7 @@ type Config struct {
 	//
 	// Default: 10 s.
 	TrimEvery time.Duration
-	// StopTimeout is how long what was read may take to be committed when the
-	// worker is stopped.
+	// StopTimeout is how long a stopping worker may drain what is in flight.
 	//
 	// Default: 8 s, below Cloud Run's 10.
 	StopTimeout time.Duration
@@ -193,7 +192,7 @@ func (w *Worker) trackMembership(ctx context.Context) {
 	}
 }
 
-// ShardStatus is how one shard stands in this process.
+// ShardStatus is the state of one shard in this process.
 type ShardStatus struct {
 	Dataset string
 	Shard   int
@@ -203,14 +202,14 @@ type ShardStatus struct {
 	Reason string
 	// Position is the last committed, while owned.
 	Position contract.Position
-	// Oldest is the age of the oldest event that was read or should have been
-	// and is not committed.
+	// Oldest is the lag: the age of the oldest event that was read or should have been, and is
+	// not committed.
 	Oldest time.Duration
 	// KeyBytes is the memory of the dedupe window.
 	KeyBytes int
 }
 
-// Status tells how every shard stands.
+// Status returns the state of every shard.
 func (w *Worker) Status() []ShardStatus {
 	all := make([]ShardStatus, len(w.shards))
 	for i, s := range w.shards {
@@ -227,10 +226,10 @@ func (w *Worker) Status() []ShardStatus {
 	return all
 }
 
-// Counts are what a worker has done for a dataset since it began.
+// Counts are the totals of a worker for a dataset since its start.
 type Counts struct{ Entries, Rows int64 }
 
-// Counts tells how many stream entries were settled and rows stored.
+// Counts returns how many stream entries were committed and rows stored.
 func (w *Worker) Counts(c *contract.Contract) Counts {
 	var sum Counts
 	for _, s := range w.shards {
