@@ -97,9 +97,9 @@ func (s *gatedSource) Trim(ctx context.Context, to contract.ID) error {
 	return s.source.Trim(ctx, to)
 }
 
-func (s *gatedSource) NoteStored(ctx context.Context, at contract.Position) error {
+func (s *gatedSource) ReportPosition(ctx context.Context, at contract.Position) error {
 	defer s.pass()()
-	return s.source.NoteStored(ctx, at)
+	return s.source.ReportPosition(ctx, at)
 }
 
 func (s *gatedSource) Close() error {

@@ -168,7 +168,7 @@ func TestChaosBackpressure(t *testing.T) {
 	var full atomic.Int64
 	producer := p.producer(p.client, producerConfig{
 		HighWater: highWater, FlushEvents: flush,
-		OnWait: func(why waiting) { full.Store(why.Backlog.Entries) },
+		OnWait: func(why waiting) { full.Store(why.Lag.Entries) },
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

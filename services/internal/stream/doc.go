@@ -7,7 +7,7 @@
 //	estela:{DATASET:SHARD}:lease       the token of the worker that reads it, with a time to live
 //	estela:{DATASET:SHARD}:trimmed_to  the ID up to which this pipeline has trimmed it
 //	estela:{DATASET:SHARD}:warehouse   hash: identity, location and host of the warehouse that the shard belongs to
-//	estela:{DATASET:SHARD}:stored      hash: last, added, stored and at: how far its worker has stored it, for
+//	estela:{DATASET:SHARD}:stored      hash: last, added, stored and at: the position that its worker reports, for
 //	                                   producers and operators; no worker reads it
 //	estela:workers:IDENTITY:DATASETS   sorted set: a worker's token, scored by when it expires (server clock, ms)
 //	estela:contracts                   hash: DATASET -> the contract by which its warehouse stores it,
@@ -111,7 +111,7 @@
 // # Producer
 //
 // Each flush is one MULTI … EXEC: all of it is in the stream, in order, or
-// nothing is. A full server (OOM), more entries above the noted position than the high-water mark,
+// nothing is. A full server (OOM), a lag above the high-water mark,
 // a server that is loading or read-only: the producer waits and tries again. After a cut
 // connection the outcome is unknown and the flush is sent again: its events can
 // be in the stream twice, and the second is dropped downstream by its key.

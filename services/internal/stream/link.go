@@ -25,7 +25,7 @@ type link struct {
 	conn   *conn
 	in     *bufio.Reader
 	// lengths are the streams' at the last answer; nil: not asked yet. room is how many entries
-	// may be added to each above the mark before it is asked again what is stored.
+	// may be added to each above the mark before the lag is looked up again.
 	lengths, room []int64
 	// last are the IDs of the newest entries that were acknowledged, by shard.
 	last []contract.ID
@@ -203,10 +203,10 @@ func (l *link) readLengths(b *batch) error {
 	return nil
 }
 
-// awaitRoom waits until no stream of the batch has more entries that are not stored than the
-// high-water mark. Its length, which came with the last answer, is at least that; what is
-// stored is asked for at first and of streams that are longer, each time that a quarter of the
-// room there was is used up, for others add to them too.
+// awaitRoom waits until no stream of the batch has a lag above the high-water mark. The length
+// of a stream, which is in the last reply, is an upper bound of that; the lag is looked up at
+// first and for longer streams, each time that a quarter of the room is used up, for others add
+// to them too.
 func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error {
 	first := l.lengths == nil
 	if first {
@@ -236,16 +236,16 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
 	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		b, err := l.client.backlog(ctx, key)
-		if err == nil && b.Entries < l.cfg.HighWater {
-			l.lengths[shard], l.room[shard] = b.Length, (l.cfg.HighWater-b.Entries)/4
+		lag, err := l.client.lag(ctx, key)
+		if err == nil && lag.Entries < l.cfg.HighWater {
+			l.lengths[shard], l.room[shard] = lag.Length, (l.cfg.HighWater-lag.Entries)/4
 			return nil
 		}
 		var refused redis.Error
 		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() || err != nil && l.isOver(begun) {
 			return err
 		}
-		if err := l.pause(ctx, Waiting{Shard: shard, Backlog: b, Err: err, For: wait}); err != nil {
+		if err := l.pause(ctx, Waiting{Shard: shard, Lag: lag, Err: err, For: wait}); err != nil {
 			return err
 		}
 	}

@@ -55,8 +55,8 @@ type ProducerConfig struct {
 	Wait        int
 	WaitTimeout time.Duration
 
-	// HighWater is the number of entries of a shard's stream that are not stored yet, or of all
-	// where no worker has noted what is, above which the producer waits for the workers.
+	// HighWater is the lag of a shard, in entries, above which the producer waits for the
+	// workers; where no worker has reported, all entries of the stream count.
 	//
 	// Default: 1,000,000 divided by Batch, at least 1,000; negative: no limit.
 	HighWater int64
@@ -74,11 +74,11 @@ type ProducerConfig struct {
 	Trace func() (traceparent string, acked func())
 }
 
-// Waiting is why a producer waits: too much of a stream is not stored, or a passing error.
+// Waiting is why a producer waits: the lag of a shard, or a transient error.
 type Waiting struct {
-	// Shard and Backlog are of the stream that is full, if Err is nil.
-	Shard   int
-	Backlog Backlog
+	// Shard and Lag are of the stream that is full, if Err is nil.
+	Shard int
+	Lag   Lag
 	// Err is what the server or the network said.
 	Err error
 	// For is how long until the next try.
@@ -87,15 +87,15 @@ type Waiting struct {
 
 func (w Waiting) String() string {
 	if w.Err != nil {
-		return fmt.Sprintf("next try in %s: %v", w.For, w.Err)
+		return fmt.Sprintf("retry in %s: %v", w.For, w.Err)
 	}
-	if !w.Backlog.Noted {
-		return fmt.Sprintf("next look in %s: shard %d holds %d entries, and no worker has noted that it stored any", w.For, w.Shard, w.Backlog.Entries)
+	if !w.Lag.Reported {
+		return fmt.Sprintf("retry in %s: shard %d has %d entries, and no worker has reported a position", w.For, w.Shard, w.Lag.Entries)
 	}
-	if w.Backlog.Lease == "" {
-		return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet, and no worker carries it", w.For, w.Shard, w.Backlog.Entries)
+	if w.Lag.Lease == "" {
+		return fmt.Sprintf("retry in %s: shard %d has a lag of %d entries, and no worker owns it", w.For, w.Shard, w.Lag.Entries)
 	}
-	return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet", w.For, w.Shard, w.Backlog.Entries)
+	return fmt.Sprintf("retry in %s: shard %d has a lag of %d entries", w.For, w.Shard, w.Lag.Entries)
 }
 
 func (c ProducerConfig) withDefaults(shards int) ProducerConfig {

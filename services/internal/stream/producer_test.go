@@ -106,7 +106,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 		HighWater: highWater, FlushEvents: flush,
 		OnAck: func(n int) { acked.Add(int64(n)) },
 		OnWait: func(w stream.Waiting) {
-			if w.Err == nil && w.Backlog.Entries >= highWater && strings.Contains(w.String(), "shard 0") {
+			if w.Err == nil && w.Lag.Entries >= highWater && strings.Contains(w.String(), "shard 0") {
 				waits.Add(1)
 			}
 		},

@@ -51,7 +51,7 @@ type pipeline struct {
 	// draining is the number of requests that await the stream to be drained up to drainTo.
 	draining int
 	drainTo  contract.ID
-	notes    notes
+	reporter reporter
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
@@ -60,7 +60,7 @@ func newPipeline(s *shard, from origin) *pipeline {
 		segments: make(chan segment, 1),
 		full:     make(chan *contract.Batch),
 		empty:    make(chan *contract.Batch, batchesInUse),
-		notes:    newNotes(),
+		reporter: newReporter(),
 	}
 	for range batchesInUse {
 		p.empty <- s.contract.NewBatch(s.number, backlogRead)
@@ -76,7 +76,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	reading, stop := context.WithCancel(soft)
 	defer stop()
 	p.inFlight.begin(p.after)
-	p.notes.changed()
+	p.reporter.trigger()
 	defer context.AfterFunc(hard, stop)()
 	g.Go(func() error {
 		defer close(p.segments)
@@ -88,11 +88,11 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 		return p.decode(hard)
 	})
 	g.Go(func() error {
-		defer close(p.notes.done)
+		defer close(p.reporter.done)
 		return p.commit(hard)
 	})
 	g.Go(func() error {
-		p.note(hard)
+		p.report(hard)
 		return nil
 	})
 	err = g.Wait()
@@ -183,8 +183,8 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	if err := p.commitLoss(ctx); err != nil {
 		return err
 	}
-	p.notes.level.Store(true)
-	p.notes.changed()
+	p.reporter.caughtUp.Store(true)
+	p.reporter.trigger()
 	p.completeDrain()
 	p.cfg.Sink.Idle(ctx)
 	if p.contract.Retention == 0 || time.Since(p.pruned) < pruneEvery {
@@ -368,7 +368,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 			p.log.Debug("traced event committed", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
 		}
 		p.inFlight.committed(b.Entries, last)
-		p.notes.changed()
+		p.reporter.trigger()
 		b.Reset()
 		p.empty <- b
 	}

@@ -38,9 +38,9 @@ type Source interface {
 	// still wants, after noting in Redis how far. It fails with
 	// contract.ErrCursorMoved if this is not the stream that was read so far.
 	Trim(ctx context.Context, to contract.ID) error
-	// NoteStored notes in Redis how far the stream is stored, for producers and operators; no
-	// worker goes by it. It is called while another goroutine uses the source.
-	NoteStored(ctx context.Context, at contract.Position) error
+	// ReportPosition writes the committed position to Redis, for producers and operators; no
+	// worker reads it. It is called while another goroutine uses the source.
+	ReportPosition(ctx context.Context, at contract.Position) error
 	// Close drops the connection that Read uses. Attach makes a new one.
 	Close() error
 }
