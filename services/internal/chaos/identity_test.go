@@ -85,7 +85,7 @@ func TestChaosIdentity(t *testing.T) {
 }
 
 // TestChaosFlushedNotes empties Redis under a worker while another warehouse's process starts:
-// whoever is noted first has all shards, and the other is refused all of them.
+// whichever claims first has all shards, and the other fails to claim any.
 func TestChaosFlushedNotes(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{shards: 4, lease: time.Second})
@@ -111,7 +111,7 @@ func TestChaosFlushedNotes(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		p.redis.Do("FLUSHALL")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
-		err := p.client.NoteWarehouse(t.Context(), []*contract.Contract{p.contract}, other)
+		err := p.client.ClaimShards(t.Context(), []*contract.Contract{p.contract}, other)
 		var refused *contract.OtherWarehouseError
 		switch {
 		case errors.As(err, &refused):

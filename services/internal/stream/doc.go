@@ -6,7 +6,7 @@
 //	estela:{DATASET:SHARD}             the stream of one shard
 //	estela:{DATASET:SHARD}:lease       the token of the worker that reads it, with a time to live
 //	estela:{DATASET:SHARD}:trimmed_to  the ID up to which this pipeline has trimmed it
-//	estela:{DATASET:SHARD}:warehouse   hash: identity, location and host of the warehouse that the shard belongs to
+//	estela:{DATASET:SHARD}:warehouse   hash: identity, location and host of the warehouse that claimed the shard
 //	estela:{DATASET:SHARD}:stored      hash: last, added, stored and at: the position that its worker reports, for
 //	                                   producers and operators; no worker reads it
 //	estela:workers:IDENTITY:DATASETS   sorted set: a worker's token, scored by when it expires (server clock, ms)
@@ -80,17 +80,17 @@
 //
 // # One warehouse
 //
-// What a worker takes out of a stream is in its warehouse and nowhere else, so that a shard
-// belongs to one. The first that asks is noted beside the lease; the scripts that give and
-// renew the lease compare, and answer another with [contract.OtherWarehouseError]. Who holds
-// the lease writes the note again at each renewal, for a FLUSHALL takes it. A process notes
-// all its shards at its start, in order, or none (NoteWarehouse), so that of two that start at
-// once one gets all; MoveWarehouse gives a shard to another while nobody holds its lease.
+// What a worker has consumed from a stream is in its warehouse and nowhere else, so a shard
+// belongs to one warehouse. The first to ask claims it, in a key beside the lease; the scripts
+// that acquire and renew the lease compare the claim, and fail for another warehouse with
+// [contract.OtherWarehouseError]. Each renewal writes the claim again, for a FLUSHALL removes
+// it. A process claims all its shards at its start, in order, or none (ClaimShards), so that of
+// two that start at once one gets all; MoveShard moves a shard whose lease nobody owns.
 // The members of a group are the live workers of one warehouse and the same datasets: workers
 // of others own none of its shards and would only lower the quotas.
 //
-// The identity lies in the warehouse, and so a copy of the file has it too. Two copies on one
-// server are not told apart by the note; Attach warns of the younger group that the other
+// The identity is stored in the warehouse, so a copy of the file has it too. The claim doesn't
+// distinguish two copies on one server; Attach warns of the younger group that the other
 // leaves.
 //
 // # When things fail

@@ -40,20 +40,20 @@ end
 	// no other owner: the reply to an earlier attempt may have been lost. A worker of another
 	// warehouse gets no lease, but the claim in the way.
 	acquireScript = shebang + warehouseFunc + `
-local owner = other()
+local owner = conflict()
 if owner then return owner end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-note()
+claim()
 return 1`
 
 	// As for acquireScript. The claim is written again: a FLUSHALL may have removed it.
 	renewScript = shebang + warehouseFunc + `
-local owner = other()
+local owner = conflict()
 if owner then return owner end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-note()
+claim()
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 
 	releaseScript = shebang + `
@@ -129,8 +129,8 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[2], 'last', ARGV[2], 'added', ARGV[3], 'stored', ARGV[4], 'at', now)
 return 1`
 
-	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions. With HSET other
-	// versions go: the warehouse has forgotten them, for nothing was ever stored by them.
+	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions. HSET removes other
+	// versions: nothing was ever stored by them.
 	contractScript = shebang + `
 if ARGV[1] == 'HSET' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do

@@ -46,11 +46,11 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 		_, err = b.Acquire(ctx)
 		refusedBy(t, err, house("a"))
 		acquire(peer, true)
-		holder, err := client.MoveWarehouse(ctx, "flights", 0, house("b"))
+		holder, err := client.MoveShard(ctx, "flights", 0, house("b"))
 		must(t, err)
 		want(t, "the holder is named", holder != "", true)
 		must(t, peer.Release(ctx))
-		holder, err = client.MoveWarehouse(ctx, "flights", 0, house("b"))
+		holder, err = client.MoveShard(ctx, "flights", 0, house("b"))
 		must(t, err)
 		want(t, "no holder", holder, "")
 		_, err = a.Acquire(ctx)
@@ -93,10 +93,10 @@ func TestNoteWarehouseIsAllOrNothing(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		ctx := t.Context()
 		first, second := &contract.Contract{Name: "first", Shards: 2}, &contract.Contract{Name: "second", Shards: 3}
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{second}, house("a")))
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{second}, house("a")))
-		refusedBy(t, client.NoteWarehouse(ctx, []*contract.Contract{second, first}, house("b")), house("a"))
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{first}, house("c")))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{second}, house("a")))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{second}, house("a")))
+		refusedBy(t, client.ClaimShards(ctx, []*contract.Contract{second, first}, house("b")), house("a"))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{first}, house("c")))
 		for _, d := range []struct {
 			name   string
 			shards int

@@ -29,12 +29,12 @@ type LossError struct {
 
 func (e *LossError) Error() string {
 	return fmt.Sprintf(
-		"dataset %s, shard %d: the warehouse is at %s but the stream was %s up to %s: what lay between is not in Redis any more. "+
-			"Restore a newer copy of the warehouse, or go on without those events with --accept-loss",
+		"dataset %s, shard %d: the warehouse is at %s but the stream was %s up to %s: the entries between are lost. "+
+			"Restore a newer copy of the warehouse, or continue without them with --accept-loss",
 		e.Dataset, e.Shard, e.Position, e.Reason, e.Gone)
 }
 
-// shard is one shard of one dataset as this process sees it.
+// shard is the state of one shard of one dataset in this process.
 type shard struct {
 	contract   *contract.Contract
 	number     int
@@ -46,8 +46,8 @@ type shard struct {
 	quota      *quota
 	inFlight   inFlight
 	reconciler reconciler // of the attachment; used by its reader
-	gaps       []gap      // noticed by earlier attachments, closed by this one
-	rereads    int        // for gaps, one after the other
+	gaps       []gap      // found by earlier attachments, closed by this one
+	rereads    int        // for gaps, in a row
 	clock      clock      // the server's
 	drains     drainRequests
 
@@ -150,7 +150,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 	}
 	if begun != from.after {
 		s.streamReplaced(pos, state)
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 	}
 	from.blind = s.rereads >= maxRereads
 	s.reconciler = newReconciler(pos, state, from, lost)
@@ -175,34 +175,33 @@ func (s *shard) streamReplaced(pos contract.Position, state contract.StreamState
 	}
 }
 
-// rereading is noted as the run id while what a server that stepped back keeps
-// is being read again, and is no server's: whoever goes on before the end of
-// that begins it anew.
+// rereading is committed as the run id while a stream is reread, and is no server's: an owner
+// that takes over before the end of that starts to reread again.
 const rereading = "rereading"
 
-// origin is where an attachment begins to read.
+// origin is where an attachment starts to read.
 type origin struct {
 	after  contract.ID
 	reread contract.ID // entries up to here may be stored already
-	// runID is noted with the position, once the reading is beyond reread;
-	// until then early is.
+	// runID is committed with the position, once the reading is past reread; until then early
+	// is.
 	runID, early string
-	// blind: too many readings have found a gap, this one goes without a count to begin with.
+	// blind: too many rereads have found a gap, this one starts without a count.
 	blind bool
-	// gapFrom is up to where it isn't known which entries were received.
+	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom contract.ID
 }
 
-// again is the origin of one who reads again because the stream may be another.
-func (o origin) again(pos contract.Position) origin {
+// fromOldest is the origin of a reread, for the stream may have been replaced.
+func (o origin) fromOldest(pos contract.Position) origin {
 	o.after, o.reread, o.early = contract.ID{}, pos.Last, rereading
 	return o
 }
 
-// resume decides where to read: after the position or, if the server may have
-// stepped back, the stream is another one, entries are missing or a replay was asked for,
-// from the oldest entry kept. That a stream is another one shows in its count of added entries
-// and in an entry that was trimmed; the rest is Attach's to see.
+// resume decides where to read from: the position or, if the server may have lost entries, the
+// stream was replaced, entries are missing or a replay was requested, the oldest entry. That the
+// stream was replaced shows in its count of added entries and in an entry that was trimmed;
+// Attach detects the other cases.
 func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
 	if s.drains.begin() {
@@ -211,7 +210,7 @@ func (s *shard) resume(pos contract.Position, state contract.StreamState) origin
 	switch {
 	case pos.Last.IsZero():
 	case len(s.gaps) > 0:
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 		from.gapFrom = s.gaps[0].after
 		for i := range s.gaps {
 			s.gaps[i].found = 0
@@ -219,11 +218,11 @@ func (s *shard) resume(pos contract.Position, state contract.StreamState) origin
 	case state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0:
 		s.log.Info("server restarted or lost entries, rereading the stream",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 	case state.Added != uncounted && state.Added < pos.Added,
 		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
 		s.streamReplaced(pos, state)
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 	}
 	return from
 }
