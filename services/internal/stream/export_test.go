@@ -47,5 +47,5 @@ func (s *Shard) Group() string { return s.group }
 // Count is how many entries the reader asks for next.
 func (s *Shard) Count() int { return s.count }
 
-// ChunkSize is the size of a part of a reply.
-const ChunkSize = chunkSize
+// SegmentSize is the size of a segment of a reply.
+const SegmentSize = segmentSize

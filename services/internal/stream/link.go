@@ -18,13 +18,13 @@ const (
 	maxBackoff = time.Second
 )
 
-// link carries a producer's batches to the server, as often as it takes.
+// link sends a producer's batches to the server, with retries.
 type link struct {
 	client *Client
 	cfg    ProducerConfig
 	conn   *conn
 	in     *bufio.Reader
-	// lengths are the streams' at the last answer; nil: not asked yet. room is how many entries
+	// lengths are the streams' as of the last reply; nil before it. room is how many entries
 	// may be added to each above the mark before the lag is looked up again.
 	lengths, room []int64
 	// last are the IDs of the newest entries that were acknowledged, by shard.
@@ -42,8 +42,7 @@ func (l *link) close() {
 	}
 }
 
-// send returns when the whole batch is acknowledged, when ctx ends, or when the
-// server's refusal will not pass.
+// send returns when the whole batch is acknowledged, when ctx ends, or with a permanent error.
 func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 	for i := range b.packs {
 		b.seal(&shards[i], i)
@@ -52,10 +51,10 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 	if err := l.awaitRoom(ctx, b, shards); err != nil {
 		return err
 	}
-	begun := time.Now()
+	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		err := l.exchange(ctx, b, shards)
-		if err == nil || !l.mayPass(ctx, err) || l.isOver(begun) {
+		if err == nil || !l.isRetryable(ctx, err) || l.isExpired(started) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Err: err, For: wait}); err != nil {
@@ -79,19 +78,19 @@ func (l *link) finish(b *batch, shards []shardOut) {
 	}
 }
 
-// mayPass reports whether to try again. A cut connection, a time-out: whether the events are
-// in the stream is unknown, and a second copy is dropped downstream.
-func (l *link) mayPass(ctx context.Context, err error) bool {
+// isRetryable reports whether to retry. After a cut connection or a time-out it is unknown
+// whether the events are in the stream; a second copy is dropped downstream by its key.
+func (l *link) isRetryable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, ErrReplicas) || errors.Is(err, errProtocol) {
 		return false
 	}
 	var reply ReplyError
-	return !errors.As(err, &reply) || reply.isPassing()
+	return !errors.As(err, &reply) || reply.isTransient()
 }
 
-// isOver reports whether that was tried for long enough.
-func (l *link) isOver(begun time.Time) bool {
-	return l.cfg.Patience > 0 && time.Since(begun) > l.cfg.Patience
+// isExpired reports whether retries have taken longer than Patience.
+func (l *link) isExpired(started time.Time) bool {
+	return l.cfg.Patience > 0 && time.Since(started) > l.cfg.Patience
 }
 
 func (l *link) pause(ctx context.Context, why Waiting) error {
@@ -234,7 +233,7 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 }
 
 func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
-	begun := time.Now()
+	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		lag, err := l.client.lag(ctx, key)
 		if err == nil && lag.Entries < l.cfg.HighWater {
@@ -242,7 +241,7 @@ func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
 			return nil
 		}
 		var refused redis.Error
-		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() || err != nil && l.isOver(begun) {
+		if errors.As(err, &refused) && !ReplyError(refused.Error()).isTransient() || err != nil && l.isExpired(started) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Shard: shard, Lag: lag, Err: err, For: wait}); err != nil {

@@ -31,23 +31,23 @@ type ProducerConfig struct {
 	// Default: 1,000 events, or 16 full entries a shard if that is more; 1 MiB.
 	FlushEvents, FlushBytes int
 
-	// Linger is how long an event waits for others.
+	// Linger is how long an event waits for others before it is flushed.
 	//
 	// Default: 20 ms.
 	Linger time.Duration
 
-	// Timeout is how long to wait for the server's answer to a flush.
+	// Timeout is how long to wait for the server's reply to a flush.
 	//
 	// Default: 10 s.
 	Timeout time.Duration
 
-	// Patience is how long a flush is sent again while the server is away or refuses, after
-	// which the producer ends with the error.
+	// Patience is how long a flush is retried while the server is unavailable or returns
+	// transient errors, after which the producer ends with the error.
 	//
 	// Default: 0, for ever.
 	Patience time.Duration
 
-	// Wait is how many replicas must have each flush (WAIT), within WaitTimeout;
+	// Wait is how many replicas must acknowledge each flush (WAIT), within WaitTimeout;
 	// with fewer the producer ends with [ErrReplicas]. It narrows what a
 	// failover can lose to nothing only if that many replicas survive.
 	//
@@ -61,8 +61,8 @@ type ProducerConfig struct {
 	// Default: 1,000,000 divided by Batch, at least 1,000; negative: no limit.
 	HighWater int64
 
-	// OnAck is called with the number of events that the server has just
-	// acknowledged; OnWait each time the producer is about to wait. Both are called
+	// OnAck is called with the number of events of each acknowledged flush; OnWait
+	// each time the producer is about to wait. Both are called
 	// from the producer's goroutine.
 	OnAck  func(events int)
 	OnWait func(Waiting)
@@ -79,9 +79,9 @@ type Waiting struct {
 	// Shard and Lag are of the stream that is full, if Err is nil.
 	Shard int
 	Lag   Lag
-	// Err is what the server or the network said.
+	// Err is the transient error of the server or the network.
 	Err error
-	// For is how long until the next try.
+	// For is the time until the retry.
 	For time.Duration
 }
 
@@ -143,11 +143,11 @@ type Producer struct {
 	acked  atomic.Int64
 }
 
-// errClosed is what a closed producer answers.
+// errClosed is the error of a closed producer.
 var errClosed = errors.New("the producer is closed")
 
-// Producer starts a producer that works until Close, or until ctx ends: then what is not
-// acknowledged yet is given up, and Close says how much.
+// Producer starts a producer that runs until Close, or until ctx ends: then what is not
+// acknowledged yet is dropped, and Close returns how much.
 func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg ProducerConfig) *Producer {
 	p := &Producer{
 		client: c, cfg: cfg.withDefaults(shards),
@@ -218,7 +218,7 @@ func (p *Producer) isFull() bool {
 	return p.filling.events >= p.cfg.FlushEvents || p.filling.size() >= p.cfg.FlushBytes
 }
 
-// makeRoom hands a full batch to the sender.
+// makeRoom passes a full batch to the sender.
 func (p *Producer) makeRoom(ctx context.Context) error {
 	if !p.isFull() {
 		return nil
@@ -285,8 +285,8 @@ func (p *Producer) Flush(ctx context.Context) error {
 	}
 }
 
-// Close flushes and ends the producer. If ctx ends first, what is not
-// acknowledged is given up; the error says how much.
+// Close flushes and ends the producer. If ctx ends first, what is not acknowledged is dropped;
+// the error has how much.
 func (p *Producer) Close(ctx context.Context) error {
 	err := p.Flush(ctx)
 	p.cancel()
@@ -330,7 +330,7 @@ func (p *Producer) run() {
 	}
 }
 
-// stop leaves an error if events are given up.
+// stop sets an error if events are dropped.
 func (p *Producer) stop() {
 	if p.Added() > p.Acked() {
 		p.err = fmt.Errorf("send events: %w", p.ctx.Err())

@@ -24,7 +24,7 @@ local function above(a, b)
 end
 `
 
-	// cursor is the name of a group, as XINFO GROUPS has it, and where it is.
+	// cursor is the name of a group and its last delivered ID, from XINFO GROUPS.
 	cursorFunc = `
 local function cursor(group)
   local name, at
@@ -103,10 +103,10 @@ if not above(ARGV[1], last) then return 0 end
 redis.call('XSETID', KEYS[1], ARGV[1])
 return 1`
 
-	// Keys: stream, trimmed_to. Args: bound, the ID after it, group. What is noted is
-	// the highest ID that really goes: a warehouse that has read less lacks something.
-	// Returns the number of entries removed, -1 if the group is not there or has not
-	// come that far: then this is not the stream that was read.
+	// Keys: stream, trimmed_to. Args: bound, the ID after it, group. trimmed_to is the highest
+	// ID that is really removed: a warehouse whose position is below it has lost entries.
+	// Returns the number of entries removed, -1 if the group is gone or is not at the bound
+	// yet: then this is not the stream that was read.
 	trimScript = shebang + aboveFunc + cursorFunc + `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local doomed = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)

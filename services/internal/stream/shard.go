@@ -17,7 +17,7 @@ import (
 // maxBlock bounds a blocked read.
 const maxBlock = 2 * time.Second
 
-// ShardConfig says how a shard is read and trimmed.
+// ShardConfig configures how a shard is read and trimmed.
 type ShardConfig struct {
 	// Lease is the time to live of a lease that is not renewed.
 	//
@@ -34,21 +34,21 @@ type ShardConfig struct {
 	// Default: 5 s.
 	Timeout time.Duration
 
-	// MaxCount is the most entries asked for at once. Large entries lower it, so
+	// MaxCount is the most entries requested at once. Large entries lower it, so
 	// that a reply stays below about 16 MiB.
 	//
 	// Default: 4,096, which reads fastest: a reply stays in the processor's caches.
 	MaxCount int
 
-	// KeepFor is how long entries that are stored stay in the stream, for a
-	// replay or for subscribers without a group.
+	// KeepFor is the retention of stored entries in the stream, for a replay or for subscribers
+	// without a group.
 	//
-	// Default: 0, they go at the next Trim.
+	// Default: 0, they are removed by the next Trim.
 	KeepFor time.Duration
 
 	// KeepMax limits KeepFor: while the stream has more entries, each Trim drops
 	// the older half (by time) of those that are stored. It must be well below
-	// the producers' HighWater, or what is kept stops them.
+	// the producers' HighWater, or what is kept blocks them.
 	//
 	// Default: 500,000; negative: no limit.
 	KeepMax int64
@@ -59,8 +59,8 @@ type ShardConfig struct {
 	// Default: any.
 	Warehouse contract.Warehouse
 
-	// WarnAfter is how long a foreign group may stand still, while entries wait only for
-	// it to be trimmed, before the log says so.
+	// WarnAfter is how long a foreign group may block trim without advancing before that is
+	// logged.
 	//
 	// Default: 1 minute.
 	WarnAfter time.Duration
@@ -104,7 +104,7 @@ type Shard struct {
 	delivered contract.ID
 	// trimmed is the bound of the last Trim since Attach.
 	trimmed contract.ID
-	held    hold
+	blocker trimBlocker
 }
 
 // Shard is a reader of one shard. The owner's name appears in the lease and in
@@ -173,13 +173,13 @@ func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
 	return done == 1, err
 }
 
-// State tells how the stream and its server stand. A stream that does not exist
-// has zeros. While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the
-// group's cursor is not where this reader left it.
+// State returns the state of the stream and its server. A stream that does not exist has zeros.
+// While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the group's cursor is not
+// where this reader left it.
 func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.state(ctx)
 	if err != nil {
-		return contract.StreamState{}, fmt.Errorf("ask for the state of %s: %w", s.key, err)
+		return contract.StreamState{}, fmt.Errorf("look up state of %s: %w", s.key, err)
 	}
 	return state, nil
 }
@@ -210,9 +210,9 @@ func (s *Shard) state(ctx context.Context) (state contract.StreamState, err erro
 	return state, err
 }
 
-// checkCursor tells whether the stream has a cursor of this pipeline, and fails if the
+// checkCursor reports whether the stream has a cursor of this pipeline, and fails if the
 // reader's own is not where it must be, where that is known: not before Attach, and not
-// while a reply goes on.
+// while a reply is pending.
 func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()
 	if err != nil && !isNoKey(err) {
@@ -228,7 +228,7 @@ func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 		return known, ErrNoGroup
 	}
 	if at := groups[i].LastDeliveredID; at != s.delivered.String() {
-		_ = s.Close() // as after a read that failed: only Attach knows where to go on
+		_ = s.Close() // as after a failed read: only Attach can resume
 		return known, fmt.Errorf("%w: group %s is at %s, and was left at %s", contract.ErrCursorMoved, s.group, at, s.delivered)
 	}
 	return known, nil
@@ -245,7 +245,7 @@ func (c *Client) currentRunID(ctx context.Context) (string, error) {
 	return parseInfo(text)["run_id"], nil
 }
 
-// streamInfo asks for what XINFO STREAM tells; a stream that does not exist has zeros.
+// streamInfo looks up XINFO STREAM; a stream that does not exist has zeros.
 func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamState, error) {
 	state, err := c.parseStream(c.rdb.Do(ctx, "XINFO", "STREAM", key))
 	if err != nil || state.Length == 0 || !state.First.IsZero() {
@@ -292,7 +292,7 @@ func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err
 
 // end is the ID at one end of a stream, zero if it has no entry.
 func (c *Client) end(ctx context.Context, command, key, from, to string) (id contract.ID, err error) {
-	entries, err := c.look(ctx, command, key, from, to, "COUNT", 1)
+	entries, err := c.lookup(ctx, command, key, from, to, "COUNT", 1)
 	if len(entries) > 0 {
 		id = entries[0].ID
 	}

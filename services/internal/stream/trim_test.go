@@ -70,7 +70,7 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 	trim(99, 0)
 }
 
-func TestWarnsOnceOfAGroupThatStandsStill(t *testing.T) {
+func TestWarnsOnceOfAGroupThatBlocksTrim(t *testing.T) {
 	t.Parallel()
 	key := stream.Key("flights", 0)
 	server := redistest.Start(t)
