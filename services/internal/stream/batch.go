@@ -74,8 +74,8 @@ func (b *batch) add(to *shardOut, shard int, event []byte, perPack int) {
 	}
 }
 
-// isLine reports whether an event is itself again after it was a line of NDJSON.
-// One that is not travels alone.
+// isLine reports whether an event survives the round trip as a line of NDJSON. Others get an
+// entry of their own.
 func isLine(event []byte) bool {
 	return len(bytes.TrimSpace(event)) > 0 && event[len(event)-1] != '\r' && bytes.IndexByte(event, '\n') < 0
 }

@@ -73,8 +73,8 @@ func (c *conn) login(ctx context.Context, opts *redis.Options) error {
 	return c.ask(opts.DialTimeout, commands)
 }
 
-// ask sends commands whose replies are one line each, and fails with the first
-// error among these.
+// ask sends commands whose replies are one line each, and returns the first error
+// among these.
 func (c *conn) ask(timeout time.Duration, commands [][]string) error {
 	if len(commands) == 0 {
 		return nil

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// MaxEvent is the longest event that a producer takes.
+	// MaxEvent is the longest event that a producer accepts.
 	MaxEvent = contract.MaxEvent
 	// MaxEntry is the longest payload that a producer puts into one entry.
 	MaxEntry = 4 << 20
 )
 
-// ProducerConfig says how a producer batches and when it waits.
+// ProducerConfig configures how a producer batches and when it waits.
 type ProducerConfig struct {
 	// Batch is how many events are packed into one entry, as the NDJSON field
 	// "events".
@@ -67,8 +67,8 @@ type ProducerConfig struct {
 	OnAck  func(events int)
 	OnWait func(Waiting)
 
-	// Trace is asked for each flush which W3C traceparent its first entry shall
-	// carry, and what to call once it is acknowledged.
+	// Trace is called for each flush and returns the W3C traceparent of its first
+	// entry, and what to call once that is acknowledged.
 	//
 	// Default, and for an empty one: none.
 	Trace func() (traceparent string, acked func())

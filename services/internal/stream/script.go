@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts run with allow-oom: a worker that starts on a full server must be able to
-// take its lease and its cursor, or nothing would ever be trimmed.
+// The scripts run with allow-oom: a worker that starts on a full server must be able to acquire
+// its lease and to create its group, or nothing would ever be trimmed.
 const (
 	shebang = "#!lua flags=allow-oom\n"
 
@@ -62,11 +62,11 @@ return redis.call('DEL', KEYS[1])`
 
 	// Keys: stream, lease. Args: epoch, n, group, after, token. Returns whether the
 	// group was made, the name of a younger group if one was there, and the ID that
-	// it reads after. Who holds the lease is the owner: a younger group is then what
-	// another warehouse, or this one before it was restored, has left behind.
+	// it reads after. The owner of the lease owns the shard: a younger group is then a
+	// leftover of another warehouse, or of this one before it was restored.
 	//
-	// A group lies in its stream. If none of the last owner's (or of this one) is there
-	// that has come to "after", the stream is not the one that was read up to there.
+	// A group is part of its stream. If none of the last owner's (or of this one) is at
+	// "after" or beyond, the stream is not the one that was read up to there.
 	attachScript = shebang + aboveFunc + cursorFunc + `
 local epoch, n, others, younger = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, ''
 local after, known = ARGV[4], ARGV[4] == '0-0'

@@ -23,7 +23,7 @@ func refusedBy(t *testing.T, err error, owner contract.Warehouse) {
 }
 
 // TestLeaseIsForOneWarehouse gives a shard's lease to the warehouse that asked first, also
-// when nobody holds it and after the notes have gone.
+// when nobody owns it and after the claims were deleted.
 func TestLeaseIsForOneWarehouse(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, sleep func(time.Duration)) {
@@ -69,7 +69,7 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 	})
 }
 
-// TestNoteComesBack renews a lease whose note was deleted: the next one is refused.
+// TestNoteComesBack renews a lease whose claim was deleted: the next one is refused.
 func TestNoteComesBack(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
@@ -87,7 +87,7 @@ func TestNoteComesBack(t *testing.T) {
 }
 
 // TestNoteWarehouseIsAllOrNothing refuses a process of which one dataset is another's, and
-// leaves no note of its own.
+// leaves no claim of its own.
 func TestNoteWarehouseIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {

@@ -50,7 +50,7 @@ func TestKeySetForgetsWhatLeftTheWindow(t *testing.T) {
 	}
 }
 
-// BenchmarkKeySet notes 30 million keys of one window, in batches as they are
+// BenchmarkKeySet adds 30 million keys of one window, in batches as they are
 // committed, and prints the time and the memory they take.
 func BenchmarkKeySet(b *testing.B) {
 	const keys = 30_000_000

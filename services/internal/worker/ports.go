@@ -17,31 +17,30 @@ type Source interface {
 	// Release releases the lease if it is still owned.
 	Release(ctx context.Context) error
 
-	// State tells how the stream and its server stand. While attached it fails with
+	// State returns the state of the stream and its server. While attached it fails with
 	// contract.ErrCursorMoved if the group's cursor is not where Read has left it.
 	State(ctx context.Context) (contract.StreamState, error)
-	// Attach makes a group that reads after the given ID, under a name made of
-	// the owner's epoch and a counter, and destroys every older group of this
-	// pipeline. It fails with contract.ErrFenced if a younger epoch's is there.
-	// It returns what is really read after: zero where the stream shows no sign of
-	// having been read up to the given ID by this pipeline.
+	// Attach creates a group that reads after the given ID, named by the owner's epoch and a
+	// counter, and destroys every older group of this pipeline. It fails with
+	// contract.ErrFenced if one of a later epoch exists. It returns the ID that is really read
+	// after: zero unless the stream has a cursor of this pipeline at the given ID or beyond.
 	Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error)
 	// Read returns the next entries, none after the bounded wait. Their bytes
 	// are valid until release is called. After any error the group's cursor is
-	// unknown: Attach again at the last ID received. It is contract.ErrCursorMoved
-	// if entries came at or below the last ones.
+	// unknown: re-attach at the last ID received. The error is contract.ErrCursorMoved
+	// for entries at or below the last ones.
 	Read(ctx context.Context) (entries []contract.Entry, release func(), err error)
-	// Lift sets the stream's last ID to at least the given one, so that no ID
-	// up to it is handed out again.
+	// Lift raises the stream's last ID to at least the given one, so that the server
+	// generates no ID up to it again.
 	Lift(ctx context.Context, to contract.ID) error
-	// Trim removes entries at or before the given ID that no foreign group
-	// still wants, after noting in Redis how far. It fails with
-	// contract.ErrCursorMoved if this is not the stream that was read so far.
+	// Trim removes entries at or before the given ID that no foreign group still needs,
+	// after writing the bound to Redis. It fails with contract.ErrCursorMoved if this is
+	// not the stream that was read so far.
 	Trim(ctx context.Context, to contract.ID) error
 	// ReportPosition writes the committed position to Redis, for producers and operators; no
 	// worker reads it. It is called while another goroutine uses the source.
 	ReportPosition(ctx context.Context, at contract.Position) error
-	// Close drops the connection that Read uses. Attach makes a new one.
+	// Close closes the connection that Read uses. Attach reconnects.
 	Close() error
 }
 
@@ -57,10 +56,10 @@ type Sink interface {
 	Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error)
 	// Lookup finds which of the candidate rows are stored already or duplicates.
 	Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error)
-	// Position reads the shard's position without taking it over; false: nobody
-	// has owned it yet.
+	// Position looks up the shard's position without taking it over; false: it never
+	// had an owner.
 	Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error)
-	// Idle is called when nothing waits to be stored: the time for a checkpoint.
+	// Idle is called when nothing is in flight: the time for a checkpoint.
 	Idle(ctx context.Context)
 	// Prune deletes the rows that were stored longer ago than the contract's
 	// retention and returns how many.
@@ -71,11 +70,11 @@ type Sink interface {
 	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error
 }
 
-// Observer is told what happens. Its methods must be quick.
+// Observer receives what is measured. Its methods must not block.
 type Observer interface {
 	// Read: so many stream entries arrived.
 	Read(dataset string, entries int)
-	// Committed: the batch is stored, dedupe and commit took that long.
+	// Committed: the batch is committed, dedupe and commit took that long.
 	Committed(dataset string, b *contract.Batch, took time.Duration)
 	// Retried: an operation of the warehouse failed and is retried.
 	Retried(dataset string)
@@ -84,6 +83,6 @@ type Observer interface {
 	Reconciled(dataset string, received, lost int64)
 	// Ahead: so many entries were read whose IDs are ahead of the server's clock.
 	Ahead(dataset string, entries int64)
-	// Loss: the stream no longer holds entries that are not stored; at least so many.
+	// Loss: entries that are not stored are gone from the stream; at least so many.
 	Loss(dataset string, entries int64)
 }

@@ -87,7 +87,7 @@ func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 				receive()
 			case 5:
 				if !pos.Last.IsZero() { // the first owner begins with what is there
-					r, found = newReconciler(pos, s.state, origin{after: pos.Last}, false), stored // it finds the rest anew
+					r, found = newReconciler(pos, s.state, origin{after: pos.Last}, false), stored // it finds the rest itself
 					restarted = true
 				}
 			}

@@ -17,7 +17,7 @@ const maxBackoff = 5 * time.Second
 // HeldElsewhere is the reason of a shard that another worker owns.
 const HeldElsewhere = "held by another worker"
 
-// Config says what a worker does.
+// Config configures a worker.
 type Config struct {
 	// Contracts are the datasets to process.
 	Contracts []*contract.Contract
@@ -37,15 +37,15 @@ type Config struct {
 	Logger   *slog.Logger
 
 	// CommitEvery is the least time between two commits of a shard, unless
-	// a whole row group has come. A file needs none; MotherDuck wants seconds.
+	// a whole row group is full. A file needs none; MotherDuck needs seconds.
 	//
 	// Default: 0.
 	CommitEvery time.Duration
-	// Renew is how often a lease is renewed: a third of its life.
+	// Renew is how often a lease is renewed: a third of its time to live.
 	//
 	// Default: 5 s.
 	Renew time.Duration
-	// TrimEvery is how often a stream is trimmed behind its position.
+	// TrimEvery is how often a stream is trimmed up to its position.
 	//
 	// Default: 10 s.
 	TrimEvery time.Duration
@@ -57,7 +57,7 @@ type Config struct {
 	//
 	// Default: 100 ms.
 	Backoff time.Duration
-	// AcceptLoss goes on where the stream has lost events that are not stored.
+	// AcceptLoss continues where the stream has lost events that are not stored.
 	AcceptLoss bool
 	// Hook is called at each step of a batch: "read", "decoded", "committing",
 	// "committed". For failure tests.
@@ -95,7 +95,7 @@ type Worker struct {
 	quota  *quota
 }
 
-// New makes a worker. Run starts it.
+// New returns a worker. Run starts it.
 func New(cfg Config) *Worker {
 	cfg.withDefaults()
 	w := &Worker{cfg: cfg, quota: &quota{limit: math.MaxInt}}
