@@ -24,7 +24,7 @@ func (g *Gate) Shut() {
 	}
 }
 
-// Open lets everyone go on.
+// Open lets everyone continue.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -25,7 +25,7 @@ func (p *pipeline) of(house contract.Warehouse) func(*worker.Config) {
 }
 
 // TestChaosOtherWarehouse has the worker of another warehouse come at random moments, while
-// the first carries the shards, gives one back and takes it again: it is refused each time,
+// the first owns the shards, releases one and acquires it again: it is refused each time,
 // and all that was published is in the first.
 func TestChaosOtherWarehouse(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func (l *lines) count(text string) int {
 }
 
 // TestChaosKeyOfAnotherType puts something that is no stream where the stream was: the worker
-// says so once, not at each attempt, and goes on when it is gone.
+// logs that once, not at each attempt, and recovers when it is gone.
 func TestChaosKeyOfAnotherType(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
@@ -112,7 +112,7 @@ func TestChaosKeyOfAnotherType(t *testing.T) {
 		}
 	}
 	p.redis.Do("DEL", p.key(0))
-	eventually(t, "goes on", func() bool { return w.Status()[0].Reason == "" })
+	eventually(t, "recovers", func() bool { return w.Status()[0].Reason == "" })
 	p.publish(10)
 	p.drain(w)
 	p.verify()

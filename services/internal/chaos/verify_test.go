@@ -77,7 +77,7 @@ func (p *pipeline) position(shard int) contract.Position {
 	return pos
 }
 
-// state is how the stream of a shard stands.
+// state is that of a shard's stream.
 func (p *pipeline) state(shard int) contract.StreamState {
 	p.t.Helper()
 	state, err := p.client.Shard(p.contract.Name, shard, "look", stream.ShardConfig{}).State(p.t.Context())

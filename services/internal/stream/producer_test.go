@@ -17,7 +17,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// consume reads, notes and trims until n different events were seen.
+// consume reads, reports and trims until n different events were seen.
 func consume(t *testing.T, s *stream.Shard, n int, pause time.Duration) (payloads []string) {
 	t.Helper()
 	seen := make(map[string]bool)

@@ -97,7 +97,7 @@ func TestWarnsOnceOfAGroupThatBlocksTrim(t *testing.T) {
 }
 
 // If trimming fails half-way, trimmed_to stands and the entries do too: a gap
-// can't be there without a note.
+// can't be there without trimmed_to.
 func TestTrimIsNotedBefore(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// interventions is how often each test of this file lays hands on a stream.
+// interventions is how often each test of this file changes a stream.
 const interventions = 12
 
 // replaceScript puts another stream in the place of the one that is there, in one step:
@@ -118,7 +118,7 @@ func (p *pipeline) group() string {
 
 // TestChaosMovedCursor moves the worker's cursor forward, back and by reading with it, under
 // load, with and without a dedupe window: what the server keeps is stored once, and nothing is
-// said to be lost.
+// counted as lost.
 func TestChaosMovedCursor(t *testing.T) {
 	t.Parallel()
 	hands := map[string]func(p *pipeline, group string){
@@ -242,7 +242,7 @@ func TestChaosHighestIDs(t *testing.T) {
 }
 
 // TestChaosDeletedUnread deletes entries one by one before the worker gets them, the newest
-// of the stream: they are counted, the worker goes on, and so does the next one.
+// of the stream: they are counted, the worker continues, and so does the next one.
 func TestChaosDeletedUnread(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
