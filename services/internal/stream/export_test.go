@@ -15,16 +15,16 @@ func ParseReply(reply []byte, step int) ([]contract.Entry, error) {
 	from := &stepReader{in: bytes.NewReader(reply), step: step}
 	var all []contract.Entry
 	for {
-		part, err := in.next(from)
+		seg, err := in.next(from)
 		if err != nil {
 			return all, err
 		}
-		if part != nil {
-			for _, e := range part.entries {
+		if seg != nil {
+			for _, e := range seg.entries {
 				e.Payload = bytes.Clone(e.Payload)
 				all = append(all, e)
 			}
-			part.release()
+			seg.release()
 		}
 		if !in.pending() {
 			return all, nil

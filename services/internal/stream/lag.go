@@ -60,7 +60,7 @@ func (c *Client) lag(ctx context.Context, key string) (l Lag, err error) {
 	info := pipe.Do(ctx, "XINFO", "STREAM", key)
 	reported := pipe.HMGet(ctx, storedKey(key), "last", "added", "stored", "at")
 	lease := pipe.Get(ctx, leaseKey(key))
-	_, _ = pipe.Exec(ctx) // each answer has its own error
+	_, _ = pipe.Exec(ctx) // each reply has its own error
 	if l.StreamState, err = c.parseStream(info); err == nil {
 		err = l.setStored(reported)
 	}

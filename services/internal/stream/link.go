@@ -43,7 +43,7 @@ func (l *link) close() {
 }
 
 // send returns when the whole batch is acknowledged, when ctx ends, or with a permanent error.
-func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
+func (l *link) send(ctx context.Context, b *batch, shards []shardCommands) error {
 	for i := range b.packs {
 		b.seal(&shards[i], i)
 	}
@@ -65,7 +65,7 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 
 // finish appends what follows the events: EXEC, WAIT, and XLEN of the streams
 // they went to.
-func (l *link) finish(b *batch, shards []shardOut) {
+func (l *link) finish(b *batch, shards []shardCommands) {
 	b.out = appendCommand(b.out, "EXEC")
 	if l.cfg.Wait > 0 {
 		b.out = appendCommand(b.out, "WAIT", strconv.Itoa(l.cfg.Wait),
@@ -107,7 +107,7 @@ func (l *link) pause(ctx context.Context, why Waiting) error {
 
 // exchange sends the batch once. Any error ends the connection: replies may be
 // left on it.
-func (l *link) exchange(ctx context.Context, b *batch, shards []shardOut) (err error) {
+func (l *link) exchange(ctx context.Context, b *batch, shards []shardCommands) (err error) {
 	if l.conn == nil {
 		if l.conn, err = dial(ctx, l.client.opts); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (l *link) exchange(ctx context.Context, b *batch, shards []shardOut) (err e
 	return err
 }
 
-func (l *link) roundTrip(b *batch, shards []shardOut) error {
+func (l *link) roundTrip(b *batch, shards []shardCommands) error {
 	if err := l.conn.SetDeadline(time.Now().Add(l.cfg.Timeout + l.cfg.WaitTimeout)); err != nil {
 		return err
 	}
@@ -144,9 +144,9 @@ func (l *link) roundTrip(b *batch, shards []shardOut) error {
 	return l.readLengths(b)
 }
 
-// readQueued reads the answers to MULTI and to each XADD. A refused XADD makes
+// readQueued reads the replies to MULTI and to each XADD. A refused XADD makes
 // EXEC refuse all; the first refusal says more than EXEC's.
-func (l *link) readQueued(b *batch, shards []shardOut) error {
+func (l *link) readQueued(b *batch, shards []shardCommands) error {
 	if _, err := readLine(l.in); err != nil {
 		return err
 	}
@@ -158,8 +158,8 @@ func (l *link) readQueued(b *batch, shards []shardOut) error {
 	return nil
 }
 
-// readAdded reads EXEC's answer: the new IDs, or what is wrong with a stream.
-func (l *link) readAdded(b *batch, shards []shardOut) error {
+// readAdded reads EXEC's reply: the new IDs, or what is wrong with a stream.
+func (l *link) readAdded(b *batch, shards []shardCommands) error {
 	n, err := readInt(l.in, '*')
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (l *link) readLengths(b *batch) error {
 // of a stream, which is in the last reply, is an upper bound of that; the lag is looked up at
 // first and for longer streams, each time that a quarter of the room is used up, for others add
 // to them too.
-func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error {
+func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardCommands) error {
 	first := l.lengths == nil
 	if first {
 		l.lengths = make([]int64, len(shards))

@@ -137,7 +137,7 @@ type Producer struct {
 	done    chan struct{}
 	err     error // set before done is closed
 
-	shards []shardOut
+	shards []shardCommands
 	link   *link
 	added  atomic.Int64
 	acked  atomic.Int64
@@ -153,11 +153,11 @@ func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg P
 		client: c, cfg: cfg.withDefaults(shards),
 		turn: make(chan struct{}, 1), full: make(chan *batch, 1), idle: make(chan *batch, 3),
 		flushes: make(chan chan error), done: make(chan struct{}),
-		shards: make([]shardOut, shards),
+		shards: make([]shardCommands, shards),
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for i := range p.shards {
-		p.shards[i] = newShardOut(Key(dataset, i))
+		p.shards[i] = newShardCommands(Key(dataset, i))
 	}
 	p.link = newLink(c, p.cfg, shards)
 	p.filling = newBatch(shards)
@@ -175,9 +175,9 @@ func (p *Producer) Acked() int64 { return p.acked.Load() }
 // It is for after Close.
 func (p *Producer) Last(shard int) contract.ID { return p.link.last[shard] }
 
-// Add takes an event for a shard; it copies it. It waits while two flushes are under
-// way. An error of ctx or a refusal concerns this event alone, which is not
-// taken; after any other error the producer has ended.
+// Add adds an event, which it copies, to a shard. It blocks while two flushes are in flight.
+// An error of ctx or of validation concerns this event alone, which is not added; after any
+// other error the producer has ended.
 func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 	if err := p.accepts(shard, event); err != nil {
 		return err
@@ -197,7 +197,7 @@ func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 	if p.isFull() {
 		select { // early, if the sender is free
 		case p.full <- p.filling:
-			p.filling = p.fresh()
+			p.filling = p.emptyBatch()
 		default:
 		}
 	}
@@ -225,7 +225,7 @@ func (p *Producer) makeRoom(ctx context.Context) error {
 	}
 	select {
 	case p.full <- p.filling:
-		p.filling = p.fresh()
+		p.filling = p.emptyBatch()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -257,7 +257,7 @@ func (p *Producer) lock(ctx context.Context) error {
 
 func (p *Producer) unlock() { <-p.turn }
 
-func (p *Producer) fresh() *batch {
+func (p *Producer) emptyBatch() *batch {
 	select {
 	case b := <-p.idle:
 		return b
@@ -340,7 +340,7 @@ func (p *Producer) stop() {
 // drain sends everything that was added.
 func (p *Producer) drain() error {
 	for {
-		b := p.take()
+		b := p.nextBatch()
 		if b == nil {
 			return nil
 		}
@@ -350,9 +350,9 @@ func (p *Producer) drain() error {
 	}
 }
 
-// take is the oldest batch, nil if nothing waits. One that waits for room in full holds
-// the turn: so both are awaited.
-func (p *Producer) take() *batch {
+// nextBatch is the oldest batch, nil if there is none. An Add that waits for room in full has
+// the lock: so both are awaited.
+func (p *Producer) nextBatch() *batch {
 	select {
 	case b := <-p.full:
 		return b
@@ -368,7 +368,7 @@ func (p *Producer) take() *batch {
 		return nil
 	}
 	b := p.filling
-	p.filling = p.fresh()
+	p.filling = p.emptyBatch()
 	return b
 }
 

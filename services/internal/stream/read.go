@@ -54,13 +54,13 @@ func (s *Shard) read(ctx context.Context) (*segment, error) {
 		return nil, ctx.Err()
 	}
 	if err == nil && seg != nil {
-		err = s.follow(seg)
+		err = s.checkOrder(seg)
 	}
-	return seg, gone(err)
+	return seg, asNoGroup(err)
 }
 
-// follow checks that the entries come after the last ones.
-func (s *Shard) follow(seg *segment) error {
+// checkOrder checks that the entries are above the last ones.
+func (s *Shard) checkOrder(seg *segment) error {
 	first, last := seg.entries[0].ID, seg.entries[len(seg.entries)-1].ID
 	if first.Compare(s.delivered) <= 0 {
 		err := fmt.Errorf("%w: entry %s was delivered after %s", contract.ErrCursorMoved, first, s.delivered)
@@ -74,7 +74,7 @@ func (s *Shard) follow(seg *segment) error {
 // exchange requests entries, unless a reply is pending, and reads a segment of the reply.
 func (s *Shard) exchange() (*segment, error) {
 	if !s.in.pending() {
-		if err := s.ask(); err != nil {
+		if err := s.request(); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func (s *Shard) exchange() (*segment, error) {
 	return seg, err
 }
 
-func (s *Shard) ask() error {
+func (s *Shard) request() error {
 	s.conn.out = appendCommand(s.conn.out[:0],
 		"XREADGROUP", "GROUP", s.group, s.owner, "COUNT", strconv.Itoa(s.count),
 		"BLOCK", strconv.FormatInt(s.cfg.Block.Milliseconds(), 10), "NOACK", "STREAMS", s.key, ">")
@@ -106,9 +106,9 @@ func (s *Shard) adapt() {
 	s.count = min(fit, max(4*s.in.count, firstCount), s.cfg.MaxCount)
 }
 
-// gone maps the server's errors for a lost group to ErrNoGroup. UNBLOCKED is the reply to a
+// asNoGroup maps the server's errors for a lost group to ErrNoGroup. UNBLOCKED is the reply to a
 // blocked read whose stream is deleted.
-func gone(err error) error {
+func asNoGroup(err error) error {
 	var reply ReplyError
 	if errors.As(err, &reply) && (reply.Code() == "NOGROUP" || reply.Code() == "UNBLOCKED") {
 		return fmt.Errorf("%w (%s)", ErrNoGroup, strings.TrimSpace(string(reply)))

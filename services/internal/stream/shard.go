@@ -169,7 +169,7 @@ func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	done, err := s.client.answered(reply, s.dataset, s.cfg.Warehouse)
+	done, err := s.client.claimReply(reply, s.dataset, s.cfg.Warehouse)
 	return done == 1, err
 }
 
@@ -259,7 +259,7 @@ func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamSta
 	return state, err
 }
 
-// parseStream reads the answer to XINFO STREAM by name: its fields differ between servers.
+// parseStream reads the reply to XINFO STREAM by name: its fields differ between servers.
 func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err error) {
 	if c.embedded {
 		state.Added = -1 // miniredis doesn't count

@@ -133,17 +133,17 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 	pipe := c.rdb.Pipeline()
 	var keys []Stray
 	var types []*redis.StatusCmd
-	ask := func(key, want string) {
+	check := func(key, want string) {
 		keys, types = append(keys, Stray{Key: key, Dataset: k.Name, Want: want}), append(types, pipe.Type(ctx, key))
 	}
-	ask(contractsKey, "hash")
+	check(contractsKey, "hash")
 	for shard := range k.Shards {
 		key := Key(k.Name, shard)
-		ask(key, "stream")
-		ask(leaseKey(key), "string")
-		ask(key+":trimmed_to", "string")
-		ask(warehouseKey(key), "hash")
-		ask(storedKey(key), "hash")
+		check(key, "stream")
+		check(leaseKey(key), "string")
+		check(key+":trimmed_to", "string")
+		check(warehouseKey(key), "hash")
+		check(storedKey(key), "hash")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (c *Client) RegisterContract(ctx context.Context, k *contract.Contract, ver
 func (c *Client) Contract(ctx context.Context, dataset string) (*contract.Contract, error) {
 	schema, err := c.rdb.HGet(ctx, contractsKey, dataset).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil //nolint:nilnil // none is a normal answer
+		return nil, nil //nolint:nilnil // none is a normal reply
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up contract of %s: %w", dataset, err)

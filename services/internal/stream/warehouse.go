@@ -66,8 +66,8 @@ func warehouseOf(fields []any) (w contract.Warehouse) {
 	return w
 }
 
-// answered reads the reply of a script that fails for another warehouse.
-func (c *Client) answered(reply any, dataset string, this contract.Warehouse) (int64, error) {
+// claimReply decodes the reply of a script that fails for another warehouse.
+func (c *Client) claimReply(reply any, dataset string, this contract.Warehouse) (int64, error) {
 	switch r := reply.(type) {
 	case int64:
 		return r, nil
@@ -91,7 +91,7 @@ func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w co
 			reply, err := c.eval(ctx, claimScript, []string{key}, warehouseArgs("", 0, w)...).Result()
 			added := int64(0)
 			if err == nil {
-				added, err = c.answered(reply, d.Name, w)
+				added, err = c.claimReply(reply, d.Name, w)
 			}
 			if err != nil {
 				c.unclaim(ctx, claimed, w)

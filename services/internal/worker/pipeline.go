@@ -350,7 +350,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		last := b.Last // the commit may raise it
 		b.RunID = p.runID
 		if last.Compare(p.reread) <= 0 {
-			b.RunID = p.early
+			b.RunID = p.rereadRunID
 		}
 		p.hook("committing")
 		start := time.Now()

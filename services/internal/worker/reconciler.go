@@ -62,9 +62,9 @@ func (a reconciliation) needsReread() bool { return a.missing < 0 || a.missing >
 func newReconciler(pos contract.Position, state contract.StreamState, from origin, accepted bool) reconciler {
 	r := reconciler{at: pos.Last, last: pos.Last, added: pos.Added}
 	switch {
-	case from.early != "": // lower IDs are delivered once more
+	case from.rereadRunID != "": // lower IDs are delivered once more
 		r.at, r.last, r.added = from.after, from.after, state.Added-state.Length
-		if from.blind {
+		if from.noCount {
 			r.added = uncounted
 		}
 	case accepted:

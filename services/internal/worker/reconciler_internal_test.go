@@ -40,7 +40,7 @@ func (s *fakeStream) read() []contract.Entry {
 }
 
 // TestReconcilerFindsExactlyWhatIsMissing takes entries away at random between additions, reads,
-// the server's answers and restarts of the worker: the reconciler finds as many, none twice.
+// the server's replies and restarts of the worker: the reconciler finds as many, none twice.
 func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2000) {
@@ -108,7 +108,7 @@ func TestReconcilerAfterAStepBack(t *testing.T) {
 	t.Parallel()
 	pos := contract.Position{Last: contract.ID{MS: 100}, Added: 100}
 	state := contract.StreamState{Last: contract.ID{MS: 50}, Added: 50, Length: 50}
-	r := newReconciler(pos, state, origin{reread: pos.Last, early: rereading}, false)
+	r := newReconciler(pos, state, origin{reread: pos.Last, rereadRunID: rereading}, false)
 	read := func(from, to uint64) []contract.Entry {
 		entries := make([]contract.Entry, 0, to-from+1)
 		for ms := from; ms <= to; ms++ {

@@ -12,9 +12,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// muchTraffic is how many entries make a trim due early: producers wait only for entries that
+// dueEntries is how many entries make a trim due early: producers wait only for entries that
 // are not stored, so it is the worker that keeps stored ones from filling the server.
-const muchTraffic = 200_000
+const dueEntries = 200_000
 
 // errNotOwner ends an ownership: the lease was lost, or the shard is above the quota.
 var errNotOwner = errors.New("lost shard ownership")
@@ -152,7 +152,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		s.streamReplaced(pos, state)
 		from = from.fromOldest(pos)
 	}
-	from.blind = s.rereads >= maxRereads
+	from.noCount = s.rereads >= maxRereads
 	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
 	s.backoff.reset(s.log)
@@ -183,18 +183,18 @@ const rereading = "rereading"
 type origin struct {
 	after  contract.ID
 	reread contract.ID // entries up to here may be stored already
-	// runID is committed with the position, once the reading is past reread; until then early
-	// is.
-	runID, early string
-	// blind: too many rereads have found a gap, this one starts without a count.
-	blind bool
+	// runID is committed with the position, once the reading is past reread; until then
+	// rereadRunID is.
+	runID, rereadRunID string
+	// noCount: too many rereads have found a gap, this one starts without a count.
+	noCount bool
 	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom contract.ID
 }
 
 // fromOldest is the origin of a reread, for the stream may have been replaced.
 func (o origin) fromOldest(pos contract.Position) origin {
-	o.after, o.reread, o.early = contract.ID{}, pos.Last, rereading
+	o.after, o.reread, o.rereadRunID = contract.ID{}, pos.Last, rereading
 	return o
 }
 
@@ -240,7 +240,7 @@ func (s *shard) ensureLease(ctx context.Context) (bool, error) {
 // renewIfDue renews the lease and reconciles, when that is due. errNotOwner: the lease was lost,
 // or the shard is to be released to another worker.
 func (s *shard) renewIfDue(ctx context.Context) error {
-	if time.Since(s.renewed) < s.cfg.Renew && s.entries.Load()-s.renewedAt < muchTraffic {
+	if time.Since(s.renewed) < s.cfg.Renew && s.entries.Load()-s.renewedAt < dueEntries {
 		return nil
 	}
 	s.renewed, s.renewedAt = time.Now(), s.entries.Load()
@@ -268,7 +268,7 @@ func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 // trim removes committed entries, when that is due: none beyond what was reconciled, for the rest
 // may not be read yet.
 func (s *shard) trim(ctx context.Context) error {
-	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < muchTraffic {
+	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < dueEntries {
 		return nil
 	}
 	to := s.inFlight.committedTo()
