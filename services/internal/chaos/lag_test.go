@@ -35,9 +35,10 @@ func TestChaosNotedPosition(t *testing.T) {
 	p := setup(t, setting{hook: hold})
 	p.source.Poison = 0 // what is sent again has a key to be known by
 	// level waits until the lag is zero, and compares the reported position with the warehouse's.
+	// The stream may be empty then: the first trim does not wait for TrimEvery.
 	level := func() {
 		t.Helper()
-		eventually(t, "no lag", func() bool { b := p.lag(); return b.Reported && b.Entries == 0 && b.Length > 0 })
+		eventually(t, "no lag", func() bool { b := p.lag(); return b.Reported && b.Entries == 0 && !b.Last.IsZero() })
 		pos, _, err := p.store.Position(t.Context(), p.contract, 0)
 		must(t, err)
 		if reported := p.lag().Stored.Last; reported.Compare(pos.Last) > 0 {
