@@ -40,7 +40,7 @@ func Generate(f File, readme []byte) (map[string][]byte, error) {
 		}
 		files["generated/"+d.UID+".json"] = append(text, '\n')
 	}
-	text, err := Between(readme, "objectives", f.table())
+	text, err := between(readme, f.table())
 	if err != nil {
 		return nil, err
 	}
@@ -83,10 +83,9 @@ func Write(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// Between replaces what stands between the two markers <!-- name --> and <!-- /name -->.
-// The error says which are missing.
-func Between(text []byte, name, with string) ([]byte, error) {
-	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+// between replaces what stands between the README's two markers.
+func between(text []byte, with string) ([]byte, error) {
+	const begin, end = "<!-- objectives -->\n", "<!-- /objectives -->"
 	before, rest, ok := strings.Cut(string(text), begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {

@@ -74,20 +74,13 @@ func serve(t *testing.T, systems ...string) *prometheus.Server {
 	return s
 }
 
-// count is the number of series that a query answers with.
-func count(t *testing.T, s *prometheus.Server, query string) (int, error) {
-	t.Helper()
-	found, err := s.Query(t.Context(), query, prometheus.Span{To: time.Now()})
-	return len(found), err
-}
-
 // Every panel of every dashboard shows something of what the services expose.
 func TestNoPanelIsEmpty(t *testing.T) {
 	t.Parallel()
 	s, f := serve(t, "lima", "bogota"), load(t)
 	last := "estela:slo_budget:remaining"
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		if n, err := count(t, s, last); err == nil && n == 12 {
+		if n, err := s.Count(t.Context(), last); err == nil && n == 12 {
 			break
 		} else if time.Now().After(deadline) {
 			t.Fatalf("%d series of %s, want six objectives of two systems: %v", n, last, err)
@@ -99,7 +92,7 @@ func TestNoPanelIsEmpty(t *testing.T) {
 			t.Errorf("%d panels only", len(panels))
 		}
 		for _, p := range panels {
-			if n, err := count(t, s, p.Expr); err != nil || n == 0 {
+			if n, err := s.Count(t.Context(), p.Expr); err != nil || n == 0 {
 				t.Errorf("%s is empty for the systems %s (%v): %s", p.Name, systems, err, p.Expr)
 			}
 		}

@@ -2,8 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -110,7 +108,7 @@ func (a *apiService) template(p program, system string) *cloudrunv2.ServiceTempl
 				Secret: pulumi.String(system + "-" + apiKeys),
 				// The newest version, read again while the API runs: keys are exchanged without a restart.
 				Items: cloudrunv2.ServiceTemplateVolumeSecretItemArray{
-					&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(keysFile), Version: pulumi.String("latest")},
+					&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(keysFile), Version: latest},
 				},
 			},
 		}},
@@ -128,18 +126,14 @@ const probePath = "/livez"
 
 func (p program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
 	var env cloudrunv2.ServiceTemplateContainerEnvArray
-	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
-		env = append(env, &cloudrunv2.ServiceTemplateContainerEnvArgs{Name: pulumi.String(name), Value: pulumi.String(p.Env[name])})
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
-		env = append(env, &cloudrunv2.ServiceTemplateContainerEnvArgs{
-			Name: pulumi.String(name),
-			ValueSource: &cloudrunv2.ServiceTemplateContainerEnvValueSourceArgs{
-				SecretKeyRef: &cloudrunv2.ServiceTemplateContainerEnvValueSourceSecretKeyRefArgs{
-					Secret: pulumi.String(p.Secrets[name]), Version: pulumi.String("latest"),
-				},
-			},
-		})
+	for _, one := range p.environment() {
+		arg := &cloudrunv2.ServiceTemplateContainerEnvArgs{Name: one.name, Value: one.value}
+		if one.secret != "" {
+			arg.ValueSource = &cloudrunv2.ServiceTemplateContainerEnvValueSourceArgs{
+				SecretKeyRef: &cloudrunv2.ServiceTemplateContainerEnvValueSourceSecretKeyRefArgs{Secret: one.secret, Version: latest},
+			}
+		}
+		env = append(env, arg)
 	}
 	return &cloudrunv2.ServiceTemplateContainerArgs{
 		Name: pulumi.String("estela"), Image: pulumi.String(p.Image), Args: pulumi.ToStringArray(p.Args), Envs: env,

@@ -2,8 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudscheduler"
@@ -30,24 +28,17 @@ func newCanary(ctx *pulumi.Context, cfg Config, system string, n *network, v *va
 	p := base(cfg, "smoke")
 	p.CPU, p.Memory = "1", "512Mi"
 	p.Secrets["ESTELA_SMOKE_TOKEN"] = system + "-" + smokeKey
-	streamed := v.streamed()
-	streamed["ESTELA_URL"] = api.url
-	for name, value := range p.Env {
-		streamed[name] = pulumi.String(value)
-	}
+	p.Late = v.streamed()
+	p.Late["ESTELA_URL"] = api.url
 	var env cloudrunv2.JobTemplateTemplateContainerEnvArray
-	for _, name := range slices.Sorted(maps.Keys(streamed)) {
-		env = append(env, &cloudrunv2.JobTemplateTemplateContainerEnvArgs{Name: pulumi.String(name), Value: streamed[name].ToStringOutput().ToStringPtrOutput()})
-	}
-	for name, secret := range p.Secrets {
-		env = append(env, &cloudrunv2.JobTemplateTemplateContainerEnvArgs{
-			Name: pulumi.String(name),
-			ValueSource: &cloudrunv2.JobTemplateTemplateContainerEnvValueSourceArgs{
-				SecretKeyRef: &cloudrunv2.JobTemplateTemplateContainerEnvValueSourceSecretKeyRefArgs{
-					Secret: pulumi.String(secret), Version: pulumi.String("latest"),
-				},
-			},
-		})
+	for _, one := range p.environment() {
+		arg := &cloudrunv2.JobTemplateTemplateContainerEnvArgs{Name: one.name, Value: one.value}
+		if one.secret != "" {
+			arg.ValueSource = &cloudrunv2.JobTemplateTemplateContainerEnvValueSourceArgs{
+				SecretKeyRef: &cloudrunv2.JobTemplateTemplateContainerEnvValueSourceSecretKeyRefArgs{Secret: one.secret, Version: latest},
+			}
+		}
+		env = append(env, arg)
 	}
 	job, err := cloudrunv2.NewJob(ctx, system+"-canary", &cloudrunv2.JobArgs{
 		Name: pulumi.String(system + "-canary"), Project: pulumi.String(cfg.Project), Location: pulumi.String(cfg.Region),

@@ -11,9 +11,6 @@ import (
 	"github.com/estela-dev/estela/infra/observability"
 )
 
-// runbook is where an alert sends its reader.
-const runbook = "https://github.com/estela-dev/estela/blob/main/infra/observability/README.md"
-
 // channels are where alerts go.
 type channels struct {
 	*component
@@ -157,7 +154,7 @@ func inSeconds(window string) string {
 
 func documented(anchor, text string) *monitoring.AlertPolicyDocumentationArgs {
 	return &monitoring.AlertPolicyDocumentationArgs{
-		MimeType: pulumi.String("text/markdown"), Content: pulumi.String(fmt.Sprintf("%s\n\nWhat to do: %s#%s", text, runbook, anchor)),
+		MimeType: pulumi.String("text/markdown"), Content: pulumi.String(fmt.Sprintf("%s\n\nWhat to do: %s#%s", text, observability.Runbook, anchor)),
 	}
 }
 

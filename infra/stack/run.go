@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
@@ -21,11 +23,13 @@ const (
 // otlp is where metrics and traces go to, Google Cloud's own endpoint.
 const otlp = "https://telemetry.googleapis.com"
 
-// program is one way to run the image: its command and its settings, all plain text.
+// program is one way to run the image: its command and its settings.
 type program struct {
 	Image string
 	Args  []string
 	Env   map[string]string
+	// Late are variables whose value is known only once there is what it names.
+	Late map[string]pulumi.StringInput
 	// Secrets are variables whose value is the newest version of a secret.
 	Secrets map[string]string
 	CPU     string
@@ -55,6 +59,31 @@ func serving(cfg Config, system, database, part string) program {
 	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
 	return p
 }
+
+// variable is one of a container's environment: a value, or a secret whose newest version it is.
+type variable struct {
+	name   pulumi.String
+	value  pulumi.StringPtrInput
+	secret pulumi.String
+}
+
+// environment is all that a container is told, in the same order each time. The SDK has types of its own for
+// it in each kind of container.
+func (p program) environment() (all []variable) {
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		all = append(all, variable{name: pulumi.String(name), value: pulumi.String(p.Env[name])})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Late)) {
+		all = append(all, variable{name: pulumi.String(name), value: p.Late[name].ToStringOutput().ToStringPtrOutput()})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
+		all = append(all, variable{name: pulumi.String(name), secret: pulumi.String(p.Secrets[name])})
+	}
+	return all
+}
+
+// latest is the version of a secret that a container gets: the newest.
+const latest = pulumi.String("latest")
 
 // revisionOf names a revision by all that its template says, so that another template is
 // another revision and the same one the same. What is known only later (the account, the

@@ -2,8 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -37,26 +35,16 @@ func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *netw
 		return name, err
 	}
 	p := workerProgram(cfg, system, database)
+	p.Late = v.streamed()
 	var env cloudrunv2.WorkerPoolTemplateContainerEnvArray
-	add := func(name string, value pulumi.StringPtrInput) {
-		env = append(env, &cloudrunv2.WorkerPoolTemplateContainerEnvArgs{Name: pulumi.String(name), Value: value})
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
-		add(name, pulumi.String(p.Env[name]))
-	}
-	streamed := v.streamed()
-	for _, name := range slices.Sorted(maps.Keys(streamed)) {
-		add(name, streamed[name].ToStringOutput().ToStringPtrOutput())
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Secrets)) {
-		env = append(env, &cloudrunv2.WorkerPoolTemplateContainerEnvArgs{
-			Name: pulumi.String(name),
-			ValueSource: &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceArgs{
-				SecretKeyRef: &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceSecretKeyRefArgs{
-					Secret: pulumi.String(p.Secrets[name]), Version: pulumi.String("latest"),
-				},
-			},
-		})
+	for _, one := range p.environment() {
+		arg := &cloudrunv2.WorkerPoolTemplateContainerEnvArgs{Name: one.name, Value: one.value}
+		if one.secret != "" {
+			arg.ValueSource = &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceArgs{
+				SecretKeyRef: &cloudrunv2.WorkerPoolTemplateContainerEnvValueSourceSecretKeyRefArgs{Secret: one.secret, Version: latest},
+			}
+		}
+		env = append(env, arg)
 	}
 	pool, err := cloudrunv2.NewWorkerPool(ctx, system+"-worker", &cloudrunv2.WorkerPoolArgs{
 		Name: pulumi.String(system + "-worker"), Project: pulumi.String(cfg.Project), Location: pulumi.String(cfg.Region),

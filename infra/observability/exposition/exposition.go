@@ -1,5 +1,5 @@
-// Package exposition reads what the services expose, so that tests and measurements feed Prometheus with the series that
-// a system really has.
+// Package exposition reads what the services expose, so that tests feed Prometheus with the series that a system
+// really has.
 package exposition
 
 import (

@@ -1,5 +1,4 @@
-// Package prometheus starts Debian's Prometheus on loopback, feeds it and asks it. A Prometheus that is given its samples
-// in order holds them as one that collected them: the last hours in memory, the rest in blocks.
+// Package prometheus starts Debian's Prometheus on loopback, feeds it and asks it.
 package prometheus
 
 import (
@@ -27,8 +26,8 @@ type Server struct {
 
 const config = "global: {evaluation_interval: %s}\nrule_files: [%s]\n"
 
-// Start is a server whose data is in dir, what an earlier one left there included. It has no rules yet: what is written
-// may be old, and rules write now, after which Prometheus takes nothing older than an hour. It ends with ctx or Stop.
+// Start is a server whose data is in dir. It has no rules yet: what is written may be old, and rules write now, after
+// which Prometheus takes nothing older than an hour. It ends with ctx or Stop.
 func Start(ctx context.Context, dir string) (*Server, error) {
 	program, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -44,8 +43,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.process = exec.CommandContext(ctx, program, "--config.file", s.file("prometheus.yaml"), "--storage.tsdb.path", s.file("data"),
-		"--web.listen-address", address, "--storage.tsdb.retention.time", "30d", "--log.level", "warn",
-		"--web.enable-lifecycle", "--web.enable-admin-api", "--web.enable-remote-write-receiver")
+		"--web.listen-address", address, "--log.level", "warn", "--web.enable-lifecycle", "--web.enable-remote-write-receiver")
 	s.process.Stderr = &s.log
 	s.process.Cancel = func() error { return s.process.Process.Signal(syscall.SIGTERM) }
 	s.process.WaitDelay = time.Minute
@@ -85,7 +83,7 @@ func (s *Server) configure(rules string, every time.Duration) error {
 	return nil
 }
 
-// ready waits until it answers, which is after it has read again what it noted before it ended.
+// ready waits until it answers.
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

@@ -43,7 +43,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 
 // accept records the contract in place of the old one, once nothing is under way.
 func (o *ownership) accept(ctx context.Context, s *streams, d *dataset, old *contract.Contract, known *inventory) error {
-	if err := o.redis.NoteWarehouse(ctx, []*contract.Contract{old}, o.house); err != nil {
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.house); err != nil {
 		return err
 	}
 	streams, err := o.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
@@ -62,10 +62,10 @@ func (o *ownership) accept(ctx context.Context, s *streams, d *dataset, old *con
 	if err := o.store.Accept(ctx, d.Contract, d.views, d.references); err != nil {
 		return err
 	}
-	if err := o.redis.NoteWarehouse(ctx, []*contract.Contract{d.Contract}, o.house); err != nil {
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.house); err != nil {
 		return err
 	}
-	if err := o.redis.NoteContract(ctx, d.Contract, append(known.versions(d.Name), d.Version), true); err != nil {
+	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.versions(d.Name), d.Version), true); err != nil {
 		return err
 	}
 	if err := o.retire(ctx, d, streams); err != nil {

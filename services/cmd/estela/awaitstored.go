@@ -53,7 +53,7 @@ func (p *publisher) awaitStored(ctx context.Context, client *stream.Client) erro
 
 // look reports whether all is stored, or why it won't be.
 func (w *storing) look(ctx context.Context) (bool, error) {
-	all, err := w.client.Backlogs(ctx, w.dataset.Name, w.dataset.Shards)
+	all, err := w.client.Lags(ctx, w.dataset.Name, w.dataset.Shards)
 	if err != nil {
 		if time.Since(w.moved) < nobodyStores {
 			return false, nil // a server that restarts is there again by then

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	}
 	check := newChecker(d, newProgress(s.err, "backfill "+d.Name, -1), s.err)
 	if check.refused, err = c.refusals(c.info(s)); err != nil {
+		return errors.Join(err, to.end())
+	}
+	if err := to.call(ctx, http.MethodGet, "/ops/backfill/"+d.Name, url.Values{"version": {d.Version}}, nil, new(struct{})); err != nil {
 		return errors.Join(err, to.end())
 	}
 	body, in := io.Pipe()
@@ -86,8 +90,8 @@ func (c *backfillCmd) pass(ctx context.Context, s *streams, check *publisher, to
 			return err
 		}
 		check.progress.add(1)
-		_, err := out.Write(append(oneLine(r.JSON), '\n'))
-		return err
+		_, err := out.Write(oneLine(r.JSON)) // what is behind it in memory is the next document
+		return errors.Join(err, out.WriteByte('\n'))
 	}))
 	return errors.Join(err, out.Flush())
 }
@@ -108,6 +112,19 @@ func oneLine(doc []byte) []byte {
 // backfillRows is how many rows one commit of a backfill has: a row group.
 const backfillRows = 122_880
 
+// mayBackfill refuses rows that were checked by another contract than they would be stored by.
+func (n *node) mayBackfill(w http.ResponseWriter, r *http.Request) {
+	d, ok := n.dataset(w, r)
+	if !ok {
+		return
+	}
+	if by := r.URL.Query().Get("version"); by != d.Version {
+		refuse(w, refusedError{fmt.Errorf("the process that has the warehouse runs with another version of the contract of %s (%s, not %s): start it again first. Nothing was stored", d.Name, d.Version, by)})
+		return
+	}
+	answer(w, struct{}{})
+}
+
 // backfill stores the documents of the request's NDJSON body.
 func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 	d, ok := n.dataset(w, r)
@@ -122,9 +139,6 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, warehouse.ErrNoRows) { // whoever sends them says why
 			err = nil
 		}
-		if other, ok := errors.AsType[*otherContractError](err); ok {
-			err = usageError{other} // without the name of what was read, which is no file of anybody's
-		}
 		err = errors.Join(err, body.Close())
 	}
 	if err == nil {
@@ -135,13 +149,6 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, f.done)
-}
-
-// otherContractError says that an event which the command found to be one is none here.
-type otherContractError struct{ violation contract.Violation }
-
-func (e *otherContractError) Error() string {
-	return fmt.Sprintf("an event that the command's contract takes breaks the one that the running process began with (%s): start that process again", e.violation)
 }
 
 // filling collects a backfill's rows by shard.
@@ -159,11 +166,8 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 		f.one = f.dataset.NewBatch(0, 1)
 	}
 	f.one.Reset()
-	if r.Problem != nil {
-		return r.Problem
-	}
-	if !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
-		return &otherContractError{f.one.Rejects[0].Violations[0]}
+	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
+		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
 	}
 	shard := contract.Shard(f.one.PartitionString(0), f.dataset.Shards)
 	if f.batches[shard] == nil {

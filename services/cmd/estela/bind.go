@@ -35,7 +35,7 @@ func (n *node) bind(ctx context.Context) (err error) {
 	if n.house, err = describe(ctx, n.store); err != nil {
 		return err
 	}
-	if err := n.redis.NoteWarehouse(ctx, contractsOf(n.datasets), n.house); err != nil {
+	if err := n.redis.ClaimShards(ctx, contractsOf(n.datasets), n.house); err != nil {
 		return err
 	}
 	if n.stored, err = takeInventory(ctx, n.store); err != nil {
@@ -54,7 +54,7 @@ func (n *node) bind(ctx context.Context) (err error) {
 // noteContracts notes for producers by what the datasets are stored.
 func (n *node) noteContracts(ctx context.Context, replace bool) error {
 	for _, d := range n.datasets {
-		if err := n.redis.NoteContract(ctx, d.Contract, n.stored.versions(d.Name), replace); err != nil {
+		if err := n.redis.RegisterContract(ctx, d.Contract, n.stored.versions(d.Name), replace); err != nil {
 			return err
 		}
 	}
@@ -74,5 +74,5 @@ func (n *node) live(ctx context.Context) (int, error) {
 	if err := n.noteContracts(ctx, false); err != nil {
 		return 0, err
 	}
-	return n.redis.Workers(ctx, n.group(), n.owner, leaseTTL)
+	return n.redis.Heartbeat(ctx, n.group(), n.owner, leaseTTL)
 }

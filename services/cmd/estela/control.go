@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -130,8 +131,16 @@ func readSome(from io.Reader) (string, error) {
 	return string(text), err
 }
 
+// patience is how long a question may take; what stores rows takes as long as it takes.
+const patience = 30 * time.Second
+
 // call asks the control interface and decodes its JSON answer into out.
 func (c *control) call(ctx context.Context, method, path string, query url.Values, body io.Reader, out any) error {
+	if method == http.MethodGet {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, fmt.Errorf("it has not answered for %s, is stopped or stuck", patience))
+		defer cancel()
+	}
 	target := url.URL{Scheme: "http", Host: "estela", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
@@ -139,6 +148,9 @@ func (c *control) call(ctx context.Context, method, path string, query url.Value
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = context.Cause(ctx)
+		}
 		return fmt.Errorf("ask the process that has the warehouse: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()

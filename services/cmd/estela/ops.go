@@ -33,6 +33,7 @@ func (n *node) opsHandler() http.Handler {
 	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", n.replayRejects)
 	mux.HandleFunc("POST /ops/rejects/{dataset}/purge", n.purgeRejects)
 	mux.HandleFunc("POST /ops/replay/{dataset}", n.replayStream)
+	mux.HandleFunc("GET /ops/backfill/{dataset}", n.mayBackfill)
 	mux.HandleFunc("POST /ops/backfill/{dataset}", n.backfill)
 	return mux
 }

@@ -87,6 +87,9 @@ func (p *publisher) resumable(ctx context.Context, err error, ofFile bool, skipp
 		mend = ""
 	}
 	sent := p.sent()
+	if errors.Is(err, stream.ErrReplicas) {
+		return fmt.Errorf("%w; Redis itself has them, and they are stored from there", err)
+	}
 	if sent == 0 {
 		return fmt.Errorf("%w; nothing was sent", err)
 	}
@@ -138,7 +141,25 @@ func newPublisher(
 // newChecker makes one that sends nothing.
 func newChecker(d *dataset, shown *progress, report io.Writer) *publisher {
 	none, _ := (&errorFlags{}).refusals(nil) // it opens nothing
-	return &publisher{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), refused: none, progress: shown, report: report}
+	p := &publisher{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), refused: none, progress: shown, report: report}
+	p.decoder.OnUnnamed(p.unnamed(map[string]bool{}))
+	return p
+}
+
+// unnamed warns of a property that no column holds, once each, and of so many.
+func (p *publisher) unnamed(warned map[string]bool) func(name []byte) {
+	const most = 20
+	return func(name []byte) {
+		if len(warned) >= most || p.dataset.Shape().Closed() || warned[string(name)] {
+			return
+		}
+		warned[string(name)] = true
+		meant := p.dataset.Shape().Nearly(string(name))
+		if meant != "" {
+			meant = fmt.Sprintf(", which has %q,", meant)
+		}
+		say(p.report, "%s: property %q is not in the contract%s and no column keeps it", p.dataset.Name, name, meant)
+	}
 }
 
 // ackGrace is how long what is under way may take to be acknowledged after Ctrl-C, so that it is

@@ -98,7 +98,7 @@ const standstill = 10 * time.Second
 // examineShards says which of the dataset's shards hold events that nobody stores. known may be
 // nil: then what workers have noted is all there is to go by.
 func examineShards(ctx context.Context, d *dataset, known *inventory, client *stream.Client) ([]finding, error) {
-	all, err := client.Backlogs(ctx, d.Name, d.Shards)
+	all, err := client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +141,12 @@ func stillThere(ctx context.Context, d *dataset, suspects map[int]contract.ID, c
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		all, err := client.Backlogs(ctx, d.Name, d.Shards)
+		all, err := client.Lags(ctx, d.Name, d.Shards)
 		if err != nil {
 			return nil, err
 		}
 		for _, b := range all {
-			if b.Entries == 0 || b.Noted && b.Stored.Last.Compare(suspects[b.Shard]) > 0 {
+			if b.Entries == 0 || b.Reported && b.Stored.Last.Compare(suspects[b.Shard]) > 0 {
 				delete(suspects, b.Shard)
 			}
 		}

@@ -75,7 +75,7 @@ func (o *ownership) claimable(ctx context.Context, d *dataset) ([]stream.Summary
 func (o *ownership) claim(ctx context.Context, s *streams, d *dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
-		holder, err := o.redis.MoveWarehouse(ctx, d.Name, was.Shard, o.house)
+		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.house)
 		if err == nil && holder != "" {
 			err = refusedError{fmt.Errorf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))}
 		}
@@ -85,7 +85,7 @@ func (o *ownership) claim(ctx context.Context, s *streams, d *dataset, streams [
 		say(s.out, "%s", claimedShard(d.Name, was))
 		trimmed = trimmed || !was.TrimmedTo.IsZero()
 	}
-	if err := o.redis.NoteContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
+	if err := o.redis.RegisterContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
 		return err
 	}
 	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, o.house)

@@ -159,6 +159,7 @@ func appendJSON(b, text []byte) []byte {
 		switch c := token[0]; {
 		case c == ',' && closes(text[i:]):
 		case c == '-' && n == 1: // of an infinity
+		case c == '\n' || c == '\r': // between values: a row is a line
 		case letter(c) && string(token) != "true" && string(token) != "false":
 			b = append(b, "null"...)
 		default:

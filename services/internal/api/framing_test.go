@@ -118,6 +118,8 @@ func TestFramingIsRefusedInPieces(t *testing.T) {
 	for _, pieces := range [][]string{
 		{"GET /v1/test/one HTTP/1.1\r\nHost: a\r\nX-A: b\r\n", " c\r\n\r\n"},
 		{"GET /v1/test/one HTTP/1.1", "\nHost: a\r\n\r\n"},
+		{"GET /v1/test/one HTTP/1.1\r\nHost: a\r\nTransfer-Enc", "oding: identity\r\n\r\n"},
+		{"GET /v1/test/one HTTP/1.1\r\nHost: a\r\nT", "ransfer-encodin", "g:chunked\r\n\r\n0\r\n\r\n"},
 	} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(i.URL, "http://"))
 		if err != nil {

@@ -171,3 +171,25 @@ func TestLongKeys(t *testing.T) {
 		t.Errorf("%d rows in three pages", len(got))
 	}
 }
+
+// TestColumnOfPages: no column of an answer is taken for one that pages add.
+func TestColumnOfPages(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{
+		"mine":  "-- Mine.\n-- order: g\nSELECT 1 AS g, range AS \"Estela TIE\" FROM range(5)",
+		"plain": "-- Plain.\nSELECT 1 AS g, 2 AS \"estela tie\"",
+	})
+	if r := i.get(t, "/v1/test/mine?limit=2"); r.status != http.StatusInternalServerError || !strings.Contains(i.log.String(), "what pages call one of their own") {
+		t.Errorf("%d %s", r.status, r.text)
+	}
+	i.rows(t, "/v1/test/plain")
+}
+
+// TestRowsAreLines: JSON that was stored with line breaks in it does not break NDJSON.
+func TestRowsAreLines(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT '{\n \"a\": [1,\r\n2], \"b\": \"c\\n\"\n}'::JSON AS o, [o] AS l"})
+	if _, _, body := i.body(t, "/v1/test/one?format=ndjson"); strings.Count(string(body), "\n") != 1 || strings.Contains(string(body), "\r") {
+		t.Errorf("%q", body)
+	}
+}

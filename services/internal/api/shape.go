@@ -85,6 +85,9 @@ func (r *route) learn(ctx context.Context, from interface {
 			sh.columns = append(sh.columns, column{c.Name, c.Type})
 		}
 	}
+	if len(r.Order) > 0 && slices.ContainsFunc(columns, func(c result.Column) bool { return strings.EqualFold(quoteName(c.Name), tieColumn) }) {
+		return nil, &ParseError{r.File, r.Line, "answers with a column " + tieColumn + ", which is what pages call one of their own", "give it another name"}
+	}
 	if len(sh.columns) == 0 {
 		return nil, &ParseError{r.File, r.Line, "answers with system columns only, which * does not give", "name the columns"}
 	}

@@ -308,6 +308,10 @@ type checkup struct {
 func (v *vetting) hidden(e Endpoint) map[string]bool {
 	hidden := maps.Clone(v.system)
 	v.show(v.endpoints[e.File], hidden, map[string]bool{})
+	for name := range v.system {
+		// What DuckDB calls the second of a name: the author's beside that of *.
+		hidden[name+"_1"] = !hidden[name]
+	}
 	for _, o := range e.Order {
 		delete(hidden, strings.ToLower(o.Column))
 	}

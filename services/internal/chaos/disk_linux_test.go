@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestChaosDiskFull fills the warehouse's disk while events are carried: commits are
-// tried again, the status says why, and when there is room nothing is missing.
+// TestChaosDiskFull fills the warehouse's disk while events are ingested: commits are retried,
+// the status has the reason, and when there is room nothing is missing.
 func TestChaosDiskFull(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {

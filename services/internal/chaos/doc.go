@@ -6,25 +6,25 @@
 // events published, each once, the first of each key; the rejects are the events
 // that broke the contract, byte for byte.
 //
-// Which test holds which promise of the delivery (all names begin with TestChaos):
+// Which test verifies which guarantee of the delivery (all names begin with TestChaos):
 //
-//	the position lies with the rows, fencing  KilledWorker, PausedWorker, UnknownCommitOutcome
+//	the position is with the rows, fencing    KilledWorker, PausedWorker, UnknownCommitOutcome
 //	a group is a cursor of one owner          ConnectionsCutMidReply, CutReaderLosesNothing, PausedWorker
 //	exactly once in the table                 RedisKilled, FlushedStream…, ShorterStream,
 //	                                          StepBackIsReadToTheEnd, ReplayLeavesTheTableTheSame
-//	other hands on a stream                   ReplacedStream, EntriesOfTheSameMillisecond, MovedCursor,
+//	changes to a stream by others             ReplacedStream, EntriesOfTheSameMillisecond, MovedCursor,
 //	                                          RestoredBeneath, GapIsRead, DeletedUnread
 //	IDs of the future, and of all 64 bits     EntryOfTheFuture, HighestIDs
 //	an entry is never split                   KilledWorker
 //	duplicates                                Dedupe…
 //	one commit queue                          OneCommitQueue, StoreAfterAnotherProcess, RejectsReplayed
-//	nothing Redis kept is lost                PoisonByteForByte, DiskFull
+//	no entry in Redis is lost                 PoisonByteForByte, DiskFull
 //	trim, loss                                Trim…, Loss…
 //	one warehouse                             OtherWarehouse, Identity
 //	backpressure                              Backpressure
-//	shares and stopping                       TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
+//	rebalance and stopping                    TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
 //
-// TestChaosReport says what each fault costs in terms of the objectives ([Report]): it
-// lets the shipped program be hurt under a steady load and looks at it from outside.
+// TestChaosReport measures what each fault costs in terms of the objectives ([Report]): it
+// injects faults into the shipped program under a steady load and observes it from outside.
 // The last result that was kept is shown in infra/observability/README.md.
 package chaos

@@ -44,10 +44,10 @@ func (e Event) JSON() []byte {
 		e.ID, time.UnixMicro(e.At).UTC().Format(time.RFC3339Nano), e.N, text)
 }
 
-// Source makes events for a test and notes them in its model. It belongs to one
+// Source generates events for a test and adds them to its model. It belongs to one
 // goroutine.
 type Source struct {
-	// Model is told of every event.
+	// Model gets every event.
 	Model *Model
 	// Poison and Repeat: one in so many events breaks the contract, or has the
 	// key of an earlier one; 0 is none.

@@ -24,7 +24,7 @@ func (g *Gate) Shut() {
 	}
 }
 
-// Open lets everyone go on.
+// Open lets everyone continue.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,9 +97,9 @@ func (s *gatedSource) Trim(ctx context.Context, to contract.ID) error {
 	return s.source.Trim(ctx, to)
 }
 
-func (s *gatedSource) NoteStored(ctx context.Context, at contract.Position) error {
+func (s *gatedSource) ReportPosition(ctx context.Context, at contract.Position) error {
 	defer s.pass()()
-	return s.source.NoteStored(ctx, at)
+	return s.source.ReportPosition(ctx, at)
 }
 
 func (s *gatedSource) Close() error {

@@ -25,7 +25,7 @@ func (p *pipeline) of(house contract.Warehouse) func(*worker.Config) {
 }
 
 // TestChaosOtherWarehouse has the worker of another warehouse come at random moments, while
-// the first carries the shards, gives one back and takes it again: it is refused each time,
+// the first owns the shards, releases one and acquires it again: it is refused each time,
 // and all that was published is in the first.
 func TestChaosOtherWarehouse(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,7 @@ func TestChaosOtherWarehouse(t *testing.T) {
 	other := contract.Warehouse{Identity: "second", Location: second.Location(), Host: "there"}
 	stop := p.publishing(p.client, 100, 5*time.Millisecond)
 	first := p.work(p.of(mine))
-	eventually(t, "the first carries all", func() bool { return first.owns() == 4 })
+	eventually(t, "the first owns all", func() bool { return first.owns() == 4 })
 	for range 10 {
 		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 		intruder := p.work(p.of(other), func(cfg *worker.Config) { cfg.Sink = second })
@@ -85,7 +85,7 @@ func TestChaosIdentity(t *testing.T) {
 }
 
 // TestChaosFlushedNotes empties Redis under a worker while another warehouse's process starts:
-// whoever is noted first has all shards, and the other is refused all of them.
+// whichever claims first has all shards, and the other fails to claim any.
 func TestChaosFlushedNotes(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{shards: 4, lease: time.Second})
@@ -107,11 +107,11 @@ func TestChaosFlushedNotes(t *testing.T) {
 	won := 0
 	for range 12 {
 		first := p.work(p.of(mine))
-		eventually(t, "the first carries all", func() bool { return first.owns() == p.shards })
+		eventually(t, "the first owns all", func() bool { return first.owns() == p.shards })
 		time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond)
 		p.redis.Do("FLUSHALL")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
-		err := p.client.NoteWarehouse(t.Context(), []*contract.Contract{p.contract}, other)
+		err := p.client.ClaimShards(t.Context(), []*contract.Contract{p.contract}, other)
 		var refused *contract.OtherWarehouseError
 		switch {
 		case errors.As(err, &refused):

@@ -86,7 +86,7 @@ func (p *pipeline) order(o orders, after time.Duration) {
 	cmd.Env = append(os.Environ(), ordersVariable+"="+string(text))
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	stdin, err := cmd.StdinPipe() // its end tells the process that the test is gone
+	stdin, err := cmd.StdinPipe() // its end signals the end of the test to the process
 	must(p.t, err)
 	must(p.t, cmd.Start())
 	if o.Kill == "" {

@@ -9,22 +9,22 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// ledger counts what was reconciled.
-type ledger struct{ received, lost, ahead atomic.Int64 }
+// counts is an observer that sums what was reconciled.
+type counts struct{ received, lost, ahead atomic.Int64 }
 
-func (*ledger) Read(string, int)                                 {}
-func (*ledger) Committed(string, *contract.Batch, time.Duration) {}
-func (*ledger) Retried(string)                                   {}
-func (l *ledger) Ahead(_ string, entries int64)                  { l.ahead.Add(entries) }
-func (l *ledger) Loss(_ string, entries int64)                   { l.lost.Add(entries) }
-func (l *ledger) Reconciled(_ string, received, lost int64) {
-	l.received.Add(received)
-	l.lost.Add(lost)
+func (*counts) Read(string, int)                                 {}
+func (*counts) Committed(string, *contract.Batch, time.Duration) {}
+func (*counts) Retried(string)                                   {}
+func (c *counts) Ahead(_ string, entries int64)                  { c.ahead.Add(entries) }
+func (c *counts) Loss(_ string, entries int64)                   { c.lost.Add(entries) }
+func (c *counts) Reconciled(_ string, received, lost int64) {
+	c.received.Add(received)
+	c.lost.Add(lost)
 }
 
-// observed compares often.
-func (l *ledger) observed(cfg *worker.Config) {
-	cfg.Renew, cfg.Observer = 20*time.Millisecond, l
+// observed reconciles often.
+func (c *counts) observed(cfg *worker.Config) {
+	cfg.Renew, cfg.Observer = 20*time.Millisecond, c
 }
 
 // TestChaosLossIsCounted takes entries away before they are read, in ways that leave no
@@ -33,9 +33,9 @@ func (l *ledger) observed(cfg *worker.Config) {
 func TestChaosLossIsCounted(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
-	var l ledger
+	var counted counts
 	var held, stuck atomic.Bool
-	w := p.work(l.observed, func(cfg *worker.Config) {
+	w := p.work(counted.observed, func(cfg *worker.Config) {
 		cfg.Hook = func(step string) {
 			for step == "read" && held.Load() {
 				stuck.Store(true)
@@ -48,8 +48,8 @@ func TestChaosLossIsCounted(t *testing.T) {
 		p.publish(100)
 	}
 	p.drain(w)
-	eventually(t, "all is reconciled", func() bool { return l.received.Load() == batches*100 })
-	want(t, "lost of what was left alone", l.lost.Load(), 0)
+	eventually(t, "all is reconciled", func() bool { return counted.received.Load() == batches*100 })
+	want(t, "lost of what was left alone", counted.lost.Load(), 0)
 
 	held.Store(true)
 	eventually(t, "the worker is held up", stuck.Load)
@@ -58,7 +58,7 @@ func TestChaosLossIsCounted(t *testing.T) {
 	held.Store(false)
 	p.publish(50)
 	p.drain(w)
-	eventually(t, "what was trimmed is counted", func() bool { return l.lost.Load() == 3 })
+	eventually(t, "what was trimmed is counted", func() bool { return counted.lost.Load() == 3 })
 	p.verify()
 	w.stop()
 
@@ -66,20 +66,20 @@ func TestChaosLossIsCounted(t *testing.T) {
 	p.vanish(func(payload string) { p.redis.Do("XADD", p.key(0), "MAXLEN", "1", "*", "event", payload) }, 5)
 	p.publish(1)
 	p.redis.Do("XTRIM", p.key(0), "MAXLEN", "1")
-	w = p.work(l.observed)
+	w = p.work(counted.observed)
 	p.publish(50)
 	p.drain(w)
-	eventually(t, "what went while no worker ran is counted", func() bool { return l.lost.Load() == 8 })
+	eventually(t, "what went while no worker ran is counted", func() bool { return counted.lost.Load() == 8 })
 	p.verify()
 	eventually(t, "the count is stored", func() bool { return p.position(0).Added == p.state(0).Added })
 	w.stop()
-	l.lost.Store(0)
-	w = p.work(l.observed)
+	counted.lost.Store(0)
+	w = p.work(counted.observed)
 	p.publish(50)
 	p.drain(w)
-	before := l.received.Load()
-	eventually(t, "the next worker reconciles", func() bool { p.publish(1); return l.received.Load() > before+50 })
-	want(t, "losses counted again", l.lost.Load(), 0)
+	before := counted.received.Load()
+	eventually(t, "the next worker reconciles", func() bool { p.publish(1); return counted.received.Load() > before+50 })
+	want(t, "losses counted again", counted.lost.Load(), 0)
 }
 
 // vanish sends events that nobody is going to read.

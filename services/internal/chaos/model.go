@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// Stored is what a warehouse holds, each with the number of times.
+// Stored is what is in a warehouse, each with the number of times.
 type Stored struct {
 	Rows    map[Event]int
 	Rejects map[string]int
 }
 
-// Model is what must be stored once everything published has been carried.
+// Model is what must be stored once everything published has been ingested.
 type Model struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -27,8 +27,8 @@ func NewModel() *Model {
 	}
 }
 
-// Row notes a valid event: the first of its key is stored. Events of one key
-// must be noted in the order in which they get into the stream.
+// Row adds a valid event: the first of its key is stored. Events of one key must be added in the
+// order in which they get into the stream.
 func (m *Model) Row(e Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -38,7 +38,7 @@ func (m *Model) Row(e Event) {
 	}
 }
 
-// Again notes an event whose key is stored once more: the last one has left the
+// Again adds an event whose key is stored once more: the last one has left the
 // window.
 func (m *Model) Again(e Event) {
 	m.mu.Lock()
@@ -46,14 +46,14 @@ func (m *Model) Again(e Event) {
 	m.want.Rows[e]++
 }
 
-// Reject notes an event that breaks the contract.
+// Reject adds an event that breaks the contract.
 func (m *Model) Reject(payload []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.want.Rejects[string(payload)]++
 }
 
-// Settle notes that rejects with these bytes have become a row.
+// Settle moves rejects with these bytes to the rows.
 func (m *Model) Settle(payload []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 )
 
 // TestChaosPausedWorker stops a worker in its tracks at each step, past its lease.
-// Another takes over; the first goes on, learns that it was replaced, and takes
+// Another takes over; the first continues, is fenced, and takes
 // part again when the second has gone.
 func TestChaosPausedWorker(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func TestChaosStoreAfterAnotherProcess(t *testing.T) {
 }
 
 // TestChaosRejectsReplayed fixes the contract and replays the rejects, from two writers
-// at once and while events are carried: each becomes one row.
+// at once and while events are ingested: each becomes one row.
 func TestChaosRejectsReplayed(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {

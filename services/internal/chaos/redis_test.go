@@ -16,7 +16,7 @@ import (
 )
 
 // TestChaosRedisKilled kills a server that logs every write before it answers, and
-// starts it again, while events are published and carried.
+// restarts it, while events are published and ingested.
 func TestChaosRedisKilled(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
@@ -160,7 +160,7 @@ func TestChaosStepBackIsReadToTheEnd(t *testing.T) {
 			cfg.Hook = func(step string) {
 				switch {
 				case step != "decoded":
-				case successors.Load() > fence: // it takes the shard over anew, and must not come to the end
+				case successors.Load() > fence: // it takes the shard over again, and must not get to the end
 					time.Sleep(20 * time.Millisecond)
 				default:
 					time.Sleep(time.Millisecond)

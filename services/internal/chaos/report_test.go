@@ -307,7 +307,7 @@ func (s *scene) beginPair() {
 		cfg.Source = func(c *contract.Contract, shard int) worker.Source { return s.gate.Source(source(c, shard)) }
 		cfg.Hook = func(string) { s.gate.Pass() }
 	})
-	eventually(s.t, "the first carries the shard", func() bool { return first.owns() == 1 })
+	eventually(s.t, "the first owns the shard", func() bool { return first.owns() == 1 })
 	second, secondURL := s.observed(new(chaos.Gate), renew, func(cfg *worker.Config) { cfg.Sink = other })
 	s.watch = newWatch(firstURL, secondURL)
 	s.t.Cleanup(s.gate.Open)

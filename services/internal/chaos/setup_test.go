@@ -68,8 +68,8 @@ type pipeline struct {
 	model    *chaos.Model
 	source   *chaos.Source
 	owners   int
-	// ledger is the observer of workers without one.
-	ledger ledger
+	// counts is the observer of workers without one.
+	counts counts
 }
 
 func setup(t *testing.T, s setting) *pipeline {
@@ -159,7 +159,7 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 		c(&cfg)
 	}
 	if cfg.Observer == nil {
-		cfg.Observer = &p.ledger
+		cfg.Observer = &p.counts
 	}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	r := &running{Worker: worker.New(cfg), t: p.t, cancel: cancel, ended: make(chan error, 1)}
@@ -193,7 +193,7 @@ func (r *running) stop() {
 	}
 }
 
-// owns is how many shards the worker carries.
+// owns is how many shards the worker owns.
 func (r *running) owns() int {
 	n := 0
 	for _, s := range r.Status() {

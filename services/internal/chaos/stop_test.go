@@ -10,28 +10,28 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// settled counts entries as they are read and as they are committed.
-type settled struct {
+// committedCounts counts entries as they are read and as they are committed.
+type committedCounts struct {
 	worker.Observer
 	read, committed atomic.Int64
 }
 
-func (s *settled) Read(_ string, entries int) { s.read.Add(int64(entries)) }
+func (s *committedCounts) Read(_ string, entries int) { s.read.Add(int64(entries)) }
 
-func (s *settled) Committed(_ string, b *contract.Batch, _ time.Duration) {
+func (s *committedCounts) Committed(_ string, b *contract.Batch, _ time.Duration) {
 	s.committed.Add(int64(b.Entries))
 }
 
 // TestChaosStopCommitsWhatWasRead stops workers in the middle of their work, as a
-// platform does: what was read is committed and the leases are given back, so
-// that the next one goes on at once.
+// platform does: what was read is committed and the leases are released, so that the next
+// worker resumes at once.
 func TestChaosStopCommitsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 2, lease: time.Minute})
 		stop := p.publishing(p.client, 100, 5*time.Millisecond)
 		for range 10 {
-			seen := &settled{Observer: &ledger{}}
+			seen := &committedCounts{Observer: &counts{}}
 			w := p.work(func(cfg *worker.Config) { cfg.Observer, cfg.Renew = seen, 100*time.Millisecond })
 			eventually(t, "something is read", func() bool { return seen.read.Load() > 0 })
 			begin := time.Now()

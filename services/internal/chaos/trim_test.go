@@ -82,7 +82,7 @@ func TestChaosTrimLeavesForeignGroups(t *testing.T) {
 }
 
 // TestChaosLossIsRefused restores an old copy of the warehouse, after which the stream
-// was trimmed: the worker refuses to go on, unless it is told to.
+// was trimmed: the shard stops for good, unless losses are accepted.
 func TestChaosLossIsRefused(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{apart: true})
@@ -119,11 +119,11 @@ func TestChaosLossByDeletedEntries(t *testing.T) {
 }
 
 // refusal expects that a worker refuses, and that one that accepts the loss
-// carries what is there and what more publishes. Each counts the loss.
+// ingests what is there and what more publishes. Each counts the loss.
 func (p *pipeline) refusal(reason string, entries int64, more func()) {
 	p.t.Helper()
 	p.openStore()
-	losses := &ledger{}
+	losses := &counts{}
 	refusing := worker.New(worker.Config{
 		Contracts: []*contract.Contract{p.contract}, Source: p.sourceOf(p.client, "refuses"), Sink: p.store, Observer: losses,
 	})
@@ -159,8 +159,8 @@ func (p *pipeline) session(do func(w *running)) {
 	must(p.t, store.Close())
 }
 
-// TestChaosBackpressure fills the stream while nobody carries it: the producer waits
-// at the high-water mark and says so, and goes on when a worker comes.
+// TestChaosBackpressure fills the stream while it has no owner: the producer waits at the
+// high-water mark and reports that, and continues when a worker starts.
 func TestChaosBackpressure(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
@@ -168,7 +168,7 @@ func TestChaosBackpressure(t *testing.T) {
 	var full atomic.Int64
 	producer := p.producer(p.client, producerConfig{
 		HighWater: highWater, FlushEvents: flush,
-		OnWait: func(why waiting) { full.Store(why.Backlog.Entries) },
+		OnWait: func(why waiting) { full.Store(why.Lag.Entries) },
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

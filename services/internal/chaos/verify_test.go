@@ -26,7 +26,7 @@ func (p *pipeline) check(resent bool) {
 	if err := p.model.Check(p.stored(), resent); err != nil {
 		p.t.Fatal(err)
 	}
-	want(p.t, "entries said to be lost, though all is there", p.ledger.lost.Load(), 0)
+	want(p.t, "entries said to be lost, though all is there", p.counts.lost.Load(), 0)
 }
 
 // stored reads the tables.
@@ -77,7 +77,7 @@ func (p *pipeline) position(shard int) contract.Position {
 	return pos
 }
 
-// state is how the stream of a shard stands.
+// state is that of a shard's stream.
 func (p *pipeline) state(shard int) contract.StreamState {
 	p.t.Helper()
 	state, err := p.client.Shard(p.contract.Name, shard, "look", stream.ShardConfig{}).State(p.t.Context())

@@ -148,7 +148,7 @@ func (w *watch) grown(url, series string, values map[string]float64) bool {
 	return values[series] > was
 }
 
-// well says whether a worker carries the shard and is up to date.
+// well reports whether a worker owns the shard and has no lag.
 func (w *watch) well(ctx context.Context) bool {
 	return slices.ContainsFunc(w.urls, func(url string) bool {
 		if len(w.ready(ctx, url)) > 0 {

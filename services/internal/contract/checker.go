@@ -40,13 +40,14 @@ type checker struct {
 	failed  bool
 	out     []Violation
 	path    []step
-	names   [][]byte  // of the properties met in the open objects
-	met     []bool    // which properties of their schemas
-	buffer  []byte    // texts of strings with escapes
-	digits  []byte    // of the number at hand
-	form    []byte    // of the number at hand, when enum or const ask
-	spans   []span    // of the root's properties, nil if nobody asks
-	members *[]Member // the root's, nil if nobody asks
+	names   [][]byte          // of the properties met in the open objects
+	met     []bool            // which properties of their schemas
+	buffer  []byte            // texts of strings with escapes
+	digits  []byte            // of the number at hand
+	form    []byte            // of the number at hand, when enum or const ask
+	spans   []span            // of the root's properties, nil if nobody asks
+	members *[]Member         // the root's, nil if nobody asks
+	unnamed func(name []byte) // of the root's properties, nil if nobody asks
 }
 
 // step is a level of the path to the value at hand: a name, or an index.

@@ -111,6 +111,9 @@ func (c *checker) member(s *schema, o *objectScan) {
 	if ok && at < 0 && s != nil && s.closed {
 		c.fail("additionalProperties", "is not a property that the contract names")
 	}
+	if ok && at < 0 && o.depth == 0 && c.unnamed != nil {
+		c.unnamed(name)
+	}
 	from := c.i
 	c.value(below, o.depth+1)
 	if o.depth == 0 && c.members != nil {

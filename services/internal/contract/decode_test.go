@@ -464,3 +464,16 @@ func TestUsualEventsAreFast(t *testing.T) { //nolint:paralleltest // it measures
 		t.Error("an extra property takes the slow path")
 	}
 }
+
+// TestUnnamedProperties: both ways of decoding name what no column holds.
+func TestUnnamedProperties(t *testing.T) {
+	t.Parallel()
+	c := parse(t, withProperties(""))
+	for _, document := range []string{event(`"Count":5,"o":{"inside":1}`), event(`"\u0043ount":5,"o":[{"inside":1}]`)} {
+		d, met := c.NewDecoder(), map[string]bool{}
+		d.OnUnnamed(func(name []byte) { met[string(name)] = true })
+		if !d.Decode(c.NewBatch(0, 1), []byte(document), contract.ID{}, 0) || len(met) != 2 || !met["Count"] || !met["o"] {
+			t.Errorf("%s: %v", document, met)
+		}
+	}
+}

@@ -29,6 +29,10 @@ type Decoder struct {
 	spans        []span
 }
 
+// OnUnnamed has fn called with the name of every property of an event's top level that the
+// contract does not name and no column holds; the same may come twice.
+func (d *Decoder) OnUnnamed(fn func(name []byte)) { d.check.unnamed = fn }
+
 // NewDecoder makes a decoder.
 func (c *Contract) NewDecoder() *Decoder {
 	words := (len(c.Columns) + 63) / 64

@@ -132,6 +132,9 @@ func (d *Decoder) extra(p []byte, i, value int) int {
 	if c.value(nil, 1); c.failed {
 		return -1
 	}
+	if c.unnamed != nil {
+		c.unnamed(p[i+1 : i+1+bytes.IndexByte(p[i+1:], '"')])
+	}
 	return c.i
 }
 

@@ -1,5 +1,7 @@
 package contract
 
+import "strings"
+
 // Shape is what the contract says of a place in its events, for those who make
 // events of values that are not JSON. The zero Shape says nothing.
 type Shape struct{ s *schema }
@@ -29,6 +31,9 @@ func (s Shape) IsNumber() bool {
 	return s.s != nil && (s.s.kind() == kindNumber || s.s.kind() == kindInteger)
 }
 
+// IsInteger reports whether the values are integers.
+func (s Shape) IsInteger() bool { return s.s != nil && s.s.kind() == kindInteger }
+
 // HasZone reports whether the values are date-times.
 func (s Shape) HasZone() bool { return s.IsText() && s.s.format == formatDateTime }
 
@@ -43,6 +48,16 @@ func (s Shape) Member(name string) (member Shape, named bool) {
 		return Shape{}, false
 	}
 	return Shape{s.s.properties[i].schema}, true
+}
+
+// Nearly is the property that a name is likely meant for, "" if it is like none.
+func (s Shape) Nearly(name string) string {
+	for _, other := range []string{strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(name))} {
+		if _, named := s.Member(other); named {
+			return other
+		}
+	}
+	return ""
 }
 
 // NeedsNull reports whether a NULL of that property must be written: it may be null

@@ -12,24 +12,24 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// Attach makes the group estela:EPOCH.N that reads after the given ID, N
-// counting up, and destroys every older one, which also ends a read that still
-// blocks on it. The reader gets a new connection.
+// Attach creates the group estela:EPOCH.N that reads after the given ID, N counting up, and
+// destroys every older one, which also ends a read that still blocks on it. The reader
+// reconnects.
 //
-// It returns the ID that is really read after: zero, where no cursor of this pipeline
-// is in the stream that has come to the given one. Then the stream was replaced, or its
-// cursor moved back, and entries at or below that ID may be other ones.
+// It returns the ID that is really read after: zero, where the stream has no cursor of this
+// pipeline at the given one or beyond. Then the stream was replaced, or its cursor moved back,
+// and entries at or below that ID may be other ones.
 //
-// If a younger epoch's group is there, it fails with [contract.ErrFenced]; unless
-// the caller holds the lease: then the group is a leftover, of a warehouse that was
-// restored or replaced since, and goes too.
+// If a group of a later epoch exists, it fails with [contract.ErrFenced]; unless the caller
+// owns the lease: then the group is a leftover of a warehouse that was restored or replaced
+// since, and is destroyed too.
 func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error) {
-	_ = s.Close() // it may be broken: that is why we are here
+	_ = s.Close() // it may be broken, which is why this re-attaches
 	s.n++
 	s.trimmed = contract.ID{}
 	group := groupName(epoch, s.n)
-	if from, err = s.makeGroup(ctx, epoch, group, after); err != nil {
-		return from, fmt.Errorf("make group %s of %s: %w", group, s.key, err)
+	if from, err = s.createGroup(ctx, epoch, group, after); err != nil {
+		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
 	}
 	conn, err := dial(ctx, s.client.opts)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) (fro
 	return from, nil
 }
 
-func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after contract.ID) (from contract.ID, err error) {
+func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, after contract.ID) (from contract.ID, err error) {
 	answer, err := s.client.eval(ctx, attachScript, []string{s.key, s.leaseKey()},
 		epoch, s.n, group, after.String(), s.token).Slice()
 	if err != nil {
@@ -50,13 +50,13 @@ func (s *Shard) makeGroup(ctx context.Context, epoch int64, group string, after 
 	}
 	younger, _ := answer[1].(string)
 	if answer[0] != int64(1) {
-		return from, fmt.Errorf("%s is there: %w", younger, contract.ErrFenced)
+		return from, fmt.Errorf("group %s exists: %w", younger, contract.ErrFenced)
 	}
 	if younger != "" {
-		s.client.logger.Warn("destroyed the group of a younger owner: this worker holds the lease",
+		s.client.logger.Warn("destroyed consumer group of a later epoch, this worker owns the lease",
 			slog.String("stream", s.key), slog.String("group", younger), slog.String("made", group),
 			slog.String("hint", "expected once after the warehouse was restored or replaced; "+
-				"if it comes again, two warehouses are fed from one stream"))
+				"if it repeats, two warehouses consume one stream"))
 	}
 	if len(answer) != 3 {
 		return from, errProtocol
@@ -100,7 +100,7 @@ func (s *Shard) liftByEntry(ctx context.Context, to contract.ID) error {
 		return err
 	}, s.key)
 	if errors.Is(err, redis.TxFailedErr) || isTooSmall(err) {
-		return s.liftByEntry(ctx, to) // the stream moved on meanwhile: look again
+		return s.liftByEntry(ctx, to) // the stream has advanced: retry
 	}
 	return err
 }

@@ -2,15 +2,15 @@ package stream
 
 import "bytes"
 
-// shardOut is what is the same in every command of a shard.
-type shardOut struct {
+// shardCommands are the constant parts of a shard's commands.
+type shardCommands struct {
 	key string
 	// single and lines begin an XADD whose last argument, the payload, follows.
 	single, lines []byte
 }
 
-func newShardOut(key string) shardOut {
-	return shardOut{key: key, single: addCommand(key, "event"), lines: addCommand(key, "events")}
+func newShardCommands(key string) shardCommands {
+	return shardCommands{key: key, single: addCommand(key, "event"), lines: addCommand(key, "events")}
 }
 
 // addCommand is XADD KEY * FIELD, one argument short.
@@ -55,7 +55,7 @@ func (b *batch) reset() {
 func (b *batch) size() int { return len(b.out) + b.packed }
 
 // add appends an event, packed with others if packs hold more than one.
-func (b *batch) add(to *shardOut, shard int, event []byte, perPack int) {
+func (b *batch) add(to *shardCommands, shard int, event []byte, perPack int) {
 	b.events++
 	if perPack == 1 || !isLine(event) {
 		b.seal(to, shard)
@@ -74,14 +74,14 @@ func (b *batch) add(to *shardOut, shard int, event []byte, perPack int) {
 	}
 }
 
-// isLine reports whether an event is itself again after it was a line of NDJSON.
-// One that is not travels alone.
+// isLine reports whether an event survives the round trip as a line of NDJSON. Others get an
+// entry of their own.
 func isLine(event []byte) bool {
 	return len(bytes.TrimSpace(event)) > 0 && event[len(event)-1] != '\r' && bytes.IndexByte(event, '\n') < 0
 }
 
 // seal turns a shard's pack into a command.
-func (b *batch) seal(to *shardOut, shard int) {
+func (b *batch) seal(to *shardCommands, shard int) {
 	p := &b.packs[shard]
 	if p.events == 0 {
 		return

@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/mask"
 )
 
-// Config says where Redis is.
+// Config configures the connection to Redis.
 type Config struct {
 	// URL is redis://, rediss:// (TLS) or unix://, with user, password and
 	// database where needed.
@@ -28,13 +28,13 @@ type Config struct {
 	// Default: the system's.
 	CA []byte
 
-	// Login gives the user and the password for each new connection, where they
+	// Login returns the user and the password for each new connection, where they
 	// change: a token that expires.
 	//
 	// Default: those of the URL.
 	Login func(ctx context.Context) (user, password string, err error)
 
-	// Logger receives what an operator should know.
+	// Logger logs warnings for operators.
 	//
 	// Default: nothing is logged.
 	Logger *slog.Logger
@@ -52,11 +52,11 @@ type Client struct {
 	runID string
 }
 
-// quiet keeps go-redis from writing to stderr: all it says is returned as an
+// quiet keeps go-redis from logging to stderr: all it logs is returned as an
 // error as well.
 var quiet = sync.OnceFunc(logging.Disable)
 
-// Open connects to the server and asks what it is. It does not check whether
+// Open connects to the server and reads its INFO. It does not check whether
 // the server may be used: see [Client.Check].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	opts, err := cfg.options()
@@ -92,7 +92,7 @@ func parseURL(raw string) (*redis.Options, error) {
 			"for a login; rediss:// in its place for TLS, unix:///PATH.sock for a socket; "+
 			"percent-encode any of :/?#@%% in the password", Redact(raw))
 	}
-	// A read is never repeated: its reply may be lost after it moved a cursor.
+	// A read is never retried: its reply may be lost after it moved a cursor.
 	opts.MaxRetries = -1
 	opts.Protocol = 2
 	opts.ClientName = "estela"
@@ -102,7 +102,7 @@ func parseURL(raw string) (*redis.Options, error) {
 	return opts, nil
 }
 
-// options are what go-redis is told, and what connections of our own are dialled with.
+// options are those of go-redis, and of our own connections.
 func (cfg Config) options() (*redis.Options, error) {
 	opts, err := parseURL(cfg.URL)
 	if err != nil {

@@ -70,12 +70,12 @@ func (c *conn) login(ctx context.Context, opts *redis.Options) error {
 	if opts.DB != 0 {
 		commands = append(commands, []string{"SELECT", strconv.Itoa(opts.DB)})
 	}
-	return c.ask(opts.DialTimeout, commands)
+	return c.do(opts.DialTimeout, commands)
 }
 
-// ask sends commands whose replies are one line each, and fails with the first
-// error among these.
-func (c *conn) ask(timeout time.Duration, commands [][]string) error {
+// do sends commands whose replies are one line each, and returns the first error
+// among these.
+func (c *conn) do(timeout time.Duration, commands [][]string) error {
 	if len(commands) == 0 {
 		return nil
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// ErrNoGroup says that a reader's group is gone: another worker took the shard
-// over, or the stream was deleted. It is a [contract.ErrFenced]: hold the lease
-// again before doing anything.
+// ErrNoGroup means that a reader's group is gone: another worker took the shard
+// over, or the stream was deleted. It is a [contract.ErrFenced]: acquire or renew the lease
+// before doing anything else.
 var ErrNoGroup = fmt.Errorf("the group of this reader is gone: %w", contract.ErrFenced)
 
 // The reasons to refuse a server; see [RefusedError].
@@ -19,11 +19,11 @@ var (
 	ErrVersion = errors.New("redis is too old")
 )
 
-// ErrReplicas says that fewer replicas than asked for confirmed a flush. Its
-// events are in the stream of the server that took them.
+// ErrReplicas means that fewer replicas than required acknowledged a flush. Its events are in
+// the stream of the primary.
 var ErrReplicas = errors.New("too few replicas have the events")
 
-// RefusedError says that a server may not be used as it is set up.
+// RefusedError means that a server can't be used as it is configured.
 type RefusedError struct {
 	// Reason is what was found.
 	Reason string
@@ -50,18 +50,18 @@ func (e ReplyError) Code() string {
 	return code
 }
 
-// passing are the codes of errors that go away without anyone changing the
-// command: memory, a full disk, start-up, failover.
-var passing = map[string]bool{
+// transientCodes are those of errors that a retry of the same command may not meet again:
+// memory, a full disk, start-up, failover.
+var transientCodes = map[string]bool{
 	"OOM": true, "LOADING": true, "BUSY": true, "MISCONF": true, "READONLY": true,
 	"TRYAGAIN": true, "CLUSTERDOWN": true, "MASTERDOWN": true, "NOREPLICAS": true,
 }
 
-// isPassing reports whether the refusal of a transaction may end by itself.
-func (e ReplyError) isPassing() bool {
-	if passing[e.Code()] || e == "ERR max number of clients reached" {
+// isTransient reports whether a retry of the transaction may succeed.
+func (e ReplyError) isTransient() bool {
+	if transientCodes[e.Code()] || e == "ERR max number of clients reached" {
 		return true
 	}
 	_, cause, found := strings.Cut(string(e), "discarded because of: ")
-	return e.Code() == "EXECABORT" && found && ReplyError(cause).isPassing()
+	return e.Code() == "EXECABORT" && found && ReplyError(cause).isTransient()
 }

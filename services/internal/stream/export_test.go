@@ -15,16 +15,16 @@ func ParseReply(reply []byte, step int) ([]contract.Entry, error) {
 	from := &stepReader{in: bytes.NewReader(reply), step: step}
 	var all []contract.Entry
 	for {
-		part, err := in.next(from)
+		seg, err := in.next(from)
 		if err != nil {
 			return all, err
 		}
-		if part != nil {
-			for _, e := range part.entries {
+		if seg != nil {
+			for _, e := range seg.entries {
 				e.Payload = bytes.Clone(e.Payload)
 				all = append(all, e)
 			}
-			part.release()
+			seg.release()
 		}
 		if !in.pending() {
 			return all, nil
@@ -47,5 +47,5 @@ func (s *Shard) Group() string { return s.group }
 // Count is how many entries the reader asks for next.
 func (s *Shard) Count() int { return s.count }
 
-// ChunkSize is the size of a part of a reply.
-const ChunkSize = chunkSize
+// SegmentSize is the size of a segment of a reply.
+const SegmentSize = segmentSize

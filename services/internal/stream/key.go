@@ -8,7 +8,7 @@ import (
 
 const runIDKey = "estela:run_id"
 
-// workersKey lists the live members of a group of workers.
+// workersKey holds the membership of a group of workers.
 func workersKey(group string) string { return "estela:workers:" + group }
 
 // Key is the stream of a dataset's shard.

@@ -18,14 +18,14 @@ const (
 	maxBackoff = time.Second
 )
 
-// link carries a producer's batches to the server, as often as it takes.
+// link sends a producer's batches to the server, with retries.
 type link struct {
 	client *Client
 	cfg    ProducerConfig
 	conn   *conn
 	in     *bufio.Reader
-	// lengths are the streams' at the last answer; nil: not asked yet. room is how many entries
-	// may be added to each above the mark before it is asked again what is stored.
+	// lengths are the streams' as of the last reply; nil before it. room is how many entries
+	// may be added to each above the mark before the lag is looked up again.
 	lengths, room []int64
 	// last are the IDs of the newest entries that were acknowledged, by shard.
 	last []contract.ID
@@ -42,9 +42,8 @@ func (l *link) close() {
 	}
 }
 
-// send returns when the whole batch is acknowledged, when ctx ends, or when the
-// server's refusal will not pass.
-func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
+// send returns when the whole batch is acknowledged, when ctx ends, or with a permanent error.
+func (l *link) send(ctx context.Context, b *batch, shards []shardCommands) error {
 	for i := range b.packs {
 		b.seal(&shards[i], i)
 	}
@@ -52,10 +51,10 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 	if err := l.awaitRoom(ctx, b, shards); err != nil {
 		return err
 	}
-	begun := time.Now()
+	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		err := l.exchange(ctx, b, shards)
-		if err == nil || !l.mayPass(ctx, err) || l.isOver(begun) {
+		if err == nil || !l.isRetryable(ctx, err) || l.isExpired(started) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Err: err, For: wait}); err != nil {
@@ -66,7 +65,7 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardOut) error {
 
 // finish appends what follows the events: EXEC, WAIT, and XLEN of the streams
 // they went to.
-func (l *link) finish(b *batch, shards []shardOut) {
+func (l *link) finish(b *batch, shards []shardCommands) {
 	b.out = appendCommand(b.out, "EXEC")
 	if l.cfg.Wait > 0 {
 		b.out = appendCommand(b.out, "WAIT", strconv.Itoa(l.cfg.Wait),
@@ -79,19 +78,19 @@ func (l *link) finish(b *batch, shards []shardOut) {
 	}
 }
 
-// mayPass reports whether to try again. A cut connection, a time-out: whether the events are
-// in the stream is unknown, and a second copy is dropped downstream.
-func (l *link) mayPass(ctx context.Context, err error) bool {
+// isRetryable reports whether to retry. After a cut connection or a time-out it is unknown
+// whether the events are in the stream; a second copy is dropped downstream by its key.
+func (l *link) isRetryable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, ErrReplicas) || errors.Is(err, errProtocol) {
 		return false
 	}
 	var reply ReplyError
-	return !errors.As(err, &reply) || reply.isPassing()
+	return !errors.As(err, &reply) || reply.isTransient()
 }
 
-// isOver reports whether that was tried for long enough.
-func (l *link) isOver(begun time.Time) bool {
-	return l.cfg.Patience > 0 && time.Since(begun) > l.cfg.Patience
+// isExpired reports whether retries have taken longer than Patience.
+func (l *link) isExpired(started time.Time) bool {
+	return l.cfg.Patience > 0 && time.Since(started) > l.cfg.Patience
 }
 
 func (l *link) pause(ctx context.Context, why Waiting) error {
@@ -108,7 +107,7 @@ func (l *link) pause(ctx context.Context, why Waiting) error {
 
 // exchange sends the batch once. Any error ends the connection: replies may be
 // left on it.
-func (l *link) exchange(ctx context.Context, b *batch, shards []shardOut) (err error) {
+func (l *link) exchange(ctx context.Context, b *batch, shards []shardCommands) (err error) {
 	if l.conn == nil {
 		if l.conn, err = dial(ctx, l.client.opts); err != nil {
 			return err
@@ -126,7 +125,7 @@ func (l *link) exchange(ctx context.Context, b *batch, shards []shardOut) (err e
 	return err
 }
 
-func (l *link) roundTrip(b *batch, shards []shardOut) error {
+func (l *link) roundTrip(b *batch, shards []shardCommands) error {
 	if err := l.conn.SetDeadline(time.Now().Add(l.cfg.Timeout + l.cfg.WaitTimeout)); err != nil {
 		return err
 	}
@@ -145,9 +144,9 @@ func (l *link) roundTrip(b *batch, shards []shardOut) error {
 	return l.readLengths(b)
 }
 
-// readQueued reads the answers to MULTI and to each XADD. A refused XADD makes
+// readQueued reads the replies to MULTI and to each XADD. A refused XADD makes
 // EXEC refuse all; the first refusal says more than EXEC's.
-func (l *link) readQueued(b *batch, shards []shardOut) error {
+func (l *link) readQueued(b *batch, shards []shardCommands) error {
 	if _, err := readLine(l.in); err != nil {
 		return err
 	}
@@ -159,8 +158,8 @@ func (l *link) readQueued(b *batch, shards []shardOut) error {
 	return nil
 }
 
-// readAdded reads EXEC's answer: the new IDs, or what is wrong with a stream.
-func (l *link) readAdded(b *batch, shards []shardOut) error {
+// readAdded reads EXEC's reply: the new IDs, or what is wrong with a stream.
+func (l *link) readAdded(b *batch, shards []shardCommands) error {
 	n, err := readInt(l.in, '*')
 	if err != nil {
 		return err
@@ -203,11 +202,11 @@ func (l *link) readLengths(b *batch) error {
 	return nil
 }
 
-// awaitRoom waits until no stream of the batch has more entries that are not stored than the
-// high-water mark. Its length, which came with the last answer, is at least that; what is
-// stored is asked for at first and of streams that are longer, each time that a quarter of the
-// room there was is used up, for others add to them too.
-func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error {
+// awaitRoom waits until no stream of the batch has a lag above the high-water mark. The length
+// of a stream, which is in the last reply, is an upper bound of that; the lag is looked up at
+// first and for longer streams, each time that a quarter of the room is used up, for others add
+// to them too.
+func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardCommands) error {
 	first := l.lengths == nil
 	if first {
 		l.lengths = make([]int64, len(shards))
@@ -234,18 +233,18 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardOut) error
 }
 
 func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
-	begun := time.Now()
+	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		b, err := l.client.backlog(ctx, key)
-		if err == nil && b.Entries < l.cfg.HighWater {
-			l.lengths[shard], l.room[shard] = b.Length, (l.cfg.HighWater-b.Entries)/4
+		lag, err := l.client.lag(ctx, key)
+		if err == nil && lag.Entries < l.cfg.HighWater {
+			l.lengths[shard], l.room[shard] = lag.Length, (l.cfg.HighWater-lag.Entries)/4
 			return nil
 		}
 		var refused redis.Error
-		if errors.As(err, &refused) && !ReplyError(refused.Error()).isPassing() || err != nil && l.isOver(begun) {
+		if errors.As(err, &refused) && !ReplyError(refused.Error()).isTransient() || err != nil && l.isExpired(started) {
 			return err
 		}
-		if err := l.pause(ctx, Waiting{Shard: shard, Backlog: b, Err: err, For: wait}); err != nil {
+		if err := l.pause(ctx, Waiting{Shard: shard, Lag: lag, Err: err, For: wait}); err != nil {
 			return err
 		}
 	}

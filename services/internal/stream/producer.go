@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// MaxEvent is the longest event that a producer takes.
+	// MaxEvent is the longest event that a producer accepts.
 	MaxEvent = contract.MaxEvent
 	// MaxEntry is the longest payload that a producer puts into one entry.
 	MaxEntry = 4 << 20
 )
 
-// ProducerConfig says how a producer batches and when it waits.
+// ProducerConfig configures how a producer batches and when it waits.
 type ProducerConfig struct {
 	// Batch is how many events are packed into one entry, as the NDJSON field
 	// "events".
@@ -31,23 +31,23 @@ type ProducerConfig struct {
 	// Default: 1,000 events, or 16 full entries a shard if that is more; 1 MiB.
 	FlushEvents, FlushBytes int
 
-	// Linger is how long an event waits for others.
+	// Linger is how long an event waits for others before it is flushed.
 	//
 	// Default: 20 ms.
 	Linger time.Duration
 
-	// Timeout is how long to wait for the server's answer to a flush.
+	// Timeout is how long to wait for the server's reply to a flush.
 	//
 	// Default: 10 s.
 	Timeout time.Duration
 
-	// Patience is how long a flush is sent again while the server is away or refuses, after
-	// which the producer ends with the error.
+	// Patience is how long a flush is retried while the server is unavailable or returns
+	// transient errors, after which the producer ends with the error.
 	//
 	// Default: 0, for ever.
 	Patience time.Duration
 
-	// Wait is how many replicas must have each flush (WAIT), within WaitTimeout;
+	// Wait is how many replicas must acknowledge each flush (WAIT), within WaitTimeout;
 	// with fewer the producer ends with [ErrReplicas]. It narrows what a
 	// failover can lose to nothing only if that many replicas survive.
 	//
@@ -55,47 +55,47 @@ type ProducerConfig struct {
 	Wait        int
 	WaitTimeout time.Duration
 
-	// HighWater is the number of entries of a shard's stream that are not stored yet, or of all
-	// where no worker has noted what is, above which the producer waits for the workers.
+	// HighWater is the lag of a shard, in entries, above which the producer waits for the
+	// workers; where no worker has reported, all entries of the stream count.
 	//
 	// Default: 1,000,000 divided by Batch, at least 1,000; negative: no limit.
 	HighWater int64
 
-	// OnAck is called with the number of events that the server has just
-	// acknowledged; OnWait each time the producer is about to wait. Both are called
+	// OnAck is called with the number of events of each acknowledged flush; OnWait
+	// each time the producer is about to wait. Both are called
 	// from the producer's goroutine.
 	OnAck  func(events int)
 	OnWait func(Waiting)
 
-	// Trace is asked for each flush which W3C traceparent its first entry shall
-	// carry, and what to call once it is acknowledged.
+	// Trace is called for each flush and returns the W3C traceparent of its first
+	// entry, and what to call once that is acknowledged.
 	//
 	// Default, and for an empty one: none.
 	Trace func() (traceparent string, acked func())
 }
 
-// Waiting is why a producer waits: too much of a stream is not stored, or a passing error.
+// Waiting is why a producer waits: the lag of a shard, or a transient error.
 type Waiting struct {
-	// Shard and Backlog are of the stream that is full, if Err is nil.
-	Shard   int
-	Backlog Backlog
-	// Err is what the server or the network said.
+	// Shard and Lag are of the stream that is full, if Err is nil.
+	Shard int
+	Lag   Lag
+	// Err is the transient error of the server or the network.
 	Err error
-	// For is how long until the next try.
+	// For is the time until the retry.
 	For time.Duration
 }
 
 func (w Waiting) String() string {
 	if w.Err != nil {
-		return fmt.Sprintf("next try in %s: %v", w.For, w.Err)
+		return fmt.Sprintf("retry in %s: %v", w.For, w.Err)
 	}
-	if !w.Backlog.Noted {
-		return fmt.Sprintf("next look in %s: shard %d holds %d entries, and no worker has noted that it stored any", w.For, w.Shard, w.Backlog.Entries)
+	if !w.Lag.Reported {
+		return fmt.Sprintf("retry in %s: shard %d has %d entries, and no worker has reported a position", w.For, w.Shard, w.Lag.Entries)
 	}
-	if w.Backlog.Lease == "" {
-		return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet, and no worker carries it", w.For, w.Shard, w.Backlog.Entries)
+	if w.Lag.Lease == "" {
+		return fmt.Sprintf("retry in %s: shard %d has a lag of %d entries, and no worker owns it", w.For, w.Shard, w.Lag.Entries)
 	}
-	return fmt.Sprintf("next look in %s: shard %d holds %d entries that are not stored yet", w.For, w.Shard, w.Backlog.Entries)
+	return fmt.Sprintf("retry in %s: shard %d has a lag of %d entries", w.For, w.Shard, w.Lag.Entries)
 }
 
 func (c ProducerConfig) withDefaults(shards int) ProducerConfig {
@@ -137,27 +137,27 @@ type Producer struct {
 	done    chan struct{}
 	err     error // set before done is closed
 
-	shards []shardOut
+	shards []shardCommands
 	link   *link
 	added  atomic.Int64
 	acked  atomic.Int64
 }
 
-// errClosed is what a closed producer answers.
+// errClosed is the error of a closed producer.
 var errClosed = errors.New("the producer is closed")
 
-// Producer starts a producer that works until Close, or until ctx ends: then what is not
-// acknowledged yet is given up, and Close says how much.
+// Producer starts a producer that runs until Close, or until ctx ends: then what is not
+// acknowledged yet is dropped, and Close returns how much.
 func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg ProducerConfig) *Producer {
 	p := &Producer{
 		client: c, cfg: cfg.withDefaults(shards),
 		turn: make(chan struct{}, 1), full: make(chan *batch, 1), idle: make(chan *batch, 3),
 		flushes: make(chan chan error), done: make(chan struct{}),
-		shards: make([]shardOut, shards),
+		shards: make([]shardCommands, shards),
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for i := range p.shards {
-		p.shards[i] = newShardOut(Key(dataset, i))
+		p.shards[i] = newShardCommands(Key(dataset, i))
 	}
 	p.link = newLink(c, p.cfg, shards)
 	p.filling = newBatch(shards)
@@ -175,9 +175,9 @@ func (p *Producer) Acked() int64 { return p.acked.Load() }
 // It is for after Close.
 func (p *Producer) Last(shard int) contract.ID { return p.link.last[shard] }
 
-// Add takes an event for a shard; it copies it. It waits while two flushes are under
-// way. An error of ctx or a refusal concerns this event alone, which is not
-// taken; after any other error the producer has ended.
+// Add adds an event, which it copies, to a shard. It blocks while two flushes are in flight.
+// An error of ctx or of validation concerns this event alone, which is not added; after any
+// other error the producer has ended.
 func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 	if err := p.accepts(shard, event); err != nil {
 		return err
@@ -197,7 +197,7 @@ func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 	if p.isFull() {
 		select { // early, if the sender is free
 		case p.full <- p.filling:
-			p.filling = p.fresh()
+			p.filling = p.emptyBatch()
 		default:
 		}
 	}
@@ -218,14 +218,14 @@ func (p *Producer) isFull() bool {
 	return p.filling.events >= p.cfg.FlushEvents || p.filling.size() >= p.cfg.FlushBytes
 }
 
-// makeRoom hands a full batch to the sender.
+// makeRoom passes a full batch to the sender.
 func (p *Producer) makeRoom(ctx context.Context) error {
 	if !p.isFull() {
 		return nil
 	}
 	select {
 	case p.full <- p.filling:
-		p.filling = p.fresh()
+		p.filling = p.emptyBatch()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -257,7 +257,7 @@ func (p *Producer) lock(ctx context.Context) error {
 
 func (p *Producer) unlock() { <-p.turn }
 
-func (p *Producer) fresh() *batch {
+func (p *Producer) emptyBatch() *batch {
 	select {
 	case b := <-p.idle:
 		return b
@@ -285,8 +285,8 @@ func (p *Producer) Flush(ctx context.Context) error {
 	}
 }
 
-// Close flushes and ends the producer. If ctx ends first, what is not
-// acknowledged is given up; the error says how much.
+// Close flushes and ends the producer. If ctx ends first, what is not acknowledged is dropped;
+// the error has how much.
 func (p *Producer) Close(ctx context.Context) error {
 	err := p.Flush(ctx)
 	p.cancel()
@@ -330,7 +330,7 @@ func (p *Producer) run() {
 	}
 }
 
-// stop leaves an error if events are given up.
+// stop sets an error if events are dropped.
 func (p *Producer) stop() {
 	if p.Added() > p.Acked() {
 		p.err = fmt.Errorf("send events: %w", p.ctx.Err())
@@ -340,7 +340,7 @@ func (p *Producer) stop() {
 // drain sends everything that was added.
 func (p *Producer) drain() error {
 	for {
-		b := p.take()
+		b := p.nextBatch()
 		if b == nil {
 			return nil
 		}
@@ -350,9 +350,9 @@ func (p *Producer) drain() error {
 	}
 }
 
-// take is the oldest batch, nil if nothing waits. One that waits for room in full holds
-// the turn: so both are awaited.
-func (p *Producer) take() *batch {
+// nextBatch is the oldest batch, nil if there is none. An Add that waits for room in full has
+// the lock: so both are awaited.
+func (p *Producer) nextBatch() *batch {
 	select {
 	case b := <-p.full:
 		return b
@@ -368,7 +368,7 @@ func (p *Producer) take() *batch {
 		return nil
 	}
 	b := p.filling
-	p.filling = p.fresh()
+	p.filling = p.emptyBatch()
 	return b
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// consume reads, notes and trims until n different events were seen.
+// consume reads, reports and trims until n different events were seen.
 func consume(t *testing.T, s *stream.Shard, n int, pause time.Duration) (payloads []string) {
 	t.Helper()
 	seen := make(map[string]bool)
@@ -74,7 +74,7 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	ok, err := s.Acquire(t.Context())
 	must(t, err)
 	want(t, "lease", ok, true)
-	_, err = client.Workers(t.Context(), "", "late", time.Minute)
+	_, err = client.Heartbeat(t.Context(), "", "late", time.Minute)
 	must(t, err)
 	must(t, s.Lift(t.Context(), contract.ID{MS: 1}))
 	attach(t, s, 1, contract.ID{})
@@ -106,7 +106,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 		HighWater: highWater, FlushEvents: flush,
 		OnAck: func(n int) { acked.Add(int64(n)) },
 		OnWait: func(w stream.Waiting) {
-			if w.Err == nil && w.Backlog.Entries >= highWater && strings.Contains(w.String(), "shard 0") {
+			if w.Err == nil && w.Lag.Entries >= highWater && strings.Contains(w.String(), "shard 0") {
 				waits.Add(1)
 			}
 		},

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// firstCount is asked for while the size of the entries is not known.
+	// firstCount is requested while the size of the entries is unknown.
 	firstCount = 256
 	// maxReply is the size that a reply should not exceed: it is built in the
 	// server's memory.
@@ -21,26 +21,26 @@ const (
 
 var errDetached = errors.New("no cursor: Attach first")
 
-// Read returns the next entries, none after Block. A large reply comes in
-// several parts, one a call. The entries' bytes are valid until release is called; it may be
-// called from any goroutine, once.
+// Read returns the next entries, none after Block. A large reply is returned in several
+// segments, one a call. The entries' bytes are valid until release is called; it may be called
+// from any goroutine, once.
 //
-// After any error the group's cursor is unknown and the connection is closed:
-// Attach again at the last ID received. It is [ErrNoGroup] if the group is gone, and
-// [contract.ErrCursorMoved] if it gives entries at or below the last one received.
+// After any error the group's cursor is unknown and the connection is closed: re-attach at the
+// last ID received. The error is [ErrNoGroup] if the group is gone, and
+// [contract.ErrCursorMoved] for entries at or below the last one received.
 func (s *Shard) Read(ctx context.Context) (entries []contract.Entry, release func(), err error) {
-	part, err := s.read(ctx)
+	seg, err := s.read(ctx)
 	if err != nil {
 		_ = s.Close()
 		return nil, func() {}, fmt.Errorf("read %s: %w", s.key, err)
 	}
-	if part == nil {
+	if seg == nil {
 		return nil, func() {}, nil
 	}
-	return part.entries, part.release, nil
+	return seg.entries, seg.release, nil
 }
 
-func (s *Shard) read(ctx context.Context) (*chunk, error) {
+func (s *Shard) read(ctx context.Context) (*segment, error) {
 	if s.conn == nil {
 		return nil, errDetached
 	}
@@ -49,44 +49,43 @@ func (s *Shard) read(ctx context.Context) (*chunk, error) {
 	}
 	stop := s.conn.closeOn(ctx)
 	defer stop()
-	part, err := s.exchange()
+	seg, err := s.exchange()
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err == nil && part != nil {
-		err = s.follow(part)
+	if err == nil && seg != nil {
+		err = s.checkOrder(seg)
 	}
-	return part, gone(err)
+	return seg, asNoGroup(err)
 }
 
-// follow checks that the entries come after the last ones.
-func (s *Shard) follow(part *chunk) error {
-	first, last := part.entries[0].ID, part.entries[len(part.entries)-1].ID
+// checkOrder checks that the entries are above the last ones.
+func (s *Shard) checkOrder(seg *segment) error {
+	first, last := seg.entries[0].ID, seg.entries[len(seg.entries)-1].ID
 	if first.Compare(s.delivered) <= 0 {
-		err := fmt.Errorf("%w: it gave %s after %s", contract.ErrCursorMoved, first, s.delivered)
-		part.release()
+		err := fmt.Errorf("%w: entry %s was delivered after %s", contract.ErrCursorMoved, first, s.delivered)
+		seg.release()
 		return err
 	}
 	s.delivered = last
 	return nil
 }
 
-// exchange asks for entries, unless a reply goes on, and takes a part of the
-// reply.
-func (s *Shard) exchange() (*chunk, error) {
+// exchange requests entries, unless a reply is pending, and reads a segment of the reply.
+func (s *Shard) exchange() (*segment, error) {
 	if !s.in.pending() {
-		if err := s.ask(); err != nil {
+		if err := s.request(); err != nil {
 			return nil, err
 		}
 	}
-	part, err := s.in.next(readerWithin{s.conn, s.cfg.Block + s.cfg.Timeout})
+	seg, err := s.in.next(readerWithin{s.conn, s.cfg.Block + s.cfg.Timeout})
 	if err == nil && !s.in.pending() {
 		s.adapt()
 	}
-	return part, err
+	return seg, err
 }
 
-func (s *Shard) ask() error {
+func (s *Shard) request() error {
 	s.conn.out = appendCommand(s.conn.out[:0],
 		"XREADGROUP", "GROUP", s.group, s.owner, "COUNT", strconv.Itoa(s.count),
 		"BLOCK", strconv.FormatInt(s.cfg.Block.Milliseconds(), 10), "NOACK", "STREAMS", s.key, ">")
@@ -97,19 +96,19 @@ func (s *Shard) ask() error {
 	return err
 }
 
-// adapt sets how many entries to ask for next: as many as fit a reply if they
-// are like those of the last part, but not much more than came.
+// adapt sets how many entries to request next: as many as fit a reply at the size of those of
+// the last segment, but not much more than were delivered.
 func (s *Shard) adapt() {
 	if s.in.count == 0 {
 		return
 	}
-	fit := max(maxReply*s.in.partCount/max(s.in.partSize, 1), 1)
+	fit := max(maxReply*s.in.segmentEntries/max(s.in.segmentBytes, 1), 1)
 	s.count = min(fit, max(4*s.in.count, firstCount), s.cfg.MaxCount)
 }
 
-// gone turns the server's words for a lost group into ErrNoGroup. UNBLOCKED is
-// what a read that waits is told when its stream is deleted.
-func gone(err error) error {
+// asNoGroup maps the server's errors for a lost group to ErrNoGroup. UNBLOCKED is the reply to a
+// blocked read whose stream is deleted.
+func asNoGroup(err error) error {
 	var reply ReplyError
 	if errors.As(err, &reply) && (reply.Code() == "NOGROUP" || reply.Code() == "UNBLOCKED") {
 		return fmt.Errorf("%w (%s)", ErrNoGroup, strings.TrimSpace(string(reply)))

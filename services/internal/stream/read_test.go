@@ -186,7 +186,7 @@ func TestLargeRepliesComeInParts(t *testing.T) {
 		for _, e := range entries {
 			bytes += len(e.Payload)
 		}
-		if bytes > 2*stream.ChunkSize && len(entries) > 1 {
+		if bytes > 2*stream.SegmentSize && len(entries) > 1 {
 			t.Fatalf("a part of %d entries has %d bytes", len(entries), bytes)
 		}
 		seen += len(entries)

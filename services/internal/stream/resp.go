@@ -18,62 +18,61 @@ var (
 )
 
 const (
-	// chunkSize is how much of a reply is handed over at once. An entry that is
-	// larger gets a chunk of its own size.
-	chunkSize = 1 << 20
+	// segmentSize is how much of a reply is returned at once. An entry that is larger gets a
+	// segment of its own size.
+	segmentSize = 1 << 20
 	// maxBulk is the longest string that Redis stores.
 	maxBulk = 512 << 20
 )
 
-// chunk is a part of a reply: the bytes and the entries that alias them.
-type chunk struct {
+// segment is a piece of a reply: its bytes and the entries that alias them.
+type segment struct {
 	buf     []byte
 	entries []contract.Entry
 }
 
-var chunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, chunkSize)} }}
+var segments = sync.Pool{New: func() any { return &segment{buf: make([]byte, 0, segmentSize)} }}
 
-func newChunk() *chunk {
-	c, _ := chunks.Get().(*chunk)
+func newSegment() *segment {
+	c, _ := segments.Get().(*segment)
 	return c
 }
 
-// release gives the chunk back. One that a giant entry has grown is left to the
-// garbage collector.
-func (c *chunk) release() {
-	if cap(c.buf) > 4*chunkSize {
+// release returns the segment to the pool, unless a giant entry has grown it.
+func (c *segment) release() {
+	if cap(c.buf) > 4*segmentSize {
 		return
 	}
 	clear(c.entries)
 	c.buf, c.entries = c.buf[:0], c.entries[:0]
-	chunks.Put(c)
+	segments.Put(c)
 }
 
-// replyReader reads replies to XREADGROUP in parts of about chunkSize.
+// replyReader reads replies to XREADGROUP in segments of about segmentSize.
 type replyReader struct {
-	*chunk
+	*segment
 	pos int
 	// left counts the entries of the reply that are still to come; begun: its header
 	// was read.
 	left  int
 	begun bool
-	// count is the number of entries of the reply so far; partSize and partCount
+	// count is the number of entries of the reply so far; segmentBytes and segmentEntries
 	// are those of its last part.
-	count, partSize, partCount int
+	count, segmentBytes, segmentEntries int
 }
 
-// reset forgets a reply in progress.
+// reset drops a pending reply.
 func (r *replyReader) reset() {
-	if r.chunk != nil {
+	if r.segment != nil {
 		r.release()
 	}
 	*r = replyReader{}
 }
 
-// next reads the next part of the reply, at most its rest; nil: the reply is empty.
-func (r *replyReader) next(from io.Reader) (*chunk, error) {
-	if r.chunk == nil {
-		r.chunk = newChunk()
+// next reads the next segment of the reply, at most its rest; nil: the reply is empty.
+func (r *replyReader) next(from io.Reader) (*segment, error) {
+	if r.segment == nil {
+		r.segment = newSegment()
 	}
 	for {
 		err := r.parse()
@@ -92,7 +91,7 @@ func (r *replyReader) next(from io.Reader) (*chunk, error) {
 // isFull: hand over what there is rather than grow. The last sixteenth is not
 // worth a small read.
 func (r *replyReader) isFull() bool {
-	return len(r.entries) > 0 && cap(r.buf)-len(r.buf) < chunkSize/16
+	return len(r.entries) > 0 && cap(r.buf)-len(r.buf) < segmentSize/16
 }
 
 func (r *replyReader) fill(from io.Reader) error {
@@ -112,13 +111,13 @@ func (r *replyReader) fill(from io.Reader) error {
 	return err
 }
 
-// take hands over the chunk and carries the unread bytes into the next one.
-func (r *replyReader) take() *chunk {
-	full, tail := r.chunk, r.buf[r.pos:]
-	r.count, r.partSize, r.partCount = r.count+len(r.entries), r.pos, len(r.entries)
-	r.chunk, r.pos = nil, 0
+// take returns the segment and copies the unread bytes to the next one.
+func (r *replyReader) take() *segment {
+	full, tail := r.segment, r.buf[r.pos:]
+	r.count, r.segmentBytes, r.segmentEntries = r.count+len(r.entries), r.pos, len(r.entries)
+	r.segment, r.pos = nil, 0
 	if len(tail) > 0 {
-		r.chunk = newChunk()
+		r.segment = newSegment()
 		r.buf = append(r.buf, tail...)
 	}
 	if len(full.entries) == 0 {
@@ -128,7 +127,7 @@ func (r *replyReader) take() *chunk {
 	return full
 }
 
-// pending reports whether a reply goes on.
+// pending reports whether the reply has more segments.
 func (r *replyReader) pending() bool { return r.begun }
 
 // parse takes what is complete: nil at the end of the reply, errShort before.

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts run with allow-oom: a worker that starts on a full server must be able to
-// take its lease and its cursor, or nothing would ever be trimmed.
+// The scripts run with allow-oom: a worker that starts on a full server must be able to acquire
+// its lease and to create its group, or nothing would ever be trimmed.
 const (
 	shebang = "#!lua flags=allow-oom\n"
 
@@ -24,7 +24,7 @@ local function above(a, b)
 end
 `
 
-	// cursor is the name of a group, as XINFO GROUPS has it, and where it is.
+	// cursor is the name of a group and its last delivered ID, from XINFO GROUPS.
 	cursorFunc = `
 local function cursor(group)
   local name, at
@@ -37,23 +37,23 @@ end
 `
 
 	// Keys: lease, warehouse. Args: token, ttl in ms, and the warehouse. One's own token is
-	// no other holder: the reply to an earlier try may have been lost. To whom the shard does
-	// not belong gets no lease, but whose it is.
+	// no other owner: the reply to an earlier attempt may have been lost. A worker of another
+	// warehouse gets no lease, but the claim in the way.
 	acquireScript = shebang + warehouseFunc + `
-local owner = other()
+local owner = conflict()
 if owner then return owner end
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-note()
+claim()
 return 1`
 
-	// As for acquireScript. The note is written again: a FLUSHALL may have taken it.
+	// As for acquireScript. The claim is written again: a FLUSHALL may have removed it.
 	renewScript = shebang + warehouseFunc + `
-local owner = other()
+local owner = conflict()
 if owner then return owner end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-note()
+claim()
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 
 	releaseScript = shebang + `
@@ -62,11 +62,11 @@ return redis.call('DEL', KEYS[1])`
 
 	// Keys: stream, lease. Args: epoch, n, group, after, token. Returns whether the
 	// group was made, the name of a younger group if one was there, and the ID that
-	// it reads after. Who holds the lease is the owner: a younger group is then what
-	// another warehouse, or this one before it was restored, has left behind.
+	// it reads after. The owner of the lease owns the shard: a younger group is then a
+	// leftover of another warehouse, or of this one before it was restored.
 	//
-	// A group lies in its stream. If none of the last owner's (or of this one) is there
-	// that has come to "after", the stream is not the one that was read up to there.
+	// A group is part of its stream. If none of the last owner's (or of this one) is at
+	// "after" or beyond, the stream is not the one that was read up to there.
 	attachScript = shebang + aboveFunc + cursorFunc + `
 local epoch, n, others, younger = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, ''
 local after, known = ARGV[4], ARGV[4] == '0-0'
@@ -103,10 +103,10 @@ if not above(ARGV[1], last) then return 0 end
 redis.call('XSETID', KEYS[1], ARGV[1])
 return 1`
 
-	// Keys: stream, trimmed_to. Args: bound, the ID after it, group. What is noted is
-	// the highest ID that really goes: a warehouse that has read less lacks something.
-	// Returns the number of entries removed, -1 if the group is not there or has not
-	// come that far: then this is not the stream that was read.
+	// Keys: stream, trimmed_to. Args: bound, the ID after it, group. trimmed_to is the highest
+	// ID that is really removed: a warehouse whose position is below it has lost entries.
+	// Returns the number of entries removed, -1 if the group is gone or is not at the bound
+	// yet: then this is not the stream that was read.
 	trimScript = shebang + aboveFunc + cursorFunc + `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local doomed = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)
@@ -129,8 +129,8 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[2], 'last', ARGV[2], 'added', ARGV[3], 'stored', ARGV[4], 'at', now)
 return 1`
 
-	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions. With HSET other
-	// versions go: the warehouse has forgotten them, for nothing was ever stored by them.
+	// Keys: contracts. Args: HSET or HSETNX, dataset, schema, and versions. HSET removes other
+	// versions: nothing was ever stored by them.
 	contractScript = shebang + `
 if ARGV[1] == 'HSET' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
@@ -141,7 +141,7 @@ redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
 for i = 4, #ARGV do redis.call('HSET', KEYS[1], ARGV[2] .. '@' .. ARGV[i], '') end
 return 1`
 
-	// Keys: workers. Args: owner, ttl in ms. Returns how many are alive.
+	// Keys: workers. Args: owner, ttl in ms. Returns the number of live workers.
 	heartbeatScript = shebang + `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -8,14 +8,13 @@ import (
 	"time"
 )
 
-// ServerInfo is what a server says of itself. A value it does not tell is
-// empty or 0.
+// ServerInfo is the INFO of a server. A value that it lacks is empty or 0.
 type ServerInfo struct {
 	// Version is Redis' version, also on servers compatible with it.
 	Version string
 	// RunID changes at every start of the server.
 	RunID string
-	// Embedded: an in-memory server inside a process (miniredis), which tells
+	// Embedded: an in-memory server inside a process (miniredis), whose INFO has
 	// nothing else.
 	Embedded bool
 	// MaxMemory and UsedMemory are bytes; MaxMemory 0 is without limit.
@@ -28,11 +27,11 @@ type ServerInfo struct {
 	ClockSkew, RoundTrip time.Duration
 }
 
-// Info asks the server what it is.
+// Info reads the server's INFO and clock.
 func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	fields, err := c.info(ctx)
 	if err != nil {
-		return ServerInfo{}, fmt.Errorf("ask %s for its state: %w", c.where, err)
+		return ServerInfo{}, fmt.Errorf("read INFO of %s: %w", c.where, err)
 	}
 	s := ServerInfo{
 		Version: fields["redis_version"], RunID: fields["run_id"], Embedded: c.embedded,
@@ -41,13 +40,13 @@ func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	}
 	if c.embedded {
 		if s.RunID, err = c.embeddedRunID(ctx); err != nil {
-			return ServerInfo{}, fmt.Errorf("ask %s for its run id: %w", c.where, err)
+			return ServerInfo{}, fmt.Errorf("read run id of %s: %w", c.where, err)
 		}
 	}
 	before := time.Now()
 	now, err := c.rdb.Time(ctx).Result()
 	if err != nil {
-		return ServerInfo{}, fmt.Errorf("ask %s for its time: %w", c.where, err)
+		return ServerInfo{}, fmt.Errorf("read time of %s: %w", c.where, err)
 	}
 	s.RoundTrip = time.Since(before)
 	s.ClockSkew = now.Sub(before.Add(s.RoundTrip / 2))
@@ -60,7 +59,7 @@ func (c *Client) AwaitLoaded(ctx context.Context) error {
 	for {
 		fields, err := c.info(ctx)
 		if err != nil {
-			return fmt.Errorf("ask %s for its state: %w", c.where, err)
+			return fmt.Errorf("read INFO of %s: %w", c.where, err)
 		}
 		if fields["loading"] != "1" {
 			return nil
@@ -152,7 +151,7 @@ func (c *Client) Lengths(ctx context.Context, dataset string, shards int) ([]int
 	for shard := range lengths {
 		n, err := c.rdb.XLen(ctx, Key(dataset, shard)).Result()
 		if err != nil {
-			return nil, fmt.Errorf("ask for the length of %s: %w", Key(dataset, shard), err)
+			return nil, fmt.Errorf("look up length of %s: %w", Key(dataset, shard), err)
 		}
 		lengths[shard] = n
 	}

@@ -190,7 +190,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A token that expires is asked for anew by each new connection: of go-redis' and of
+// A token that expires is requested by each new connection: of go-redis' and of
 // our own, for reading and for publishing.
 func TestLoginChanges(t *testing.T) {
 	t.Parallel()
@@ -222,7 +222,7 @@ func TestLoginChanges(t *testing.T) {
 
 	failing := func(context.Context) (string, string, error) { return "", "", errors.New("no token today") }
 	_, err = stream.Open(t.Context(), stream.Config{URL: server.URL(), Login: failing})
-	want(t, "the reason is told", err != nil && strings.Contains(err.Error(), "no token today"), true)
+	want(t, "the error has the reason", err != nil && strings.Contains(err.Error(), "no token today"), true)
 	_, err = stream.Open(t.Context(), stream.Config{URL: "redis://:secret@" + server.Addr(), Login: login})
 	want(t, "two passwords are refused", err != nil && !strings.Contains(err.Error(), "secret"), true)
 }

@@ -17,9 +17,9 @@ import (
 // maxBlock bounds a blocked read.
 const maxBlock = 2 * time.Second
 
-// ShardConfig says how a shard is read and trimmed.
+// ShardConfig configures how a shard is read and trimmed.
 type ShardConfig struct {
-	// Lease is how long a lease lasts that is not renewed.
+	// Lease is the time to live of a lease that is not renewed.
 	//
 	// Default: 15 s.
 	Lease time.Duration
@@ -34,33 +34,33 @@ type ShardConfig struct {
 	// Default: 5 s.
 	Timeout time.Duration
 
-	// MaxCount is the most entries asked for at once. Large entries lower it, so
+	// MaxCount is the most entries requested at once. Large entries lower it, so
 	// that a reply stays below about 16 MiB.
 	//
 	// Default: 4,096, which reads fastest: a reply stays in the processor's caches.
 	MaxCount int
 
-	// KeepFor is how long entries that are stored stay in the stream, for a
-	// replay or for subscribers without a group.
+	// KeepFor is the retention of stored entries in the stream, for a replay or for subscribers
+	// without a group.
 	//
-	// Default: 0, they go at the next Trim.
+	// Default: 0, they are removed by the next Trim.
 	KeepFor time.Duration
 
 	// KeepMax limits KeepFor: while the stream has more entries, each Trim drops
 	// the older half (by time) of those that are stored. It must be well below
-	// the producers' HighWater, or what is kept stops them.
+	// the producers' HighWater, or what is kept blocks them.
 	//
 	// Default: 500,000; negative: no limit.
 	KeepMax int64
 
-	// Warehouse is what the shard's events are stored in: the lease is given to the one that
-	// the streams belong to, the first that asked.
+	// Warehouse is what the shard's events are stored in: only workers of the warehouse that
+	// claimed the streams, the first to ask, acquire the lease.
 	//
-	// Default: whichever.
+	// Default: any.
 	Warehouse contract.Warehouse
 
-	// WarnAfter is how long a foreign group may stand still, while entries wait only for
-	// it to be trimmed, before the log says so.
+	// WarnAfter is how long a foreign group may block trim without advancing before that is
+	// logged.
 	//
 	// Default: 1 minute.
 	WarnAfter time.Duration
@@ -92,7 +92,7 @@ type Shard struct {
 	dataset string
 	key     string
 	owner   string
-	// token names this holder of the lease; no two are equal.
+	// token identifies this owner of the lease; no two are equal.
 	token string
 
 	group string
@@ -104,7 +104,7 @@ type Shard struct {
 	delivered contract.ID
 	// trimmed is the bound of the last Trim since Attach.
 	trimmed contract.ID
-	held    hold
+	blocker trimBlocker
 }
 
 // Shard is a reader of one shard. The owner's name appears in the lease and in
@@ -130,19 +130,19 @@ func (s *Shard) Close() error {
 func (s *Shard) leaseKey() string   { return leaseKey(s.key) }
 func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
 
-// Acquire takes the lease, or reports false when another holds it. Who holds
-// it already keeps it. *contract.OtherWarehouseError: the shard belongs to another
-// warehouse than ShardConfig's.
+// Acquire acquires the lease, or reports false while another worker owns it. It is idempotent
+// for the owner. *contract.OtherWarehouseError: the shard is claimed by another warehouse than
+// ShardConfig's.
 func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, acquireScript)
 	if err != nil {
-		return false, fmt.Errorf("take the lease of %s: %w", s.key, err)
+		return false, fmt.Errorf("acquire the lease of %s: %w", s.key, err)
 	}
 	return ok, nil
 }
 
-// Renew prolongs the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
-// given to another warehouse.
+// Renew renews the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
+// moved to another warehouse.
 func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, renewScript)
 	if err != nil {
@@ -151,12 +151,11 @@ func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	return ok, nil
 }
 
-// Release gives the lease back if it is still held, and closes the reader's
-// connection.
+// Release releases the lease if it is still owned, and closes the reader's connection.
 func (s *Shard) Release(ctx context.Context) error {
 	closed := s.Close()
 	if _, err := s.onLease(ctx, releaseScript); err != nil {
-		return fmt.Errorf("give back the lease of %s: %w", s.key, err)
+		return fmt.Errorf("release the lease of %s: %w", s.key, err)
 	}
 	if closed != nil {
 		return fmt.Errorf("close the reader of %s: %w", s.key, closed)
@@ -170,17 +169,17 @@ func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	done, err := s.client.answered(reply, s.dataset, s.cfg.Warehouse)
+	done, err := s.client.claimReply(reply, s.dataset, s.cfg.Warehouse)
 	return done == 1, err
 }
 
-// State tells how the stream and its server stand. A stream that does not exist
-// has zeros. While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the
-// group's cursor is not where this reader left it.
+// State returns the state of the stream and its server. A stream that does not exist has zeros.
+// While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the group's cursor is not
+// where this reader left it.
 func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.state(ctx)
 	if err != nil {
-		return contract.StreamState{}, fmt.Errorf("ask for the state of %s: %w", s.key, err)
+		return contract.StreamState{}, fmt.Errorf("look up state of %s: %w", s.key, err)
 	}
 	return state, nil
 }
@@ -211,9 +210,9 @@ func (s *Shard) state(ctx context.Context) (state contract.StreamState, err erro
 	return state, err
 }
 
-// checkCursor tells whether the stream has a cursor of this pipeline, and fails if the
+// checkCursor reports whether the stream has a cursor of this pipeline, and fails if the
 // reader's own is not where it must be, where that is known: not before Attach, and not
-// while a reply goes on.
+// while a reply is pending.
 func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()
 	if err != nil && !isNoKey(err) {
@@ -229,7 +228,7 @@ func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 		return known, ErrNoGroup
 	}
 	if at := groups[i].LastDeliveredID; at != s.delivered.String() {
-		_ = s.Close() // as after a read that failed: only Attach knows where to go on
+		_ = s.Close() // as after a failed read: only Attach can resume
 		return known, fmt.Errorf("%w: group %s is at %s, and was left at %s", contract.ErrCursorMoved, s.group, at, s.delivered)
 	}
 	return known, nil
@@ -246,7 +245,7 @@ func (c *Client) currentRunID(ctx context.Context) (string, error) {
 	return parseInfo(text)["run_id"], nil
 }
 
-// streamInfo asks for what XINFO STREAM tells; a stream that does not exist has zeros.
+// streamInfo looks up XINFO STREAM; a stream that does not exist has zeros.
 func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamState, error) {
 	state, err := c.parseStream(c.rdb.Do(ctx, "XINFO", "STREAM", key))
 	if err != nil || state.Length == 0 || !state.First.IsZero() {
@@ -260,7 +259,7 @@ func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamSta
 	return state, err
 }
 
-// parseStream reads the answer to XINFO STREAM by name: its fields differ between servers.
+// parseStream reads the reply to XINFO STREAM by name: its fields differ between servers.
 func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err error) {
 	if c.embedded {
 		state.Added = -1 // miniredis doesn't count
@@ -293,7 +292,7 @@ func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err
 
 // end is the ID at one end of a stream, zero if it has no entry.
 func (c *Client) end(ctx context.Context, command, key, from, to string) (id contract.ID, err error) {
-	entries, err := c.look(ctx, command, key, from, to, "COUNT", 1)
+	entries, err := c.lookup(ctx, command, key, from, to, "COUNT", 1)
 	if len(entries) > 0 {
 		id = entries[0].ID
 	}

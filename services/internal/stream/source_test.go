@@ -194,7 +194,7 @@ func TestWorkersShare(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		alive := func(owner string, ttl time.Duration) int {
 			t.Helper()
-			n, err := client.Workers(t.Context(), "one", owner, ttl)
+			n, err := client.Heartbeat(t.Context(), "one", owner, ttl)
 			must(t, err)
 			return n
 		}

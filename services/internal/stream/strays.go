@@ -17,7 +17,7 @@ import (
 type Stray struct {
 	Key string
 	// Dataset is the one that it is named after, "" if it has this pipeline's name before it
-	// and that of no dataset that anybody has noted.
+	// and that of no registered dataset.
 	Dataset string
 	// Type is what lies there, "stream" in the usual case; Want is what must.
 	Type, Want string
@@ -26,19 +26,19 @@ type Stray struct {
 }
 
 const (
-	// scanPage is how many keys the server looks at in one step, scanPages how many steps
-	// are made: a server that is shared with much else is not walked through to its end.
+	// scanPage is how many keys one SCAN returns, about, scanPages how many are done: a server
+	// that is shared with much else is not scanned to its end.
 	scanPage, scanPages = 1000, 1000
 )
 
 // Strays finds streams whose names are another spelling of a dataset's, or shards that it has
-// not, and keys of this pipeline that are of another type than they must be. It looks at a
-// million keys at most; whole says whether those were all.
+// not, and keys of this pipeline that are of another type than they must be. It scans a million
+// keys at most; whole reports whether those were all.
 func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []Stray, whole bool, err error) {
 	for _, k := range all {
 		wrong, err := c.wrongTypes(ctx, k)
 		if err != nil {
-			return nil, false, fmt.Errorf("look at the keys of %s: %w", k.Name, err)
+			return nil, false, fmt.Errorf("look up keys of %s: %w", k.Name, err)
 		}
 		found = append(found, wrong...)
 	}
@@ -46,11 +46,11 @@ func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []
 	found = slices.Compact(found)
 	names, err := c.rdb.HKeys(ctx, contractsKey).Result()
 	if err != nil && !isWrongType(err) {
-		return nil, false, fmt.Errorf("ask for the contracts that are noted: %w", err)
+		return nil, false, fmt.Errorf("look up registered contracts: %w", err)
 	}
 	keys, whole, err := c.streamKeys(ctx)
 	if err != nil {
-		return nil, false, fmt.Errorf("look for streams: %w", err)
+		return nil, false, fmt.Errorf("scan for streams: %w", err)
 	}
 	for _, key := range keys {
 		dataset, stray := strayOf(key, all, names)
@@ -59,7 +59,7 @@ func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []
 		}
 		n, err := c.rdb.XLen(ctx, key).Result()
 		if err != nil {
-			return nil, false, fmt.Errorf("ask for the length of %s: %w", key, err)
+			return nil, false, fmt.Errorf("look up length of %s: %w", key, err)
 		}
 		if n > 0 {
 			found = append(found, Stray{Key: key, Dataset: dataset, Type: "stream", Want: "stream", Length: n})
@@ -88,10 +88,10 @@ func (c *Client) streamKeys(ctx context.Context) (keys []string, whole bool, err
 // words are what a name is made of, whatever stands between.
 var words = regexp.MustCompile(`[\p{L}\p{N}_-]+`)
 
-// strayOf is the dataset that the name of a stream says it is of, though it is no shard of it
-// or of any that is noted. Such a name is, in any spelling, the dataset's, with or without this
+// strayOf is the dataset that a stream is named after, though it is no shard of it
+// or of any registered one. Such a name is, in any spelling, the dataset's, with or without this
 // pipeline's before it and a number or two after it; or it is none's, with this pipeline's.
-func strayOf(key string, all []*contract.Contract, noted []string) (dataset string, stray bool) {
+func strayOf(key string, all []*contract.Contract, registered []string) (dataset string, stray bool) {
 	for _, k := range all {
 		if isShard(key, k.Name, k.Shards) {
 			return "", false
@@ -110,8 +110,8 @@ func strayOf(key string, all []*contract.Contract, noted []string) (dataset stri
 			return k.Name, true
 		}
 	}
-	carried := slices.ContainsFunc(noted, func(name string) bool { return isShard(key, name, contract.MaxShards) })
-	return "", ours && !carried
+	known := slices.ContainsFunc(registered, func(name string) bool { return isShard(key, name, contract.MaxShards) })
+	return "", ours && !known
 }
 
 // sameName takes singular and plural, and a shard's number behind the name, for the same name.
@@ -133,17 +133,17 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 	pipe := c.rdb.Pipeline()
 	var keys []Stray
 	var types []*redis.StatusCmd
-	ask := func(key, want string) {
+	check := func(key, want string) {
 		keys, types = append(keys, Stray{Key: key, Dataset: k.Name, Want: want}), append(types, pipe.Type(ctx, key))
 	}
-	ask(contractsKey, "hash")
+	check(contractsKey, "hash")
 	for shard := range k.Shards {
 		key := Key(k.Name, shard)
-		ask(key, "stream")
-		ask(leaseKey(key), "string")
-		ask(key+":trimmed_to", "string")
-		ask(warehouseKey(key), "hash")
-		ask(storedKey(key), "hash")
+		check(key, "stream")
+		check(leaseKey(key), "string")
+		check(key+":trimmed_to", "string")
+		check(warehouseKey(key), "hash")
+		check(storedKey(key), "hash")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err

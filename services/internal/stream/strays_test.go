@@ -35,7 +35,7 @@ func TestStrays(t *testing.T) {
 			must(t, err)
 			other, err := contract.Load(fstest.MapFS{"trains/contract.json": {Data: []byte(schema)}}, "trains")
 			must(t, err)
-			must(t, client.NoteContract(t.Context(), other, nil, true)) // another process carries it
+			must(t, client.RegisterContract(t.Context(), other, nil, true)) // another process ingests it
 			for _, key := range []string{
 				"estela:{flights:0}", "estela:{flights:1}", "estela:{trains:1}", "app:flights:raw", "flights-out",
 				"estela:{flights:2}", "FLIGHTS", "estela:flight:0", "estela:{planes:0}",

@@ -11,25 +11,25 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// contractsKey is a hash: the contract by which each dataset's events are stored and, as fields
-// DATASET@VERSION, those that the warehouse stored by before.
+// contractsKey is a hash, the registry of contracts: each dataset's current one and, as fields
+// DATASET@VERSION, its earlier versions.
 const contractsKey = "estela:contracts"
 
-// Summary is how one shard of a dataset stands in Redis.
+// Summary is the state of one shard of a dataset in Redis.
 type Summary struct {
 	contract.StreamState
 
 	Shard int
-	// Owner is the warehouse that the shard belongs to, zero if none is noted.
+	// Owner is the warehouse that claimed the shard, zero if none has.
 	Owner contract.Warehouse
-	// Lease is the token of the worker that reads it, "" without one.
+	// Lease is the token of the worker that owns it, "" without one.
 	Lease string
 }
 
 func isWrongType(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE") }
 
-// Summaries are those of a dataset's first shards and of all others that have entries,
-// whatever the contract says, in order.
+// Summaries returns, in order, those of a dataset's shards and of any further ones that have
+// entries, whatever the contract says.
 func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]Summary, error) {
 	lengths := make([]*redis.IntCmd, contract.MaxShards)
 	_, err := c.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -39,7 +39,7 @@ func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]S
 		return nil
 	})
 	if err != nil && !isWrongType(err) {
-		return nil, fmt.Errorf("ask for the streams of %s: %w", dataset, err)
+		return nil, fmt.Errorf("look up streams of %s: %w", dataset, err)
 	}
 	var all []Summary
 	for shard, n := range lengths {
@@ -48,7 +48,7 @@ func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]S
 		}
 		one, err := c.summary(ctx, dataset, shard)
 		if err != nil {
-			return nil, fmt.Errorf("ask for the state of %s: %w", Key(dataset, shard), err)
+			return nil, fmt.Errorf("look up state of %s: %w", Key(dataset, shard), err)
 		}
 		all = append(all, one)
 	}
@@ -61,21 +61,20 @@ func (c *Client) summary(ctx context.Context, dataset string, shard int) (s Summ
 	if s.StreamState, err = c.Shard(dataset, shard, "", ShardConfig{}).State(ctx); err != nil {
 		return s, err
 	}
-	noted, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()
+	claim, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()
 	if err != nil {
 		return s, err
 	}
-	s.Owner = warehouseOf(noted)
+	s.Owner = warehouseOf(claim)
 	if s.Lease, err = c.rdb.Get(ctx, leaseKey(key)).Result(); errors.Is(err, redis.Nil) {
 		err = nil
 	}
 	return s, err
 }
 
-// NoteContract notes the contract by which a warehouse stores the dataset, for producers who
-// reach Redis only, and the versions that it had before. Without replace one that is noted
-// stays.
-func (c *Client) NoteContract(ctx context.Context, k *contract.Contract, versions []string, replace bool) error {
+// RegisterContract registers the contract by which a warehouse stores the dataset, and its
+// earlier versions, for producers who reach Redis only. Without replace a registered one stays.
+func (c *Client) RegisterContract(ctx context.Context, k *contract.Contract, versions []string, replace bool) error {
 	command := "HSETNX"
 	if replace {
 		command = "HSET"
@@ -85,33 +84,32 @@ func (c *Client) NoteContract(ctx context.Context, k *contract.Contract, version
 		args = append(args, v)
 	}
 	if err := c.eval(ctx, contractScript, []string{contractsKey}, args...).Err(); err != nil {
-		return fmt.Errorf("note the contract of %s: %w", k.Name, err)
+		return fmt.Errorf("register contract of %s: %w", k.Name, err)
 	}
 	return nil
 }
 
-// Contract is the dataset's contract as NoteContract noted it, nil if it did not.
+// Contract looks up the dataset's registered contract, nil if there is none.
 func (c *Client) Contract(ctx context.Context, dataset string) (*contract.Contract, error) {
 	schema, err := c.rdb.HGet(ctx, contractsKey, dataset).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil //nolint:nilnil // none is a normal answer
+		return nil, nil //nolint:nilnil // none is a normal reply
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ask for the contract of %s: %w", dataset, err)
+		return nil, fmt.Errorf("look up contract of %s: %w", dataset, err)
 	}
-	k, err := contract.Parse(dataset, "the contract noted in Redis", schema)
+	k, err := contract.Parse(dataset, "the contract registered in Redis", schema)
 	if err != nil {
-		return nil, fmt.Errorf("read the contract of %s that is noted in Redis, under %s: %w", dataset, contractsKey, err)
+		return nil, fmt.Errorf("read contract of %s, registered in Redis under %s: %w", dataset, contractsKey, err)
 	}
 	return k, nil
 }
 
-// HadVersion reports whether the warehouse once stored the dataset by a contract of that
-// version.
+// HadVersion reports whether the version is an earlier one of the dataset's contract.
 func (c *Client) HadVersion(ctx context.Context, dataset, version string) (bool, error) {
 	had, err := c.rdb.HExists(ctx, contractsKey, dataset+"@"+version).Result()
 	if err != nil {
-		return false, fmt.Errorf("ask for the contracts of %s: %w", dataset, err)
+		return false, fmt.Errorf("look up contract versions of %s: %w", dataset, err)
 	}
 	return had, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Of each flush the first entry carries the trace, single or packed, and is told of once it
-// is in the stream; whoever gives none sends none.
+// Of each flush the first entry has the trace, single or packed, and the callback runs once it
+// is in the stream; without a trace there is no field.
 func TestProducerTraces(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
@@ -43,7 +43,7 @@ func TestProducerTraces(t *testing.T) {
 				release()
 			}
 			want(t, fmt.Sprint(perEntry, " an entry"), fmt.Sprint(traces), fmt.Sprintf("[0 trace 1 %d trace 3]", 40/perEntry))
-			want(t, "told of", acked.Load(), 2)
+			want(t, "acknowledged", acked.Load(), 2)
 			must(t, s.Trim(t.Context(), contract.ID{MS: 1 << 62}))
 		}
 	})

@@ -13,19 +13,19 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// Trim removes the entries at or before the given ID that no foreign group
-// still wants and that KeepFor does not keep. It notes in Redis how far, before
-// they go.
+// Trim removes the entries at or before the given ID, except those that a foreign consumer group
+// still needs and those that KeepFor keeps. It writes the bound to trimmed_to before it removes
+// any.
 //
-// It is [contract.ErrCursorMoved] if the group of this reader is gone or has not come to
-// the ID: then it is not the stream that was read, and nothing goes.
+// It is [contract.ErrCursorMoved] if the group of this reader is gone or is not at the ID yet:
+// then this is not the stream that was read, and nothing is removed.
 //
-// The bound is exact (MINID =, not ~): whole nodes of the stream go at the same
-// cost either way, and only one node is rewritten.
+// The bound is exact (MINID =, not ~): whole nodes of the stream are removed at the same cost
+// either way, and only one node is rewritten.
 func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
 	bound, err := s.trimBound(ctx, to)
 	if err != nil {
-		return fmt.Errorf("find how far %s can be trimmed: %w", s.key, err)
+		return fmt.Errorf("find trim bound of %s: %w", s.key, err)
 	}
 	if bound.Compare(s.trimmed) <= 0 {
 		return nil
@@ -53,38 +53,38 @@ func (s *Shard) trimBound(ctx context.Context, to contract.ID) (contract.ID, err
 	} else {
 		group = ""
 	}
-	s.noteHeld(group, foreign)
+	s.warnBlocked(group, foreign)
 	if s.cfg.KeepFor > 0 {
 		return s.keepBound(ctx, bound)
 	}
 	return bound, nil
 }
 
-// hold is how a foreign group keeps entries in the stream.
-type hold struct {
-	group string
-	at    contract.ID
-	since time.Time
-	told  bool
+// trimBlocker is the foreign group that decides the trim bound.
+type trimBlocker struct {
+	group  string
+	at     contract.ID
+	since  time.Time
+	warned bool
 }
 
-// noteHeld warns, once, of a group that stands still and keeps entries in the stream: if
-// nobody uses it any more, it fills the server.
-func (s *Shard) noteHeld(group string, at contract.ID) {
-	if group == "" || group != s.held.group || at != s.held.at {
-		s.held = hold{group: group, at: at, since: time.Now()}
+// warnBlocked warns, once, of a group whose cursor doesn't advance while it blocks trim: if it
+// isn't used any more, the stream fills the server.
+func (s *Shard) warnBlocked(group string, at contract.ID) {
+	if group == "" || group != s.blocker.group || at != s.blocker.at {
+		s.blocker = trimBlocker{group: group, at: at, since: time.Now()}
 	}
-	if group == "" || s.held.told || time.Since(s.held.since) < s.cfg.WarnAfter {
+	if group == "" || s.blocker.warned || time.Since(s.blocker.since) < s.cfg.WarnAfter {
 		return
 	}
-	s.held.told = true
-	s.client.logger.Warn("a subscriber's group stands still: the stream is not trimmed beyond it",
+	s.blocker.warned = true
+	s.client.logger.Warn("consumer group is blocking trim",
 		slog.String("stream", s.key), slog.String("group", group), slog.String("bound", at.String()),
-		slog.String("hint", "if nobody uses it any more: XGROUP DESTROY "+s.key+" "+group))
+		slog.String("hint", "if it isn't used any more: XGROUP DESTROY "+s.key+" "+group))
 }
 
-// foreignBound is the highest ID that every foreign group has done with, and the
-// group that decides it.
+// foreignBound is the highest ID that every foreign group has consumed, and the group that
+// decides it.
 func (s *Shard) foreignBound(ctx context.Context) (contract.ID, string, error) {
 	lowest, holder := contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}, ""
 	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()

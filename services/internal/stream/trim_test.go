@@ -70,7 +70,7 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 	trim(99, 0)
 }
 
-func TestWarnsOnceOfAGroupThatStandsStill(t *testing.T) {
+func TestWarnsOnceOfAGroupThatBlocksTrim(t *testing.T) {
 	t.Parallel()
 	key := stream.Key("flights", 0)
 	server := redistest.Start(t)
@@ -97,7 +97,7 @@ func TestWarnsOnceOfAGroupThatStandsStill(t *testing.T) {
 }
 
 // If trimming fails half-way, trimmed_to stands and the entries do too: a gap
-// can't be there without a note.
+// can't be there without trimmed_to.
 func TestTrimIsNotedBefore(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)

@@ -23,7 +23,7 @@ func refusedBy(t *testing.T, err error, owner contract.Warehouse) {
 }
 
 // TestLeaseIsForOneWarehouse gives a shard's lease to the warehouse that asked first, also
-// when nobody holds it and after the notes have gone.
+// when nobody owns it and after the claims were deleted.
 func TestLeaseIsForOneWarehouse(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, sleep func(time.Duration)) {
@@ -46,11 +46,11 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 		_, err = b.Acquire(ctx)
 		refusedBy(t, err, house("a"))
 		acquire(peer, true)
-		holder, err := client.MoveWarehouse(ctx, "flights", 0, house("b"))
+		holder, err := client.MoveShard(ctx, "flights", 0, house("b"))
 		must(t, err)
 		want(t, "the holder is named", holder != "", true)
 		must(t, peer.Release(ctx))
-		holder, err = client.MoveWarehouse(ctx, "flights", 0, house("b"))
+		holder, err = client.MoveShard(ctx, "flights", 0, house("b"))
 		must(t, err)
 		want(t, "no holder", holder, "")
 		_, err = a.Acquire(ctx)
@@ -69,7 +69,7 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 	})
 }
 
-// TestNoteComesBack renews a lease whose note was deleted: the next one is refused.
+// TestNoteComesBack renews a lease whose claim was deleted: the next one is refused.
 func TestNoteComesBack(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
@@ -87,16 +87,16 @@ func TestNoteComesBack(t *testing.T) {
 }
 
 // TestNoteWarehouseIsAllOrNothing refuses a process of which one dataset is another's, and
-// leaves no note of its own.
+// leaves no claim of its own.
 func TestNoteWarehouseIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		ctx := t.Context()
 		first, second := &contract.Contract{Name: "first", Shards: 2}, &contract.Contract{Name: "second", Shards: 3}
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{second}, house("a")))
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{second}, house("a")))
-		refusedBy(t, client.NoteWarehouse(ctx, []*contract.Contract{second, first}, house("b")), house("a"))
-		must(t, client.NoteWarehouse(ctx, []*contract.Contract{first}, house("c")))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{second}, house("a")))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{second}, house("a")))
+		refusedBy(t, client.ClaimShards(ctx, []*contract.Contract{second, first}, house("b")), house("a"))
+		must(t, client.ClaimShards(ctx, []*contract.Contract{first}, house("c")))
 		for _, d := range []struct {
 			name   string
 			shards int

@@ -84,7 +84,7 @@ func (in *Input) settle(expected Format, asked bool) (Format, error) {
 		return "", errors.New("it is no text that can be read: if it is UTF-16, give --encoding utf-16le or utf-16be")
 	case at == len(start):
 		return expected, nil // there are no rows
-	case expected.IsTable() && asked:
+	case asked && (expected.IsTable() || expected == NDJSON):
 		return expected, nil
 	case start[at] == '[' || start[at] == '{':
 		return in.settleJSON(at, expected)
@@ -97,6 +97,8 @@ func (in *Input) settle(expected Format, asked bool) (Format, error) {
 	}
 	return NDJSON, nil
 }
+
+var newline = []byte{'\n'}
 
 // settleJSON tells apart documents that have a line each, those that have not, and
 // a header that begins like either.
@@ -131,6 +133,10 @@ func (in *Input) settleJSON(at int, expected Format) (Format, error) {
 	case state == nil:
 		return in.oneLineEach(first, bytes.TrimLeft(p[end:], " \t")), nil
 	case errors.Is(state, io.ErrUnexpectedEOF) && !expected.IsTable() && bytes.IndexByte(p, '\n') >= 0:
+		_, behind, _ := bytes.Cut(p[at:], newline)
+		if second, _, ended := bytes.Cut(behind, newline); ended && bytes.HasPrefix(second, []byte("{")) && json.Valid(second) {
+			return NDJSON, nil // its first line is broken
+		}
 		return JSON, nil
 	}
 	return other, nil

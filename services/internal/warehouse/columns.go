@@ -46,10 +46,8 @@ func (f *File) warnOf(columns []string) {
 
 // nearly names the property that a column may be meant for.
 func (f *File) nearly(name string) string {
-	for _, other := range []string{strings.TrimSpace(name), strings.ToLower(strings.TrimSpace(name))} {
-		if _, named := f.cfg.Shape.Member(other); named {
-			return fmt.Sprintf(", which has %q,", other)
-		}
+	if other := f.cfg.Shape.Nearly(name); other != "" {
+		return fmt.Sprintf(", which has %q,", other)
 	}
 	return ""
 }

@@ -106,7 +106,7 @@ func TestCSVTypes(t *testing.T) {
 		`2 {"id":"1","n":2,"flag":true,"data":{"a":[1]},"day":"2001","free":"x"}`,
 		`3 {"id":"007","n":"x","flag":"maybe","data":"{"}`,
 		`4 {"id":"8","free":""}`,
-		`5 !column n: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace("n", ',', '.') AS "n") FROM source`,
+		`5 !column n: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace(replace("n", '.', ''), ',', '.') AS "n") FROM source`,
 		`6 {"id":"10","free":"12,5"}`,
 		`7 !column flag: has "TRUE" where booleans are true and false: use a mapping, such as SELECT * REPLACE (lower("flag") AS "flag") FROM source`,
 	)

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// viewParquet makes source of a Parquet file.
+// viewParquet makes source of a Parquet file. Its path says nothing of its values, also where
+// folders are named NAME=VALUE.
 func (f *File) viewParquet(ctx context.Context) error {
 	path, err := f.parquetPath()
 	if err != nil {
@@ -24,13 +25,13 @@ func (f *File) viewParquet(ctx context.Context) error {
 		return err
 	}
 	return execAll(ctx, f.scratch.conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number)"+texts+
-		" FROM read_parquet("+quoteText(path)+", file_row_number = true)")
+		" FROM read_parquet("+quoteText(path)+", hive_partitioning = false, file_row_number = true)")
 }
 
 // textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
 // value is UTF-8: a cast in the mapping would write escapes.
 func (s *scratch) textColumns(ctx context.Context, path string) (string, error) {
-	rows, err := s.conn.QueryContext(ctx, fmt.Sprintf("SELECT column_name FROM (DESCRIBE FROM read_parquet(%s)) WHERE column_type = 'BLOB'", quoteText(path)))
+	rows, err := s.conn.QueryContext(ctx, fmt.Sprintf("SELECT column_name FROM (DESCRIBE FROM read_parquet(%s, hive_partitioning = false)) WHERE column_type = 'BLOB'", quoteText(path)))
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +46,7 @@ func (s *scratch) textColumns(ctx context.Context, path string) (string, error) 
 	}
 	for _, name := range blobs {
 		var other bool
-		query := "SELECT count(*) > 0 FROM read_parquet($1) WHERE " + name + " IS NOT NULL AND TRY(decode(" + name + ")) IS NULL"
+		query := "SELECT count(*) > 0 FROM read_parquet($1, hive_partitioning = false) WHERE " + name + " IS NOT NULL AND TRY(decode(" + name + ")) IS NULL"
 		if err := s.conn.QueryRowContext(ctx, query, path).Scan(&other); err != nil {
 			return "", err
 		}
@@ -64,9 +65,6 @@ func (f *File) parquetPath() (string, error) {
 	path := filepath.Join(f.scratch.dir, "input.parquet")
 	if f.opened != nil && f.in.Plain {
 		if info, err := f.opened.Stat(); err == nil && info.Mode().IsRegular() {
-			if !strings.ContainsAny(f.cfg.Path, "*?[]:") {
-				return f.cfg.Path, nil
-			}
 			full, err := filepath.Abs(f.cfg.Path)
 			if err != nil {
 				return "", err

@@ -182,15 +182,18 @@ func (d *database) storesBacklog() bool {
 }
 
 // snapshot runs fn in a transaction that is rolled back, with the state it shows.
-func snapshot(ctx context.Context, conn *sql.Conn, fn func(at result.Snapshot) error) error {
+func snapshot(ctx context.Context, conn *sql.Conn, fn func(at result.Snapshot) error) (err error) {
 	if err := execAll(context.WithoutCancel(ctx), conn, "BEGIN"); err != nil {
 		return err
 	}
+	defer func() { // after a panic too: the connection is used again
+		err = errors.Join(err, execAll(context.WithoutCancel(ctx), conn, "ROLLBACK"))
+	}()
 	at, err := latest(ctx, conn)
-	if err == nil {
-		err = fn(at)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, execAll(context.WithoutCancel(ctx), conn, "ROLLBACK"))
+	return fn(at)
 }
 
 func latest(ctx context.Context, conn *sql.Conn) (result.Snapshot, error) {

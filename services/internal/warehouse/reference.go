@@ -128,6 +128,8 @@ func (r *reference) header() (err error) {
 			return fmt.Errorf("header: %q is no name of a column", text)
 		case twice:
 			return fmt.Errorf("header: %q and %q are one name to SQL: rename one of them", other, text)
+		case slices.Contains(SystemColumns(), strings.ToLower(c.Name)):
+			return fmt.Errorf("header: %q is the name of a system column, which * does not give: rename it", text)
 		}
 		met[strings.ToLower(c.Name)] = text
 		r.columns = append(r.columns, c)

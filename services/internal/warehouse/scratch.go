@@ -13,7 +13,9 @@ import (
 )
 
 // scratch is a throw-away DuckDB instance that may read files, with a database
-// in a directory of its own.
+// in a directory of its own. It has one thread: with more, a join, a group or a window
+// gives its rows in another order each time, and an interrupted publish goes on by their
+// number.
 type scratch struct {
 	dir  string
 	db   *sql.DB
@@ -52,6 +54,7 @@ func (s *scratch) open(ctx context.Context, memoryLimit string) error {
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
 		"SET GLOBAL TimeZone = 'UTC'",
+		"SET threads = 1",
 		"SET memory_limit = "+quoteText(memoryLimit),
 		"SET temp_directory = "+quoteText(filepath.Join(s.dir, "spill")),
 		"ATTACH "+quoteText(filepath.Join(s.dir, "scratch.duckdb"))+" AS scratch",

@@ -3,12 +3,15 @@ package warehouse_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -125,6 +128,11 @@ func TestLinesOfAMapping(t *testing.T) {
 		`6 !has a property without a name, which can't be a column of source: publish the file with --mapping none`,
 		`2 {"id":2}`, `7 {"id":7}`)
 	expectRead(t, warehouse.FileConfig{Path: fileOf(t, "x.ndjson", `{"id":3,"_row":9}`)}, `1 {"id":3,"_row":9}`)
+	// A first line that goes on for ever costs itself only, and --format is the last word.
+	for _, cfg := range []warehouse.FileConfig{{Path: fileOf(t, "x.ndjson", "{\"id\":1,\"a\":[\n{\"id\":2}\n")}, {Reader: strings.NewReader("{\"id\":1,\"a\":[\n{\"id\":2}"), Format: tabular.NDJSON}} {
+		cfg.Mapping = everything
+		expectRead(t, cfg, `1 !/a/0: ends where a value should be (byte 13)`, `2 {"id":2}`)
+	}
 }
 
 // TestEveryFile: the same rows, however they are packed.
@@ -163,6 +171,74 @@ func TestEveryFile(t *testing.T) {
 	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(latin1), Encoding: "latin1"}, `2 {"id":"ä","n":"1"}`)
 	expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(latin1)},
 		`2 !column id: holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252`)
+}
+
+// TestMappingsRepeatTheirOrder: an interrupted publish goes on behind as many events as it sent.
+func TestMappingsRepeatTheirOrder(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("id,note\n")
+	for i := range 150_000 {
+		fmt.Fprintf(&text, "k%d,n%d\n", i, i*7919%1000)
+	}
+	places := strings.NewReplacer("id,note", "city,size", "k", "n").Replace(text.String()[:9+8*1000])
+	for _, mapping := range []string{
+		"SELECT _row, id, size FROM source LEFT JOIN places ON note = city",
+		"SELECT id, count(*) AS n FROM source GROUP BY id",
+		"SELECT _row, id, row_number() OVER (PARTITION BY note) AS n FROM source",
+		"SELECT DISTINCT note AS id FROM source UNION SELECT id FROM source",
+	} {
+		var first uint64
+		for run := range 3 {
+			h := xxh3.New()
+			cfg := warehouse.FileConfig{Reader: strings.NewReader(text.String()), Mapping: mapping, References: map[string][]byte{"places": []byte(places[:strings.LastIndexByte(places, '\n')])}}
+			f, err := warehouse.OpenFile(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = f.Each(t.Context(), func(d warehouse.Document) error { _, err := h.Write(d.JSON); return err })
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if run == 0 {
+				first = h.Sum64()
+			} else if h.Sum64() != first {
+				t.Errorf("%s: another order in run %d", mapping, run+1)
+			}
+		}
+	}
+}
+
+// TestPathIsNoData: DuckDB takes folders named NAME=VALUE for columns.
+func TestPathIsNoData(t *testing.T) {
+	t.Parallel()
+	path := writeParquet(t, "SELECT 'a' AS id, 'in the file' AS s")
+	for _, name := range []string{"s=folder/id=other/new=1/f.parquet", "~b.parquet", "a*b?.parquet"} {
+		to := filepath.Join(t.TempDir(), name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, []byte(readFile(t, path)), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for _, mapping := range []string{"", everything} {
+			expectRead(t, warehouse.FileConfig{Path: to, Mapping: mapping}, `1 {"id":"a","s":"in the file"}`)
+		}
+	}
+}
+
+// TestTextAsNumber: what may be two numbers is none, and "" is the same with a mapping and without.
+func TestTextAsNumber(t *testing.T) {
+	t.Parallel()
+	shape := shapeOf(t, `,"n":{"type":["integer","null"]},"x":{"type":["number","null"]},"day":{"type":["string","null"],"format":"date"}`)
+	const text = "id;n;x;day\na;1.000;1;\nb;1.0;1.000;\"\"\nc;12;1.234,56;2001-02-03\n"
+	want := []string{
+		`2 !column n: 1.000 may be thousands or a fraction: write it without the point, or use a mapping, such as SELECT * REPLACE (replace("n", '.', '') AS "n") FROM source`,
+		`3 {"id":"b","n":1.0,"x":1.000}`,
+		`4 !column x: has a decimal comma where numbers have a point: use a mapping, such as SELECT * REPLACE (replace(replace("x", '.', ''), ',', '.') AS "x") FROM source`,
+	}
+	for _, mapping := range []string{"", everything} {
+		expectRead(t, warehouse.FileConfig{Reader: strings.NewReader(text), Shape: shape, Mapping: mapping}, want...)
+	}
+	path := writeParquet(t, "SELECT 'a' AS id, 123456792::FLOAT AS n, 0.1::FLOAT AS x UNION ALL SELECT 'b', -16777216::FLOAT, 1.5::FLOAT")
+	expectRead(t, warehouse.FileConfig{Path: path, Shape: shape}, `1 {"id":"a","n":123456792,"x":0.1}`, `2 {"id":"b","n":-16777216,"x":1.5}`)
 }
 
 func TestParquetFromAnywhere(t *testing.T) {
@@ -261,7 +337,7 @@ func TestMappingsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	shape := shapeOf(t, `,"celsius":{"type":"number"},"measured_at":{"type":"string","format":"date-time"},"unit":{"type":"string"}`)
 	for _, test := range []struct{ content, mapping, want string }{
-		{"id;celsius\na;21,5\n", "SELECT * REPLACE (replace(celsius, ',', '.') AS celsius) FROM source", `2 {"id":"a","celsius":21.5}`},
+		{"id;celsius\na;21,5\n", "SELECT * REPLACE (replace(replace(celsius, '.', ''), ',', '.') AS celsius) FROM source", `2 {"id":"a","celsius":21.5}`},
 		{
 			`{"id":"a","taken":"2026-01-01T00:00:00+01:00","data":{"unit":"C"}}`, "SELECT _row, id, taken AS measured_at, data->>'$.unit' AS unit FROM source",
 			`1 {"id":"a","measured_at":"2026-01-01T00:00:00+01:00","unit":"C"}`,

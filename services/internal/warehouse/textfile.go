@@ -95,17 +95,24 @@ func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, e
 		return buf, fmt.Errorf("has \"%[1]s\" where booleans are true and false: use a mapping, "+
 			"such as SELECT * REPLACE (lower(%[2]s) AS %[2]s) FROM source", text, quoteName(name))
 	case !shape.IsNumber():
+	case shape.IsInteger() && thousands.Match(text):
+		return buf, fmt.Errorf("%s may be thousands or a fraction: write it without the point, or use a mapping, "+
+			"such as SELECT * REPLACE (replace(%[2]s, '.', '') AS %[2]s) FROM source", text, quoteName(name))
 	case (text[0] == '-' || text[0]-'0' <= 9) && json.Valid(text) && text[len(text)-1]-'0' <= 9:
 		return append(buf, text...), nil
 	case commaNumber.Match(text):
 		return buf, fmt.Errorf("has a decimal comma where numbers have a point: use a mapping, "+
-			"such as SELECT * REPLACE (replace(%[1]s, ',', '.') AS %[1]s) FROM source", quoteName(name))
+			"such as SELECT * REPLACE (replace(replace(%[1]s, '.', ''), ',', '.') AS %[1]s) FROM source", quoteName(name))
 	}
 	return appendJSONString(buf, text), nil
 }
 
 // commaNumber is a number as half of the world writes it.
 var commaNumber = regexp.MustCompile(`^[-+]?\d+([. ]\d{3})*,\d+$`)
+
+// thousands is a whole number as half of the world writes it, or one with a fraction of
+// zeros as the other half does.
+var thousands = regexp.MustCompile(`^[-+]?\d{1,3}(\.\d{3})+$`)
 
 // loadTable puts the records into source, all columns VARCHAR.
 func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, error) {

@@ -84,7 +84,10 @@ func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
 	var x float64
 	bits := 64
 	if v.Kind == result.Float {
-		x, bits = float64(result.At[float32](v, i)), 32
+		// A fraction is what people wrote (0.1); a whole number has all its digits.
+		if x = float64(result.At[float32](v, i)); x != math.Trunc(x) {
+			bits = 32
+		}
 	} else {
 		x = result.At[float64](v, i)
 	}
@@ -120,7 +123,7 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) 
 		}
 	case t.Alias == "JSON":
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendJSON(buf, v.Bytes(i)) }
-	case b.texts && shape.Known() && !shape.IsText():
+	case b.texts && shape.Known() && !shape.IsFree():
 		name := strings.TrimPrefix(where, "column ")
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return appendTyped(buf, v.Bytes(i), shape, name)

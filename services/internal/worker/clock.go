@@ -9,9 +9,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// clock is the Redis server's, as far as its last answer tells. The ID of an entry is what its
-// producer says it is: one of the far future would move the dedupe window there, and every key
-// out of it, so entries count as no later than this clock and [contract.MaxAhead].
+// clock is the Redis server's, as of its last reply. A producer may choose the ID of an entry:
+// one of the far future would move the dedupe window there, and every key out of it. So stream
+// times are clamped to this clock plus [contract.MaxAhead].
 type clock struct {
 	mu  sync.Mutex
 	now uint64 // milliseconds since 1970; 0 is unknown
@@ -24,7 +24,7 @@ func (c *clock) set(now uint64) {
 	c.now, c.at = now, time.Now()
 }
 
-// limit is the latest stream time that is believed now, in milliseconds since 1970.
+// limit is what later stream times are clamped to, in milliseconds since 1970.
 func (c *clock) limit() uint64 {
 	if c == nil {
 		return math.MaxUint64
@@ -37,7 +37,7 @@ func (c *clock) limit() uint64 {
 	return c.now + uint64((time.Since(c.at) + contract.MaxAhead).Milliseconds())
 }
 
-// countAhead counts the entries that are ahead of the server's clock, and says so the first time.
+// countAhead counts the entries whose IDs are ahead of the server's clock, and logs the first.
 func (p *pipeline) countAhead(entries []contract.Entry) {
 	limit := p.clock.limit()
 	ahead := len(entries) - upTo(entries, contract.ID{MS: limit, Seq: math.MaxUint64})
@@ -45,11 +45,11 @@ func (p *pipeline) countAhead(entries []contract.Entry) {
 		return
 	}
 	p.observe.Ahead(p.contract.Name, int64(ahead))
-	if p.toldAhead {
+	if p.aheadLogged {
 		return
 	}
-	p.toldAhead = true
-	p.log.Error("entries have IDs ahead of the server's clock; the dedupe window goes by the clock",
+	p.aheadLogged = true
+	p.log.Error("entry IDs are ahead of the server's clock, clamping their time in the dedupe window",
 		slog.Any("id", entries[len(entries)-1].ID), slog.Duration("tolerated", contract.MaxAhead),
 		slog.String("hint", "look for a producer that gives IDs of its own (XADD with anything but *) or a server whose clock was wrong: "+
 			"until the clock comes there, every new entry gets an ID from there on"))

@@ -11,17 +11,17 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// committer is the one queue through which everything reaches a shard's table:
-// the stream's batches, backfills and replayed rejects, one at a time.
+// committer is the commit queue of a shard, through which everything reaches its table: the
+// stream's batches, backfills and replayed rejects, one at a time.
 type committer struct {
 	sink     Sink
 	contract *contract.Contract
-	clock    *clock // nil outside of a shard's owner: every time is believed
+	clock    *clock // nil outside of a shard's owner: no stream time is clamped
 
 	mu    sync.Mutex
 	pos   contract.Position
 	keys  *keySet
-	limit uint64 // the latest stream time that is believed, of the batch in hand
+	limit uint64 // stream times above it are clamped to it; of the current batch
 	state atomic.Pointer[committed]
 }
 
@@ -45,20 +45,19 @@ func (c *committer) takeOver(ctx context.Context, shard int) error {
 	if err != nil {
 		return err
 	}
-	return c.moveTo(ctx, pos)
+	return c.setPosition(ctx, pos)
 }
 
-// moveTo makes pos the position, with the keys of the window before it. Both
-// change or, after an error, neither: with the position and without its keys,
-// duplicates would be stored.
-func (c *committer) moveTo(ctx context.Context, pos contract.Position) error {
+// setPosition sets the position and rebuilds the keys of the window before it. Both change or,
+// after an error, neither: at the new position without its keys, duplicates would be stored.
+func (c *committer) setPosition(ctx context.Context, pos contract.Position) error {
 	var keys *keySet
 	if c.contract.Dedupe > 0 {
 		window := uint64(c.contract.Dedupe.Milliseconds())
 		keys = newKeySet(window)
 		newest := min(pos.Last.MS, uint64(time.Now().UnixMilli())) // the last may be ahead of the clock
 		since := newest - min(newest, window)
-		if err := c.sink.Keys(ctx, c.contract, pos.Shard, since, keys.noteBelieved); err != nil {
+		if err := c.sink.Keys(ctx, c.contract, pos.Shard, since, keys.addClamped); err != nil {
 			return err
 		}
 	}
@@ -79,10 +78,9 @@ func (c *committer) publish() {
 // position is the last one committed.
 func (c *committer) position() contract.Position { return c.state.Load().position }
 
-// commit drops what the table has already from the batch and stores the rest,
-// repeating through retry what the warehouse could not do yet. A row at or below
-// reread was read again: it may be stored under its own place.
-func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contract.ID, retry retrier) error {
+// commit dedupes the batch and commits the rest, each through retry. A row at or below reread
+// was read before: it may be stored with its own ID.
+func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contract.ID, retry retryFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.publish()
@@ -102,9 +100,9 @@ func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contra
 	})
 }
 
-// catchUp takes note of what another process stored (a backfill, replayed
-// rejects) without taking the shard over: its rev and its keys.
-// contract.ErrFenced: it was taken over.
+// catchUp refreshes the rev and the keys after another process has committed (a backfill,
+// replayed rejects), without taking the shard over. contract.ErrFenced: another owner took it
+// over.
 func (c *committer) catchUp(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,43 +116,43 @@ func (c *committer) catchUp(ctx context.Context) error {
 	if pos.Rev == c.pos.Rev || c.keys == nil && c.contract.Dedupe > 0 {
 		return nil // nothing new, or not the owner's queue: it has no keys to keep
 	}
-	return c.moveTo(ctx, pos)
+	return c.setPosition(ctx, pos)
 }
 
-// retrier calls its argument until it succeeds, fails for good or time is up.
-type retrier func(func() error) error
+// retryFunc retries its argument until it succeeds, its error is permanent or the time is up.
+type retryFunc func(func() error) error
 
-// fate is what becomes of a row.
-type fate uint8
+// decision is the dedupe decision on a row.
+type decision uint8
 
 const (
-	fresh fate = iota
-	stored
-	duplicate
+	newRow       decision = iota
+	storedRow             // stored already, with its own ID: it was read twice
+	duplicateRow          // its key is stored within the window
 )
 
-// dedupe removes from the batch the rows and rejects that are stored and the
-// rows whose key is. It may be called again after an error.
+// dedupe removes the rows and rejects that are stored already and the duplicates from the
+// batch. It may be retried after an error.
 func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread contract.ID) error {
-	hits := c.hits(b, reread)
-	back := goesBack(b, reread)
-	if len(hits) == 0 && !back {
+	candidates := c.candidates(b, reread)
+	replayed := hasReread(b, reread)
+	if len(candidates) == 0 && !replayed {
 		return nil
 	}
-	found, err := c.sink.Lookup(ctx, b, hits)
+	found, err := c.sink.Lookup(ctx, b, candidates)
 	if err != nil {
 		return err
 	}
-	c.settle(b, hits, found)
-	if back {
-		b.Rejects = without(b.Rejects, found.Rejects)
+	c.decide(b, candidates, found)
+	if replayed {
+		b.Rejects = removeAt(b.Rejects, found.Rejects)
 	}
 	return nil
 }
 
-// goesBack reports whether the batch holds anything that may be stored under
-// its own place: what was read again, or a replay.
-func goesBack(b *contract.Batch, reread contract.ID) bool {
+// hasReread reports whether the batch has rows or rejects that may be stored with their own
+// ID: they were read before, or are replayed.
+func hasReread(b *contract.Batch, reread contract.ID) bool {
 	if b.Unstreamed {
 		return false
 	}
@@ -163,28 +161,27 @@ func goesBack(b *contract.Batch, reread contract.ID) bool {
 		b.Rows > 0 && old(contract.ID{MS: b.MS[0], Seq: b.Seq[0]})
 }
 
-// hits lists the rows to look up, in order: what was read again, all of a
-// backfill, and the new rows whose key was seen in the window, in this batch too.
-func (c *committer) hits(b *contract.Batch, reread contract.ID) []contract.Candidate {
-	var hits []contract.Candidate
+// candidates lists the rows to look up, in order: those read before, all of a backfill, and
+// those whose key was seen in the window, in this batch too. The others are new.
+func (c *committer) candidates(b *contract.Batch, reread contract.ID) []contract.Candidate {
+	var candidates []contract.Candidate
 	for i := range b.Rows {
 		if c.keys != nil && i%warmRows == 0 {
 			c.keys.warm(b.Hashes[i:min(i+warmRows, b.Rows)])
 		}
-		if from, to, look := c.look(b, i, reread); look {
-			hits = append(hits, contract.Candidate{Row: i, FromMS: from, ToMS: to})
+		if from, to, needed := c.lookupRange(b, i, reread); needed {
+			candidates = append(candidates, contract.Candidate{Row: i, FromMS: from, ToMS: to})
 		} else if c.keys != nil {
-			c.keys.noteBelieved(b.Hashes[i], b.MS[i], c.believed(b, i))
+			c.keys.addClamped(b.Hashes[i], b.MS[i], c.clamped(b, i))
 		}
 	}
-	return hits
+	return candidates
 }
 
-// look tells whether row i must be looked up and in which stream time its key
-// would make it a duplicate. A row that was read again or replayed may meet its
-// key before or after it; a backfilled one has no stream time of its own, so that
-// the whole table counts.
-func (c *committer) look(b *contract.Batch, i int, reread contract.ID) (fromMS, toMS uint64, look bool) {
+// lookupRange reports whether row i needs a lookup, and the range of stream time in which its
+// key makes it a duplicate. That is before and after a row that was read before or is replayed;
+// and the whole table for a backfilled one, which has no stream time of its own.
+func (c *committer) lookupRange(b *contract.Batch, i int, reread contract.ID) (fromMS, toMS uint64, needed bool) {
 	window := uint64(c.contract.Dedupe.Milliseconds())
 	id := contract.ID{MS: b.MS[i], Seq: b.Seq[i]}
 	switch {
@@ -197,80 +194,80 @@ func (c *committer) look(b *contract.Batch, i int, reread contract.ID) (fromMS, 
 	case window == 0:
 		return 0, 0, false
 	default:
-		at := c.believed(b, i)
-		fromMS, toMS, look = c.keys.seen(b.Hashes[i], at)
-		if c.keys.ahead { // the row may lie at a later time than it counts as
+		at := c.clamped(b, i)
+		fromMS, toMS, needed = c.keys.seen(b.Hashes[i], at)
+		if c.keys.ahead { // the row may be stored with a later time than the clamped
 			toMS = max(toMS, c.pos.Last.MS)
 		}
-		return max(fromMS, at-min(at, window)), toMS, look
+		return max(fromMS, at-min(at, window)), toMS, needed
 	}
 }
 
-// believed is the stream time that row i counts as.
-func (c *committer) believed(b *contract.Batch, i int) uint64 { return min(b.MS[i], c.limit) }
+// clamped is the stream time of row i, at most the clock's limit.
+func (c *committer) clamped(b *contract.Batch, i int) uint64 { return min(b.MS[i], c.limit) }
 
-// settle decides in row order what each hit is, removes what is not fresh and
-// notes the keys of what is.
-func (c *committer) settle(b *contract.Batch, hits []contract.Candidate, found contract.Found) {
-	fates := make(map[int]fate, len(hits))
-	same := make(map[uint64][]int, len(hits)) // rows by hash, where one is a hit
-	for _, h := range hits {
-		fates[h.Row] = fresh
-		same[b.Hashes[h.Row]] = nil
+// decide makes the decision on each candidate in row order, removes all but the new rows from
+// the batch and adds the keys of these.
+func (c *committer) decide(b *contract.Batch, candidates []contract.Candidate, found contract.Found) {
+	decisions := make(map[int]decision, len(candidates))
+	sameHash := make(map[uint64][]int, len(candidates)) // rows by the hash of a candidate
+	for _, cand := range candidates {
+		decisions[cand.Row] = newRow
+		sameHash[b.Hashes[cand.Row]] = nil
 	}
 	for _, row := range found.Duplicates {
-		fates[row] = duplicate
+		decisions[row] = duplicateRow
 	}
 	for _, row := range found.Stored {
-		fates[row] = stored
+		decisions[row] = storedRow
 	}
 	for i, hash := range b.Hashes[:b.Rows] {
-		if rows, ok := same[hash]; ok {
-			same[hash] = append(rows, i)
+		if rows, ok := sameHash[hash]; ok {
+			sameHash[hash] = append(rows, i)
 		}
 	}
 	var drop []int
-	for _, h := range hits {
-		if fates[h.Row] == fresh && c.repeats(b, h.Row, same[b.Hashes[h.Row]], fates) {
-			fates[h.Row] = duplicate
+	for _, cand := range candidates {
+		if decisions[cand.Row] == newRow && c.duplicatesEarlier(b, cand.Row, sameHash[b.Hashes[cand.Row]], decisions) {
+			decisions[cand.Row] = duplicateRow
 		}
-		switch fates[h.Row] {
-		case fresh:
+		switch decisions[cand.Row] {
+		case newRow:
 			if c.keys != nil {
-				c.keys.noteBelieved(b.Hashes[h.Row], b.MS[h.Row], c.believed(b, h.Row))
+				c.keys.addClamped(b.Hashes[cand.Row], b.MS[cand.Row], c.clamped(b, cand.Row))
 			}
-		case duplicate:
+		case duplicateRow:
 			b.Duplicates++
-			drop = append(drop, h.Row)
-		case stored:
-			drop = append(drop, h.Row)
+			drop = append(drop, cand.Row)
+		case storedRow:
+			drop = append(drop, cand.Row)
 		}
 	}
 	b.Remove(drop)
 }
 
-// repeats reports whether an earlier row of the batch that is or gets stored has
-// the same key within the window.
-func (c *committer) repeats(b *contract.Batch, row int, same []int, fates map[int]fate) bool {
+// duplicatesEarlier reports whether an earlier row of the batch that is or gets stored has the
+// same key within the window.
+func (c *committer) duplicatesEarlier(b *contract.Batch, row int, sameHash []int, decisions map[int]decision) bool {
 	window := uint64(c.contract.Dedupe.Milliseconds())
 	if window == 0 {
 		return false
 	}
-	for _, i := range same {
+	for _, i := range sameHash {
 		if i >= row {
 			return false
 		}
-		first, second := c.believed(b, i), c.believed(b, row)
+		first, second := c.clamped(b, i), c.clamped(b, row)
 		apart := max(first, second) - min(first, second)
-		if fates[i] != duplicate && apart <= window && b.KeyString(i) == b.KeyString(row) {
+		if decisions[i] != duplicateRow && apart <= window && b.KeyString(i) == b.KeyString(row) {
 			return true
 		}
 	}
 	return false
 }
 
-// without removes the elements at the given ascending indexes.
-func without[T any](all []T, drop []int) []T {
+// removeAt removes the elements at the given ascending indexes.
+func removeAt[T any](all []T, drop []int) []T {
 	kept := all[:0]
 	for i, v := range all {
 		if len(drop) > 0 && drop[0] == i {

@@ -22,7 +22,7 @@ func (s *halfKeys) Position(context.Context, *contract.Contract, int) (contract.
 	return s.position, true, nil
 }
 
-func (s *halfKeys) Keys(_ context.Context, _ *contract.Contract, _ int, _ uint64, each func(hash, ms, believed uint64)) error {
+func (s *halfKeys) Keys(_ context.Context, _ *contract.Contract, _ int, _ uint64, each func(hash, ms, clamped uint64)) error {
 	each(1, 1, 1)
 	return errHalf
 }
@@ -35,7 +35,7 @@ func TestCatchUpIsWholeOrNothing(t *testing.T) {
 	sink := &halfKeys{position: contract.Position{Epoch: 1, Rev: 8}}
 	c := newCommitter(sink, &contract.Contract{Dedupe: time.Hour}, contract.Position{Epoch: 1, Rev: 7})
 	c.keys = newKeySet(3_600_000)
-	c.keys.note(2, 5)
+	c.keys.add(2, 5)
 	if err := c.catchUp(t.Context()); !errors.Is(err, errHalf) {
 		t.Fatalf("got error %v", err)
 	}

@@ -9,23 +9,23 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// errGap ends an attachment because the server was given more entries than were received, or
-// fewer: the stream is read again from its oldest entry.
-var errGap = errors.New("what was received is not what the stream was given: reading again what it keeps")
+// errGap ends an attachment because more entries were added to the stream than were received,
+// or fewer: it is reread from its oldest entry.
+var errGap = errors.New("entries received differ from entries added, rereading the stream")
 
-// maxRereads is how often a stream is read again for gaps before a gap is found no more.
+// maxRereads is how often in a row a stream is reread for gaps; after that the count restarts.
 const maxRereads = 10
 
-// gap is entries that the server counted and that did not arrive. Those that the stream still
-// holds are found when it is read again; only the others are lost.
+// gap is a range in which entries were expected and not received. Those that the stream still
+// has are found when it is reread; only the others are lost.
 type gap struct {
-	audit
-	// found are entries above audit.after that were not received before.
+	reconciliation
+	// found are entries above reconciliation.after that were not received before.
 	found int64
 }
 
-// read notes entries of the reading that looks for the gap.
-func (g *gap) read(entries []contract.Entry) {
+// match counts entries of the gap in what was reread.
+func (g *gap) match(entries []contract.Entry) {
 	for _, e := range entries {
 		if e.ID.Compare(g.after) > 0 && e.ID.Compare(g.upTo) <= 0 && !g.received(e.ID) {
 			g.found++
@@ -39,81 +39,81 @@ func (g *gap) received(id contract.ID) bool {
 	return i < len(g.spans) && id.Compare(g.spans[i].first) >= 0
 }
 
-// reconciled takes what a comparison found. errGap: entries are missing, and the stream may
-// hold them.
-func (s *shard) reconciled(a audit, compared bool) error {
+// handleReconciliation reports a result. errGap: entries are missing, and the stream may have
+// them.
+func (s *shard) handleReconciliation(r reconciliation, compared bool) error {
 	if !compared {
 		return nil
 	}
-	if a.missing > 0 && !a.leadsOn() {
-		s.lost(a, a.missing)
+	if r.missing > 0 && !r.needsReread() {
+		s.reportLost(r, r.missing)
 		return nil
 	}
-	s.observe.Reconciled(s.contract.Name, a.received, 0)
-	if !a.leadsOn() {
+	s.observe.Reconciled(s.contract.Name, r.received, 0)
+	if !r.needsReread() {
 		return nil
 	}
-	s.log.Warn("entries received differ from entries added, reading the stream again",
-		slog.Any("after", a.after), slog.Any("up_to", a.upTo), slog.Int64("missing", a.missing))
-	s.gaps = append(s.gaps, gap{audit: a})
+	s.log.Warn("entries received differ from entries added, rereading the stream",
+		slog.Any("after", r.after), slog.Any("up_to", r.upTo), slog.Int64("missing", r.missing))
+	s.gaps = append(s.gaps, gap{reconciliation: r})
 	s.rereads++
 	return errGap
 }
 
-// lost counts entries that are in the stream no more and were not received.
-func (s *shard) lost(a audit, entries int64) {
-	s.observe.Reconciled(s.contract.Name, a.received, entries)
-	s.log.Error("entries were added to the stream and gone before they were read",
-		slog.Any("after", a.after), slog.Any("up_to", a.upTo), slog.Int64("entries", entries),
+// reportLost counts and logs entries that were removed from the stream before they were read.
+func (s *shard) reportLost(r reconciliation, entries int64) {
+	s.observe.Reconciled(s.contract.Name, r.received, entries)
+	s.log.Error("entries lost: removed from the stream before they were read",
+		slog.Any("after", r.after), slog.Any("up_to", r.upTo), slog.Int64("entries", entries),
 		slog.String("hint", "look for a producer with MAXLEN, or for XTRIM and XDEL by others, and publish them again"))
 }
 
-// inGap reports whether an entry that is gone is among those that are known to be missing, and
-// are counted once the stream has been read again.
+// inGap reports whether a deleted entry is in a gap that is known already, and is counted once
+// the stream has been reread.
 func (s *shard) inGap(id contract.ID) bool {
 	return slices.ContainsFunc(s.gaps, func(g gap) bool { return id.Compare(g.upTo) <= 0 })
 }
 
-// gapsRead reports whether all is stored in which the gaps' entries can be.
-func (p *pipeline) gapsRead() bool {
-	settled := p.inFlight.settledTo()
-	return p.readWhole() && settled.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return settled.Compare(g.upTo) < 0 })
+// gapsReread reports whether all that can contain the gaps' entries was reread and committed.
+func (p *pipeline) gapsReread() bool {
+	committed := p.inFlight.committedTo()
+	return p.rereadComplete() && committed.Compare(p.reread) >= 0 &&
+		!slices.ContainsFunc(p.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
 }
 
-// readWhole reports whether nothing was skipped while what a gap lies in was read again: what
-// somebody took then would be taken for lost. Without a count nobody can tell.
-func (p *pipeline) readWhole() bool {
-	verified := p.ledger.verified
-	return p.ledger.added == uncounted || verified.Compare(p.reread) >= 0 &&
+// rereadComplete reports whether nothing was skipped while the gaps were reread: an entry that
+// somebody consumed meanwhile would be counted as lost. Without a count that is unknown.
+func (p *pipeline) rereadComplete() bool {
+	verified := p.reconciler.verified
+	return p.reconciler.added == uncounted || verified.Compare(p.reread) >= 0 &&
 		!slices.ContainsFunc(p.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
 }
 
-// closeGaps tells, once the stream was read again to its end and all of that is stored, what
-// is lost of what was missing. Below the first gap, where it isn't known what was received,
-// entries count as found if something of them was stored now.
+// closeGaps reports what of the gaps was recovered and what is lost, once the stream was reread
+// to its end and all of it is committed. Below the first gap, where it is unknown what was
+// received, entries count as found if any of their rows was new.
 func (p *pipeline) closeGaps() {
 	recovered := p.recovered.Load()
 	for _, g := range p.gaps {
 		if g.missing < 0 {
 			continue
 		}
-		a := g.audit
-		a.received = min(a.missing, g.found+recovered)
+		r := g.reconciliation
+		r.received = min(r.missing, g.found+recovered)
 		recovered = 0
-		if lost := a.missing - a.received; lost > 0 {
-			p.lost(a, lost)
+		if lost := r.missing - r.received; lost > 0 {
+			p.reportLost(r, lost)
 			continue
 		}
-		p.observe.Reconciled(p.contract.Name, a.received, 0)
-		p.log.Info("entries that were skipped are stored", slog.Int64("entries", a.missing))
+		p.observe.Reconciled(p.contract.Name, r.received, 0)
+		p.log.Info("recovered skipped entries", slog.Int64("entries", r.missing))
 	}
 	p.gaps, p.rereads = nil, 0
 }
 
-// recoveredIn counts the entries up to the ID of which something is left in the batch after
-// what was stored before has been removed from it.
-func recoveredIn(b *contract.Batch, upTo contract.ID) (entries int64) {
+// countRecovered counts the entries up to the ID that have rows or rejects left in the batch
+// after dedupe.
+func countRecovered(b *contract.Batch, upTo contract.ID) (entries int64) {
 	var last contract.ID
 	rejects := b.Rejects
 	count := func(id contract.ID) {

@@ -11,22 +11,21 @@ const (
 	timeBuckets = 4096 // how finely the window is divided, at least
 )
 
-// keySet remembers the keys of the dedupe window as hashes, with the stream
-// time at which each was stored, so that only a hit costs a look-up and that
-// look-up knows where to look.
+// keySet holds the keys of the dedupe window as hashes, with the stream time at which each was
+// stored, so that only a hit costs a lookup, and that is limited to a range of stream time.
 //
 // It is 256 open-addressing tables of 8-byte slots, each grown alone, so that
 // growth never doubles the whole. A slot and its table hold 48 bits of the hash.
-// Two keys that share them have a slot each, and a hit on either looks where
-// both were stored: a collision costs a look-up and never an event. Memory is
+// Two keys that share them have a slot each, and a hit on either looks up both
+// times: a collision costs a lookup and never an event. Memory is
 // 12 to 16 bytes a key: at most 480 MB for a window of 30 million keys.
 type keySet struct {
 	windowMS uint64
 	shift    int    // stream time >> shift is its bucket
-	nowMS    uint64 // the highest stream time noted
+	nowMS    uint64 // the highest stream time added
 	tables   [keyTables]keyTable
 	warmth   uint64 // what warm read, kept so that it is read at all
-	ahead    bool   // some keys are noted at an earlier time than their rows have
+	ahead    bool   // some keys were added at an earlier time than their rows have
 }
 
 type keyTable struct {
@@ -62,8 +61,8 @@ func (k *keySet) seen(hash, ms uint64) (fromMS, toMS uint64, ok bool) {
 	return fromMS, toMS, ok
 }
 
-// note remembers that the key was stored at ms.
-func (k *keySet) note(hash, ms uint64) {
+// add adds a key that was stored at ms.
+func (k *keySet) add(hash, ms uint64) {
 	k.nowMS = max(k.nowMS, ms)
 	t := &k.tables[hash>>56]
 	if (t.used+1)*3 > len(t.slots)*2 {
@@ -72,10 +71,10 @@ func (k *keySet) note(hash, ms uint64) {
 	t.put(hash<<timeBits | ms>>k.shift&stampMask<<1 | 1)
 }
 
-// noteBelieved notes a key at the time that it counts as, which may be before its row's.
-func (k *keySet) noteBelieved(hash, ms, believed uint64) {
-	k.ahead = k.ahead || believed < ms
-	k.note(hash, believed)
+// addClamped adds a key at its clamped time, which may be before its row's.
+func (k *keySet) addClamped(hash, ms, clamped uint64) {
+	k.ahead = k.ahead || clamped < ms
+	k.add(hash, clamped)
 }
 
 // rehash drops what has left the window and makes room: afterwards the table is
@@ -103,7 +102,7 @@ func (k *keySet) bucketMS() uint64 { return 1 << k.shift }
 
 // storedMS is the start of the bucket in which the slot's key was stored: the
 // last one with its stamp that is not more than a window after ms. Stamps repeat
-// after 2^23 buckets, at least a thousand windows, which at worst costs a look-up.
+// after 2^23 buckets, at least a thousand windows, which at worst costs a lookup.
 func (k *keySet) storedMS(slot, ms uint64) uint64 {
 	bucket := ms >> k.shift
 	back := (bucket - slot>>1) & stampMask
@@ -153,7 +152,7 @@ const warmRows = 64
 
 // warm touches the slots of the hashes one after the other without waiting for
 // any, so that the processor fetches them together: 30 million keys lie in main
-// memory, and one look at a time costs three times as much.
+// memory, and one lookup at a time costs three times as much.
 func (k *keySet) warm(hashes []uint64) {
 	var sum uint64
 	for _, h := range hashes {

@@ -7,13 +7,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestKeySetNeverForgets holds the set against a map: whatever was noted within
-// the window is seen, with a time that holds the one noted.
+// TestKeySetNeverForgets compares the set with a map: whatever was added within the window is
+// seen, with a range of time that includes the one added.
 func TestKeySetNeverForgets(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		window := rapid.Uint64Range(1, 1<<20).Draw(t, "window")
-		set, noted := newKeySet(window), map[uint64][]uint64{}
+		set, added := newKeySet(window), map[uint64][]uint64{}
 		ms := rapid.Uint64Range(0, 1<<41).Draw(t, "start")
 		// Few bits: keys that come again, and keys that share a slot's 48 bits.
 		hashes := rapid.Custom(func(t *rapid.T) uint64 {
@@ -27,13 +27,13 @@ func TestKeySetNeverForgets(t *testing.T) {
 			// Most come in order; one can lie behind what a backfill has stored.
 			now := ms - min(ms, rapid.SampledFrom([]uint64{0, 0, 0, window / 2, window}).Draw(t, "late"))
 			from, to, ok := set.seen(hash, now)
-			for _, at := range noted[hash] {
+			for _, at := range added[hash] {
 				if at+window >= now && at <= now+window && at+window >= ms && (!ok || at < from || at > to) {
-					t.Fatalf("noted at %d, window %d, now %d: seen %v from %d to %d", at, window, now, ok, from, to)
+					t.Fatalf("added at %d, window %d, now %d: seen %v from %d to %d", at, window, now, ok, from, to)
 				}
 			}
-			set.note(hash, now)
-			noted[hash] = append(noted[hash], now)
+			set.add(hash, now)
+			added[hash] = append(added[hash], now)
 		}
 	})
 }
@@ -43,14 +43,14 @@ func TestKeySetForgetsWhatLeftTheWindow(t *testing.T) {
 	const window = 60_000
 	set := newKeySet(window)
 	for i := range uint64(2_000_000) { // 33 windows
-		set.note(rand.Uint64(), 1_700_000_000_000+i)
+		set.add(rand.Uint64(), 1_700_000_000_000+i)
 	}
 	if perKey := set.bytes() / window; perKey > 40 {
 		t.Errorf("%d bytes a key of the window: what left it stays", perKey)
 	}
 }
 
-// BenchmarkKeySet notes 30 million keys of one window, in batches as they are
+// BenchmarkKeySet adds 30 million keys of one window, in batches as they are
 // committed, and prints the time and the memory they take.
 func BenchmarkKeySet(b *testing.B) {
 	const keys = 30_000_000
@@ -68,7 +68,7 @@ func BenchmarkKeySet(b *testing.B) {
 					set.warm(hashes[i:min(i+warmRows, len(hashes))])
 				}
 				if _, _, ok := set.seen(hash, n*300); !ok {
-					set.note(hash, n*300)
+					set.add(hash, n*300)
 				}
 			}
 		}

@@ -17,51 +17,50 @@ const (
 	rowGroup = 122_880
 	// batchBytes bounds the payload bytes decoded into one batch.
 	batchBytes = 64 << 20
-	// backlogRead is the number of entries from which on a read shows a backlog.
+	// backlogRead is the number of entries from which on a read is taken for a backlog.
 	backlogRead = 1000
 	// backlogWait bounds how long a backlog may fill a row group.
 	backlogWait = 500 * time.Millisecond
 	// pruneEvery is how often rows past their retention are deleted.
 	pruneEvery = time.Hour
-	// batchesInUse circulate: one is decoded while the other is committed.
+	// batchesInUse is two: one is decoded while the other is committed.
 	batchesInUse = 2
 )
 
-// chunk is what one read gave.
-type chunk struct {
+// segment is what one read returned.
+type segment struct {
 	entries []contract.Entry
 	release func()
-	// added is the server's count of entries at the end of these: see ledger.
+	// added is the server's count at the last of these entries: see reconciler.
 	added int64
 }
 
-// pipeline is one attachment: reader, decoder and committer, joined by
-// channels. It ends by draining: the reader stops, what it received is decoded
-// and committed.
+// pipeline is one attachment: reader, decoder and committer, connected by channels. It ends by
+// draining: the reader stops, then what is in flight is decoded and committed.
 type pipeline struct {
 	*shard
 	origin
-	chunks chan chunk
-	full   chan *contract.Batch
-	empty  chan *contract.Batch
-	// recovered counts entries that were read again and found not to be stored, up to
-	// the position at which the gap was noticed.
+	segments chan segment
+	full     chan *contract.Batch
+	empty    chan *contract.Batch
+	// recovered counts reread entries that turned out to be new, up to the ID from which on
+	// the gap is.
 	recovered atomic.Int64
-	// toldAhead: the log has it that entries are ahead of the clock.
-	toldAhead bool
-	// draining is how many wait for the stream to be drained up to until.
+	// aheadLogged: entries ahead of the clock are logged once.
+	aheadLogged bool
+	// draining is the number of requests that await the stream to be drained up to drainTo.
 	draining int
-	until    contract.ID
-	notes    notes
+	drainTo  contract.ID
+	reporter reporter
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
 	p := &pipeline{
 		shard: s, origin: from,
-		chunks: make(chan chunk, 1),
-		full:   make(chan *contract.Batch),
-		empty:  make(chan *contract.Batch, batchesInUse),
-		notes:  newNotes(),
+		segments: make(chan segment, 1),
+		full:     make(chan *contract.Batch),
+		empty:    make(chan *contract.Batch, batchesInUse),
+		reporter: newReporter(),
 	}
 	for range batchesInUse {
 		p.empty <- s.contract.NewBatch(s.number, backlogRead)
@@ -69,31 +68,31 @@ func newPipeline(s *shard, from origin) *pipeline {
 	return p
 }
 
-// run returns when reading has ended and all that was received is settled: why
-// reading ended, and what kept the rest from being settled. The end of soft ends
-// the reading; the end of hard ends everything.
+// run returns when the pipeline is drained: readErr is why reading ended, err what kept the
+// entries in flight from being committed. The end of soft ends the reading; the end of hard
+// aborts.
 func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	g, hard := errgroup.WithContext(hard)
 	reading, stop := context.WithCancel(soft)
 	defer stop()
 	p.inFlight.begin(p.after)
-	p.notes.changed()
+	p.reporter.trigger()
 	defer context.AfterFunc(hard, stop)()
 	g.Go(func() error {
-		defer close(p.chunks)
+		defer close(p.segments)
 		readErr = p.read(reading, hard)
-		return nil // reading may end and the rest go on
+		return nil // the other stages drain
 	})
 	g.Go(func() error {
 		defer close(p.full)
 		return p.decode(hard)
 	})
 	g.Go(func() error {
-		defer close(p.notes.done)
+		defer close(p.reporter.done)
 		return p.commit(hard)
 	})
 	g.Go(func() error {
-		p.note(hard)
+		p.report(hard)
 		return nil
 	})
 	err = g.Wait()
@@ -101,23 +100,23 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	return readErr, err
 }
 
-// read passes on what the stream gives until it fails or reading is to end.
+// read emits what it reads from the stream until that fails or ctx ends.
 func (p *pipeline) read(ctx, hard context.Context) error {
 	lift := p.reread
 	for ctx.Err() == nil {
-		if err := p.tend(ctx); err != nil {
+		if err := p.renewIfDue(ctx); err != nil {
 			return err
 		}
 		if err := p.trim(ctx); err != nil {
 			return err
 		}
-		if p.waiters.wantAgain() {
-			return errAgain
+		if p.drains.replayRequested() {
+			return errReplay
 		}
-		if len(p.gaps) > 0 && p.gapsRead() {
+		if len(p.gaps) > 0 && p.gapsReread() {
 			p.closeGaps()
 		}
-		if err := p.drain(ctx); err != nil {
+		if err := p.advanceDrain(ctx); err != nil {
 			return err
 		}
 		entries, release, err := p.source.Read(ctx)
@@ -133,7 +132,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 			continue
 		}
 		release()
-		if err := p.reconciled(p.ledger.end()); err != nil {
+		if err := p.handleReconciliation(p.reconciler.endOfStream()); err != nil {
 			return err
 		}
 		if err := p.caughtUp(ctx, &lift); err != nil {
@@ -143,51 +142,50 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 	return nil
 }
 
-// received hands entries on; whatever they show to be wrong comes after that.
+// received emits entries, then reports what the reconciliation of them found.
 func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry, release func()) error {
 	p.observe.Read(p.contract.Name, len(entries))
 	for i := range p.gaps {
-		p.gaps[i].read(entries)
+		p.gaps[i].match(entries)
 	}
 	p.countAhead(entries)
-	added, found, compared := p.ledger.receive(entries)
-	err := p.pass(ctx, hard, chunk{entries, release, added})
-	if gap := p.reconciled(found, compared); err == nil {
+	added, found, compared := p.reconciler.receive(entries)
+	err := p.emit(ctx, hard, segment{entries, release, added})
+	if gap := p.handleReconciliation(found, compared); err == nil {
 		err = gap
 	}
 	return err
 }
 
-// caughtUp does what waits for the end of the stream: the last ID of one that
-// was read again is lifted, so that none up to the position is handed out twice;
-// and once all is committed, those who wait for it are told and the warehouse may
-// tidy up.
+// caughtUp runs at the end of the stream. The last ID of a stream that was reread is lifted, so
+// that the server generates none up to the position twice. Once all is committed, drain
+// requests complete and the warehouse may run its maintenance.
 func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	if !lift.IsZero() {
 		if err := p.source.Lift(ctx, *lift); err != nil {
 			return err
 		}
 		*lift = contract.ID{}
-		p.ledger.unsaved = true // the count began anew
+		p.reconciler.uncommittedLoss = true // the count has restarted
 		if _, err := p.reconcile(ctx); err != nil {
 			return err
 		}
 	}
-	if !p.inFlight.none() {
+	if !p.inFlight.isEmpty() {
 		return nil
 	}
 	if len(p.gaps) > 0 {
-		if _, err := p.reconcile(ctx); err != nil || !p.readWhole() {
+		if _, err := p.reconcile(ctx); err != nil || !p.rereadComplete() {
 			return err
 		}
 	}
 	p.closeGaps()
-	if err := p.saveLoss(ctx); err != nil {
+	if err := p.commitLoss(ctx); err != nil {
 		return err
 	}
-	p.notes.level.Store(true)
-	p.notes.changed()
-	p.drained()
+	p.reporter.caughtUp.Store(true)
+	p.reporter.trigger()
+	p.completeDrain()
 	p.cfg.Sink.Idle(ctx)
 	if p.contract.Retention == 0 || time.Since(p.pruned) < pruneEvery {
 		return nil
@@ -195,64 +193,65 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	p.pruned = time.Now()
 	rows, err := p.cfg.Sink.Prune(ctx, p.contract)
 	if err != nil {
-		p.log.Warn("rows past their retention not deleted", slog.Any("error", err))
+		p.log.Warn("delete of rows past their retention failed", slog.Any("error", err))
 	} else if rows > 0 {
 		p.log.Info("deleted rows past their retention", slog.Int64("rows", rows))
 	}
 	return nil
 }
 
-// drain asks, for those who wait, up to where the stream must be read and its count agree, and
-// tells them once all up to there is committed. Nothing more to read says so too.
-func (p *pipeline) drain(ctx context.Context) error {
-	begins := p.draining == 0
-	if begins {
-		p.draining = p.waiters.waiting()
+// advanceDrain looks up, when requests are pending, the last ID up to which the stream must be
+// read and reconciled, and completes them once all up to it is committed. So does the end of
+// the stream.
+func (p *pipeline) advanceDrain(ctx context.Context) error {
+	start := p.draining == 0
+	if start {
+		p.draining = p.drains.pending()
 	}
 	switch {
 	case p.draining == 0:
 		return nil
-	case begins:
-	case p.ledger.next != nil || p.inFlight.settledTo().Compare(p.until) < 0:
+	case start:
+	case p.reconciler.pending != nil || p.inFlight.committedTo().Compare(p.drainTo) < 0:
 		return nil
-	case p.ledger.verified.Compare(p.until) >= 0:
-		p.drained()
+	case p.reconciler.verified.Compare(p.drainTo) >= 0:
+		p.completeDrain()
 		return nil
 	}
 	state, err := p.reconcile(ctx)
-	if begins {
-		p.until = state.Last
+	if start {
+		p.drainTo = state.Last
 	}
 	return err
 }
 
-func (p *pipeline) drained() {
-	p.waiters.drained(p.draining)
+func (p *pipeline) completeDrain() {
+	p.drains.complete(p.draining)
 	p.draining = 0
 }
 
-// pass hands a chunk to the decoder; while it waits, the lease is kept. What goes wrong with
-// that ends the reading once the chunk is handed over.
-func (p *pipeline) pass(ctx, hard context.Context, c chunk) (err error) {
+// emit sends a segment to the decoder and renews the lease while it waits. An error of that is
+// returned once the segment is sent.
+func (p *pipeline) emit(ctx, hard context.Context, c segment) (err error) {
 	tick := time.NewTicker(p.cfg.Renew)
 	defer tick.Stop()
 	for {
 		select {
-		case p.chunks <- c:
+		case p.segments <- c:
 			return err
 		case <-hard.Done():
 			return hard.Err()
 		case <-tick.C:
 			if err == nil {
-				err = p.tend(context.WithoutCancel(ctx))
+				err = p.renewIfDue(context.WithoutCancel(ctx))
 			}
 		}
 	}
 }
 
-// decode fills batches and offers each to the committer when it is ready.
+// decode fills batches and flushes each to the committer when it is due.
 func (p *pipeline) decode(ctx context.Context) error {
-	d := &decoding{pipeline: p, decoder: p.contract.NewDecoder(), in: p.chunks}
+	d := &decoding{pipeline: p, decoder: p.contract.NewDecoder(), in: p.segments}
 	d.batch = <-p.empty
 	for d.in != nil || d.batch.Entries > 0 {
 		if err := d.step(ctx); err != nil {
@@ -265,13 +264,13 @@ func (p *pipeline) decode(ctx context.Context) error {
 // decoding is the state of the decoding stage.
 type decoding struct {
 	*pipeline
-	decoder *contract.Decoder
-	in      chan chunk // nil once reading has ended
-	batch   *contract.Batch
-	bytes   int
-	backlog bool
-	since   time.Time // the batch's first entry
-	handed  time.Time // the last batch was handed over
+	decoder   *contract.Decoder
+	in        chan segment // nil once reading has ended
+	batch     *contract.Batch
+	bytes     int
+	backlog   bool
+	since     time.Time // when the batch got its first entry
+	flushedAt time.Time // when the last batch was flushed
 }
 
 func (d *decoding) step(ctx context.Context) error {
@@ -291,10 +290,10 @@ func (d *decoding) step(ctx context.Context) error {
 			d.in = nil
 			return nil
 		}
-		d.take(c)
+		d.decode(c)
 		return nil
 	case out <- d.batch:
-		return d.swap(ctx)
+		return d.flushed(ctx)
 	case <-wake:
 		return nil
 	case <-ctx.Done():
@@ -306,19 +305,19 @@ func (d *decoding) isFull() bool {
 	return d.batch.Rows+len(d.batch.Rejects) >= rowGroup || d.bytes >= batchBytes
 }
 
-// wait is how long the batch should still grow before it is committed.
+// wait is how long the batch lingers before it is flushed.
 func (d *decoding) wait() time.Duration {
 	if d.in == nil || d.isFull() {
 		return 0
 	}
-	wait := d.cfg.CommitEvery - time.Since(d.handed)
+	wait := d.cfg.CommitEvery - time.Since(d.flushedAt)
 	if d.backlog {
 		wait = max(wait, backlogWait-time.Since(d.since))
 	}
 	return wait
 }
 
-func (d *decoding) take(c chunk) {
+func (d *decoding) decode(c segment) {
 	if d.batch.Entries == 0 {
 		d.since = time.Now()
 		d.inFlight.decoding(c.entries[0].ID)
@@ -333,9 +332,9 @@ func (d *decoding) take(c chunk) {
 	d.hook("decoded")
 }
 
-// swap goes on with an empty batch after the full one was handed over.
-func (d *decoding) swap(ctx context.Context) error {
-	d.bytes, d.handed = 0, time.Now()
+// flushed continues with an empty batch after one was flushed.
+func (d *decoding) flushed(ctx context.Context) error {
+	d.bytes, d.flushedAt = 0, time.Now()
 	select {
 	case d.batch = <-d.empty:
 		return nil
@@ -348,28 +347,28 @@ func (d *decoding) swap(ctx context.Context) error {
 func (p *pipeline) commit(ctx context.Context) error {
 	for b := range p.full {
 		p.inFlight.committing()
-		last := b.Last // the commit may lift it
+		last := b.Last // the commit may raise it
 		b.RunID = p.runID
 		if last.Compare(p.reread) <= 0 {
-			b.RunID = p.early
+			b.RunID = p.rereadRunID
 		}
 		p.hook("committing")
 		start := time.Now()
-		if err := p.committer.commit(ctx, b, p.reread, p.retry(ctx)); err != nil {
+		if err := p.committer.commit(ctx, b, p.reread, p.retryCommit(ctx)); err != nil {
 			return err
 		}
 		p.hook("committed")
 		if !p.gapFrom.IsZero() {
-			p.recovered.Add(recoveredIn(b, p.gapFrom))
+			p.recovered.Add(countRecovered(b, p.gapFrom))
 		}
 		p.entries.Add(int64(b.Entries))
 		p.rows.Add(int64(b.Rows))
 		p.observe.Committed(p.contract.Name, b, time.Since(start))
 		for _, traced := range b.Traces {
-			p.log.Debug("traced event settled", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
+			p.log.Debug("traced event committed", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
 		}
 		p.inFlight.committed(b.Entries, last)
-		p.notes.changed()
+		p.reporter.trigger()
 		b.Reset()
 		p.empty <- b
 	}

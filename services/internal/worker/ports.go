@@ -9,39 +9,38 @@ import (
 
 // Source is one shard's stream. One goroutine uses it at a time.
 type Source interface {
-	// Acquire takes the shard's lease or reports false when another holds it.
-	// *contract.OtherWarehouseError, also of Renew: the shard is another warehouse's.
+	// Acquire acquires the shard's lease or reports false while another worker owns it.
+	// *contract.OtherWarehouseError, also of Renew: the shard is claimed by another warehouse.
 	Acquire(ctx context.Context) (bool, error)
-	// Renew prolongs the lease; false: it was lost.
+	// Renew renews the lease; false: it was lost.
 	Renew(ctx context.Context) (bool, error)
-	// Release gives the lease back if it is still held.
+	// Release releases the lease if it is still owned.
 	Release(ctx context.Context) error
 
-	// State tells how the stream and its server stand. While attached it fails with
+	// State returns the state of the stream and its server. While attached it fails with
 	// contract.ErrCursorMoved if the group's cursor is not where Read has left it.
 	State(ctx context.Context) (contract.StreamState, error)
-	// Attach makes a group that reads after the given ID, under a name made of
-	// the owner's epoch and a counter, and destroys every older group of this
-	// pipeline. It fails with contract.ErrFenced if a younger epoch's is there.
-	// It returns what is really read after: zero where the stream shows no sign of
-	// having been read up to the given ID by this pipeline.
+	// Attach creates a group that reads after the given ID, named by the owner's epoch and a
+	// counter, and destroys every older group of this pipeline. It fails with
+	// contract.ErrFenced if one of a later epoch exists. It returns the ID that is really read
+	// after: zero unless the stream has a cursor of this pipeline at the given ID or beyond.
 	Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error)
 	// Read returns the next entries, none after the bounded wait. Their bytes
 	// are valid until release is called. After any error the group's cursor is
-	// unknown: Attach again at the last ID received. It is contract.ErrCursorMoved
-	// if entries came at or below the last ones.
+	// unknown: re-attach at the last ID received. The error is contract.ErrCursorMoved
+	// for entries at or below the last ones.
 	Read(ctx context.Context) (entries []contract.Entry, release func(), err error)
-	// Lift sets the stream's last ID to at least the given one, so that no ID
-	// up to it is handed out again.
+	// Lift raises the stream's last ID to at least the given one, so that the server
+	// generates no ID up to it again.
 	Lift(ctx context.Context, to contract.ID) error
-	// Trim removes entries at or before the given ID that no foreign group
-	// still wants, after noting in Redis how far. It fails with
-	// contract.ErrCursorMoved if this is not the stream that was read so far.
+	// Trim removes entries at or before the given ID that no foreign group still needs,
+	// after writing the bound to Redis. It fails with contract.ErrCursorMoved if this is
+	// not the stream that was read so far.
 	Trim(ctx context.Context, to contract.ID) error
-	// NoteStored notes in Redis how far the stream is stored, for producers and operators; no
-	// worker goes by it. It is called while another goroutine uses the source.
-	NoteStored(ctx context.Context, at contract.Position) error
-	// Close drops the connection that Read uses. Attach makes a new one.
+	// ReportPosition writes the committed position to Redis, for producers and operators; no
+	// worker reads it. It is called while another goroutine uses the source.
+	ReportPosition(ctx context.Context, at contract.Position) error
+	// Close closes the connection that Read uses. Attach reconnects.
 	Close() error
 }
 
@@ -53,38 +52,37 @@ type Sink interface {
 	// Commit stores the batch and moves the position from at to the batch's
 	// Last, in one transaction, and returns the new position. contract.ErrFenced:
 	// another owner moved it, drop the batch. Any other error: nothing was
-	// stored, or nothing could be learnt; Commit with the same arguments again
-	// settles which.
+	// stored, or the outcome is unknown; a retry with the same arguments finds out which.
 	Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error)
-	// Lookup tells which of the candidate rows the table answers for already.
+	// Lookup finds which of the candidate rows are stored already or duplicates.
 	Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error)
-	// Position reads the shard's position without taking it over; false: nobody
-	// has owned it yet.
+	// Position looks up the shard's position without taking it over; false: it never
+	// had an owner.
 	Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error)
-	// Idle is called when nothing waits to be stored: the time for a checkpoint.
+	// Idle is called when nothing is in flight: the time for a checkpoint.
 	Idle(ctx context.Context)
 	// Prune deletes the rows that were stored longer ago than the contract's
 	// retention and returns how many.
 	Prune(ctx context.Context, c *contract.Contract) (int64, error)
-	// Keys calls each with the hash and stream time of every key stored for the
-	// shard since the given stream time (milliseconds), and that time as it is believed:
-	// no later than when it was stored and contract.MaxAhead.
-	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error
+	// Keys calls each with the hash and stream time of every key stored for the shard since the
+	// given stream time (milliseconds), and that time clamped to when it was stored plus
+	// contract.MaxAhead.
+	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error
 }
 
-// Observer is told what happens. Its methods must be quick.
+// Observer receives what is measured. Its methods must not block.
 type Observer interface {
 	// Read: so many stream entries arrived.
 	Read(dataset string, entries int)
-	// Committed: the batch is stored, dedupe and commit took that long.
+	// Committed: the batch is committed, dedupe and commit took that long.
 	Committed(dataset string, b *contract.Batch, took time.Duration)
-	// Retried: the warehouse refused and is asked again.
+	// Retried: an operation of the warehouse failed and is retried.
 	Retried(dataset string)
-	// Reconciled: of the entries that the server has counted, so many were received and
-	// so many were gone before that.
+	// Reconciled: of the entries expected, by the server's count, so many were received and so
+	// many lost.
 	Reconciled(dataset string, received, lost int64)
 	// Ahead: so many entries were read whose IDs are ahead of the server's clock.
 	Ahead(dataset string, entries int64)
-	// Loss: the stream no longer holds entries that are not stored; at least so many.
+	// Loss: entries that are not stored are gone from the stream; at least so many.
 	Loss(dataset string, entries int64)
 }

@@ -12,15 +12,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// muchTraffic is how many entries make trimming due before its time: producers wait for what is
-// not stored only, so that it falls to the worker to keep what is stored from filling the server.
-const muchTraffic = 200_000
+// dueEntries is how many entries make a trim due early: producers wait only for entries that
+// are not stored, so it is the worker that keeps stored ones from filling the server.
+const dueEntries = 200_000
 
-// errNotOwner ends an ownership: the lease is another's.
-var errNotOwner = errors.New("the shard's lease is held by another worker")
+// errNotOwner ends an ownership: the lease was lost, or the shard is above the quota.
+var errNotOwner = errors.New("lost shard ownership")
 
-// LossError refuses to go on where the stream no longer holds entries that the
-// warehouse has not got.
+// LossError stops a shard whose stream no longer holds entries that were never committed.
 type LossError struct {
 	Dataset        string
 	Shard          int
@@ -30,55 +29,56 @@ type LossError struct {
 
 func (e *LossError) Error() string {
 	return fmt.Sprintf(
-		"dataset %s, shard %d: the warehouse is at %s but the stream was %s up to %s: what lay between is not in Redis any more. "+
-			"Restore a newer copy of the warehouse, or go on without those events with --accept-loss",
+		"dataset %s, shard %d: the warehouse is at %s but the stream was %s up to %s: the entries between are lost. "+
+			"Restore a newer copy of the warehouse, or continue without them with --accept-loss",
 		e.Dataset, e.Shard, e.Position, e.Reason, e.Gone)
 }
 
-// shard is one shard of one dataset as this process sees it.
+// shard is the state of one shard of one dataset in this process.
 type shard struct {
-	contract *contract.Contract
-	number   int
-	source   Source
-	cfg      *Config
-	log      *slog.Logger
-	observe  Observer
-	hook     func(step string)
-	share    *share
-	inFlight inFlight
-	ledger   ledger // of the attachment; its reader's
-	gaps     []gap  // noticed by earlier attachments, closed by this one
-	rereads  int    // for gaps, one after the other
-	clock    clock  // the server's
-	waiters  waiters
+	contract   *contract.Contract
+	number     int
+	source     Source
+	cfg        *Config
+	log        *slog.Logger
+	observe    Observer
+	hook       func(step string)
+	quota      *quota
+	inFlight   inFlight
+	reconciler reconciler // of the attachment; used by its reader
+	gaps       []gap      // found by earlier attachments, closed by this one
+	rereads    int        // for gaps, in a row
+	clock      clock      // the server's
+	drains     drainRequests
 
 	mu        sync.Mutex
-	committer *committer // nil while another owns the shard
+	committer *committer // nil while this process doesn't own the shard
 	status    string     // why it is not running; empty when it is
 
-	tended, trimmed time.Time
-	pruned          time.Time
-	entries, rows   atomic.Int64 // settled, stored
-	// tendedAt and trimmedAt are entries then.
-	tendedAt, trimmedAt int64
+	renewed, trimmed time.Time
+	pruned           time.Time
+	entries, rows    atomic.Int64 // committed, stored
+	// renewedAt and trimmedAt are the value of entries then.
+	renewedAt, trimmedAt int64
 
-	refused chan struct{} // closed when the shard refuses to go on
-	refusal error         // why, set before that
-	others  int           // how often in a row it was another warehouse's
+	failed         chan struct{} // closed when the shard has stopped for good
+	failure        error         // why, set before that
+	otherWarehouse int           // attempts in a row that found it claimed by another warehouse
 
-	complaint complaint // its owner's
+	backoff backoff // of its owner
 }
 
-// own takes the shard over and carries its events until the lease is lost, the
-// shard is fenced, or soft ends (nil).
+// own takes the shard over and ingests its events until the lease is lost, the shard is fenced,
+// or soft ends (nil).
 func (s *shard) own(soft, hard context.Context) error {
-	defer s.disown(hard)
+	defer s.release(hard)
 	s.setStatus("taking over")
 	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
 	c.clock = &s.clock
-	s.gaps, s.ledger = nil, ledger{added: uncounted} // an earlier ownership's say nothing now
-	err := s.renewing(soft, func() error {
-		return s.retry(soft)(func() error { return c.takeOver(soft, s.number) })
+	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
+	err := s.renewWhile(soft, func() error {
+		retry := s.retry(soft, "takeover failed, retrying")
+		return retry(func() error { return c.takeOver(soft, s.number) })
 	})
 	if err != nil {
 		return ignoreEnd(soft, err)
@@ -91,27 +91,27 @@ func (s *shard) own(soft, hard context.Context) error {
 		if err != nil {
 			return err
 		}
-		if errors.Is(readErr, errNotOwner) || isOther(readErr) {
+		if errors.Is(readErr, errNotOwner) || isOtherWarehouse(readErr) {
 			return readErr
 		}
-		if readErr != nil && !errors.Is(readErr, errAgain) && soft.Err() == nil {
+		if readErr != nil && !errors.Is(readErr, errReplay) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
-			pause(soft, s.complaint.about(s.log, "reading ended, attaching again", readErr, s.cfg.Backoff))
+			pause(soft, s.backoff.next(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
 		}
 	}
 	return nil
 }
 
-// renewing keeps the lease while do runs: rebuilding the keys of a large window
-// takes longer than a lease lasts, and two workers would take turns at it for
-// ever. Whether it was kept is seen at the attachment.
-func (s *shard) renewing(ctx context.Context, do func() error) error {
+// renewWhile renews the lease while do runs: rebuilding the keys of a large window takes longer
+// than a lease lasts, and two workers would take the shard over from each other for ever.
+// Whether the lease was lost meanwhile is seen at the attachment.
+func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	ctx, done := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() {
 		for pause(ctx, s.cfg.Renew) {
 			if _, err := s.source.Renew(ctx); err != nil {
-				s.log.Warn("lease not renewed", slog.Any("error", err))
+				s.log.Warn("renew lease failed", slog.Any("error", err))
 			}
 		}
 	})
@@ -123,11 +123,11 @@ func (s *shard) renewing(ctx context.Context, do func() error) error {
 // session is one attachment: from the check of the stream's state to the commit
 // of the last entry received.
 func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err error) {
-	held, err := s.hold(soft)
+	owned, err := s.ensureLease(soft)
 	if err != nil {
 		return err, nil
 	}
-	if !held {
+	if !owned {
 		return nil, errNotOwner
 	}
 	state, err := s.source.State(soft)
@@ -149,134 +149,131 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 		return err, nil
 	}
 	if begun != from.after {
-		s.replaced(pos, state)
-		from = from.again(pos)
+		s.streamReplaced(pos, state)
+		from = from.fromOldest(pos)
 	}
-	from.blind = s.rereads >= maxRereads
-	s.ledger = newLedger(pos, state, from, lost)
+	from.noCount = s.rereads >= maxRereads
+	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
-	s.complaint.over(s.log)
+	s.backoff.reset(s.log)
 	return newPipeline(s, from).run(soft, hard)
 }
 
-// replaced tells that the stream is another one, or was given other entries at or below the
-// position, and counts what was taken away from it before anybody read it.
-func (s *shard) replaced(pos contract.Position, state contract.StreamState) {
-	s.log.Warn("the stream was replaced or its cursor moved back, reading again what it keeps",
+// streamReplaced logs that the stream was replaced, or got other entries at or below the
+// position, and counts those that were removed before they were read.
+func (s *shard) streamReplaced(pos contract.Position, state contract.StreamState) {
+	s.log.Warn("stream was replaced or its cursor moved back, rereading it",
 		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
-	if a, found := s.ledger.outstanding(); found && a.missing > 0 {
-		s.gaps = append(s.gaps, gap{audit: a})
+	if a, found := s.reconciler.outstanding(); found && a.missing > 0 {
+		s.gaps = append(s.gaps, gap{reconciliation: a})
 	}
 	if state.Added == uncounted || state.Known {
-		return // what is gone may have been read before
+		return // what was removed may have been read before
 	}
 	if gone := state.Added - state.Length; gone > 0 {
-		s.lost(audit{upTo: state.Last}, gone)
+		s.reportLost(reconciliation{upTo: state.Last}, gone)
 	}
 }
 
-// rereading is noted as the run id while what a server that stepped back keeps
-// is being read again, and is no server's: whoever goes on before the end of
-// that begins it anew.
+// rereading is committed as the run id while a stream is reread, and is no server's: an owner
+// that takes over before the end of that starts to reread again.
 const rereading = "rereading"
 
-// origin is where an attachment begins to read.
+// origin is where an attachment starts to read.
 type origin struct {
 	after  contract.ID
 	reread contract.ID // entries up to here may be stored already
-	// runID is noted with the position, once the reading is beyond reread;
-	// until then early is.
-	runID, early string
-	// blind: too many readings have found a gap, this one goes without a count to begin with.
-	blind bool
-	// gapFrom is up to where it isn't known which entries were received.
+	// runID is committed with the position, once the reading is past reread; until then
+	// rereadRunID is.
+	runID, rereadRunID string
+	// noCount: too many rereads have found a gap, this one starts without a count.
+	noCount bool
+	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom contract.ID
 }
 
-// again is the origin of one who reads again because the stream may be another.
-func (o origin) again(pos contract.Position) origin {
-	o.after, o.reread, o.early = contract.ID{}, pos.Last, rereading
+// fromOldest is the origin of a reread, for the stream may have been replaced.
+func (o origin) fromOldest(pos contract.Position) origin {
+	o.after, o.reread, o.rereadRunID = contract.ID{}, pos.Last, rereading
 	return o
 }
 
-// resume decides where to read: after the position or, if the server may have
-// stepped back, the stream is another one, entries are missing or a replay was asked for,
-// from the oldest entry kept. That a stream is another one shows in its count of added entries
-// and in an entry that was trimmed; the rest is Attach's to see.
+// resume decides where to read from: the position or, if the server may have lost entries, the
+// stream was replaced, entries are missing or a replay was requested, the oldest entry. That the
+// stream was replaced shows in its count of added entries and in an entry that was trimmed;
+// Attach detects the other cases.
 func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
-	if s.waiters.begin() {
+	if s.drains.begin() {
 		from.after, from.reread = contract.ID{}, pos.Last
 	}
 	switch {
 	case pos.Last.IsZero():
 	case len(s.gaps) > 0:
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 		from.gapFrom = s.gaps[0].after
 		for i := range s.gaps {
 			s.gaps[i].found = 0
 		}
 	case state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0:
-		s.log.Info("the server was restarted or stepped back: reading again what it keeps",
+		s.log.Info("server restarted or lost entries, rereading the stream",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
-		from = from.again(pos)
+		from = from.fromOldest(pos)
 	case state.Added != uncounted && state.Added < pos.Added,
 		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
-		s.replaced(pos, state)
-		from = from.again(pos)
+		s.streamReplaced(pos, state)
+		from = from.fromOldest(pos)
 	}
 	return from
 }
 
-// hold makes sure that the lease is this worker's.
-func (s *shard) hold(ctx context.Context) (bool, error) {
-	s.tended = time.Now()
-	held, err := s.source.Renew(ctx)
-	if held || err != nil {
-		return held, err
+// ensureLease renews the lease or, where it has expired, acquires it.
+func (s *shard) ensureLease(ctx context.Context) (bool, error) {
+	s.renewed = time.Now()
+	renewed, err := s.source.Renew(ctx)
+	if renewed || err != nil {
+		return renewed, err
 	}
 	return s.source.Acquire(ctx)
 }
 
-// tend keeps the lease, asks how much the stream was given and trims it, each when it is due.
-func (s *shard) tend(ctx context.Context) error {
-	if time.Since(s.tended) < s.cfg.Renew && s.entries.Load()-s.tendedAt < muchTraffic {
+// renewIfDue renews the lease and reconciles, when that is due. errNotOwner: the lease was lost,
+// or the shard is to be released to another worker.
+func (s *shard) renewIfDue(ctx context.Context) error {
+	if time.Since(s.renewed) < s.cfg.Renew && s.entries.Load()-s.renewedAt < dueEntries {
 		return nil
 	}
-	s.tended, s.tendedAt = time.Now(), s.entries.Load()
-	held, err := s.source.Renew(ctx)
+	s.renewed, s.renewedAt = time.Now(), s.entries.Load()
+	renewed, err := s.source.Renew(ctx)
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)
 	}
-	if !held {
-		return errNotOwner
-	}
-	if s.share.surplus(s) {
+	if !renewed || s.quota.surplus(s) {
 		return errNotOwner
 	}
 	_, err = s.reconcile(ctx)
 	return err
 }
 
-// reconcile asks how much the stream was given and holds it against what was received.
+// reconcile asks the server for its count and compares it with what was received.
 func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
 	state, err := s.source.State(ctx)
 	if err != nil {
 		return state, err
 	}
 	s.clock.set(state.Now)
-	return state, s.reconciled(s.ledger.note(state))
+	return state, s.handleReconciliation(s.reconciler.expect(state))
 }
 
-// trim removes what is stored, when that is due: nothing beyond what the server's count has
-// shown to be all that the stream was given, for the rest is perhaps not looked at yet.
+// trim removes committed entries, when that is due: none beyond what was reconciled, for the rest
+// may not be read yet.
 func (s *shard) trim(ctx context.Context) error {
-	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < muchTraffic {
+	if time.Since(s.trimmed) < s.cfg.TrimEvery && s.entries.Load()-s.trimmedAt < dueEntries {
 		return nil
 	}
-	to := s.inFlight.settledTo()
-	if s.ledger.verified.Compare(to) < 0 {
-		to = s.ledger.verified
+	to := s.inFlight.committedTo()
+	if s.reconciler.verified.Compare(to) < 0 {
+		to = s.reconciler.verified
 	}
 	if to.IsZero() {
 		return nil
@@ -307,43 +304,43 @@ func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) (lo
 	if !s.cfg.AcceptLoss {
 		return true, loss
 	}
-	s.log.Error("events lost, going on as told", slog.Any("error", loss), slog.Int64("entries", entries))
+	s.log.Error("continuing despite lost entries (--accept-loss)", slog.Any("error", loss), slog.Int64("entries", entries))
 	return true, nil
 }
 
-// disown gives the lease back.
-func (s *shard) disown(hard context.Context) {
+// release ends the ownership and releases the lease.
+func (s *shard) release(hard context.Context) {
 	s.mu.Lock()
 	s.committer = nil
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(hard, time.Second)
 	defer cancel()
 	if err := s.source.Release(ctx); err != nil {
-		s.log.Warn("lease not given back, it will expire", slog.Any("error", err))
+		s.log.Warn("release lease failed, it will expire", slog.Any("error", err))
 	}
 	if err := s.source.Close(); err != nil {
-		s.log.Warn("connection not closed", slog.Any("error", err))
+		s.log.Warn("close connection failed", slog.Any("error", err))
 	}
 }
 
-// retry repeats what the warehouse could not do, with growing pauses, until it
-// succeeds, the shard is fenced or ctx ends.
-func (s *shard) retry(ctx context.Context) retrier {
+// retry retries what fails in the warehouse, with backoff, until it succeeds, the shard is fenced
+// or ctx ends. Each failure is logged with the message.
+func (s *shard) retry(ctx context.Context, message string) retryFunc {
 	return func(do func() error) error {
 		wait := s.cfg.Backoff
-		was, refused := "", false
+		was, retrying := "", false
 		for {
 			err := do()
-			if refused && err == nil {
+			if retrying && err == nil {
 				s.setStatus(was)
 			}
 			if err == nil || errors.Is(err, contract.ErrFenced) {
 				return err
 			}
 			s.observe.Retried(s.contract.Name)
-			s.log.Warn("warehouse refused, trying again", slog.Any("error", err), slog.Duration("wait", wait))
-			if before := s.setStatus("warehouse: " + err.Error()); !refused {
-				was, refused = before, true
+			s.log.Warn(message, slog.Any("error", err), slog.Duration("wait", wait)) //nolint:sloglint // a constant at each caller
+			if before := s.setStatus("warehouse: " + err.Error()); !retrying {
+				was, retrying = before, true
 			}
 			if !pause(ctx, wait) {
 				return err
@@ -353,7 +350,11 @@ func (s *shard) retry(ctx context.Context) retrier {
 	}
 }
 
-// reason is why the shard is not being carried; empty when it is.
+func (s *shard) retryCommit(ctx context.Context) retryFunc {
+	return s.retry(ctx, "commit failed, retrying")
+}
+
+// reason is why the shard is not running; empty when it is.
 func (s *shard) reason() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -379,7 +380,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// ignoreEnd forgets an error that the end of ctx brought about.
+// ignoreEnd drops an error that was caused by the end of ctx.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, contract.ErrFenced) {
 		return nil

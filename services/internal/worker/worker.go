@@ -14,50 +14,50 @@ import (
 
 const maxBackoff = 5 * time.Second
 
-// HeldElsewhere is the reason of a shard that another process carries.
+// HeldElsewhere is the reason of a shard that another worker owns.
 const HeldElsewhere = "held by another worker"
 
-// Config says what a worker does.
+// Config configures a worker.
 type Config struct {
-	// Contracts are the datasets to carry.
+	// Contracts are the datasets to process.
 	Contracts []*contract.Contract
 	// Source opens the stream of one shard.
 	Source func(c *contract.Contract, shard int) Source
 	// Sink is the warehouse.
 	Sink Sink
-	// Live says how many workers share the datasets, this one among them.
+	// Live returns the number of live workers of the membership, this one included. The
+	// shards are balanced among them.
 	//
-	// Default: this one alone.
+	// Default: 1.
 	Live func(ctx context.Context) (int, error)
-	// Observer is told what happens.
+	// Observer receives what is measured.
 	//
-	// Default: nobody.
+	// Default: none.
 	Observer Observer
 	Logger   *slog.Logger
 
 	// CommitEvery is the least time between two commits of a shard, unless
-	// a whole row group has come. A file needs none; MotherDuck wants seconds.
+	// a whole row group is full. A file needs none; MotherDuck needs seconds.
 	//
 	// Default: 0.
 	CommitEvery time.Duration
-	// Renew is how often a lease is renewed: a third of its life.
+	// Renew is how often a lease is renewed: a third of its time to live.
 	//
 	// Default: 5 s.
 	Renew time.Duration
-	// TrimEvery is how often a stream is trimmed behind its position.
+	// TrimEvery is how often a stream is trimmed up to its position.
 	//
 	// Default: 10 s.
 	TrimEvery time.Duration
-	// StopTimeout is how long what was read may take to be committed when the
-	// worker is stopped.
+	// StopTimeout is how long a stopping worker may drain what is in flight.
 	//
 	// Default: 8 s, below Cloud Run's 10.
 	StopTimeout time.Duration
-	// Backoff is the first pause after a fault; it doubles up to 5 s.
+	// Backoff is the wait before the first retry; it doubles up to 5 s.
 	//
 	// Default: 100 ms.
 	Backoff time.Duration
-	// AcceptLoss goes on where the stream has lost events that are not stored.
+	// AcceptLoss continues where the stream has lost events that are not stored.
 	AcceptLoss bool
 	// Hook is called at each step of a batch: "read", "decoded", "committing",
 	// "committed". For failure tests.
@@ -78,7 +78,7 @@ func (c *Config) withDefaults() {
 		c.Live = func(context.Context) (int, error) { return 1, nil }
 	}
 	if c.Observer == nil {
-		c.Observer = silent{}
+		c.Observer = nopObserver{}
 	}
 	if c.Hook == nil {
 		c.Hook = func(string) {}
@@ -88,48 +88,47 @@ func (c *Config) withDefaults() {
 	}
 }
 
-// Worker carries the shards of its datasets, as many of them as are its share.
+// Worker owns shards of its datasets, up to its quota, and ingests their events.
 type Worker struct {
 	cfg    Config
 	shards []*shard
-	share  *share
+	quota  *quota
 }
 
-// New makes a worker. Run starts it.
+// New returns a worker. Run starts it.
 func New(cfg Config) *Worker {
 	cfg.withDefaults()
-	w := &Worker{cfg: cfg, share: &share{limit: math.MaxInt}}
+	w := &Worker{cfg: cfg, quota: &quota{limit: math.MaxInt}}
 	for _, c := range cfg.Contracts {
 		for n := range c.Shards {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, share: w.share, status: "starting", refused: make(chan struct{}),
+				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", failed: make(chan struct{}),
 			})
 		}
 	}
 	return w
 }
 
-// Run carries events until ctx ends, then commits what was read, gives the
-// leases back and returns nil. It returns an error only when every shard refuses
-// to go on.
+// Run ingests events until ctx ends, then drains what was read, releases the leases and returns
+// nil. It returns an error only when every shard has stopped for good.
 func (w *Worker) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.StopTimeout, cancel) })()
-	refused := make([]error, len(w.shards))
-	counting, stop := context.WithCancel(ctx)
+	failures := make([]error, len(w.shards))
+	tracking, stop := context.WithCancel(ctx)
 	defer stop()
-	var all sync.WaitGroup
-	all.Go(func() { w.countLive(counting) })
+	var background sync.WaitGroup
+	background.Go(func() { w.trackMembership(tracking) })
 	var shards sync.WaitGroup
 	for i, s := range w.shards {
-		shards.Go(func() { refused[i] = w.keep(ctx, hard, s) })
+		shards.Go(func() { failures[i] = w.runShard(ctx, hard, s) })
 	}
 	shards.Wait()
-	err := errors.Join(refused...)
-	for _, e := range refused {
+	err := errors.Join(failures...)
+	for _, e := range failures {
 		if e == nil {
 			err = nil
 		}
@@ -139,24 +138,24 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	stop()
 	cancel()
-	all.Wait()
+	background.Wait()
 	return err
 }
 
-// keep owns one shard whenever it can. It returns why, when the shard refuses to
-// go on, or nil when ctx ends.
-func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
+// runShard owns one shard whenever it can. It returns the error that stops the shard for good,
+// or nil when ctx ends.
+func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 	for ctx.Err() == nil {
-		owned, err := w.try(ctx, hard, s)
-		if s.refuses(err) {
-			s.refuse(err)
+		owned, err := w.tryOwn(ctx, hard, s)
+		if s.isFatal(err) {
+			s.fail(err)
 			return err
 		}
 		switch {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.complaint.about(s.log, "shard given up", err, 0)
+			s.backoff.next(s.log, "lost shard ownership", err, 0)
 		case !owned:
 			s.setStatus(HeldElsewhere)
 		}
@@ -166,26 +165,26 @@ func (w *Worker) keep(ctx, hard context.Context, s *shard) error {
 	return nil
 }
 
-func (w *Worker) try(ctx, hard context.Context, s *shard) (owned bool, err error) {
-	if !w.share.take() {
+func (w *Worker) tryOwn(ctx, hard context.Context, s *shard) (owned bool, err error) {
+	if !w.quota.reserve() {
 		return false, nil
 	}
-	defer w.share.give(s)
+	defer w.quota.release(s)
 	if owned, err = s.source.Acquire(ctx); err != nil || !owned {
 		return false, err
 	}
 	return true, s.own(ctx, hard)
 }
 
-// countLive keeps this worker's fair share up to date.
-func (w *Worker) countLive(ctx context.Context) {
-	var wrong complaint
+// trackMembership sets this worker's quota: the shards divided by the live workers, rounded up.
+func (w *Worker) trackMembership(ctx context.Context) {
+	var retries backoff
 	for {
 		if live, err := w.cfg.Live(ctx); err != nil {
-			wrong.about(w.cfg.Logger, "other workers not counted", err, 0)
+			retries.next(w.cfg.Logger, "heartbeat failed, keeping the quota", err, 0)
 		} else {
-			wrong.over(w.cfg.Logger)
-			w.share.set((len(w.shards) + live - 1) / max(1, live))
+			retries.reset(w.cfg.Logger)
+			w.quota.set((len(w.shards) + live - 1) / max(1, live))
 		}
 		if !pause(ctx, w.cfg.Renew/2) {
 			return
@@ -193,24 +192,24 @@ func (w *Worker) countLive(ctx context.Context) {
 	}
 }
 
-// ShardStatus is how one shard stands in this process.
+// ShardStatus is the state of one shard in this process.
 type ShardStatus struct {
 	Dataset string
 	Shard   int
-	// Owned is true while this process carries the shard.
+	// Owned is true while this process owns the shard.
 	Owned bool
-	// Reason says why the shard is not being carried; empty when it is.
+	// Reason says why the shard is not running; empty when it is.
 	Reason string
 	// Position is the last committed, while owned.
 	Position contract.Position
-	// Oldest is the age of the oldest event that was read or should have been
-	// and is not committed.
+	// Oldest is the lag: the age of the oldest event that was read or should have been, and is
+	// not committed.
 	Oldest time.Duration
 	// KeyBytes is the memory of the dedupe window.
 	KeyBytes int
 }
 
-// Status tells how every shard stands.
+// Status returns the state of every shard.
 func (w *Worker) Status() []ShardStatus {
 	all := make([]ShardStatus, len(w.shards))
 	for i, s := range w.shards {
@@ -227,10 +226,10 @@ func (w *Worker) Status() []ShardStatus {
 	return all
 }
 
-// Counts are what a worker has done for a dataset since it began.
+// Counts are the totals of a worker for a dataset since its start.
 type Counts struct{ Entries, Rows int64 }
 
-// Counts tells how many stream entries were settled and rows stored.
+// Counts returns how many stream entries were committed and rows stored.
 func (w *Worker) Counts(c *contract.Contract) Counts {
 	var sum Counts
 	for _, s := range w.shards {
@@ -242,7 +241,7 @@ func (w *Worker) Counts(c *contract.Contract) Counts {
 	return sum
 }
 
-// owner is the committer of a shard that this process carries, or nil.
+// owner is the committer of a shard that this process owns, or nil.
 func (w *Worker) owner(c *contract.Contract, number int) *committer {
 	for _, s := range w.shards {
 		if s.contract.Name == c.Name && s.number == number {
@@ -254,24 +253,23 @@ func (w *Worker) owner(c *contract.Contract, number int) *committer {
 	return nil
 }
 
-// Store puts a batch that did not come from the stream's reading (a backfill,
-// replayed rejects) through the shard's commit queue. Where another process
-// carries the shard, the position's rev keeps the two apart: the batch is tried
-// again when the other was first, and the other, when it was second, takes the
-// shard over anew and so learns the keys that were stored here.
+// Store commits a batch that was not read from the stream (a backfill, replayed rejects)
+// through the shard's commit queue. Where another process owns the shard, the position's rev
+// keeps the two apart: the batch is retried when the other committed first; the other, when
+// it was second, takes the shard over again and so reads the keys that were stored here.
 func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 	once := func(do func() error) error { return do() }
-	for try := 0; ; try++ {
-		c, err := queue(ctx, w, sink, b)
+	for attempt := 0; ; attempt++ {
+		c, err := committerOf(ctx, w, sink, b)
 		if err != nil {
 			return err
 		}
-		b.Last = contract.ID{} // commit lifts it to the position
+		b.Last = contract.ID{} // commit raises it to the position
 		err = c.commit(ctx, b, c.position().Last, once)
-		if !errors.Is(err, contract.ErrFenced) || try == 20 {
+		if !errors.Is(err, contract.ErrFenced) || attempt == 20 {
 			return err
 		}
-		if !pause(ctx, time.Duration(try+1)*20*time.Millisecond) {
+		if !pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) {
 			return ctx.Err()
 		}
 		if err := c.catchUp(ctx); err != nil && !errors.Is(err, contract.ErrFenced) {
@@ -280,9 +278,9 @@ func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 	}
 }
 
-// queue is the commit queue of the batch's shard: the worker's where it carries
-// the shard, else one at the stored position.
-func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*committer, error) {
+// committerOf is the commit queue of the batch's shard: the worker's where it owns the shard,
+// else one at the committed position.
+func committerOf(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*committer, error) {
 	if w != nil {
 		if c := w.owner(b.Contract, b.Shard); c != nil {
 			return c, nil
@@ -293,16 +291,16 @@ func queue(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) (*commi
 		pos, err = sink.TakeOver(ctx, b.Contract, b.Shard)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find position of shard %d: %w", b.Shard, err)
+		return nil, fmt.Errorf("look up position of shard %d: %w", b.Shard, err)
 	}
 	return newCommitter(sink, b.Contract, pos), nil
 }
 
-type silent struct{}
+type nopObserver struct{}
 
-func (silent) Read(string, int)                                 {}
-func (silent) Committed(string, *contract.Batch, time.Duration) {}
-func (silent) Retried(string)                                   {}
-func (silent) Reconciled(string, int64, int64)                  {}
-func (silent) Loss(string, int64)                               {}
-func (silent) Ahead(string, int64)                              {}
+func (nopObserver) Read(string, int)                                 {}
+func (nopObserver) Committed(string, *contract.Batch, time.Duration) {}
+func (nopObserver) Retried(string)                                   {}
+func (nopObserver) Reconciled(string, int64, int64)                  {}
+func (nopObserver) Loss(string, int64)                               {}
+func (nopObserver) Ahead(string, int64)                              {}

@@ -7,12 +7,12 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// lookPage is how many entries one look into a stream asks for.
-const lookPage = 1000
+// lookupPage is how many entries one lookup in a stream requests.
+const lookupPage = 1000
 
-// Entry is the entry of that ID in the shard's stream; false: it is not there (any more).
+// Entry looks up the entry with the ID in the shard's stream; false: it isn't there (any more).
 func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contract.ID) (contract.Entry, bool, error) {
-	entries, err := c.look(ctx, "XRANGE", Key(dataset, shard), id.String(), id.String(), "COUNT", "1")
+	entries, err := c.lookup(ctx, "XRANGE", Key(dataset, shard), id.String(), id.String(), "COUNT", "1")
 	if err != nil || len(entries) == 0 {
 		return contract.Entry{}, false, err
 	}
@@ -20,8 +20,8 @@ func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contra
 }
 
 // Newest calls each with at most limit entries of the shard's stream, the newest first.
-// It is for people who look for one: it moves no cursor, and costs the server as much as a
-// reader of as many entries.
+// It is for searches by people: it moves no cursor, and costs the server as much as a reader of
+// as many entries.
 func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(contract.Entry)) error {
 	return c.newest(ctx, Key(dataset, shard), limit, each)
 }
@@ -29,8 +29,8 @@ func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, e
 func (c *Client) newest(ctx context.Context, key string, limit int, each func(contract.Entry)) error {
 	before := "+"
 	for limit > 0 {
-		n := min(limit, lookPage)
-		entries, err := c.look(ctx, "XREVRANGE", key, before, "-", "COUNT", fmt.Sprint(n))
+		n := min(limit, lookupPage)
+		entries, err := c.lookup(ctx, "XREVRANGE", key, before, "-", "COUNT", fmt.Sprint(n))
 		if err != nil {
 			return err
 		}
@@ -45,22 +45,21 @@ func (c *Client) newest(ctx context.Context, key string, limit int, each func(co
 	return nil
 }
 
-func (c *Client) look(ctx context.Context, command, key string, args ...any) ([]contract.Entry, error) {
+func (c *Client) lookup(ctx context.Context, command, key string, args ...any) ([]contract.Entry, error) {
 	answer, err := c.rdb.Do(ctx, append([]any{command, key}, args...)...).Slice()
 	if err != nil {
-		return nil, fmt.Errorf("look into %s: %w", key, err)
+		return nil, fmt.Errorf("look up entries of %s: %w", key, err)
 	}
 	entries := make([]contract.Entry, len(answer))
 	for i, a := range answer {
 		if entries[i], err = entryOf(a); err != nil {
-			return nil, fmt.Errorf("look into %s: %w", key, err)
+			return nil, fmt.Errorf("look up entries of %s: %w", key, err)
 		}
 	}
 	return entries, nil
 }
 
-// entryOf is an entry as go-redis gives it, by way of the one reading of fields that
-// there is.
+// entryOf decodes an entry from a reply of go-redis, with the same parser of fields as a read.
 func entryOf(answer any) (contract.Entry, error) {
 	parts, _ := answer.([]any)
 	if len(parts) != 2 {

@@ -39,18 +39,18 @@ func (s *fakeStream) read() []contract.Entry {
 	return entries
 }
 
-// TestLedgerFindsExactlyWhatIsMissing takes entries away at random between additions, reads,
-// the server's answers and restarts of the worker: the ledger finds as many, none twice.
-func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
+// TestReconcilerFindsExactlyWhatIsMissing takes entries away at random between additions, reads,
+// the server's replies and restarts of the worker: the reconciler finds as many, none twice.
+func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2000) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		s := &fakeStream{random: random}
 		s.add(random.IntN(5))
 		s.state.Length = int64(len(s.unread))
-		l := newLedger(contract.Position{Added: uncounted}, s.state, origin{}, false)
-		var found, stored audit // by all, and as of the stored position
-		note := func(a audit, compared bool) {
+		r := newReconciler(contract.Position{Added: uncounted}, s.state, origin{}, false)
+		var found, stored reconciliation // by all, and as of the stored position
+		note := func(a reconciliation, compared bool) {
 			if compared {
 				found.received, found.missing = found.received+a.received, found.missing+a.missing
 			}
@@ -63,14 +63,14 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 		receive := func() bool {
 			entries := s.read()
 			if len(entries) == 0 {
-				note(l.end())
+				note(r.endOfStream())
 				return false
 			}
-			added, a, compared := l.receive(entries)
+			added, a, compared := r.receive(entries)
 			note(a, compared)
 			pos.Last, pos.Added = entries[len(entries)-1].ID, added
 			read, stored = read+int64(len(entries)), found
-			if compared && a.leadsOn() {
+			if compared && a.needsReread() {
 				stored.missing -= a.missing // who begins there finds it, too
 			}
 			return true
@@ -82,20 +82,20 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 			case 2:
 				s.take(random.IntN(3))
 			case 3:
-				note(l.note(s.state))
+				note(r.expect(s.state))
 			case 4:
 				receive()
 			case 5:
 				if !pos.Last.IsZero() { // the first owner begins with what is there
-					l, found = newLedger(pos, s.state, origin{after: pos.Last}, false), stored // it finds the rest anew
+					r, found = newReconciler(pos, s.state, origin{after: pos.Last}, false), stored // it finds the rest itself
 					restarted = true
 				}
 			}
 		}
 		for receive() {
 		}
-		note(l.note(s.state))
-		note(l.end())
+		note(r.expect(s.state))
+		note(r.endOfStream())
 		if found.missing != s.lost || !restarted && found.received != read {
 			t.Fatalf("seed %d: found %d missing of %d, %d received of %d", seed, found.missing, s.lost, found.received, read)
 		}
@@ -104,11 +104,11 @@ func TestLedgerFindsExactlyWhatIsMissing(t *testing.T) {
 
 // A server that lost its newest entries gives IDs up to the position once more: what comes
 // with them is received, not missing.
-func TestLedgerAfterAStepBack(t *testing.T) {
+func TestReconcilerAfterAStepBack(t *testing.T) {
 	t.Parallel()
 	pos := contract.Position{Last: contract.ID{MS: 100}, Added: 100}
 	state := contract.StreamState{Last: contract.ID{MS: 50}, Added: 50, Length: 50}
-	l := newLedger(pos, state, origin{reread: pos.Last, early: rereading}, false)
+	r := newReconciler(pos, state, origin{reread: pos.Last, rereadRunID: rereading}, false)
 	read := func(from, to uint64) []contract.Entry {
 		entries := make([]contract.Entry, 0, to-from+1)
 		for ms := from; ms <= to; ms++ {
@@ -116,38 +116,38 @@ func TestLedgerAfterAStepBack(t *testing.T) {
 		}
 		return entries
 	}
-	if _, a, compared := l.receive(read(1, 50)); compared {
+	if _, a, compared := r.receive(read(1, 50)); compared {
 		t.Errorf("compared with nothing: %+v", a)
 	}
 	for _, step := range []struct{ from, to uint64 }{{51, 80}, {81, 120}, {121, 130}} {
-		if a, compared := l.note(contract.StreamState{Last: contract.ID{MS: step.from - 1}, Added: int64(step.from - 1)}); compared && a.missing != 0 {
+		if a, compared := r.expect(contract.StreamState{Last: contract.ID{MS: step.from - 1}, Added: int64(step.from - 1)}); compared && a.missing != 0 {
 			t.Errorf("before %d: %+v", step.from, a)
 		}
-		if _, a, compared := l.receive(read(step.from, step.to)); compared && a.missing != 0 {
+		if _, a, compared := r.receive(read(step.from, step.to)); compared && a.missing != 0 {
 			t.Errorf("up to %d: %+v", step.to, a)
 		}
 	}
-	if a, compared := l.note(contract.StreamState{Last: contract.ID{MS: 130}, Added: 130}); !compared || a.missing != 0 {
+	if a, compared := r.expect(contract.StreamState{Last: contract.ID{MS: 130}, Added: 130}); !compared || a.missing != 0 {
 		t.Errorf("at the end: %+v, %v", a, compared)
 	}
 }
 
-// What the server was given and nobody had read when the stream was replaced is outstanding.
-func TestLedgerOutstanding(t *testing.T) {
+// What was added and not read when the stream was replaced is outstanding.
+func TestReconcilerOutstanding(t *testing.T) {
 	t.Parallel()
 	s := &fakeStream{random: rand.New(rand.NewPCG(1, 1))}
-	l := newLedger(contract.Position{Added: uncounted}, s.state, origin{}, false)
+	r := newReconciler(contract.Position{Added: uncounted}, s.state, origin{}, false)
 	s.add(20)
-	if _, _, compared := l.receive(s.read()); compared {
+	if _, _, compared := r.receive(s.read()); compared {
 		t.Error("compared with nothing")
 	}
-	received := l.received
-	l.note(s.state)
-	a, found := l.outstanding()
+	received := r.received
+	r.expect(s.state)
+	a, found := r.outstanding()
 	if !found || a.missing != 20-received || a.received != received || len(a.spans) != 1 {
 		t.Errorf("got %+v, %v, want %d missing", a, found, 20-received)
 	}
-	if _, found := l.outstanding(); found {
+	if _, found := r.outstanding(); found {
 		t.Error("found twice")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// interventions is how often each test of this file lays hands on a stream.
+// interventions is how often each test of this file changes a stream.
 const interventions = 12
 
 // replaceScript puts another stream in the place of the one that is there, in one step:
@@ -118,7 +118,7 @@ func (p *pipeline) group() string {
 
 // TestChaosMovedCursor moves the worker's cursor forward, back and by reading with it, under
 // load, with and without a dedupe window: what the server keeps is stored once, and nothing is
-// said to be lost.
+// counted as lost.
 func TestChaosMovedCursor(t *testing.T) {
 	t.Parallel()
 	hands := map[string]func(p *pipeline, group string){
@@ -189,8 +189,8 @@ func TestChaosRestoredBeneath(t *testing.T) {
 func TestChaosGapIsRead(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
-	var l ledger
-	w := p.work(l.observed)
+	var counted counts
+	w := p.work(counted.observed)
 	for round := range interventions {
 		p.publish(100)
 		p.drain(w)
@@ -205,7 +205,7 @@ func TestChaosGapIsRead(t *testing.T) {
 			for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do redis.call('XGROUP', 'SETID', KEYS[1], g[2], '$') end
 			redis.call('XADD', KEYS[1], '*', 'event', ARGV[4])`,
 			1, p.key(0), skipped.JSON(), skipped.JSON(), gone.JSON(), seen.JSON())
-		eventually(t, "what is gone is counted", func() bool { return l.lost.Load() == int64(round+1) })
+		eventually(t, "what is gone is counted", func() bool { return counted.lost.Load() == int64(round+1) })
 		p.drain(w)
 		must(t, p.model.Check(p.stored(), false))
 	}
@@ -242,26 +242,26 @@ func TestChaosHighestIDs(t *testing.T) {
 }
 
 // TestChaosDeletedUnread deletes entries one by one before the worker gets them, the newest
-// of the stream: they are counted, the worker goes on, and so does the next one.
+// of the stream: they are counted, the worker continues, and so does the next one.
 func TestChaosDeletedUnread(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
-	var l ledger
-	w := p.work(l.observed)
+	var counted counts
+	w := p.work(counted.observed)
 	for round := range interventions {
 		p.publish(50)
 		p.drain(w)
 		p.redis.Do("EVAL", `redis.call('XDEL', KEYS[1], (redis.call('XADD', KEYS[1], '*', 'event', ARGV[1])))`,
 			1, p.key(0), p.source.Fresh().JSON())
-		eventually(t, "what is gone is counted", func() bool { return l.lost.Load() == int64(round+1) })
+		eventually(t, "what is gone is counted", func() bool { return counted.lost.Load() == int64(round+1) })
 		if round%3 == 2 {
 			p.drain(w)
 			w.stop()
-			w = p.work(l.observed)
+			w = p.work(counted.observed)
 		}
 	}
 	p.drain(w)
-	want(t, "lost", l.lost.Load(), interventions)
+	want(t, "lost", counted.lost.Load(), interventions)
 	must(t, p.model.Check(p.stored(), false))
 }
 
@@ -291,7 +291,7 @@ func TestChaosEntryOfTheFuture(t *testing.T) {
 	p.send(1, sent...)
 	p.drain(w)
 	p.verify()
-	want(t, "entries counted as ahead of the clock", p.ledger.ahead.Load(), 1+200+200)
+	want(t, "entries counted as ahead of the clock", p.counts.ahead.Load(), 1+200+200)
 	w.stop()
 	w = p.work()
 	p.send(1, sent...)

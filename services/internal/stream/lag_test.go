@@ -10,26 +10,26 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// carrying is a reader that holds the lease of shard 0 and has come to the stream's end.
-func carrying(t *testing.T, client *stream.Client) (*stream.Shard, contract.StreamState) {
+// owning is a reader that owns the lease of shard 0, and the state of its stream.
+func owning(t *testing.T, client *stream.Client) (*stream.Shard, contract.StreamState) {
 	t.Helper()
 	s := shard(t, client, stream.ShardConfig{})
-	held, err := s.Acquire(t.Context())
+	owned, err := s.Acquire(t.Context())
 	must(t, err)
-	want(t, "lease", held, true)
+	want(t, "lease", owned, true)
 	state, err := s.State(t.Context())
 	must(t, err)
 	return s, state
 }
 
-// What is stored and not trimmed yet is no reason to wait, however much it is.
+// Entries that are stored and not trimmed yet are no lag, however many.
 func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		const highWater = 500
 		publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
-		s, state := carrying(t, client)
-		must(t, s.NoteStored(t.Context(), contract.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
+		s, state := owning(t, client)
+		must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
 		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 			HighWater: highWater, OnWait: func(w stream.Waiting) { t.Errorf("the producer waits: %s", w) },
 		})
@@ -37,7 +37,7 @@ func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 			must(t, p.Add(t.Context(), 0, fmt.Appendf(nil, "%d", i)))
 		}
 		must(t, p.Close(t.Context()))
-		all, err := client.Backlogs(t.Context(), "flights", 1)
+		all, err := client.Lags(t.Context(), "flights", 1)
 		must(t, err)
 		want(t, "last published", all[0].Last, p.Last(0))
 		want(t, "above the position", all[0].Entries > 0, true)
@@ -45,15 +45,15 @@ func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 	})
 }
 
-// What is not stored stops the producer at the mark, however much is stored beside it and
-// though it asks now and then only.
+// The producer stops at the high-water mark of the lag, however many stored entries there are
+// and though it looks the lag up only now and then.
 func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	t.Parallel()
 	const highWater, flush = 500, 10
 	server, client := setup(t)
 	publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
-	s, state := carrying(t, client)
-	must(t, s.NoteStored(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	s, state := owning(t, client)
+	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
 	waits := make(chan stream.Waiting, 100)
 	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 		HighWater: highWater, FlushEvents: flush, OnWait: func(w stream.Waiting) {
@@ -73,36 +73,35 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	}()
 	w := <-waits
 	n, _ := server.Do("XLEN", stream.Key("flights", 0)).(int64)
-	want(t, "stopped at the mark", w.Backlog.Entries >= highWater && n <= 4*highWater+flush, true)
-	want(t, "says so", w.Err == nil && w.Backlog.Noted && w.Backlog.Lease != "", true)
+	want(t, "stopped at the mark", w.Lag.Entries >= highWater && n <= 4*highWater+flush, true)
+	want(t, "says so", w.Err == nil && w.Lag.Reported && w.Lag.Lease != "", true)
 	state, err := s.State(t.Context())
 	must(t, err)
-	must(t, s.NoteStored(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
 	must(t, <-added)
 	state, err = s.State(t.Context())
 	must(t, err)
-	must(t, s.NoteStored(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
 	must(t, p.Close(t.Context()))
 	want(t, "acknowledged", p.Acked(), 2*highWater)
 }
 
-// Nobody but who holds the lease notes what is stored; and what others have written there is
-// no note.
-func TestNotesAreTheOwners(t *testing.T) {
+// Only the owner of the lease reports a position; an incomplete report is ignored.
+func TestOnlyTheOwnerReports(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := open(t, server.URL())
 	publish(t, client, 1, 10, stream.ProducerConfig{})
 	at := contract.Position{Last: contract.ID{MS: 1 << 62}, Added: 10}
-	must(t, shard(t, client, stream.ShardConfig{}).NoteStored(t.Context(), at))
-	backlog := func() stream.Backlog {
-		all, err := client.Backlogs(t.Context(), "flights", 2)
+	must(t, shard(t, client, stream.ShardConfig{}).ReportPosition(t.Context(), at))
+	lag := func() stream.Lag {
+		all, err := client.Lags(t.Context(), "flights", 2)
 		must(t, err)
 		want(t, "entries of an empty shard", all[1].Entries, 0)
 		return all[0]
 	}
-	want(t, "noted without the lease", backlog().Noted, false)
-	want(t, "entries", backlog().Entries, 10)
+	want(t, "reported without the lease", lag().Reported, false)
+	want(t, "entries", lag().Entries, 10)
 	server.Do("HSET", stream.Key("flights", 0)+":stored", "last", "10-0", "added", "many")
-	want(t, "a note of others", backlog().Noted, false)
+	want(t, "an incomplete report", lag().Reported, false)
 }

@@ -11,16 +11,15 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// TestChaosTwoWorkersShareShards has two workers carry four shards, two each. When one
-// is stopped, or freezes, the other carries all four; when it is back, they share
-// again.
+// TestChaosTwoWorkersShareShards has two workers own four shards, two each. When one is
+// stopped, or freezes, the other takes all four over; when it is back, they rebalance.
 func TestChaosTwoWorkersShareShards(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 4, lease: time.Second})
 		other := warehousetest.Another(t, p.store)
 		first := p.work(p.shared("first", nil))
-		eventually(t, "the only one carries all", func() bool { return first.owns() == 4 })
+		eventually(t, "the only one owns all", func() bool { return first.owns() == 4 })
 		stop := p.publishing(p.client, 100, 20*time.Millisecond)
 		var gate chaos.Gate
 		defer gate.Open()
@@ -46,7 +45,7 @@ func TestChaosTwoWorkersShareShards(t *testing.T) {
 	})
 }
 
-// shared is a worker that counts the others, behind a gate if there is one.
+// shared is a worker that tracks its membership, behind a gate if there is one.
 func (p *pipeline) shared(owner string, gate *chaos.Gate) func(*worker.Config) {
 	if gate == nil {
 		gate = new(chaos.Gate)
@@ -56,7 +55,7 @@ func (p *pipeline) shared(owner string, gate *chaos.Gate) func(*worker.Config) {
 		cfg.Source = func(c *contract.Contract, shard int) worker.Source { return gate.Source(source(c, shard)) }
 		cfg.Live = func(ctx context.Context) (int, error) {
 			gate.Pass()
-			return p.client.Workers(ctx, "", owner, p.lease)
+			return p.client.Heartbeat(ctx, "", owner, p.lease)
 		}
 		cfg.Hook = func(string) { gate.Pass() }
 	}
@@ -70,7 +69,7 @@ type slowKeys struct {
 }
 
 func (s slowKeys) Keys(
-	ctx context.Context, c *contract.Contract, shard int, since uint64, each func(hash, ms, believed uint64),
+	ctx context.Context, c *contract.Contract, shard int, since uint64, each func(hash, ms, clamped uint64),
 ) error {
 	time.Sleep(s.takes)
 	return s.Sink.Keys(ctx, c, shard, since, each)

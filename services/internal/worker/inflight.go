@@ -1,0 +1,74 @@
+package worker
+
+import (
+	"sync"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// inFlight tracks the entries that were read and are not committed.
+type inFlight struct {
+	mu                           sync.Mutex
+	decodingFrom, committingFrom contract.ID // of the batch being decoded, being committed
+	pending                      int         // entries read and not committed
+	committedID                  contract.ID // all up to it is committed, as far as this attachment has read
+	lastRead                     time.Time
+}
+
+func (f *inFlight) with(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+// begin starts an attachment that reads after the given ID. While it rereads, that is below the
+// position, and so must be the bound of a trim: entries up to the position may be new.
+func (f *inFlight) begin(after contract.ID) { f.with(func() { f.committedID = after }) }
+
+func (f *inFlight) committedTo() (id contract.ID) {
+	f.with(func() { id = f.committedID })
+	return id
+}
+
+// received counts the entries that a read returned.
+func (f *inFlight) received(entries int) {
+	f.with(func() { f.lastRead, f.pending = time.Now(), f.pending+entries })
+}
+
+func (f *inFlight) decoding(first contract.ID) { f.with(func() { f.decodingFrom = first }) }
+
+func (f *inFlight) committing() {
+	f.with(func() { f.committingFrom, f.decodingFrom = f.decodingFrom, contract.ID{} })
+}
+
+func (f *inFlight) committed(entries int, last contract.ID) {
+	f.with(func() { f.committingFrom, f.pending, f.committedID = contract.ID{}, f.pending-entries, last })
+}
+
+// isEmpty reports whether all that was read is committed.
+func (f *inFlight) isEmpty() (empty bool) {
+	f.with(func() { empty = f.pending == 0 })
+	return empty
+}
+
+func (f *inFlight) clear() {
+	f.with(func() { f.decodingFrom, f.committingFrom, f.pending = contract.ID{}, contract.ID{}, 0 })
+}
+
+// age is that of the oldest entry in flight; without one, the time since the last read, if that
+// is longer than a read may block.
+func (f *inFlight) age(now time.Time) (age time.Duration) {
+	f.with(func() {
+		oldest := f.committingFrom
+		if oldest.IsZero() {
+			oldest = f.decodingFrom
+		}
+		if !oldest.IsZero() {
+			age = max(0, now.Sub(time.UnixMilli(int64(oldest.MS))))
+		} else if silence := now.Sub(f.lastRead); !f.lastRead.IsZero() && silence > 3*time.Second {
+			age = silence
+		}
+	})
+	return age
+}
