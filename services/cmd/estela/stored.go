@@ -68,8 +68,8 @@ func (d *dataset) allStored(ctx context.Context, client *stream.Client) error {
 	if len(lacks) == 0 {
 		return nil
 	}
-	shards, err := client.Backlogs(ctx, d.Name, d.Shards)
-	if err != nil || !slices.ContainsFunc(shards, func(b stream.Backlog) bool { return b.Lease != "" }) {
+	shards, err := client.Lags(ctx, d.Name, d.Shards)
+	if err != nil || !slices.ContainsFunc(shards, func(l stream.Lag) bool { return l.Lease != "" }) {
 		return err
 	}
 	return refusedError{fmt.Errorf("the worker that runs has an earlier contract of %s, without %s, and would store the events without it: "+
