@@ -364,9 +364,10 @@ func TestE2EPublishByALaterContract(t *testing.T) {
 	dir := t.TempDir()
 	data, later := ownDataset(t), things(t, "readings", strings.Replace(readings, `"celsius": {`, `"unit": {"type": "string"}, "celsius": {`, 1))
 	s := up(t, dir, "--data", data)
-	for _, command := range []string{"publish", "backfill"} {
-		refused(t, reading("a", "1"), []string{command, "readings", "--data", later, "--data-dir", dir}, "contract of readings", "first. Nothing was")
-	}
+	unit := strings.Replace(reading("a", "1"), "}", `,"unit":"C"}`, 1)
+	refused(t, unit, []string{"publish", "readings", "--data", later, "--data-dir", dir}, "row 1 has unit, which the worker that runs does not store", "nothing was sent")
+	refused(t, unit, []string{"backfill", "readings", "--data", later, "--data-dir", dir}, "another version of the contract of readings", "first. Nothing was stored")
+	must(t, reading("a", "1"), "publish", "readings", "--data", later, "--data-dir", dir)
 	for _, command := range []string{"publish", "backfill"} {
 		code, _, errs := estela(t, strings.Replace(reading(command, "1"), "}", `,"Celsius":2,"note":[1]}`, 1), command, "readings", "--data", data, "--data-dir", dir)
 		if code != 0 || !strings.Contains(errs, `readings: property "Celsius" is not in the contract, which has "celsius", and no column keeps it`) ||
@@ -381,5 +382,5 @@ func TestE2EPublishByALaterContract(t *testing.T) {
 		}
 	}
 	s.interrupt()
-	must(t, reading("f", "1"), "backfill", "readings", "--data", later, "--data-dir", dir)
+	must(t, strings.ReplaceAll(unit, `"a"`, `"f"`), "backfill", "readings", "--data", later, "--data-dir", dir)
 }

@@ -50,6 +50,10 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := d.mayPublish(ctx, client); err != nil {
 		return err
 	}
+	unstored, err := d.unstored(ctx, client)
+	if err != nil {
+		return err
+	}
 	refused, err := c.refusals(c.info(s))
 	if err != nil {
 		return err
@@ -57,7 +61,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err, stream.ProducerConfig{
 		Batch: c.Batch, Wait: c.Wait, Patience: c.Patience, Trace: tracing.Publishing(ctx, d.Name),
 	})
-	p.skip, p.refused = c.Skip, refused
+	p.skip, p.refused, p.unstored = c.Skip, refused, unstored
 	return c.publish(ctx, s, client, p)
 }
 
@@ -120,6 +124,7 @@ type publisher struct {
 	skip     int64 // events that an earlier run has sent
 	seen     int64 // rows
 	refused  *refusals
+	unstored []int // columns that the worker that runs lacks
 	report   io.Writer
 	nextWait time.Time // when it may be said again why it waits
 
@@ -203,6 +208,12 @@ func (p *publisher) send(r warehouse.Document) error {
 	if p.skip > 0 {
 		p.skip--
 		return nil
+	}
+	for _, i := range p.unstored {
+		if nulls := p.batch.Columns[i].Nulls; nulls == nil || nulls[0] == 0 {
+			return refusedError{fmt.Errorf("row %d has %s, which the worker that runs does not store: it began with an earlier contract of %s; start 'estela up' or 'estela worker' again first",
+				r.Line, p.dataset.Columns[i].Name, p.dataset.Name)}
+		}
 	}
 	if err := p.pace.wait(p.ctx); err != nil {
 		return err

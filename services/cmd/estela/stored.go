@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -33,9 +32,6 @@ func (d *dataset) holdsStored(by *stored) error {
 // contract lets through: it is the noted one with additions, or an earlier one that the noted
 // one is with additions. Where nothing is noted, no worker was there yet.
 func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
-	if err := d.allStored(ctx, client); err != nil {
-		return err
-	}
 	by, err := binding(ctx, client, d)
 	if err != nil || by == nil {
 		return err
@@ -52,28 +48,27 @@ func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
 	return &breakError{d.Name, "the warehouse that reads " + client.String(), changes, warehouse.WayOut(d.Name, changes) + ". Nothing was sent"}
 }
 
-// allStored makes sure that a worker that runs has a column for each of the contract's: one that
-// was started with an earlier contract would pass over the others.
-func (d *dataset) allStored(ctx context.Context, client *stream.Client) error {
+// unstored are the columns that a worker which runs does not know, for it was started with an
+// earlier contract: it would pass over their values.
+func (d *dataset) unstored(ctx context.Context, client *stream.Client) ([]int, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
-		return err
+		return nil, err
 	}
-	var lacks []string
-	for _, c := range d.Columns {
+	var lacks []int
+	for i, c := range d.Columns {
 		if !slices.ContainsFunc(by.Columns, func(o contract.Column) bool { return o.Name == c.Name }) {
-			lacks = append(lacks, c.Name)
+			lacks = append(lacks, i)
 		}
 	}
 	if len(lacks) == 0 {
-		return nil
+		return nil, nil
 	}
 	shards, err := client.Lags(ctx, d.Name, d.Shards)
-	if err != nil || !slices.ContainsFunc(shards, func(l stream.Lag) bool { return l.Lease != "" }) {
-		return err
+	if !slices.ContainsFunc(shards, func(l stream.Lag) bool { return l.Lease != "" }) {
+		lacks = nil // one that begins later has this contract
 	}
-	return refusedError{fmt.Errorf("the worker that runs has an earlier contract of %s, without %s, and would store the events without it: "+
-		"start 'estela up' or 'estela worker' again first. Nothing was sent", d.Name, strings.Join(lacks, ", "))}
+	return lacks, err
 }
 
 // binding is the contract that is noted in Redis; nil if there is none, or nobody relies on it.
