@@ -40,6 +40,8 @@ func TestEndpointCommands(t *testing.T) {
 		"SELECT * FROM things WHERE _shard >= 0 LIMIT 1":             "id,at,n",
 		"SELECT *, _ingested_at AS stored FROM things LIMIT 1":       "id,at,n,stored",
 		"SELECT *, _shard FROM things LIMIT 1":                       "id,at,n,_shard",
+		"SELECT _shard, 1 AS _shard_1 FROM things LIMIT 1":           "_shard,_shard_1",
+		"SELECT * FROM things a, things b LIMIT 1":                   "id,at,n,id_1,at_1,n_1",
 		"SELECT id, _shard FROM (FROM things) LIMIT 1":               "id,_shard",
 		"SELECT * FROM (SELECT id, _line FROM things) LIMIT 1":       "id,_line",
 		"WITH x AS (SELECT * FROM things) SELECT x.* FROM x LIMIT 1": "id,at,n",

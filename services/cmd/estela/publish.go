@@ -83,12 +83,12 @@ func (c *publishCmd) publish(ctx context.Context, s *streams, client *stream.Cli
 
 // resumable says how to go on after an error: one of the file would come again.
 func (p *publisher) resumable(ctx context.Context, err error, ofFile bool, skipped int64) error {
-	mend := "mend that, and "
-	if ctx.Err() != nil {
-		err, ofFile = errors.New("interrupted"), false
-	}
-	if !ofFile {
-		mend = ""
+	mend := ""
+	switch {
+	case ctx.Err() != nil:
+		err = errors.New("interrupted")
+	case ofFile:
+		mend = "mend that, and "
 	}
 	sent := p.sent()
 	if errors.Is(err, stream.ErrReplicas) {

@@ -35,14 +35,13 @@ func prepareSQL(ctx context.Context, all []*dataset) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, trial.Close()) }()
-	var tables, mappings []error
+	var tables, mappings error
 	for _, d := range all {
-		tables = append(tables, trial.Register(ctx, d.Contract, "", d.references))
-		mappings = append(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
+		tables = errors.Join(tables, trial.Register(ctx, d.Contract, "", d.references))
+		mappings = errors.Join(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
 	}
-	faults := errors.Join(errors.Join(tables...), errors.Join(mappings...))
-	if errors.Join(tables...) != nil { // what reads a table that is not there has no fault of its own
-		return errors.Join(faults, api.CheckSQL(ctx, parse, apiDatasets(all)))
+	if tables != nil { // what reads a table that is not there has no fault of its own
+		return errors.Join(tables, mappings, api.CheckSQL(ctx, parse, apiDatasets(all)))
 	}
-	return errors.Join(faults, api.Prepare(ctx, parse, trial, apiDatasets(all)))
+	return errors.Join(mappings, api.Prepare(ctx, parse, trial, apiDatasets(all)))
 }

@@ -307,11 +307,10 @@ type checkup struct {
 // its SQL by name, nor a view that it reads, nor its header.
 func (v *vetting) hidden(e Endpoint) map[string]bool {
 	hidden := maps.Clone(v.system)
-	v.show(v.endpoints[e.File], hidden, map[string]bool{})
 	for name := range v.system {
-		// What DuckDB calls the second of a name: the author's beside that of *.
-		hidden[name+"_1"] = !hidden[name]
+		hidden[name+"_1"] = true // what DuckDB calls the second of a name
 	}
+	v.show(v.endpoints[e.File], hidden, map[string]bool{})
 	for _, o := range e.Order {
 		delete(hidden, strings.ToLower(o.Column))
 	}

@@ -18,7 +18,7 @@ func (f *File) leftOut(column string) bool {
 func (f *File) foreign(header []string) error {
 	known := func(name string) bool {
 		_, named := f.cfg.Shape.Member(name)
-		return named || f.nearly(name) != ""
+		return named || f.cfg.Shape.Nearly(name) != ""
 	}
 	switch {
 	case !f.cfg.Shape.Known() || slices.ContainsFunc(header, known):
