@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -155,7 +155,7 @@ func apiDatasets(all []*dataset) []api.Dataset {
 	for i, d := range all {
 		served[i] = api.Dataset{
 			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)), Columns: d.Columns,
-			System: warehouse.SystemColumns(),
+			System: contract.SystemColumns(),
 		}
 	}
 	return served

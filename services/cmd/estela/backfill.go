@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/tabular"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -85,7 +85,7 @@ func (b *backfilled) partial(ctx context.Context, read, stored error) error {
 // pass writes the rows that are events, one a line.
 func (c *backfillCmd) pass(ctx context.Context, s *streams, check *publisher, to io.Writer) error {
 	out := bufio.NewWriterSize(to, 1<<20)
-	err := c.each(ctx, c.input(ctx, s), check.dataset, c.rows(func(r warehouse.Document) error {
+	err := c.each(ctx, c.input(ctx, s), check.dataset, c.rows(func(r importer.Document) error {
 		if held, err := check.holds(r); !held || err != nil {
 			return err
 		}
@@ -132,11 +132,11 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := &filling{node: n, dataset: d, decoder: d.NewDecoder(), batches: make([]*contract.Batch, d.Shards)}
-	body, err := warehouse.OpenFile(r.Context(), warehouse.FileConfig{Reader: r.Body, Format: tabular.NDJSON})
+	body, err := importer.Open(r.Context(), importer.Config{Reader: r.Body, Format: tabular.NDJSON})
 	if err == nil {
 		//nolint:contextcheck // it is the request's
-		err = body.Each(r.Context(), func(one warehouse.Document) error { return f.add(r.Context(), one) })
-		if errors.Is(err, warehouse.ErrNoRows) { // whoever sends them says why
+		err = body.Each(r.Context(), func(one importer.Document) error { return f.add(r.Context(), one) })
+		if errors.Is(err, importer.ErrNoRows) { // whoever sends them says why
 			err = nil
 		}
 		err = errors.Join(err, body.Close())
@@ -161,7 +161,7 @@ type filling struct {
 	done    backfilled
 }
 
-func (f *filling) add(ctx context.Context, r warehouse.Document) error {
+func (f *filling) add(ctx context.Context, r importer.Document) error {
 	if f.one == nil {
 		f.one = f.dataset.NewBatch(0, 1)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -174,7 +175,7 @@ func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	file := &fileFlags{File: c.File, Format: c.Format, Encoding: c.Encoding, Mapping: "none"}
 	decoder, out, invalid := k.NewDecoder(), json.NewEncoder(s.out), 0
 	out.SetEscapeHTML(false)
-	err = file.each(ctx, s, &dataset{Contract: k}, func(r warehouse.Document) error {
+	err = file.each(ctx, s, &dataset{Contract: k}, func(r importer.Document) error {
 		v := verdict{Line: r.Line}
 		if r.Problem != nil {
 			v.Violations = []contract.Violation{{Keyword: "json", Message: r.Problem.Error()}}

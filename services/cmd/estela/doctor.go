@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type doctorCmd struct{}
@@ -138,8 +138,8 @@ func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []finding {
 		return []finding{{name: "warehouse", found: fmt.Sprintf("held by process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))
-	var locked *warehouse.LockedError
-	var extension *warehouse.ExtensionError
+	var locked *database.LockedError
+	var extension *database.ExtensionError
 	switch {
 	case errors.As(err, &locked):
 		return []finding{{name: "warehouse", found: err.Error(), fix: fmt.Sprintf("stop process %d, or give its --data-dir", locked.PID)}}
@@ -155,9 +155,9 @@ func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []finding {
 }
 
 func examineVersion(location string) finding {
-	v := warehouse.DuckDBVersion()
+	v := database.Version()
 	f := finding{name: "DuckDB", found: v}
-	if !warehouse.MotherDuckTakes(v) {
+	if !database.MotherDuckTakes(v) {
 		f.fix = "MotherDuck does not take this version: build with a driver in its range"
 		f.warning = !strings.HasPrefix(location, "md:")
 	}

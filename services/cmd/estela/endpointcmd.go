@@ -20,7 +20,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/importer"
 )
 
 type endpointCmd struct {
@@ -230,7 +230,7 @@ func (n *node) loadSample(ctx context.Context, s *streams, d *dataset) error {
 	}
 	defer remove()
 	f := &filling{node: n, dataset: d, decoder: d.NewDecoder(), batches: make([]*contract.Batch, d.Shards)}
-	if err := file.Each(ctx, func(one warehouse.Document) error { return f.add(ctx, one) }); err != nil {
+	if err := file.Each(ctx, func(one importer.Document) error { return f.add(ctx, one) }); err != nil {
 		return err
 	}
 	return f.storeAll(ctx)

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/importer"
 )
 
 // input is the streams with a standard input that ends with ctx, and that says that it is read
@@ -49,9 +49,9 @@ func (f *fileFlags) named() string {
 }
 
 // rows passes rows on; of a file of --errors, the events in it.
-func (f *errorFlags) rows(fn func(warehouse.Document) error) func(warehouse.Document) error {
+func (f *errorFlags) rows(fn func(importer.Document) error) func(importer.Document) error {
 	if !f.FromErrors {
 		return fn
 	}
-	return func(d warehouse.Document) error { return fn(mended(d)) }
+	return func(d importer.Document) error { return fn(mended(d)) }
 }

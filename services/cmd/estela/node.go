@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -61,9 +62,9 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 	if !memorySize.MatchString(g.Spill) {
 		return nil, usageError{fmt.Errorf("--spill %q: give a size such as 512MB or 4GB", g.Spill)}
 	}
-	w, err := warehouse.Open(ctx, warehouse.Config{
+	w, err := warehouse.Open(ctx, warehouse.Config{Database: database.Config{
 		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, SpillLimit: g.Spill, ReadOnly: readOnly, Logger: log,
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +124,8 @@ func (n *node) addWorker(ctx context.Context, cfg worker.Config) error {
 // measured are the metrics of this process.
 func (n *node) measured() *telemetry.Metrics {
 	m := telemetry.New(names(n.datasets))
-	duckdb := warehouse.DuckDBVersion()
-	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: warehouse.MotherDuckTakes(duckdb)})
+	duckdb := database.Version()
+	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: database.MotherDuckTakes(duckdb)})
 	return m
 }
 

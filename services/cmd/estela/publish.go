@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type publishCmd struct {
@@ -201,7 +201,7 @@ func (p *publisher) sent() int64 {
 }
 
 // send passes one row on, unless it is no event.
-func (p *publisher) send(r warehouse.Document) error {
+func (p *publisher) send(r importer.Document) error {
 	if held, err := p.holds(r); !held || err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func (p *publisher) send(r warehouse.Document) error {
 }
 
 // holds reports whether the row is an event; if it is not, it is counted with its reason.
-func (p *publisher) holds(r warehouse.Document) (bool, error) {
+func (p *publisher) holds(r importer.Document) (bool, error) {
 	p.batch.Reset()
 	p.seen++
 	if r.Problem == nil && p.decoder.Decode(p.batch, r.JSON, contract.ID{}, 0) {

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/importer"
 )
 
 // errorFlags say what becomes of rows that are no events.
@@ -79,7 +79,7 @@ type refusal struct {
 }
 
 // hold takes what is there of the row.
-func (l *refusal) hold(d warehouse.Document) {
+func (l *refusal) hold(d importer.Document) {
 	raw := d.Text
 	if raw == nil {
 		raw = d.JSON
@@ -97,7 +97,7 @@ func (l *refusal) hold(d warehouse.Document) {
 }
 
 // add counts a row and writes it.
-func (r *refusals) add(d warehouse.Document, violations []contract.Violation) error {
+func (r *refusals) add(d importer.Document, violations []contract.Violation) error {
 	r.rows++
 	if d.Problem != nil {
 		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
@@ -216,7 +216,7 @@ func (r *refusals) close(to io.Writer) error {
 }
 
 // mended is the event in a line of a file of --errors.
-func mended(d warehouse.Document) warehouse.Document {
+func mended(d importer.Document) importer.Document {
 	if d.Problem != nil {
 		return d
 	}

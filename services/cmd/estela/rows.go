@@ -10,8 +10,9 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/tabular"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // fileFlags name the rows that a command reads.
@@ -27,7 +28,7 @@ type fileFlags struct {
 
 // each calls fn with every row of the file in turn. Its document is valid during
 // the call.
-func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(warehouse.Document) error) error {
+func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(importer.Document) error) error {
 	file, err := f.open(ctx, s, d)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
 		return err
 	}
-	parse, end, failed := warehouse.Parser(ctx)
+	parse, end, failed := database.Parser(ctx)
 	if failed != nil {
 		return err
 	}
@@ -68,8 +69,8 @@ func (f *fileFlags) mapping(d *dataset) (sql, name string, err error) {
 	return string(text), f.Mapping, nil
 }
 
-func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
-	cfg := warehouse.FileConfig{
+func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*importer.File, error) {
+	cfg := importer.Config{
 		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
@@ -81,7 +82,7 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehous
 		return nil, err
 	}
 	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
-	file, err := warehouse.OpenFile(ctx, cfg)
+	file, err := importer.Open(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
 		err = usageError{err}
 	}

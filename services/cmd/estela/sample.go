@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -78,7 +79,7 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		last, mark.Sent = time.Now(), before+p.sent()
 		return writeMark(context.WithoutCancel(ctx), n.store, name, mark)
 	}
-	err = file.Each(ctx, func(r warehouse.Document) error {
+	err = file.Each(ctx, func(r importer.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
 		// killed, so that its mark is written at the end only.
 		if !embedded && time.Since(last) >= markEvery {
@@ -101,7 +102,7 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 }
 
 // openSample puts the sample where DuckDB can read it and opens it there.
-func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.File, remove func(), err error) {
+func (d *dataset) openSample(ctx context.Context, s *streams) (file *importer.File, remove func(), err error) {
 	content, err := fs.ReadFile(d.folder, d.sample)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read sample: %w", err)

@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // checkSQL looks at the views and endpoints of the datasets before any warehouse sees
 // them: planning alone can take all memory. If one has a fault, those of all are reported.
 func checkSQL(ctx context.Context, all []*dataset) (err error) {
-	parse, end, err := warehouse.Parser(ctx)
+	parse, end, err := database.Parser(ctx)
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func checkSQL(ctx context.Context, all []*dataset) (err error) {
 // prepareSQL is checkSQL, and prepares the mappings, views and endpoints against the tables
 // of the contracts in a throw-away warehouse: what it passes, a start can serve.
 func prepareSQL(ctx context.Context, all []*dataset) (err error) {
-	parse, end, err := warehouse.Parser(ctx)
+	parse, end, err := database.Parser(ctx)
 	if err != nil {
 		return err
 	}

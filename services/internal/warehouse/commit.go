@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // settleTime bounds the reading of the position after a commit has failed.
 const settleTime = 10 * time.Second
+
+// backlogRows is the size of a batch that only a backlog makes.
+const backlogRows = 50_000
 
 // errMoved says that the position row is not as the owner knows it.
 var errMoved = errors.New("position has moved")
@@ -27,8 +31,8 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 		b.Token = rand.Uint64() >> 1
 	}
 	next := advanced(at, b, time.Now())
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return w.commit(ctx, s, at, next, b)
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return w.commit(ctx, conn, at, next, b)
 	})
 	if err != nil {
 		next, err = w.settle(ctx, at, next, err)
@@ -37,7 +41,7 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 		return contract.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
 	}
 	if b.Rows >= backlogRows {
-		w.hurried.Store(time.Now().UnixNano())
+		w.db.ThrottleReads()
 	}
 	return next, nil
 }
@@ -67,28 +71,28 @@ func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.P
 // commit is one try. Staging comes before BEGIN, because a transaction writes to
 // one attached database; the position comes first in it, so that a fenced owner
 // writes nothing.
-func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Position, b *contract.Batch) error {
-	loads, err := w.loads(ctx, s, b, next.CommittedAt)
+func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next contract.Position, b *contract.Batch) error {
+	loads, err := w.loads(ctx, conn, b, next.CommittedAt)
 	if err != nil {
 		return err
 	}
 	settled := replayed(b)
-	if err := w.stage(ctx, s, loads, settled); err != nil {
+	if err := w.stage(ctx, conn, loads, settled); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	err = transaction(ctx, s.conn, func() error {
+	err = database.Transaction(ctx, conn, func() error {
 		if err := w.cfg.Hook(PointBegun); err != nil {
 			return err
 		}
-		if err := move(ctx, s, at, next); err != nil {
+		if err := move(ctx, conn, at, next); err != nil {
 			return err
 		}
 		for _, l := range loads {
-			if err := l.store(ctx, s, w.cfg.staged()); err != nil {
+			if err := l.store(ctx, conn, w.staged()); err != nil {
 				return err
 			}
 		}
-		if err := settled.remove(ctx, s); err != nil {
+		if err := settled.remove(ctx, conn); err != nil {
 			return err
 		}
 		return w.cfg.Hook(PointWritten)
@@ -102,14 +106,14 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Po
 // move updates the position row, which must be exactly as the owner knows it.
 // rev is compared too, because a batch that came from no stream leaves Last as
 // it is.
-func move(ctx context.Context, s *session, at, next contract.Position) error {
-	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
+func move(ctx context.Context, conn *database.Conn, at, next contract.Position) error {
+	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.positions
 		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		unsigned(next.Last.MS), unsigned(next.Last.Seq), next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
-		at.Dataset, at.Shard, at.Epoch, at.Rev, unsigned(at.Last.MS), unsigned(at.Last.Seq))
+		database.Unsigned(next.Last.MS), database.Unsigned(next.Last.Seq), next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
+		at.Dataset, at.Shard, at.Epoch, at.Rev, database.Unsigned(at.Last.MS), database.Unsigned(at.Last.Seq))
 	switch {
-	case isConflict(err):
+	case database.IsConflict(err):
 		return fmt.Errorf("%w: %w", contract.ErrFenced, err)
 	case err != nil:
 		return fmt.Errorf("move position: %w", err)
@@ -129,8 +133,8 @@ func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, caus
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	var now contract.Position
-	err := w.write(lasting, func(ctx context.Context, s *session) (err error) {
-		now, err = position(ctx, s.conn, at.Dataset, at.Shard)
+	err := w.write(lasting, func(ctx context.Context, conn *database.Conn) (err error) {
+		now, err = position(ctx, conn, at.Dataset, at.Shard)
 		return err
 	})
 	switch {

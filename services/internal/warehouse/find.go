@@ -2,11 +2,11 @@ package warehouse
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Row is where a stored event came from and when it was stored.
@@ -21,20 +21,20 @@ type Row struct {
 
 // RowsAt are the events stored from one stream entry, by line.
 func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id contract.ID) ([]Row, error) {
-	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, unsigned(id.MS), unsigned(id.Seq))
+	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
 }
 
 // RowsOf are the events stored under a key as text, the newest first, at most limit.
 func (w *Warehouse) RowsOf(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
-	return w.find(ctx, c, quoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
+	return w.find(ctx, c, database.QuoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
 }
 
 func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) ([]Row, error) {
 	var all []Row
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
 			_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
-			quoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where), args...)
+			database.QuoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where), args...)
 		if err != nil {
 			return err
 		}
@@ -62,8 +62,8 @@ func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string
 // RejectsAt are the rejects that came from one stream entry, by line.
 func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id contract.ID) ([]StoredReject, error) {
 	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, unsigned(id.MS), unsigned(id.Seq))
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
 		return err
 	})
 	if err != nil {

@@ -3,8 +3,9 @@ package warehouse
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // identityMarker holds what tells this warehouse from every other.
@@ -19,7 +20,7 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 
 // identify gives a warehouse that has none its identity, inside a transaction. Two
 // processes that do so at once conflict at the marker newPosition.
-func identify(ctx context.Context, conn *sql.Conn) error {
+func identify(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, identityMarker)
 	if err != nil || found != "" {
 		return err

@@ -9,21 +9,22 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // load is rows on their way into a table.
 type load struct {
-	into    table
-	fields  []field // all columns of the table, in its order
-	sources []source
+	into    database.Table
+	fields  []database.Field // all columns of the table, in its order
+	sources []database.Values
 	rows    int
 }
 
 // loads are what the batch adds: its rows and its rejects.
-func (w *Warehouse) loads(ctx context.Context, s *session, b *contract.Batch, at time.Time) ([]load, error) {
+func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, at time.Time) ([]load, error) {
 	var all []load
 	if b.Rows > 0 {
-		lay, err := w.layout(ctx, s, b.Contract.Name)
+		lay, err := w.layout(ctx, conn, b.Contract.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -41,86 +42,78 @@ func (w *Warehouse) loads(ctx context.Context, s *session, b *contract.Batch, at
 
 // staging is the temporary table that the load goes through.
 func (l load) staging() load {
-	l.into = temporary("stage " + l.into.schema + " " + l.into.name)
+	l.into = database.Temporary("stage " + l.into.Schema + " " + l.into.Name)
 	return l
 }
 
 // stage fills the temporary tables that the transaction reads.
-func (w *Warehouse) stage(ctx context.Context, s *session, loads []load, settled settled) error {
-	if w.cfg.staged() {
+func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load, settled settled) error {
+	if w.staged() {
 		for _, l := range loads {
-			if err := l.staging().create(ctx, s); err != nil {
+			if err := l.staging().create(ctx, conn); err != nil {
 				return err
 			}
 		}
 	}
 	if settled.rows > 0 {
-		return settled.create(ctx, s)
+		return settled.create(ctx, conn)
 	}
 	return nil
 }
 
 // create makes the load's table, a temporary one, anew and fills it.
-func (l load) create(ctx context.Context, s *session) error {
-	create := "CREATE OR REPLACE TEMP TABLE " + quoteName(l.into.name) + " " + columnList(l.fields)
-	if err := execAll(ctx, s.conn, create); err != nil {
+func (l load) create(ctx context.Context, conn *database.Conn) error {
+	create := "CREATE OR REPLACE TEMP TABLE " + database.QuoteName(l.into.Name) + " " + database.ColumnList(l.fields)
+	if err := database.ExecAll(ctx, conn, create); err != nil {
 		return err
 	}
-	return l.append(s)
+	return l.append(conn)
 }
 
-func (l load) append(s *session) error {
-	a, err := newAppender(s.raw, l.into)
+func (l load) append(conn *database.Conn) error {
+	a, err := conn.NewAppender(l.into)
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	if err := a.append(l.rows, l.sources); err != nil {
+	defer a.Close()
+	if err := a.Append(l.rows, l.sources); err != nil {
 		return fmt.Errorf("append to %s: %w", l.into, err)
 	}
 	return nil
 }
 
 // store adds the rows to the table, directly or from their staging.
-func (l load) store(ctx context.Context, s *session, staged bool) error {
+func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error {
 	if !staged {
-		return l.append(s)
+		return l.append(conn)
 	}
 	from := l.staging().into
-	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.into, names(l.fields), names(l.fields), from)
-	if err := execAll(ctx, s.conn, insert); err != nil {
+	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.into, database.Names(l.fields), database.Names(l.fields), from)
+	if err := database.ExecAll(ctx, conn, insert); err != nil {
 		return fmt.Errorf("insert into %s: %w", l.into, err)
 	}
 	// Frees the memory; the next commit makes the table anew.
-	return execAll(ctx, s.conn, "TRUNCATE "+from.String())
+	return database.ExecAll(ctx, conn, "TRUNCATE "+from.String())
 }
 
-func rejectSources(b *contract.Batch, at time.Time) ([]source, error) {
+func rejectSources(b *contract.Batch, at time.Time) ([]database.Values, error) {
 	n := len(b.Rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
-	var payloads, violations stringColumn
+	var payloads, violations database.Texts
 	for i, r := range b.Rejects {
 		ms[i], seq[i], line[i] = r.ID.MS, r.ID.Seq, r.Line
 		hashes[i] = xxh3.Hash(r.Payload)
-		payloads.add(r.Payload)
+		payloads.Add(r.Payload)
 		text, err := json.Marshal(r.Violations)
 		if err != nil {
 			return nil, fmt.Errorf("write violations of %s: %w", r.ID, err)
 		}
-		violations.add(text)
+		violations.Add(text)
 	}
-	return []source{
-		constantText(b.Contract.Name), constant(int32(b.Shard)), numbers(ms), numbers(seq), numbers(line),
-		payloads.source(), numbers(hashes), violations.source(), constantText(b.Contract.Version), constant(at.UnixMicro()),
+	return []database.Values{
+		database.ConstantText(b.Contract.Name), database.Constant(int32(b.Shard)), database.Numbers(ms), database.Numbers(seq), database.Numbers(line),
+		payloads.Values(), database.Numbers(hashes), violations.Values(), database.ConstantText(b.Contract.Version), database.Constant(at.UnixMicro()),
 	}, nil
-}
-
-func constantText(text string) source {
-	var c stringColumn
-	c.add([]byte(text))
-	s := c.source()
-	s.same = true
-	return s
 }
 
 // settled are stored rejects to delete, staged in a temporary table.
@@ -131,31 +124,31 @@ func replayed(b *contract.Batch) settled {
 	if n == 0 {
 		return settled{}
 	}
-	return settled{load{temporary("replayed"), rejectKeyFields, placesOf(b, b.Replayed), n}}
+	return settled{load{database.Temporary("replayed"), rejectKeyFields, placesOf(b, b.Replayed), n}}
 }
 
 // placesOf are the columns by which stored rejects are found: rejectKeyFields.
-func placesOf(b *contract.Batch, rejects []contract.Reject) []source {
+func placesOf(b *contract.Batch, rejects []contract.Reject) []database.Values {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
-	var payloads stringColumn
+	var payloads database.Texts
 	for i, r := range rejects {
 		ms[i], seq[i], line[i] = r.ID.MS, r.ID.Seq, r.Line
 		hashes[i] = xxh3.Hash(r.Payload)
-		payloads.add(r.Payload)
+		payloads.Add(r.Payload)
 	}
-	return []source{
-		constantText(b.Contract.Name), constant(int32(b.Shard)),
-		numbers(ms), numbers(seq), numbers(line), payloads.source(), numbers(hashes),
+	return []database.Values{
+		database.ConstantText(b.Contract.Name), database.Constant(int32(b.Shard)),
+		database.Numbers(ms), database.Numbers(seq), database.Numbers(line), payloads.Values(), database.Numbers(hashes),
 	}
 }
 
 // remove deletes the settled rejects.
-func (l settled) remove(ctx context.Context, s *session) error {
+func (l settled) remove(ctx context.Context, conn *database.Conn) error {
 	if l.rows == 0 {
 		return nil
 	}
-	_, err := s.conn.ExecContext(ctx, `DELETE FROM warehouse.estela.rejects r USING temp.main.replayed d
+	_, err := conn.ExecContext(ctx, `DELETE FROM warehouse.estela.rejects r USING temp.main.replayed d
 		WHERE r.dataset = d.dataset AND r.shard = d.shard AND r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq
 		AND r.line = d.line AND r.payload_hash = d.payload_hash AND r.payload = d.payload`)
 	if err != nil {

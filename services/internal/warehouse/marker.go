@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Marker reads a note that SetMarker left, "" if there is none.
 func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	var value string
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		value, err = marker(ctx, conn, name)
 		return err
 	})
@@ -22,9 +24,9 @@ func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 
 // SetMarker leaves a note under a name, in place of any that was there.
 func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return retryConflicts(ctx, func() error {
-			return transaction(ctx, s.conn, func() error { return setMarker(ctx, s.conn, name, value) })
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return database.RetryConflicts(ctx, func() error {
+			return database.Transaction(ctx, conn, func() error { return setMarker(ctx, conn, name, value) })
 		})
 	})
 	if err != nil {
@@ -33,7 +35,7 @@ func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
 	return nil
 }
 
-func marker(ctx context.Context, conn *sql.Conn, name string) (string, error) {
+func marker(ctx context.Context, conn *database.Conn, name string) (string, error) {
 	var value string
 	err := conn.QueryRowContext(ctx,
 		`SELECT value FROM warehouse.estela.markers WHERE name = ? ORDER BY "at" DESC LIMIT 1`, name).Scan(&value)
@@ -44,8 +46,8 @@ func marker(ctx context.Context, conn *sql.Conn, name string) (string, error) {
 }
 
 // setMarker runs inside a transaction.
-func setMarker(ctx context.Context, conn *sql.Conn, name, value string) error {
-	n, err := changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
+func setMarker(ctx context.Context, conn *database.Conn, name, value string) error {
+	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
 	if err != nil || n > 0 {
 		return err
 	}

@@ -2,14 +2,14 @@ package warehouse
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // promised reports whether an event was ever stored in the dataset's table, or dropped for one
 // that was: only then does its contract bind anybody. have are the table's columns.
-func promised(ctx context.Context, conn *sql.Conn, dataset string, have []field) (bool, error) {
+func promised(ctx context.Context, conn *database.Conn, dataset string, have []database.Field) (bool, error) {
 	var stored bool
 	err := conn.QueryRowContext(ctx, `SELECT count(*) > 0 FROM warehouse.estela.positions
 		WHERE dataset = ? AND ("rows" > 0 OR duplicates > 0)`, dataset).Scan(&stored)
@@ -22,7 +22,7 @@ func promised(ctx context.Context, conn *sql.Conn, dataset string, have []field)
 
 // cutOff reports whether shards go of which something was read or rejected: their positions
 // and rejects would be nobody's.
-func cutOff(ctx context.Context, conn *sql.Conn, c *contract.Contract) (bool, error) {
+func cutOff(ctx context.Context, conn *database.Conn, c *contract.Contract) (bool, error) {
 	var found bool
 	err := conn.QueryRowContext(ctx, `SELECT
 		(SELECT count(*) > 0 FROM warehouse.estela.positions WHERE dataset = $1 AND shard >= $2 AND (last_ms > 0 OR last_seq > 0))
@@ -33,7 +33,7 @@ func cutOff(ctx context.Context, conn *sql.Conn, c *contract.Contract) (bool, er
 // abandon drops a table in which no event was ever stored, and the contracts it was made by, so
 // that it can be made by another; refused is why that other does not fit, and is returned where
 // the table stays. Positions and rejects stay: a reject can be replayed by the new contract.
-func abandon(ctx context.Context, conn *sql.Conn, c *contract.Contract, have []field, refused error) ([]field, error) {
+func abandon(ctx context.Context, conn *database.Conn, c *contract.Contract, have []database.Field, refused error) ([]database.Field, error) {
 	bound, err := promised(ctx, conn, c.Name, have)
 	if err == nil && !bound {
 		bound, err = cutOff(ctx, conn, c)
@@ -47,5 +47,5 @@ func abandon(ctx context.Context, conn *sql.Conn, c *contract.Contract, have []f
 	if _, err := conn.ExecContext(ctx, "DELETE FROM warehouse.estela.contracts WHERE dataset = ?", c.Name); err != nil {
 		return have, err
 	}
-	return nil, execAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
+	return nil, database.ExecAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
 }

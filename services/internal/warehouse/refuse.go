@@ -6,10 +6,11 @@ import (
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // refuse compares the contract with the one that the table was made by, and with its columns.
-func refuse(c *contract.Contract, schema string, have []field) error {
+func refuse(c *contract.Contract, schema string, have []database.Field) error {
 	if schema == string(c.Schema) {
 		return nil
 	}
@@ -31,14 +32,14 @@ func isFixed(err error) bool {
 
 // leftColumns refuses a new property whose name a column of another type has: a contract
 // before the old one had it, and the rows still do.
-func leftColumns(c, old *contract.Contract, have []field) (changes []contract.Change) {
+func leftColumns(c, old *contract.Contract, have []database.Field) (changes []contract.Change) {
 	for _, f := range contractFields(c) {
-		known := slices.ContainsFunc(old.Columns, func(was contract.Column) bool { return was.Name == f.name })
+		known := slices.ContainsFunc(old.Columns, func(was contract.Column) bool { return was.Name == f.Name })
 		for _, left := range have {
-			if !known && left.name == f.name && left.kind != f.kind {
+			if !known && left.Name == f.Name && left.Type != f.Type {
 				changes = append(changes, contract.Change{
-					Pointer: "/properties/" + f.name, Fixed: true,
-					Reason: fmt.Sprintf("the table has a column of that name and of type %s, from an earlier contract: choose another name", left.kind),
+					Pointer: "/properties/" + f.Name, Fixed: true,
+					Reason: fmt.Sprintf("the table has a column of that name and of type %s, from an earlier contract: choose another name", left.Type),
 				})
 			}
 		}

@@ -2,11 +2,11 @@ package warehouse
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Registered is a dataset as the warehouse knows it.
@@ -30,7 +30,7 @@ func (r Registered) Contract() (*contract.Contract, error) {
 // Registered lists every dataset that was ever registered, by name.
 func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 	var all []Registered
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		if all, err = lastContracts(ctx, conn); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 	return all, nil
 }
 
-func lastContracts(ctx context.Context, conn *sql.Conn) ([]Registered, error) {
+func lastContracts(ctx context.Context, conn *database.Conn) ([]Registered, error) {
 	rows, err := conn.QueryContext(ctx, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
 		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
 	if err != nil {

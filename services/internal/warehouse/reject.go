@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // ErrNoReject says that no reject is stored under a key.
@@ -65,10 +66,10 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	where, args := "", []any{dataset}
 	if after != nil {
 		where = "AND (shard, stream_ms, stream_seq, line) > (?::INTEGER, ?::UBIGINT, ?::UBIGINT, ?::UINTEGER) "
-		args = append(args, after.Shard, unsigned(after.ID.MS), unsigned(after.ID.Seq), after.Line)
+		args = append(args, after.Shard, database.Unsigned(after.ID.MS), database.Unsigned(after.ID.Seq), after.Line)
 	}
 	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		all, err = queryRejects(ctx, conn, where+"ORDER BY shard, stream_ms, stream_seq, line LIMIT ?", append(args, limit)...)
 		return err
 	})
@@ -81,8 +82,8 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 // GetReject gives one reject, or ErrNoReject.
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, unsigned(key.ID.MS), unsigned(key.ID.Seq), key.Line)
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, database.Unsigned(key.ID.MS), database.Unsigned(key.ID.Seq), key.Line)
 		return err
 	})
 	if err == nil && len(all) == 0 {
@@ -96,7 +97,7 @@ func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey
 
 const byKey = "shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ?"
 
-func queryRejects(ctx context.Context, conn *sql.Conn, where string, args ...any) ([]StoredReject, error) {
+func queryRejects(ctx context.Context, conn *database.Conn, where string, args ...any) ([]StoredReject, error) {
 	rows, err := conn.QueryContext(ctx, selectRejects+where, args...)
 	if err != nil {
 		return nil, err
@@ -128,9 +129,9 @@ func scanReject(rows *sql.Rows) (StoredReject, error) {
 // time or, if keys are given, those; it returns how many.
 func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time, keys ...RejectKey) (int64, error) {
 	var n int64
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return transaction(ctx, s.conn, func() (err error) {
-			n, err = purge(ctx, s.conn, dataset, before, keys)
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return database.Transaction(ctx, conn, func() (err error) {
+			n, err = purge(ctx, conn, dataset, before, keys)
 			return err
 		})
 	})
@@ -140,14 +141,14 @@ func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before tim
 	return n, nil
 }
 
-func purge(ctx context.Context, conn *sql.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
+func purge(ctx context.Context, conn *database.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
 	const from = "DELETE FROM warehouse.estela.rejects WHERE dataset = ? AND "
 	if len(keys) == 0 {
-		return changed(ctx, conn, from+"rejected_at < ?", dataset, before)
+		return database.Changed(ctx, conn, from+"rejected_at < ?", dataset, before)
 	}
 	var all int64
 	for _, k := range keys {
-		n, err := changed(ctx, conn, from+byKey, dataset, k.Shard, unsigned(k.ID.MS), unsigned(k.ID.Seq), k.Line)
+		n, err := database.Changed(ctx, conn, from+byKey, dataset, k.Shard, database.Unsigned(k.ID.MS), database.Unsigned(k.ID.Seq), k.Line)
 		if err != nil {
 			return 0, err
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Trial is a throw-away warehouse: with the datasets' tables and nothing in them,
@@ -22,7 +24,7 @@ func OpenTrial(ctx context.Context) (*Trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make temporary directory: %w", err)
 	}
-	w, err := Open(ctx, Config{Location: filepath.Join(dir, "trial.duckdb")})
+	w, err := Open(ctx, Config{Database: database.Config{Location: filepath.Join(dir, "trial.duckdb")}})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -31,7 +33,7 @@ func OpenTrial(ctx context.Context) (*Trial, error) {
 
 // Make runs a CREATE VIEW.
 func (t *Trial) Make(ctx context.Context, view string) error {
-	return t.write(ctx, func(ctx context.Context, s *session) error { return execAll(ctx, s.conn, view) })
+	return t.write(ctx, func(ctx context.Context, conn *database.Conn) error { return database.ExecAll(ctx, conn, view) })
 }
 
 // Close ends it and removes its file.

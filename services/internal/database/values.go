@@ -1,0 +1,190 @@
+package database
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/duckdb/duckdb-go/v2/mapping"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// Values are what one column of a table is filled with. Their layout is that of
+// contract.Vector.
+type Values struct {
+	// Nulls has a 1 for every row that is NULL.
+	//
+	// Default: none is.
+	Nulls []uint8
+	// Null: every row is NULL.
+	Null bool
+
+	data  []byte
+	width int
+	heap  []byte
+	text  bool // data are string records that may point into heap
+	same  bool // data is one value, every row's
+}
+
+// record is DuckDB's string_t. Beyond 12 bytes the last field is where the
+// string is: an offset in the values' heap, a pointer in DuckDB's vector.
+type record struct {
+	length uint32
+	prefix [4]byte
+	at     uint64
+}
+
+// inPlace is the length up to which a record holds the string itself.
+const inPlace = 12
+
+// Vector are the values of a column of events.
+func Vector(v *contract.Vector) Values {
+	return Values{
+		data: v.Data, width: v.Type.Width(), heap: v.Heap, Nulls: v.Nulls,
+		text: v.Type == contract.Varchar || v.Type == contract.JSON,
+	}
+}
+
+// Gather are the values of the given rows of a vector that has no NULL.
+func Gather(v *contract.Vector, rows []int) Values {
+	s := Vector(v)
+	s.Nulls, s.data = nil, make([]byte, 0, len(rows)*s.width)
+	for _, row := range rows {
+		s.data = append(s.data, v.Data[row*s.width:(row+1)*s.width]...)
+	}
+	return s
+}
+
+// Numbers are values of a Go type that lies in memory as the column's does.
+func Numbers[T any](values []T) Values {
+	var zero T
+	width := int(unsafe.Sizeof(zero))
+	if len(values) == 0 {
+		return Values{width: width}
+	}
+	return Values{data: unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*width), width: width}
+}
+
+// Constant is one value for every row.
+func Constant[T any](value T) Values {
+	s := Numbers([]T{value})
+	s.same = true
+	return s
+}
+
+// ConstantText is one text for every row.
+func ConstantText(text string) Values {
+	var t Texts
+	t.Add([]byte(text))
+	s := t.Values()
+	s.same = true
+	return s
+}
+
+// Texts are values of VARCHAR, JSON or BLOB under construction.
+type Texts struct {
+	records []record
+	heap    []byte
+}
+
+// Add copies a value.
+func (t *Texts) Add(value []byte) {
+	r := record{length: uint32(len(value))}
+	if len(value) <= inPlace {
+		copy(r.inline(), value)
+	} else {
+		copy(r.prefix[:], value)
+		r.at = uint64(len(t.heap))
+		t.heap = append(t.heap, value...)
+	}
+	t.records = append(t.records, r)
+}
+
+// Reset empties it for new values in the same memory.
+func (t *Texts) Reset() { t.records, t.heap = t.records[:0], t.heap[:0] }
+
+// inline is the record's space for a short string.
+func (r *record) inline() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&r.prefix)), inPlace)
+}
+
+// Values are those that were added; they are valid until Reset.
+func (t *Texts) Values() Values {
+	s := Numbers(t.records)
+	s.heap, s.text = t.heap, true
+	return s
+}
+
+// fill writes n values, the first at index from, into vector.
+func (s *Values) fill(vector mapping.Vector, from, n int) error {
+	if s.Null {
+		mask := validity(vector)
+		clear(mask[:(n+63)/64])
+		return nil
+	}
+	data := mapping.VectorGetData(vector)
+	if err := s.copyTo(unsafe.Slice((*byte)(data), n*s.width), from, n); err != nil {
+		return err
+	}
+	nulls := s.nullsOf(from, n)
+	if nulls != nil {
+		mask := validity(vector)
+		for i, null := range nulls {
+			mask[i/64] &^= uint64(null) << (i % 64)
+		}
+	}
+	if s.text {
+		return s.point(unsafe.Slice((*record)(data), n), nulls)
+	}
+	return nil
+}
+
+func (s *Values) copyTo(dst []byte, from, n int) error {
+	if s.same {
+		for i := range n {
+			copy(dst[i*s.width:], s.data)
+		}
+		return nil
+	}
+	if len(s.data) < (from+n)*s.width {
+		return fmt.Errorf("has %d bytes for %d rows", len(s.data), from+n)
+	}
+	copy(dst, s.data[from*s.width:])
+	return nil
+}
+
+// nullsOf gives the NULL marks of the rows, nil if none of them is NULL.
+func (s *Values) nullsOf(from, n int) []uint8 {
+	if s.Nulls == nil || bytes.IndexByte(s.Nulls[from:from+n], 1) < 0 {
+		return nil
+	}
+	return s.Nulls[from : from+n]
+}
+
+// point turns the offsets of long strings into pointers into the pinned heap.
+func (s *Values) point(records []record, nulls []uint8) error {
+	base := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.heap))))
+	for i := range records {
+		r := &records[i]
+		switch {
+		case nulls != nil && nulls[i] == 1:
+			*r = record{}
+		case r.length <= inPlace:
+		case r.at+uint64(r.length) > uint64(len(s.heap)):
+			return errors.New("a string lies outside the heap")
+		default:
+			r.at += base
+		}
+	}
+	return nil
+}
+
+// validity is the vector's mask: a bit a row, 0 for NULL. All are 1 at first.
+func validity(vector mapping.Vector) []uint64 {
+	mapping.VectorEnsureValidityWritable(vector)
+	return maskAt(mapping.VectorGetValidity(vector))
+}
+
+func maskAt(mask unsafe.Pointer) []uint64 { return unsafe.Slice((*uint64)(mask), VectorSize/64) }
