@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // errGap ends an attachment because more entries were added to the stream than were received,
@@ -25,7 +26,7 @@ type gap struct {
 }
 
 // match counts entries of the gap in what was reread.
-func (g *gap) match(entries []contract.Entry) {
+func (g *gap) match(entries []event.Entry) {
 	for _, e := range entries {
 		if e.ID.Compare(g.after) > 0 && e.ID.Compare(g.upTo) <= 0 && !g.received(e.ID) {
 			g.found++
@@ -34,7 +35,7 @@ func (g *gap) match(entries []contract.Entry) {
 }
 
 // received reports whether the entry was received before. Spans are in order.
-func (g *gap) received(id contract.ID) bool {
+func (g *gap) received(id event.ID) bool {
 	i := sort.Search(len(g.spans), func(i int) bool { return id.Compare(g.spans[i].last) <= 0 })
 	return i < len(g.spans) && id.Compare(g.spans[i].first) >= 0
 }
@@ -70,7 +71,7 @@ func (s *shard) reportLost(r reconciliation, entries int64) {
 
 // inGap reports whether a deleted entry is in a gap that is known already, and is counted once
 // the stream has been reread.
-func (s *shard) inGap(id contract.ID) bool {
+func (s *shard) inGap(id event.ID) bool {
 	return slices.ContainsFunc(s.gaps, func(g gap) bool { return id.Compare(g.upTo) <= 0 })
 }
 
@@ -113,17 +114,17 @@ func (p *pipeline) closeGaps() {
 
 // countRecovered counts the entries up to the ID that have rows or rejects left in the batch
 // after dedupe.
-func countRecovered(b *contract.Batch, upTo contract.ID) (entries int64) {
-	var last contract.ID
+func countRecovered(b *contract.Batch, upTo event.ID) (entries int64) {
+	var last event.ID
 	rejects := b.Rejects
-	count := func(id contract.ID) {
+	count := func(id event.ID) {
 		if id != last && id.Compare(upTo) <= 0 {
 			entries++
 		}
 		last = id
 	}
 	for i := range b.Rows {
-		row := contract.ID{MS: b.MS[i], Seq: b.Seq[i]}
+		row := event.ID{MS: b.MS[i], Seq: b.Seq[i]}
 		for len(rejects) > 0 && rejects[0].ID.Compare(row) <= 0 {
 			count(rejects[0].ID)
 			rejects = rejects[1:]

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 
 // segment is what one read returned.
 type segment struct {
-	entries []contract.Entry
+	entries []event.Entry
 	release func()
 	// added is the server's count at the last of these entries: see reconciler.
 	added int64
@@ -50,7 +51,7 @@ type pipeline struct {
 	aheadLogged bool
 	// draining is the number of requests that await the stream to be drained up to drainTo.
 	draining int
-	drainTo  contract.ID
+	drainTo  event.ID
 	reporter reporter
 }
 
@@ -143,7 +144,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 }
 
 // received emits entries, then reports what the reconciliation of them found.
-func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry, release func()) error {
+func (p *pipeline) received(ctx, hard context.Context, entries []event.Entry, release func()) error {
 	p.observe.Read(p.contract.Name, len(entries))
 	for i := range p.gaps {
 		p.gaps[i].match(entries)
@@ -160,12 +161,12 @@ func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry,
 // caughtUp runs at the end of the stream. The last ID of a stream that was reread is lifted, so
 // that the server generates none up to the position twice. Once all is committed, drain
 // requests complete and the warehouse may run its maintenance.
-func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
+func (p *pipeline) caughtUp(ctx context.Context, lift *event.ID) error {
 	if !lift.IsZero() {
 		if err := p.source.Lift(ctx, *lift); err != nil {
 			return err
 		}
-		*lift = contract.ID{}
+		*lift = event.ID{}
 		p.reconciler.uncommittedLoss = true // the count has restarted
 		if _, err := p.reconcile(ctx); err != nil {
 			return err

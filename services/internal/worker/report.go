@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // reportTimeout bounds one report: the next one is newer anyway.
@@ -34,7 +34,7 @@ func (r *reporter) trigger() {
 // report reports each change until all is committed, and then once more. A report that fails is
 // retried with the next change: an attachment begins with one.
 func (p *pipeline) report(ctx context.Context) {
-	var reported contract.Position
+	var reported event.Position
 	for more := true; more; {
 		select {
 		case <-p.reporter.due:
@@ -57,7 +57,7 @@ func (p *pipeline) report(ctx context.Context) {
 
 // storedPosition is the position up to which all of the stream is stored. That is below the
 // committed one while the stream is reread because it may have been replaced.
-func (p *pipeline) storedPosition() contract.Position {
+func (p *pipeline) storedPosition() event.Position {
 	at, committedTo := p.committer.position(), p.inFlight.committedTo()
 	if !p.reporter.caughtUp.Load() && committedTo.Compare(p.reread) < 0 {
 		at.Last, at.Added = committedTo, uncounted
