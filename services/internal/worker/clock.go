@@ -39,17 +39,17 @@ func (c *clock) limit() uint64 {
 
 // countAhead counts the entries whose IDs are ahead of the server's clock, and logs the first.
 func (p *pipeline) countAhead(entries []event.Entry) {
-	limit := p.clock.limit()
+	limit := p.shard.clock.limit()
 	ahead := len(entries) - upTo(entries, event.ID{MS: limit, Seq: math.MaxUint64})
 	if ahead == 0 {
 		return
 	}
-	p.observe.Ahead(p.contract.Name, int64(ahead))
+	p.shard.observe.Ahead(p.shard.contract.Name, int64(ahead))
 	if p.aheadLogged {
 		return
 	}
 	p.aheadLogged = true
-	p.log.Error("entry IDs are ahead of the server's clock, clamping their time in the dedupe window",
+	p.shard.log.Error("entry IDs are ahead of the server's clock, clamping their time in the dedupe window",
 		slog.Any("id", entries[len(entries)-1].ID), slog.Duration("tolerated", event.MaxAhead),
 		slog.String("hint", "look for a producer that gives IDs of its own (XADD with anything but *) or a server whose clock was wrong: "+
 			"until the clock comes there, every new entry gets an ID from there on"))

@@ -77,17 +77,17 @@ func (s *shard) inGap(id event.ID) bool {
 
 // gapsReread reports whether all that can contain the gaps' entries was reread and committed.
 func (p *pipeline) gapsReread() bool {
-	committed := p.inFlight.committedTo()
-	return p.rereadComplete() && committed.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
+	committed := p.shard.inFlight.committedTo()
+	return p.rereadComplete() && committed.Compare(p.from.reread) >= 0 &&
+		!slices.ContainsFunc(p.shard.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
 }
 
 // rereadComplete reports whether nothing was skipped while the gaps were reread: an entry that
 // somebody consumed meanwhile would be counted as lost. Without a count that is unknown.
 func (p *pipeline) rereadComplete() bool {
-	verified := p.reconciler.verified
-	return p.reconciler.added == uncounted || verified.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
+	verified := p.shard.reconciler.verified
+	return p.shard.reconciler.added == uncounted || verified.Compare(p.from.reread) >= 0 &&
+		!slices.ContainsFunc(p.shard.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
 }
 
 // closeGaps reports what of the gaps was recovered and what is lost, once the stream was reread
@@ -95,7 +95,7 @@ func (p *pipeline) rereadComplete() bool {
 // received, entries count as found if any of their rows was new.
 func (p *pipeline) closeGaps() {
 	recovered := p.recovered.Load()
-	for _, g := range p.gaps {
+	for _, g := range p.shard.gaps {
 		if g.missing < 0 {
 			continue
 		}
@@ -103,13 +103,13 @@ func (p *pipeline) closeGaps() {
 		r.received = min(r.missing, g.found+recovered)
 		recovered = 0
 		if lost := r.missing - r.received; lost > 0 {
-			p.reportLost(r, lost)
+			p.shard.reportLost(r, lost)
 			continue
 		}
-		p.observe.Reconciled(p.contract.Name, r.received, 0)
-		p.log.Info("recovered skipped entries", slog.Int64("entries", r.missing))
+		p.shard.observe.Reconciled(p.shard.contract.Name, r.received, 0)
+		p.shard.log.Info("recovered skipped entries", slog.Int64("entries", r.missing))
 	}
-	p.gaps, p.rereads = nil, 0
+	p.shard.gaps, p.shard.rereads = nil, 0
 }
 
 // countRecovered counts the entries up to the ID that have rows or rejects left in the batch

@@ -158,17 +158,17 @@ func (r *reconciler) outstanding() (reconciliation, bool) {
 // commitLoss moves the position past entries that are known to be missing, once all that was
 // received is committed, so that the next owner doesn't count them again.
 func (p *pipeline) commitLoss(ctx context.Context) error {
-	if !p.reconciler.uncommittedLoss || p.reconciler.pending != nil {
+	if !p.shard.reconciler.uncommittedLoss || p.shard.reconciler.pending != nil {
 		return nil
 	}
-	b := p.contract.NewBatch(p.number, 0)
-	b.Last, b.Added, b.RunID = event.Later(p.reconciler.at, p.reconciler.last), uncounted, p.runID
-	if p.reconciler.added != uncounted {
-		b.Added = p.reconciler.added + p.reconciler.received
+	b := p.shard.contract.NewBatch(p.shard.number, 0)
+	b.Last, b.Added, b.RunID = event.Later(p.shard.reconciler.at, p.shard.reconciler.last), uncounted, p.from.runID
+	if p.shard.reconciler.added != uncounted {
+		b.Added = p.shard.reconciler.added + p.shard.reconciler.received
 	}
-	if err := p.committer.commit(ctx, b, event.ID{}, p.retryCommit(ctx)); err != nil {
+	if err := p.shard.committer.commit(ctx, b, event.ID{}, p.shard.retryCommit(ctx)); err != nil {
 		return err
 	}
-	p.reconciler.uncommittedLoss = false
+	p.shard.reconciler.uncommittedLoss = false
 	return nil
 }
