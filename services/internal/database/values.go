@@ -8,11 +8,11 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // Values are what one column of a table is filled with. Their layout is that of
-// contract.Vector.
+// column.Vector.
 type Values struct {
 	// Nulls has a 1 for every row that is NULL.
 	//
@@ -40,15 +40,15 @@ type record struct {
 const inPlace = 12
 
 // Vector are the values of a column of events.
-func Vector(v *contract.Vector) Values {
+func Vector(v *column.Vector) Values {
 	return Values{
 		data: v.Data, width: v.Type.Width(), heap: v.Heap, Nulls: v.Nulls,
-		text: v.Type == contract.Varchar || v.Type == contract.JSON,
+		text: v.Type == column.Varchar || v.Type == column.JSON,
 	}
 }
 
 // Gather are the values of the given rows of a vector that has no NULL.
-func Gather(v *contract.Vector, rows []int) Values {
+func Gather(v *column.Vector, rows []int) Values {
 	s := Vector(v)
 	s.Nulls, s.data = nil, make([]byte, 0, len(rows)*s.width)
 	for _, row := range rows {

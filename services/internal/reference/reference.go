@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/tabular"
@@ -66,7 +67,7 @@ func (r *reference) header() (err error) {
 	}
 	met := map[string]string{}
 	for _, text := range r.table.Header {
-		c := contract.Column{Name: text}
+		c := contract.Column{Name: text, Type: column.Varchar}
 		if at := strings.LastIndexByte(text, ':'); at >= 0 {
 			var ok bool
 			if c.Type, ok = contract.ScalarType(text[at+1:]); !ok {
@@ -138,7 +139,7 @@ func (r *reference) row(to []driver.Value, record []tabular.Field) error {
 			return fmt.Errorf("column %s: holds the character U+0000, which a text column can't keep", c.Name)
 		}
 		value, err := contract.ParseScalar(c.Type, string(f.Text))
-		if text, ok := value.(string); ok && c.Type == contract.UUID {
+		if text, ok := value.(string); ok && c.Type == column.UUID {
 			value, err = database.UUID(text)
 		}
 		if err != nil {

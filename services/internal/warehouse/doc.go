@@ -33,5 +33,5 @@
 //
 // After an error of a commit the position is read again and tells what became of
 // it: moved by this commit, it was stored; unchanged, it was not, and may be
-// retried; anything else, another owner has the shard (contract.ErrFenced).
+// retried; anything else, another owner has the shard (event.ErrFenced).
 package warehouse

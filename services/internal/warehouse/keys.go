@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // Keys calls each with the hash and stream time of every key stored for the
 // shard since the given stream time (milliseconds), in the table's order, and with
-// the time that is believed: no later than the commit and [contract.MaxAhead]. Rows
+// the time that is believed: no later than the commit and [event.MaxAhead]. Rows
 // are streamed and hashed where they lie, so that 30 million of them take
 // seconds and no memory.
 func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error {
 	key := c.Columns[c.Key]
 	query := "SELECT " + database.QuoteName(key.Name) + ", _stream_ms, " +
-		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(contract.MaxAhead.Milliseconds(), 10) + " AS UBIGINT)) FROM " + datasetTable(c.Name).String() +
+		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(event.MaxAhead.Milliseconds(), 10) + " AS UBIGINT)) FROM " + datasetTable(c.Name).String() +
 		" WHERE _shard = " + strconv.Itoa(shard) + " AND _stream_ms >= " + strconv.FormatUint(sinceMS, 10)
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return conn.Stream(ctx, query, nil, func(rows result.Rows) error {
@@ -40,7 +42,7 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 }
 
 // eachKey hashes the keys in the chunk's first column; the others are the times.
-func eachKey(chunk *result.Chunk, kind contract.Type, each func(hash, ms, believed uint64)) error {
+func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, believed uint64)) error {
 	hash, err := keyHash(chunk.Vectors[0], chunk.Rows, kind)
 	if err != nil {
 		return err
@@ -53,20 +55,20 @@ func eachKey(chunk *result.Chunk, kind contract.Type, each func(hash, ms, believ
 }
 
 // keyHash is the function that hashes the i-th of n keys as the decoder hashes it.
-func keyHash(keys result.Vector, n int, kind contract.Type) (func(i int) uint64, error) {
+func keyHash(keys result.Vector, n int, kind column.Kind) (func(i int) uint64, error) {
 	switch kind {
-	case contract.Varchar:
-		return func(i int) uint64 { return contract.HashString(keys.Text(i)) }, nil
-	case contract.UUID:
+	case column.Varchar:
+		return func(i int) uint64 { return column.HashString(keys.Text(i)) }, nil
+	case column.UUID:
 		ids := result.Values[[16]byte](keys, n)
-		return func(i int) uint64 { return contract.HashUUID(ids[i]) }, nil
-	case contract.TinyInt:
+		return func(i int) uint64 { return column.HashUUID(ids[i]) }, nil
+	case column.TinyInt:
 		return integerHash[int8](keys, n), nil
-	case contract.SmallInt:
+	case column.SmallInt:
 		return integerHash[int16](keys, n), nil
-	case contract.Integer:
+	case column.Integer:
 		return integerHash[int32](keys, n), nil
-	case contract.BigInt:
+	case column.BigInt:
 		return integerHash[int64](keys, n), nil
 	default:
 		return nil, fmt.Errorf("a key can't be a %s", kind)
@@ -75,5 +77,5 @@ func keyHash(keys result.Vector, n int, kind contract.Type) (func(i int) uint64,
 
 func integerHash[T int8 | int16 | int32 | int64](keys result.Vector, n int) func(i int) uint64 {
 	integers := result.Values[T](keys, n)
-	return func(i int) uint64 { return contract.HashInt(int64(integers[i])) }
+	return func(i int) uint64 { return column.HashInt(int64(integers[i])) }
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // load is rows on their way into a table.
@@ -128,7 +129,7 @@ func replayed(b *contract.Batch) settled {
 }
 
 // placesOf are the columns by which stored rejects are found: rejectKeyFields.
-func placesOf(b *contract.Batch, rejects []contract.Reject) []database.Values {
+func placesOf(b *contract.Batch, rejects []event.Reject) []database.Values {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
 	var payloads database.Texts

@@ -9,6 +9,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -25,8 +26,8 @@ type span struct{ from, to uint64 }
 // which of the batch's rejects are stored. Its cost is that of the stream time
 // it must look at, not of the table's size: rows lie in the order of their
 // stream time, so DuckDB skips what is outside.
-func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error) {
-	var found contract.Found
+func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
+	var found event.Found
 	err := w.lookups.Do(ctx, func(ctx context.Context, conn *database.Conn) error {
 		if err := lookupRows(ctx, conn, b, candidates, &found); err != nil {
 			return err
@@ -34,12 +35,12 @@ func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []
 		return lookupRejects(ctx, conn, b, &found)
 	})
 	if err != nil {
-		return contract.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
+		return event.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
 	}
 	return found, nil
 }
 
-func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, candidates []contract.Candidate, found *contract.Found) error {
+func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, candidates []event.Candidate, found *event.Found) error {
 	if len(candidates) == 0 {
 		return nil
 	}
@@ -58,7 +59,7 @@ func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, can
 
 // candidateLoad stages the candidates' keys, so that any key is data and never
 // SQL.
-func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
+func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	n := len(candidates)
 	rows, numbers := make([]int, n), make([]int32, n)
 	from, to := make([]uint64, n), make([]uint64, n)
@@ -116,7 +117,7 @@ func spanQuery(c *contract.Contract) string {
 
 // spansOf covers every time at which a candidate may be stored by few spans:
 // its own and those of its duplicates.
-func spansOf(b *contract.Batch, candidates []contract.Candidate) []span {
+func spansOf(b *contract.Batch, candidates []event.Candidate) []span {
 	all := make([]span, 0, 2*len(candidates))
 	for _, c := range candidates {
 		if c.FromMS <= c.ToMS {
@@ -157,7 +158,7 @@ func fewSpans(spans []span) []span {
 }
 
 // lookupRejects compares all rejects of the batch by place and bytes.
-func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, found *contract.Found) error {
+func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, found *event.Found) error {
 	if len(b.Rejects) == 0 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 )
@@ -177,9 +178,9 @@ func alterations(c *contract.Contract, have []database.Field) []string {
 // lists it.
 func contractFields(c *contract.Contract) []database.Field {
 	fields := make([]database.Field, len(c.Columns))
-	for i, column := range c.Columns {
-		fields[i] = database.Field{Name: column.Name, Type: column.Type.String()}
-		if column.Type == contract.TimestampTZ {
+	for i, property := range c.Columns {
+		fields[i] = database.Field{Name: property.Name, Type: property.Type.String()}
+		if property.Type == column.TimestampTZ {
 			fields[i].Type = "TIMESTAMP WITH TIME ZONE"
 		}
 	}
