@@ -14,36 +14,19 @@ import (
 // Values are what one column of a table is filled with. Their layout is that of
 // column.Vector.
 type Values struct {
-	// Nulls has a 1 for every row that is NULL.
-	//
-	// Default: none is.
-	Nulls []uint8
-	// Null: every row is NULL.
-	Null bool
-
+	Nulls []uint8 // a 1 for every row that is NULL; nil if none is
 	data  []byte
 	width int
 	heap  []byte
-	text  bool // data are string records that may point into heap
+	Null  bool // every row is NULL
+	text  bool // data are records of strings that may lie in heap
 	same  bool // data is one value, every row's
 }
 
-// record is DuckDB's string_t. Beyond 12 bytes the last field is where the
-// string is: an offset in the values' heap, a pointer in DuckDB's vector.
-type record struct {
-	length uint32
-	prefix [4]byte
-	at     uint64
-}
-
-// inPlace is the length up to which a record holds the string itself.
-const inPlace = 12
-
-// Vector are the values of a column of events.
+// Vector are the values of a column, which it shares.
 func Vector(v *column.Vector) Values {
 	return Values{
-		data: v.Data, width: v.Type.Width(), heap: v.Heap, Nulls: v.Nulls,
-		text: v.Type == column.Varchar || v.Type == column.JSON,
+		Nulls: v.Nulls, data: v.Data, width: v.Type.Width(), heap: v.Heap, text: v.Type.IsText(),
 	}
 }
 
@@ -76,44 +59,10 @@ func Constant[T any](value T) Values {
 
 // ConstantText is one text for every row.
 func ConstantText(text string) Values {
-	var t Texts
-	t.Add([]byte(text))
-	s := t.Values()
+	v := column.Vector{Type: column.Varchar}
+	v.AppendText([]byte(text))
+	s := Vector(&v)
 	s.same = true
-	return s
-}
-
-// Texts are values of VARCHAR, JSON or BLOB under construction.
-type Texts struct {
-	records []record
-	heap    []byte
-}
-
-// Add copies a value.
-func (t *Texts) Add(value []byte) {
-	r := record{length: uint32(len(value))}
-	if len(value) <= inPlace {
-		copy(r.inline(), value)
-	} else {
-		copy(r.prefix[:], value)
-		r.at = uint64(len(t.heap))
-		t.heap = append(t.heap, value...)
-	}
-	t.records = append(t.records, r)
-}
-
-// Reset empties it for new values in the same memory.
-func (t *Texts) Reset() { t.records, t.heap = t.records[:0], t.heap[:0] }
-
-// inline is the record's space for a short string.
-func (r *record) inline() []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(&r.prefix)), inPlace)
-}
-
-// Values are those that were added; they are valid until Reset.
-func (t *Texts) Values() Values {
-	s := Numbers(t.records)
-	s.heap, s.text = t.heap, true
 	return s
 }
 
@@ -136,7 +85,7 @@ func (s *Values) fill(vector mapping.Vector, from, n int) error {
 		}
 	}
 	if s.text {
-		return s.point(unsafe.Slice((*record)(data), n), nulls)
+		return s.point(unsafe.Slice((*column.Record)(data), n), nulls)
 	}
 	return nil
 }
@@ -164,18 +113,18 @@ func (s *Values) nullsOf(from, n int) []uint8 {
 }
 
 // point turns the offsets of long strings into pointers into the pinned heap.
-func (s *Values) point(records []record, nulls []uint8) error {
+func (s *Values) point(records []column.Record, nulls []uint8) error {
 	base := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.heap))))
 	for i := range records {
 		r := &records[i]
 		switch {
 		case nulls != nil && nulls[i] == 1:
-			*r = record{}
-		case r.length <= inPlace:
-		case r.at+uint64(r.length) > uint64(len(s.heap)):
+			*r = column.Record{}
+		case r.Length <= column.Inline:
+		case r.At+uint64(r.Length) > uint64(len(s.heap)):
 			return errors.New("a string lies outside the heap")
 		default:
-			r.at += base
+			r.At += base
 		}
 	}
 	return nil
@@ -184,7 +133,5 @@ func (s *Values) point(records []record, nulls []uint8) error {
 // validity is the vector's mask: a bit a row, 0 for NULL. All are 1 at first.
 func validity(vector mapping.Vector) []uint64 {
 	mapping.VectorEnsureValidityWritable(vector)
-	return maskAt(mapping.VectorGetValidity(vector))
+	return unsafe.Slice((*uint64)(mapping.VectorGetValidity(vector)), VectorSize/64)
 }
-
-func maskAt(mask unsafe.Pointer) []uint64 { return unsafe.Slice((*uint64)(mask), VectorSize/64) }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"unsafe"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -65,7 +66,7 @@ type jsonColumn struct {
 	cells []cell // of the batch
 	// inTable: the table has the column.
 	inTable bool
-	column  database.Texts
+	text    column.Vector // of the batch, if it is text or JSON
 }
 
 // cell is where a value lies in the batch's heap; an end of 0 says that there is none.
@@ -127,7 +128,7 @@ func (l *documentLoader) column(name []byte) (int, error) {
 		return 0, errors.New("has a property without a name, which can't be a column of source: publish the file with --mapping none")
 	}
 	l.index[folded] = len(l.columns)
-	l.columns = append(l.columns, jsonColumn{name: string(name)})
+	l.columns = append(l.columns, jsonColumn{name: string(name), text: column.Vector{Type: column.Varchar}})
 	return len(l.columns) - 1, nil
 }
 
@@ -165,17 +166,17 @@ func (l *documentLoader) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	sources := []database.Values{database.Numbers(l.lines)}
+	values := []database.Values{database.Numbers(l.lines)}
 	for i := range l.columns {
 		c := &l.columns[i]
 		c.pad(len(l.lines))
-		s, err := c.source(l.heap)
+		s, err := c.values(l.heap)
 		if err != nil {
 			return err
 		}
-		sources = append(sources, s)
+		values = append(values, s)
 	}
-	if err := l.appender.Append(len(l.lines), sources); err != nil {
+	if err := l.appender.Append(len(l.lines), values); err != nil {
 		return err
 	}
 	l.lines, l.heap = l.lines[:0], l.heap[:0]
@@ -221,8 +222,8 @@ func (c *jsonColumn) converted() string {
 	}
 }
 
-// source makes a column of the batch's values, whose JSON is in heap.
-func (c *jsonColumn) source(heap []byte) (s database.Values, err error) {
+// values makes a column of the batch's values, whose JSON is in heap.
+func (c *jsonColumn) values(heap []byte) (s database.Values, err error) {
 	n := len(c.cells)
 	switch c.kind {
 	case jsonBoolean:
@@ -258,7 +259,7 @@ func parsed[T any](cells []cell, heap []byte, parse func(string) T) []T {
 
 // texts are the texts of strings, or any values as they stand in the file.
 func (c *jsonColumn) texts(heap []byte) (database.Values, error) {
-	c.column.Reset()
+	c.text.Reset()
 	for _, at := range c.cells {
 		text := heap[at.from:at.to]
 		if c.kind == jsonText && at.to > 0 {
@@ -271,7 +272,7 @@ func (c *jsonColumn) texts(heap []byte) (database.Values, error) {
 				text = []byte(plain)
 			}
 		}
-		c.column.Add(text)
+		c.text.AppendText(text)
 	}
-	return c.column.Values(), nil
+	return database.Vector(&c.text), nil
 }

@@ -149,8 +149,7 @@ type tableLoader struct {
 	appender *database.Appender
 	lines    []int64
 	bytes    int
-	columns  []database.Texts
-	nulls    [][]uint8
+	columns  []column.Vector
 }
 
 // What a batch has at most, more or less: records, bytes, values.
@@ -172,19 +171,24 @@ func newTableLoader(ctx context.Context, s *database.Scratch, header []string) (
 	if err != nil {
 		return nil, err
 	}
-	return &tableLoader{appender: a, columns: make([]database.Texts, len(header)), nulls: make([][]uint8, len(header))}, nil
+	l := &tableLoader{appender: a, columns: make([]column.Vector, len(header))}
+	for i := range l.columns {
+		l.columns[i].Type = column.Varchar
+	}
+	return l, nil
 }
 
 func (l *tableLoader) add(line int64, record []tabular.Field) error {
 	l.lines = append(l.lines, line)
 	for i, field := range record {
-		l.columns[i].Add(field.Text)
+		c := &l.columns[i]
+		c.AppendText(field.Text)
 		l.bytes += len(field.Text)
 		null := uint8(0)
 		if field.Absent() {
 			null = 1
 		}
-		l.nulls[i] = append(l.nulls[i], null)
+		c.Nulls = append(c.Nulls, null)
 	}
 	if len(l.lines) < loadBatch && l.bytes < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 		return nil
@@ -193,19 +197,16 @@ func (l *tableLoader) add(line int64, record []tabular.Field) error {
 }
 
 func (l *tableLoader) flush() error {
-	sources := []database.Values{database.Numbers(l.lines)}
+	values := []database.Values{database.Numbers(l.lines)}
 	for i := range l.columns {
-		s := l.columns[i].Values()
-		s.Nulls = l.nulls[i]
-		sources = append(sources, s)
+		values = append(values, database.Vector(&l.columns[i]))
 	}
-	if err := l.appender.Append(len(l.lines), sources); err != nil {
+	if err := l.appender.Append(len(l.lines), values); err != nil {
 		return err
 	}
 	l.lines, l.bytes = l.lines[:0], 0
 	for i := range l.columns {
 		l.columns[i].Reset()
-		l.nulls[i] = l.nulls[i][:0]
 	}
 	return nil
 }

@@ -77,8 +77,7 @@ func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next ev
 	if err != nil {
 		return err
 	}
-	settled := replayed(b)
-	if err := w.stage(ctx, conn, loads, settled); err != nil {
+	if err := w.stage(ctx, conn, loads, replayed(b)); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	err = database.Transaction(ctx, conn, func() error {
@@ -93,8 +92,10 @@ func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next ev
 				return err
 			}
 		}
-		if err := settled.remove(ctx, conn); err != nil {
-			return err
+		if len(b.Replayed) > 0 {
+			if err := deleteReplayed(ctx, conn); err != nil {
+				return err
+			}
 		}
 		return w.cfg.Hook(PointWritten)
 	})

@@ -49,9 +49,9 @@ func columnsOf(ctx context.Context, conn *database.Conn, of database.Table) ([]d
 	return fields, rows.Err()
 }
 
-// sources are the batch's columns in the table's order. A column that the
+// values are the batch's columns in the table's order. A column that the
 // contract does not know was added by a newer one: its rows are NULL.
-func (l *layout) sources(b *contract.Batch, at time.Time) []database.Values {
+func (l *layout) values(b *contract.Batch, at time.Time) []database.Values {
 	byName := map[string]database.Values{
 		"_shard":       database.Constant(int32(b.Shard)),
 		"_stream_ms":   database.Numbers(b.MS),

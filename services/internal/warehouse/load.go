@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -15,10 +16,10 @@ import (
 
 // load is rows on their way into a table.
 type load struct {
-	into    database.Table
-	fields  []database.Field // all columns of the table, in its order
-	sources []database.Values
-	rows    int
+	into   database.Table
+	fields []database.Field // all columns of the table, in its order
+	values []database.Values
+	rows   int
 }
 
 // loads are what the batch adds: its rows and its rejects.
@@ -29,14 +30,14 @@ func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, load{datasetTable(b.Contract.Name), lay.fields, lay.sources(b, at), b.Rows})
+		all = append(all, load{datasetTable(b.Contract.Name), lay.fields, lay.values(b, at), b.Rows})
 	}
 	if len(b.Rejects) > 0 {
-		sources, err := rejectSources(b, at)
+		values, err := rejectValues(b, at)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, load{systemTable("rejects"), rejectFields, sources, len(b.Rejects)})
+		all = append(all, load{systemTable("rejects"), rejectFields, values, len(b.Rejects)})
 	}
 	return all, nil
 }
@@ -48,7 +49,7 @@ func (l load) staging() load {
 }
 
 // stage fills the temporary tables that the transaction reads.
-func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load, settled settled) error {
+func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load, replayed load) error {
 	if w.staged() {
 		for _, l := range loads {
 			if err := l.staging().create(ctx, conn); err != nil {
@@ -56,8 +57,8 @@ func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load
 			}
 		}
 	}
-	if settled.rows > 0 {
-		return settled.create(ctx, conn)
+	if replayed.rows > 0 {
+		return replayed.create(ctx, conn)
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (l load) append(conn *database.Conn) error {
 		return err
 	}
 	defer a.Close()
-	if err := a.Append(l.rows, l.sources); err != nil {
+	if err := a.Append(l.rows, l.values); err != nil {
 		return fmt.Errorf("append to %s: %w", l.into, err)
 	}
 	return nil
@@ -97,58 +98,46 @@ func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error
 	return database.ExecAll(ctx, conn, "TRUNCATE "+from.String())
 }
 
-func rejectSources(b *contract.Batch, at time.Time) ([]database.Values, error) {
-	n := len(b.Rejects)
-	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
-	var payloads, violations database.Texts
-	for i, r := range b.Rejects {
-		ms[i], seq[i], line[i] = r.ID.MS, r.ID.Seq, r.Line
-		hashes[i] = xxh3.Hash(r.Payload)
-		payloads.Add(r.Payload)
+// rejectValues are the batch's rejects: rejectFields.
+func rejectValues(b *contract.Batch, at time.Time) ([]database.Values, error) {
+	violations := column.Vector{Type: column.JSON}
+	for _, r := range b.Rejects {
 		text, err := json.Marshal(r.Violations)
 		if err != nil {
 			return nil, fmt.Errorf("write violations of %s: %w", r.ID, err)
 		}
-		violations.Add(text)
+		violations.AppendText(text)
 	}
-	return []database.Values{
-		database.ConstantText(b.Contract.Name), database.Constant(int32(b.Shard)), database.Numbers(ms), database.Numbers(seq), database.Numbers(line),
-		payloads.Values(), database.Numbers(hashes), violations.Values(), database.ConstantText(b.Contract.Version), database.Constant(at.UnixMicro()),
-	}, nil
+	return append(rejectKeys(b, b.Rejects),
+		database.Vector(&violations), database.ConstantText(b.Contract.Version), database.Constant(at.UnixMicro())), nil
 }
 
-// settled are stored rejects to delete, staged in a temporary table.
-type settled struct{ load }
-
-func replayed(b *contract.Batch) settled {
-	n := len(b.Replayed)
-	if n == 0 {
-		return settled{}
+// replayed are the stored rejects that the batch replaces, staged in a temporary table.
+func replayed(b *contract.Batch) load {
+	if len(b.Replayed) == 0 {
+		return load{}
 	}
-	return settled{load{database.Temporary("replayed"), rejectKeyFields, placesOf(b, b.Replayed), n}}
+	return load{database.Temporary("replayed"), rejectKeyFields, rejectKeys(b, b.Replayed), len(b.Replayed)}
 }
 
-// placesOf are the columns by which stored rejects are found: rejectKeyFields.
-func placesOf(b *contract.Batch, rejects []event.Reject) []database.Values {
+// rejectKeys are the columns by which stored rejects are found: rejectKeyFields.
+func rejectKeys(b *contract.Batch, rejects []event.Reject) []database.Values {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
-	var payloads database.Texts
+	payloads := column.Vector{Type: column.Blob}
 	for i, r := range rejects {
 		ms[i], seq[i], line[i] = r.ID.MS, r.ID.Seq, r.Line
 		hashes[i] = xxh3.Hash(r.Payload)
-		payloads.Add(r.Payload)
+		payloads.AppendText(r.Payload)
 	}
 	return []database.Values{
 		database.ConstantText(b.Contract.Name), database.Constant(int32(b.Shard)),
-		database.Numbers(ms), database.Numbers(seq), database.Numbers(line), payloads.Values(), database.Numbers(hashes),
+		database.Numbers(ms), database.Numbers(seq), database.Numbers(line), database.Vector(&payloads), database.Numbers(hashes),
 	}
 }
 
-// remove deletes the settled rejects.
-func (l settled) remove(ctx context.Context, conn *database.Conn) error {
-	if l.rows == 0 {
-		return nil
-	}
+// deleteReplayed deletes the rejects that are staged as replayed.
+func deleteReplayed(ctx context.Context, conn *database.Conn) error {
 	_, err := conn.ExecContext(ctx, `DELETE FROM warehouse.estela.rejects r USING temp.main.replayed d
 		WHERE r.dataset = d.dataset AND r.shard = d.shard AND r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq
 		AND r.line = d.line AND r.payload_hash = d.payload_hash AND r.payload = d.payload`)

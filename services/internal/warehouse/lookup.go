@@ -74,7 +74,7 @@ func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	return load{
 		into:   database.Temporary("candidates"),
 		fields: database.Fields("n INTEGER", "key "+key.Type.String(), "from_ms UBIGINT", "to_ms UBIGINT", "ms UBIGINT", "seq UBIGINT", "line UINTEGER"),
-		sources: []database.Values{
+		values: []database.Values{
 			database.Numbers(numbers), database.Gather(&b.Columns[b.Contract.Key], rows), database.Numbers(from), database.Numbers(to),
 			database.Numbers(ms), places, database.Numbers(line),
 		},
@@ -170,7 +170,7 @@ func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, 
 	}
 	l := load{
 		database.Temporary("rejected"), slices.Concat(database.Fields("n INTEGER"), rejectKeyFields),
-		slices.Concat([]database.Values{database.Numbers(n)}, placesOf(b, b.Rejects)), len(b.Rejects),
+		slices.Concat([]database.Values{database.Numbers(n)}, rejectKeys(b, b.Rejects)), len(b.Rejects),
 	}
 	if err := l.create(ctx, conn); err != nil {
 		return err
