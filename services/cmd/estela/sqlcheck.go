@@ -38,7 +38,7 @@ func prepareSQL(ctx context.Context, all []*dataset) (err error) {
 	defer func() { err = errors.Join(err, trial.Close()) }()
 	var tables, mappings error
 	for _, d := range all {
-		tables = errors.Join(tables, trial.Register(ctx, d.Contract, "", d.references))
+		tables = errors.Join(tables, trial.Register(ctx, d.Contract, d.references))
 		mappings = errors.Join(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
 	}
 	if tables != nil { // what reads a table that is not there has no fault of its own

@@ -59,16 +59,3 @@ func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string
 	}
 	return all, nil
 }
-
-// RejectsAt are the rejects that came from one stream entry, by line.
-func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
-	var all []StoredReject
-	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for rejects of %s: %w", dataset, err)
-	}
-	return all, nil
-}
