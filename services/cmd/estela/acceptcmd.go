@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -32,7 +34,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	}
 	by := known.stored(d.Name)
 	if by == nil {
-		return usageError{fmt.Errorf("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.house.Location)}
+		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.house.Location)
 	}
 	old, err := by.Contract()
 	if err != nil {
@@ -42,7 +44,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 }
 
 // accept records the contract in place of the old one, once nothing is under way.
-func (o *ownership) accept(ctx context.Context, s *streams, d *dataset, old *contract.Contract, known *inventory) error {
+func (o *ownership) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory) error {
 	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.house); err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func (o *ownership) accept(ctx context.Context, s *streams, d *dataset, old *con
 	if err := o.replayable(ctx, d); err != nil {
 		return err
 	}
-	if err := o.store.Accept(ctx, d.Contract, d.views, d.references); err != nil {
+	if err := o.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
 		return err
 	}
 	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.house); err != nil {
@@ -86,11 +88,11 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 		switch {
 		case n == 0:
 		case s.Shard < old.Shards:
-			return refusedError{fmt.Errorf("%d entries of %s are not stored yet: stop the producers, start 'estela worker' (or 'up') "+
-				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(dataset, s.Shard))}
+			return fault.Refusedf("%d entries of %s are not stored yet: stop the producers, start 'estela worker' (or 'up') "+
+				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(dataset, s.Shard))
 		default:
-			return refusedError{fmt.Errorf("%d entries of %s are read by nobody, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
-				"then DEL it", n, stream.Key(dataset, s.Shard))}
+			return fault.Refusedf("%d entries of %s are read by nobody, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
+				"then DEL it", n, stream.Key(dataset, s.Shard))
 		}
 	}
 	return nil
@@ -98,18 +100,18 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 
 // replayable refuses while there are rejects of shards that are no more: nothing could store
 // them.
-func (o *ownership) replayable(ctx context.Context, d *dataset) error {
+func (o *ownership) replayable(ctx context.Context, d *dataset.Dataset) error {
 	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: contract.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
-		err = refusedError{fmt.Errorf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
-			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)}
+		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
+			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)
 	}
 	return err
 }
 
 // retire removes what the streams of shards that are no more keep for a replay: nobody would
 // trim it. Their positions stay, for shards that may come back.
-func (o *ownership) retire(ctx context.Context, d *dataset, streams []stream.Summary) error {
+func (o *ownership) retire(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Shard < d.Shards || s.Length == 0 {
 			continue

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"net"
 	"os"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -31,7 +30,7 @@ type apiCmd struct {
 // Run is 'estela worker'.
 func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	n := &node{g: g, log: g.logger(s)}
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return err
 	}
 	url, err := g.redisURL(ctx)
@@ -88,7 +87,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 // Run is 'estela api'.
 func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	n := &node{g: g, log: g.logger(s)}
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return err
 	}
 	if err := c.checkWatch(g); err != nil {
@@ -135,7 +134,7 @@ func (n *node) serveOps(ctx context.Context, l net.Listener) error {
 
 // newAPI makes the API and checks every endpoint against the tables.
 func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Server, error) {
-	cfg := api.Config{Datasets: apiDatasets(n.datasets), Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
+	cfg := api.Config{Datasets: dataset.Served(n.datasets, warehouse.SystemColumns()), Reader: n.store, Logger: n.log, Observe: n.metrics.Request}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -148,17 +147,6 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 		return nil, err
 	}
 	return app, app.Check(ctx)
-}
-
-func apiDatasets(all []*dataset) []api.Dataset {
-	served := make([]api.Dataset, len(all))
-	for i, d := range all {
-		served[i] = api.Dataset{
-			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)), Columns: d.Columns,
-			System: warehouse.SystemColumns(),
-		}
-	}
-	return served
 }
 
 // serveAPI answers until ctx ends, then lets requests finish.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -119,7 +121,7 @@ func (n *node) mayBackfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if by := r.URL.Query().Get("version"); by != d.Version {
-		refuse(w, refusedError{fmt.Errorf("the process that has the warehouse runs with another version of the contract of %s (%s, not %s): start it again first. Nothing was stored", d.Name, d.Version, by)})
+		refuse(w, fault.Refusedf("the process that has the warehouse runs with another version of the contract of %s (%s, not %s): start it again first. Nothing was stored", d.Name, d.Version, by))
 		return
 	}
 	answer(w, struct{}{})
@@ -154,7 +156,7 @@ func (n *node) backfill(w http.ResponseWriter, r *http.Request) {
 // filling collects a backfill's rows by shard.
 type filling struct {
 	*node
-	dataset *dataset
+	dataset *dataset.Dataset
 	decoder *contract.Decoder
 	one     *contract.Batch
 	batches []*contract.Batch
@@ -167,7 +169,7 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 	}
 	f.one.Reset()
 	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
-		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
+		return fault.Usagef("line %d is no event of %s", r.Line, f.dataset.Name)
 	}
 	shard := contract.Shard(f.one.PartitionString(0), f.dataset.Shards)
 	if f.batches[shard] == nil {

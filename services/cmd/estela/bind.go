@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -35,7 +36,7 @@ func (n *node) bind(ctx context.Context) (err error) {
 	if n.house, err = describe(ctx, n.store); err != nil {
 		return err
 	}
-	if err := n.redis.ClaimShards(ctx, contractsOf(n.datasets), n.house); err != nil {
+	if err := n.redis.ClaimShards(ctx, dataset.Contracts(n.datasets), n.house); err != nil {
 		return err
 	}
 	if n.stored, err = takeInventory(ctx, n.store); err != nil {
@@ -63,7 +64,7 @@ func (n *node) noteContracts(ctx context.Context, replace bool) error {
 
 // group names those who share this worker's shards.
 func (n *node) group() string {
-	all := names(n.datasets)
+	all := dataset.Names(n.datasets)
 	slices.Sort(all)
 	return n.house.Identity + ":" + strings.Join(all, ",")
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -54,8 +56,8 @@ type Globals struct {
 // check refuses what no command should go on with.
 func (g *Globals) check() error {
 	if mask.Secret(g.Warehouse) {
-		return usageError{errors.New("--warehouse has a token in it, where every user of the machine can see it: " +
-			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")}
+		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +
+			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")
 	}
 	return nil
 }
@@ -63,19 +65,20 @@ func (g *Globals) check() error {
 // errReported ends a command that has said on its own what is wrong.
 var errReported = errors.New("reported")
 
-// usageError is a wrong command line that kong can't see.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// refusedError is a refusal of the process that was asked.
-type refusedError struct{ error }
+// pick reads the datasets and finds the one of that name.
+func (g *Globals) pick(name string) (*dataset.Dataset, error) {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return nil, err
+	}
+	return dataset.Pick(all, name)
+}
 
 // exitCode maps an error to the documented exit code, here and nowhere else.
 func exitCode(err error) int {
-	var usage usageError
+	var usage fault.UsageError
 	var endpoint *api.ParseError
-	var refused refusedError
+	var refused fault.RefusedError
 	var loss *worker.LossError
 	var schema *contract.SchemaError
 	var table *warehouse.RefusedError

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -33,22 +35,22 @@ type contractValidateCmd struct {
 
 // Run is 'estela contract check'.
 func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
 	}
 	if c.Against != "" && len(g.Data) == 0 {
 		top, err := git(ctx, ".", "rev-parse", "--show-toplevel")
 		if err != nil {
-			return usageError{fmt.Errorf("--against compares with git: run it in a checkout or give --data: %w", err)}
+			return fault.Usagef("--against compares with git: run it in a checkout or give --data: %w", err)
 		}
 		g.Data = []string{filepath.Join(strings.TrimSpace(string(top)), "data")}
-		if all, err = g.datasets(); err != nil {
+		if all, err = dataset.Load(g.Data); err != nil {
 			return err
 		}
 	}
-	stored, against := g.storedContracts(ctx, s, all)
-	say(s.err, "%s", against)
+	stored, with := g.storedContracts(ctx, s, all)
+	say(s.err, "%s", with)
 	sql := prepareSQL(ctx, all)
 	broken := []error{sql}
 	for _, d := range all {
@@ -56,19 +58,19 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			say(s.err, "%s: warning: %s", d.Name, w)
 		}
 		if c.Against != "" {
-			if err := d.against(ctx, g, c.Against); err != nil {
+			if err := against(ctx, g, d, c.Against); err != nil {
 				broken = append(broken, err)
 				continue
 			}
 		}
-		if err := d.holdsStored(stored[d.Name]); err != nil {
+		if err := holdsStored(d, stored[d.Name]); err != nil {
 			broken = append(broken, err)
 			continue
 		}
 		if sql != nil {
 			continue // which of the datasets its errors are of, they say
 		}
-		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.endpoints), d.Version)
+		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
 	}
 	return errors.Join(broken...)
 }
@@ -101,13 +103,13 @@ func (e *breakError) summary() string {
 
 // against compares the dataset's contract with the one of a git revision. A
 // dataset that the revision does not have breaks nothing.
-func (d *dataset) against(ctx context.Context, g *Globals, rev string) error {
-	dir, err := g.dirOf(d.Name)
+func against(ctx context.Context, g *Globals, d *dataset.Dataset, rev string) error {
+	dir, err := dataset.Dir(g.Data, d.Name)
 	if err != nil {
 		return err
 	}
 	if _, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
-		return usageError{fmt.Errorf("--against %s: no such revision in %s", rev, dir)}
+		return fault.Usagef("--against %s: no such revision in %s", rev, dir)
 	}
 	old, err := git(ctx, dir, "show", rev+":./contract.json")
 	if err != nil {
@@ -124,22 +126,6 @@ func (d *dataset) against(ctx context.Context, g *Globals, rev string) error {
 		return &breakError{d.Name, rev, changes, warehouse.WayOut(d.Name, changes)}
 	}
 	return nil
-}
-
-// dirOf finds a dataset's folder on disk.
-func (g *Globals) dirOf(name string) (string, error) {
-	for _, dir := range g.Data {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", fmt.Errorf("find %s: %w", dir, err)
-		}
-		for _, d := range []string{abs, filepath.Join(abs, name)} {
-			if _, err := os.Stat(filepath.Join(d, "contract.json")); err == nil && filepath.Base(d) == name {
-				return d, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("folder of dataset %s not found", name)
 }
 
 // git runs a git command in a directory and returns what it prints.
@@ -165,7 +151,7 @@ type verdict struct {
 func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	schema, err := os.ReadFile(c.Contract)
 	if err != nil {
-		return usageError{fmt.Errorf("read contract: %w", err)}
+		return fault.Usagef("read contract: %w", err)
 	}
 	k, err := contract.Parse("documents", c.Contract, schema)
 	if err != nil {
@@ -174,7 +160,7 @@ func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	file := &fileFlags{File: c.File, Format: c.Format, Encoding: c.Encoding, Mapping: "none"}
 	decoder, out, invalid := k.NewDecoder(), json.NewEncoder(s.out), 0
 	out.SetEscapeHTML(false)
-	err = file.each(ctx, s, &dataset{Contract: k}, func(r warehouse.Document) error {
+	err = file.each(ctx, s, &dataset.Dataset{Contract: k}, func(r warehouse.Document) error {
 		v := verdict{Line: r.Line}
 		if r.Problem != nil {
 			v.Violations = []contract.Violation{{Keyword: "json", Message: r.Problem.Error()}}

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -52,7 +54,7 @@ func dialControl(socket string, end func() error) *control {
 func (g *Globals) ownControl(ctx context.Context, s *streams) (*control, error) {
 	n := &node{g: g, log: g.logger(s)}
 	var err error
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return nil, err
 	}
 	if err := g.makeDataDir(); err != nil {
@@ -120,7 +122,7 @@ func (g *Globals) redisURL(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if running == nil || running.Redis == "" {
-		return "", usageError{fmt.Errorf("no Redis: nothing runs in %s; start 'estela up' there, or give --redis or --data-dir", g.DataDir)}
+		return "", fault.Usagef("no Redis: nothing runs in %s; start 'estela up' there, or give --redis or --data-dir", g.DataDir)
 	}
 	return running.Redis, nil
 }
@@ -159,9 +161,9 @@ func (c *control) call(ctx context.Context, method, path string, query url.Value
 		err := errors.New(strings.TrimSpace(text))
 		switch resp.StatusCode {
 		case http.StatusBadRequest:
-			return usageError{err}
+			return fault.Usage(err)
 		case http.StatusConflict:
-			return refusedError{err}
+			return fault.Refused(err)
 		}
 		return err
 	}

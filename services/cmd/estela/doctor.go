@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -57,11 +58,11 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 }
 
 func (g *Globals) examineContracts() []finding {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return []finding{{name: "contracts", found: err.Error(), fix: "mend the files named above; 'estela contract check' tells when they hold"}}
 	}
-	found := []finding{{name: "contracts", found: strings.Join(names(all), ", ")}}
+	found := []finding{{name: "contracts", found: strings.Join(dataset.Names(all), ", ")}}
 	for _, d := range all {
 		for _, w := range d.Warnings() {
 			found = append(found, finding{name: "contract " + d.Name, found: w, fix: "see the dataset's contract.json", warning: true})

@@ -20,6 +20,8 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -34,13 +36,13 @@ type endpointListCmd struct{}
 
 // Run is 'estela endpoint list'.
 func (endpointListCmd) Run(g *Globals, s *streams) error {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, d := range all {
-		for _, e := range d.endpoints {
+		for _, e := range d.Endpoints {
 			_, _ = fmt.Fprintf(w, "/v1/%s/%s\t%s\t%s\n", d.Name, e.Name, paramList(e), e.Summary)
 		}
 	}
@@ -68,10 +70,10 @@ var newEndpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 // Run is 'estela endpoint new'.
 func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	if !newEndpointName.MatchString(c.Name) {
-		return usageError{fmt.Errorf("%q can't be a path: lower case letters, digits, - and _, beginning with a letter", c.Name)}
+		return fault.Usagef("%q can't be a path: lower case letters, digits, - and _, beginning with a letter", c.Name)
 	}
 	if len(g.Data) == 0 {
-		return usageError{errors.New("the built-in datasets can't be changed: say --data DIR, the folder of yours")}
+		return fault.Usagef("the built-in datasets can't be changed: say --data DIR, the folder of yours")
 	}
 	d, dir, err := c.folder(g)
 	if err != nil {
@@ -83,7 +85,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	}
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is source code, as others may read
 	if errors.Is(err, os.ErrExist) {
-		return usageError{fmt.Errorf("%s is there already; choose another name", file)}
+		return fault.Usagef("%s is there already; choose another name", file)
 	}
 	if err != nil {
 		return fmt.Errorf("write endpoint: %w", err)
@@ -97,37 +99,24 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 }
 
 // folder finds the dataset and where it lies.
-func (c *endpointNewCmd) folder(g *Globals) (*dataset, string, error) {
-	all, err := g.datasets()
+func (c *endpointNewCmd) folder(g *Globals) (*dataset.Dataset, string, error) {
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return nil, "", err
 	}
 	if c.Dataset == "" && len(all) > 1 {
-		return nil, "", usageError{errors.New("there are several datasets: name one with --dataset")}
+		return nil, "", fault.Usagef("there are several datasets: name one with --dataset")
 	}
 	name := c.Dataset
 	if name == "" {
 		name = all[0].Name
 	}
-	d, err := pick(all, name)
+	d, err := dataset.Pick(all, name)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, dir := range g.Data {
-		for _, place := range []string{dir, filepath.Join(dir, d.Name)} {
-			if _, err := os.Stat(filepath.Join(place, "contract.json")); err == nil && filepath.Base(absolute(place)) == d.Name {
-				return d, place, nil
-			}
-		}
-	}
-	return nil, "", usageError{fmt.Errorf("found no folder %s below %s", d.Name, strings.Join(g.Data, ", "))}
-}
-
-func absolute(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		return abs
-	}
-	return dir
+	dir, err := dataset.Dir(g.Data, d.Name)
+	return d, dir, err
 }
 
 // scaffold is an endpoint to begin with: the newest events, by page.
@@ -155,7 +144,7 @@ type endpointCheckCmd struct{}
 
 // Run is 'estela endpoint check'.
 func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
 	}
@@ -181,7 +170,7 @@ func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		say(s.out, "ok    %-28s %6d rows  %s", tried.Path, tried.Rows, tried.Took.Round(100*time.Microsecond))
 	}
 	if failed > 0 {
-		return refusedError{fmt.Errorf("%d endpoints failed", failed)}
+		return fault.Refusedf("%d endpoints failed", failed)
 	}
 	return nil
 }
@@ -196,7 +185,7 @@ func (g *Globals) sampled(ctx context.Context, s *streams) (n *node, end func(),
 		}
 	}
 	n = &node{g: g, log: g.logger(s)}
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return nil, end, err
 	}
 	dir, err := os.MkdirTemp("", "estela-endpoints-")
@@ -220,11 +209,11 @@ func (g *Globals) sampled(ctx context.Context, s *streams) (n *node, end func(),
 }
 
 // loadSample stores the dataset's sample without a stream.
-func (n *node) loadSample(ctx context.Context, s *streams, d *dataset) error {
-	if d.sample == "" {
+func (n *node) loadSample(ctx context.Context, s *streams, d *dataset.Dataset) error {
+	if d.Sample == "" {
 		return nil
 	}
-	file, remove, err := d.openSample(ctx, s)
+	file, remove, err := openSample(ctx, s, d)
 	if err != nil {
 		return err
 	}
@@ -280,7 +269,7 @@ func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 
 // path is the endpoint's path with its parameters.
 func (c *endpointRunCmd) path(g *Globals) (string, error) {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return "", err
 	}
@@ -293,7 +282,7 @@ func (c *endpointRunCmd) path(g *Globals) (string, error) {
 	}
 	var found []string
 	for _, d := range all {
-		for _, e := range d.endpoints {
+		for _, e := range d.Endpoints {
 			path := "/v1/" + d.Name + "/" + e.Name
 			if c.Name == e.Name || c.Name == d.Name+"/"+e.Name || c.Name == path {
 				found = append(found, path)
@@ -302,11 +291,11 @@ func (c *endpointRunCmd) path(g *Globals) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", usageError{fmt.Errorf("no endpoint %q: estela endpoint list shows those there are", c.Name)}
+		return "", fault.Usagef("no endpoint %q: estela endpoint list shows those there are", c.Name)
 	case 1:
 		return found[0] + "?" + query.Encode(), nil
 	default:
-		return "", usageError{fmt.Errorf("%s may be %s: say which", c.Name, strings.Join(found, " or "))}
+		return "", fault.Usagef("%s may be %s: say which", c.Name, strings.Join(found, " or "))
 	}
 }
 
@@ -315,7 +304,7 @@ func (c *endpointRunCmd) node(ctx context.Context, g *Globals, s *streams) (n *n
 		return g.sampled(ctx, s)
 	}
 	n, end = &node{g: g, log: g.logger(s)}, func() {}
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return nil, end, err
 	}
 	if n.store, err = g.openWarehouse(ctx, n.datasets, true, n.log); err != nil {
@@ -367,7 +356,7 @@ func problemError(res *http.Response) error {
 	}
 	err := fmt.Errorf("%s: %s", p.Title, p.Detail)
 	if res.StatusCode < http.StatusInternalServerError {
-		return usageError{err}
+		return fault.Usage(err)
 	}
 	return err
 }

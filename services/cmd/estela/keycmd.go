@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/fault"
 )
 
 type keyCmd struct {
@@ -34,7 +35,7 @@ func (c *keyNewCmd) Run(g *Globals, s *streams) error {
 		return fmt.Errorf("write key: %w", err)
 	}
 	if _, err := api.ParseKeys([]byte("[" + string(stored) + "]")); err != nil {
-		return usageError{err}
+		return fault.Usage(err)
 	}
 	say(s.err, "Add this to the JSON array in the file of --keys; it is read again within a second:\n%s\nThe key, which is shown this once:", stored)
 	say(s.out, "%s", secret)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -14,11 +15,11 @@ type leftover struct{ dataset, found, fix string }
 
 // leftovers finds what is stored of datasets that are not among those given, and entries in
 // shards that no contract has. Redis may be nil: then it is not looked at.
-func leftovers(ctx context.Context, all []*dataset, stored *inventory, redis *stream.Client) ([]leftover, error) {
+func leftovers(ctx context.Context, all []*dataset.Dataset, stored *inventory, redis *stream.Client) ([]leftover, error) {
 	var found []leftover
 	for _, r := range stored.Datasets {
 		shards := 0
-		given := slices.IndexFunc(all, func(d *dataset) bool { return d.Name == r.Dataset })
+		given := slices.IndexFunc(all, func(d *dataset.Dataset) bool { return d.Name == r.Dataset })
 		if given >= 0 {
 			shards = all[given].Shards
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -75,7 +76,7 @@ type found struct {
 // showEvent tells where an event is, by its key or the ID of its stream entry.
 func (n *node) showEvent(w http.ResponseWriter, r *http.Request) {
 	if r.PathValue("id") == "" {
-		refuse(w, usageError{errors.New("name an event: /ops/events/KEY, or the ID of its stream entry")})
+		refuse(w, fault.Usagef("name an event: /ops/events/KEY, or the ID of its stream entry"))
 		return
 	}
 	in, ok := n.among(w, r)
@@ -91,7 +92,7 @@ func (n *node) showEvent(w http.ResponseWriter, r *http.Request) {
 }
 
 // search looks for a stream ID, where it can be one, and else for a key.
-func (n *node) search(ctx context.Context, in []*dataset, asked string) (f found, err error) {
+func (n *node) search(ctx context.Context, in []*dataset.Dataset, asked string) (f found, err error) {
 	f = found{Events: []journey{}, Searched: "tables and rejects"}
 	redis, done, err := n.streams(ctx)
 	if err == nil {
@@ -120,9 +121,9 @@ func (n *node) search(ctx context.Context, in []*dataset, asked string) (f found
 }
 
 // astray looks for a key or an ID in streams that no worker reads.
-func astray(ctx context.Context, redis *stream.Client, in []*dataset, asked string) ([]journey, error) {
+func astray(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, asked string) ([]journey, error) {
 	found := []journey{}
-	strays, _, err := redis.Strays(ctx, contractsOf(in))
+	strays, _, err := redis.Strays(ctx, dataset.Contracts(in))
 	if err != nil {
 		return found, err
 	}
@@ -177,7 +178,7 @@ func (n *node) streams(ctx context.Context) (*stream.Client, func(), error) {
 	return client, func() { _ = client.Close() }, nil
 }
 
-func (n *node) track(ctx context.Context, redis *stream.Client, in []*dataset, look func(*tracker) error) ([]journey, error) {
+func (n *node) track(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, look func(*tracker) error) ([]journey, error) {
 	all := []journey{}
 	for _, d := range in {
 		t := &tracker{
@@ -203,7 +204,7 @@ func (n *node) track(ctx context.Context, redis *stream.Client, in []*dataset, l
 type tracker struct {
 	store     *warehouse.Warehouse
 	redis     *stream.Client // nil where there is none to look into
-	dataset   *dataset
+	dataset   *dataset.Dataset
 	positions []contract.Position // by shard, read before anything else
 	decoder   *contract.Decoder
 	batch     *contract.Batch // of the entry that is looked at

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -32,7 +33,7 @@ func searching(t *testing.T) (*node, *redistest.Server) {
 	if err := store.Register(t.Context(), c, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	return &node{g: &Globals{}, log: slog.New(slog.DiscardHandler), datasets: []*dataset{{Contract: c}}, redis: client, store: store}, server
+	return &node{g: &Globals{}, log: slog.New(slog.DiscardHandler), datasets: []*dataset.Dataset{{Contract: c}}, redis: client, store: store}, server
 }
 
 // While no worker runs, events wait: found by key and by ID, in a batch entry too, and with

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"fmt"
-
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/memory"
 )
 
@@ -20,7 +19,7 @@ func (g *Globals) watchMemory() (*memory.Watch, error) {
 	if g.ProcessMemory != "" {
 		limit := bytesOf(g.ProcessMemory)
 		if limit == 0 {
-			return nil, usageError{fmt.Errorf("--process-memory %q: give a size such as 2GB", g.ProcessMemory)}
+			return nil, fault.Usagef("--process-memory %q: give a size such as 2GB", g.ProcessMemory)
 		}
 		return &memory.Watch{Limit: limit}, nil
 	}

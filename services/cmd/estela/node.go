@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -27,7 +29,7 @@ const leaseTTL = 15 * time.Second
 type node struct {
 	g        *Globals
 	log      *slog.Logger
-	datasets []*dataset
+	datasets []*dataset.Dataset
 	metrics  *telemetry.Metrics
 	tracing  *telemetry.Tracing   // nil where no traces are sent
 	redis    *stream.Client       // nil in an API apart
@@ -51,15 +53,15 @@ func (g *Globals) location() string {
 
 // openWarehouse opens the warehouse that the flags name and brings its tables up
 // to the contracts.
-func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
+func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
 	if !memorySize.MatchString(g.Memory) {
-		return nil, usageError{fmt.Errorf("--memory %q: give a size such as 512MB or 2GB", g.Memory)}
+		return nil, fault.Usagef("--memory %q: give a size such as 512MB or 2GB", g.Memory)
 	}
 	if err := checkSQL(ctx, all); err != nil { // before a view is made
 		return nil, err
 	}
 	if !memorySize.MatchString(g.Spill) {
-		return nil, usageError{fmt.Errorf("--spill %q: give a size such as 512MB or 4GB", g.Spill)}
+		return nil, fault.Usagef("--spill %q: give a size such as 512MB or 4GB", g.Spill)
 	}
 	w, err := warehouse.Open(ctx, warehouse.Config{
 		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, SpillLimit: g.Spill, ReadOnly: readOnly, Logger: log,
@@ -68,7 +70,7 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset, readOnly bo
 		return nil, err
 	}
 	for _, d := range all {
-		if err := w.Register(ctx, d.Contract, d.views, d.references); err != nil {
+		if err := w.Register(ctx, d.Contract, d.Views, d.References); err != nil {
 			return nil, errors.Join(err, w.Close())
 		}
 	}
@@ -102,7 +104,7 @@ func (n *node) addWorker(ctx context.Context, cfg worker.Config) error {
 		return err
 	}
 	n.owner = rand.Text()
-	cfg.Contracts = contractsOf(n.datasets)
+	cfg.Contracts = dataset.Contracts(n.datasets)
 	cfg.Sink, cfg.Observer, cfg.Logger = n.store, n.metrics, n.log
 	cfg.Renew = leaseTTL / 3
 	cfg.Source = func(c *contract.Contract, shard int) worker.Source {
@@ -122,7 +124,7 @@ func (n *node) addWorker(ctx context.Context, cfg worker.Config) error {
 
 // measured are the metrics of this process.
 func (n *node) measured() *telemetry.Metrics {
-	m := telemetry.New(names(n.datasets))
+	m := telemetry.New(dataset.Names(n.datasets))
 	duckdb := warehouse.DuckDBVersion()
 	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: warehouse.MotherDuckTakes(duckdb)})
 	return m
@@ -187,13 +189,4 @@ func (n *node) unready(ctx context.Context) []string {
 		}
 	}
 	return slices.Compact(reasons)
-}
-
-// names are the datasets' names.
-func names(all []*dataset) []string {
-	out := make([]string, len(all))
-	for i, d := range all {
-		out[i] = d.Name
-	}
-	return out
 }

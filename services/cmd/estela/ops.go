@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
 // stopGrace is how long requests under way may take when the process stops.
@@ -131,8 +133,8 @@ func refuse(w http.ResponseWriter, err error) {
 }
 
 // dataset finds the one in the request's path, or answers what there is.
-func (n *node) dataset(w http.ResponseWriter, r *http.Request) (*dataset, bool) {
-	d, err := pick(n.datasets, r.PathValue("dataset"))
+func (n *node) dataset(w http.ResponseWriter, r *http.Request) (*dataset.Dataset, bool) {
+	d, err := dataset.Pick(n.datasets, r.PathValue("dataset"))
 	if err != nil {
 		refuse(w, err)
 	}
@@ -141,14 +143,14 @@ func (n *node) dataset(w http.ResponseWriter, r *http.Request) (*dataset, bool) 
 
 // among is the dataset that the request's query names, all without one, or it answers what
 // there is.
-func (n *node) among(w http.ResponseWriter, r *http.Request) ([]*dataset, bool) {
+func (n *node) among(w http.ResponseWriter, r *http.Request) ([]*dataset.Dataset, bool) {
 	name := r.URL.Query().Get("dataset")
 	if name == "" {
 		return n.datasets, true
 	}
-	d, err := pick(n.datasets, name)
+	d, err := dataset.Pick(n.datasets, name)
 	if err != nil {
 		refuse(w, err)
 	}
-	return []*dataset{d}, err == nil
+	return []*dataset.Dataset{d}, err == nil
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/oauth2"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
@@ -38,7 +39,7 @@ func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client,
 	if f.OTLPAuth == "google" {
 		tokens, err := googleTokens(ctx)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, fault.Usage(err)
 		}
 		client.Transport = &oauth2.Transport{Source: tokens}
 	}
@@ -59,7 +60,7 @@ func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry
 		return nil, nil, err
 	}
 	if t, err = telemetry.NewTracing(ctx, client); err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, fault.Usage(err)
 	}
 	return t, func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -94,7 +95,7 @@ func (n *node) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	}
 	stop, err := n.metrics.Push(ctx, client, telemetry.PushEvery)
 	if err != nil {
-		return usageError{err}
+		return fault.Usage(err)
 	}
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

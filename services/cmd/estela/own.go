@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -24,13 +25,13 @@ type ownership struct {
 }
 
 // takeHold opens both, and brings the tables of the datasets up to their contracts.
-func (g *Globals) takeHold(ctx context.Context, all []*dataset, s *streams) (*ownership, error) {
+func (g *Globals) takeHold(ctx context.Context, all []*dataset.Dataset, s *streams) (*ownership, error) {
 	running, err := readRunFile(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	if running != nil {
-		return nil, refusedError{fmt.Errorf("estela runs in %s, as process %d: stop it first", g.DataDir, running.PID)}
+		return nil, fault.Refusedf("estela runs in %s, as process %d: stop it first", g.DataDir, running.PID)
 	}
 	if err := g.makeDataDir(); err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func (g *Globals) takeHold(ctx context.Context, all []*dataset, s *streams) (*ow
 	return o, nil
 }
 
-func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset, log *slog.Logger) (err error) {
+func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset.Dataset, log *slog.Logger) (err error) {
 	if o.store, err = g.openWarehouse(ctx, all, false, log); err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (
 		return nil, err
 	}
 	if len(positions) == 0 || slices.ContainsFunc(positions, func(p contract.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
-		return nil, usageError{errors.New("no Redis: give --redis URL, the one that the worker is given")}
+		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
 	}
 	return startEmbedded()
 }
@@ -95,8 +96,8 @@ func (o *ownership) close() error {
 func leased(dataset string, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
-			return refusedError{fmt.Errorf("a worker of %s still holds the lease of %s: stop it first; one that was killed is forgotten within %s",
-				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)}
+			return fault.Refusedf("a worker of %s still holds the lease of %s: stop it first; one that was killed is forgotten within %s",
+				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -47,10 +49,10 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	if err := d.mayPublish(ctx, client); err != nil {
+	if err := mayPublish(ctx, client, d); err != nil {
 		return err
 	}
-	unstored, err := d.unstored(ctx, client)
+	lacking, err := unstored(ctx, client, d)
 	if err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	p := newPublisher(ctx, client, d, c.Rate, newProgress(s.err, "publish "+d.Name, -1), s.err, stream.ProducerConfig{
 		Batch: c.Batch, Wait: c.Wait, Patience: c.Patience, Trace: tracing.Publishing(ctx, d.Name),
 	})
-	p.skip, p.refused, p.unstored = c.Skip, refused, unstored
+	p.skip, p.refused, p.unstored = c.Skip, refused, lacking
 	return c.publish(ctx, s, client, p)
 }
 
@@ -116,7 +118,7 @@ func (p *publisher) complete(f *fileFlags, done string) error {
 // publisher checks rows against the contract and sends those that hold.
 type publisher struct {
 	ctx      context.Context //nolint:containedctx // the command's, for the calls back from reading rows
-	dataset  *dataset
+	dataset  *dataset.Dataset
 	decoder  *contract.Decoder
 	batch    *contract.Batch
 	producer *stream.Producer
@@ -134,7 +136,7 @@ type publisher struct {
 }
 
 func newPublisher(
-	ctx context.Context, client *stream.Client, d *dataset, rate int, shown *progress, report io.Writer, cfg stream.ProducerConfig,
+	ctx context.Context, client *stream.Client, d *dataset.Dataset, rate int, shown *progress, report io.Writer, cfg stream.ProducerConfig,
 ) *publisher {
 	p := newChecker(d, shown, report)
 	p.ctx, p.pace = ctx, pace{rate: rate}
@@ -144,7 +146,7 @@ func newPublisher(
 }
 
 // newChecker makes one that sends nothing.
-func newChecker(d *dataset, shown *progress, report io.Writer) *publisher {
+func newChecker(d *dataset.Dataset, shown *progress, report io.Writer) *publisher {
 	none, _ := (&errorFlags{}).refusals(nil) // it opens nothing
 	p := &publisher{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1), refused: none, progress: shown, report: report}
 	p.decoder.OnUnnamed(p.unnamed(map[string]bool{}))
@@ -211,8 +213,8 @@ func (p *publisher) send(r warehouse.Document) error {
 	}
 	for _, i := range p.unstored {
 		if nulls := p.batch.Columns[i].Nulls; nulls == nil || nulls[0] == 0 {
-			return refusedError{fmt.Errorf("row %d has %s, which the worker that runs does not store: it began with an earlier contract of %s; start 'estela up' or 'estela worker' again first",
-				r.Line, p.dataset.Columns[i].Name, p.dataset.Name)}
+			return fault.Refusedf("row %d has %s, which the worker that runs does not store: it began with an earlier contract of %s; start 'estela up' or 'estela worker' again first",
+				r.Line, p.dataset.Columns[i].Name, p.dataset.Name)
 		}
 	}
 	if err := p.pace.wait(p.ctx); err != nil {

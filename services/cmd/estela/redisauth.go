@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -38,7 +39,7 @@ func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (
 		return cfg, nil
 	}
 	if !strings.HasPrefix(url, "rediss://") {
-		return cfg, usageError{fmt.Errorf("--redis-auth=google for %s: a token must not travel in the clear; give --redis rediss://HOST:PORT", stream.Redact(url))}
+		return cfg, fault.Usagef("--redis-auth=google for %s: a token must not travel in the clear; give --redis rediss://HOST:PORT", stream.Redact(url))
 	}
 	cfg.Login, err = googleLogin(ctx)
 	return cfg, err
@@ -52,7 +53,7 @@ func (f *redisFlags) certificates() ([]byte, error) {
 	}
 	text, err := os.ReadFile(f.RedisCA)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("read the certificates of --redis-ca: %w", err)}
+		return nil, fault.Usagef("read the certificates of --redis-ca: %w", err)
 	}
 	return text, nil
 }

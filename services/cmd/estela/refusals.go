@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -58,10 +59,10 @@ func (f *errorFlags) refusals(input os.FileInfo) (*refusals, error) {
 	}
 	to, err := os.Stat(f.Errors)
 	if err == nil && os.SameFile(input, to) {
-		return nil, usageError{fmt.Errorf("--errors %s: it is the file to read: give another", f.Errors)}
+		return nil, fault.Usagef("--errors %s: it is the file to read: give another", f.Errors)
 	}
 	if r.file, err = os.OpenFile(f.Errors, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-		return nil, usageError{fmt.Errorf("open file for errors: %w", err)}
+		return nil, fault.Usagef("open file for errors: %w", err)
 	}
 	r.out = bufio.NewWriter(r.file)
 	return r, nil

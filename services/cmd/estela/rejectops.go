@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
@@ -31,7 +33,7 @@ func shownReject(r warehouse.StoredReject) reject {
 func (n *node) listRejects(w http.ResponseWriter, r *http.Request) {
 	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 	if err != nil || limit < 1 || limit > maxListed {
-		refuse(w, usageError{fmt.Errorf("limit: give a number from 1 to %d", maxListed)})
+		refuse(w, fault.Usagef("limit: give a number from 1 to %d", maxListed))
 		return
 	}
 	from, ok := n.among(w, r)
@@ -60,12 +62,12 @@ func (n *node) showReject(w http.ResponseWriter, r *http.Request) {
 	}
 	key, err := warehouse.ParseRejectKey(r.PathValue("id"))
 	if err != nil {
-		refuse(w, usageError{err})
+		refuse(w, fault.Usage(err))
 		return
 	}
 	found, err := n.store.GetReject(r.Context(), d.Name, key)
 	if errors.Is(err, warehouse.ErrNoReject) {
-		err = usageError{fmt.Errorf("%w; 'estela rejects list %s' shows what there is", err, d.Name)}
+		err = fault.Usagef("%w; 'estela rejects list %s' shows what there is", err, d.Name)
 	}
 	if err != nil {
 		refuse(w, err)
@@ -82,7 +84,7 @@ func (n *node) purgeRejects(w http.ResponseWriter, r *http.Request) {
 	}
 	age, err := time.ParseDuration(r.URL.Query().Get("older_than"))
 	if err != nil || age < 0 {
-		refuse(w, usageError{errors.New("older_than: give a duration such as 720h, or 0s for all")})
+		refuse(w, fault.Usagef("older_than: give a duration such as 720h, or 0s for all"))
 		return
 	}
 	purged, err := n.store.PurgeRejects(r.Context(), d.Name, time.Now().Add(-age))
@@ -121,12 +123,12 @@ func (n *node) replayRejects(w http.ResponseWriter, r *http.Request) {
 
 // replayPage decodes rejects again, each from the place it came from, and stores
 // those that hold the contract now, one commit a shard.
-func (n *node) replayPage(ctx context.Context, d *dataset, page []warehouse.StoredReject, done *replayed) error {
+func (n *node) replayPage(ctx context.Context, d *dataset.Dataset, page []warehouse.StoredReject, done *replayed) error {
 	decoder := d.NewDecoder()
 	batches := make([]*contract.Batch, d.Shards)
 	for _, r := range page {
 		if r.Shard >= d.Shards {
-			return usageError{fmt.Errorf("reject %s: the contract has %d shards now", r.Key(), d.Shards)}
+			return fault.Usagef("reject %s: the contract has %d shards now", r.Key(), d.Shards)
 		}
 		if batches[r.Shard] == nil {
 			batches[r.Shard] = d.NewBatch(r.Shard, len(page))

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/fault"
 )
 
 type rejectsCmd struct {
@@ -140,7 +141,7 @@ func (c *rejectsReplayCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 // Run is 'estela rejects purge'.
 func (c *rejectsPurgeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if !c.Yes {
-		return usageError{fmt.Errorf("purge deletes events for good: say --yes if you mean it")}
+		return fault.Usagef("purge deletes events for good: say --yes if you mean it")
 	}
 	var done struct{ Purged int64 }
 	query := url.Values{"older_than": {c.OlderThan.String()}}

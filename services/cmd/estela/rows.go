@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -27,7 +28,7 @@ type fileFlags struct {
 
 // each calls fn with every row of the file in turn. Its document is valid during
 // the call.
-func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(warehouse.Document) error) error {
+func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn func(warehouse.Document) error) error {
 	file, err := f.open(ctx, s, d)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(wa
 
 // spelled says of a mapping that DuckDB can't read what 'contract check' does: it knows the
 // words of SQL that were meant as names.
-func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
+func (f *fileFlags) spelled(ctx context.Context, d *dataset.Dataset, err error) error {
 	sql, name, _ := f.mapping(d)
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
 		return err
@@ -51,26 +52,26 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
 }
 
 // mapping is the SQL that makes events of the rows, and where it comes from.
-func (f *fileFlags) mapping(d *dataset) (sql, name string, err error) {
+func (f *fileFlags) mapping(d *dataset.Dataset) (sql, name string, err error) {
 	switch f.Mapping {
 	case "none":
 		return "", "", nil
 	case "auto":
-		return d.mapping, d.Name + "/mapping.sql", nil
+		return d.Mapping, d.Name + "/mapping.sql", nil
 	}
 	text, err := os.ReadFile(f.Mapping)
 	switch {
 	case err != nil:
-		return "", "", usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
+		return "", "", fault.Usagef("read mapping (auto, none or a SQL file): %w", err)
 	case strings.TrimSpace(string(text)) == "":
-		return "", "", usageError{fmt.Errorf("mapping %s is empty: it should be a SELECT", f.Mapping)}
+		return "", "", fault.Usagef("mapping %s is empty: it should be a SELECT", f.Mapping)
 	}
 	return string(text), f.Mapping, nil
 }
 
-func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
+func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*warehouse.File, error) {
 	cfg := warehouse.FileConfig{
-		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
+		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.References, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
 	if f.File == "" || f.File == "-" {
@@ -83,7 +84,7 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehous
 	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
 	file, err := warehouse.OpenFile(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
-		err = usageError{err}
+		err = fault.Usage(err)
 	}
 	return file, err
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -32,7 +33,7 @@ func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedde
 		return nil
 	}
 	for _, d := range n.datasets {
-		if d.sample == "" {
+		if d.Sample == "" {
 			continue
 		}
 		err := c.publishSample(ctx, s, n, d, embedded)
@@ -46,7 +47,7 @@ func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedde
 	return nil
 }
 
-func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *dataset, embedded bool) (err error) {
+func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *dataset.Dataset, embedded bool) (err error) {
 	name := "sample:" + d.Name
 	mark, err := readMark(ctx, n.store, name)
 	if err != nil {
@@ -56,7 +57,7 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		say(s.err, "sample of %s: published before, nothing to do", d.Name)
 		return nil
 	}
-	file, remove, err := d.openSample(ctx, s)
+	file, remove, err := openSample(ctx, s, d)
 	if err != nil {
 		return err
 	}
@@ -101,8 +102,8 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 }
 
 // openSample puts the sample where DuckDB can read it and opens it there.
-func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.File, remove func(), err error) {
-	content, err := fs.ReadFile(d.folder, d.sample)
+func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *warehouse.File, remove func(), err error) {
+	content, err := fs.ReadFile(d.Folder, d.Sample)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read sample: %w", err)
 	}
@@ -110,7 +111,7 @@ func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.F
 	if err != nil {
 		return nil, nil, fmt.Errorf("make directory for sample: %w", err)
 	}
-	f := &fileFlags{File: filepath.Join(dir, d.sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.sample}
+	f := &fileFlags{File: filepath.Join(dir, d.Sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.Sample}
 	if err = os.WriteFile(f.File, content, 0o600); err == nil {
 		file, err = f.open(ctx, s, d)
 	}

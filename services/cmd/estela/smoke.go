@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -38,7 +39,7 @@ const canaryPath = "/v1/canary/latest"
 func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	base, err := url.Parse(strings.TrimSuffix(c.URL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return usageError{fmt.Errorf("--url %q: want http or https and a host, such as https://api.example", mask.URL(c.URL))}
+		return fault.Usagef("--url %q: want http or https and a host, such as https://api.example", mask.URL(c.URL))
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -227,7 +228,7 @@ func (t *smokeTest) send(ctx context.Context, event canary) error {
 	if err != nil {
 		return err
 	}
-	if err := d.mayPublish(ctx, client); err != nil {
+	if err := mayPublish(ctx, client, d); err != nil {
 		return errors.Join(err, client.Close())
 	}
 	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})

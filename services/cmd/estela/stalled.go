@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
 // examineStreams looks for events that nobody stores: keys that no worker reads, shards
 // without a worker or at a standstill, IDs after which no event can be added. Without a Redis
 // there are none.
-func examineStreams(ctx context.Context, all []*dataset, known *inventory, client *stream.Client) []finding {
+func examineStreams(ctx context.Context, all []*dataset.Dataset, known *inventory, client *stream.Client) []finding {
 	if client == nil {
 		return nil
 	}
@@ -35,8 +36,8 @@ func examineStreams(ctx context.Context, all []*dataset, known *inventory, clien
 	return found
 }
 
-func streamFindings(ctx context.Context, all []*dataset, known *inventory, client *stream.Client) (found []finding, err error) {
-	strays, whole, err := client.Strays(ctx, contractsOf(all))
+func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventory, client *stream.Client) (found []finding, err error) {
+	strays, whole, err := client.Strays(ctx, dataset.Contracts(all))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func streamFindings(ctx context.Context, all []*dataset, known *inventory, clien
 }
 
 // strayFinding says how to get right what lies at a wrong key, or is of a wrong type.
-func strayFinding(all []*dataset, one stream.Stray) finding {
+func strayFinding(all []*dataset.Dataset, one stream.Stray) finding {
 	if one.Type != one.Want {
 		return finding{
 			name: "key " + one.Key, found: fmt.Sprintf("is a %s and must be a %s: nothing of %s can be stored", one.Type, one.Want, one.Dataset),
@@ -78,7 +79,7 @@ func strayFinding(all []*dataset, one stream.Stray) finding {
 	}
 }
 
-func rightKeys(all []*dataset, name string) string {
+func rightKeys(all []*dataset.Dataset, name string) string {
 	for _, d := range all {
 		switch {
 		case d.Name != name:
@@ -97,7 +98,7 @@ const standstill = 10 * time.Second
 
 // examineShards says which of the dataset's shards hold events that nobody stores. known may be
 // nil: then what workers have noted is all there is to go by.
-func examineShards(ctx context.Context, d *dataset, known *inventory, client *stream.Client) ([]finding, error) {
+func examineShards(ctx context.Context, d *dataset.Dataset, known *inventory, client *stream.Client) ([]finding, error) {
 	all, err := client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func examineShards(ctx context.Context, d *dataset, known *inventory, client *st
 }
 
 // stillThere looks at shards with something to store until they have moved, or have not for long.
-func stillThere(ctx context.Context, d *dataset, suspects map[int]contract.ID, client *stream.Client) (found []finding, err error) {
+func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]contract.ID, client *stream.Client) (found []finding, err error) {
 	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < standstill; {
 		select {
 		case <-time.After(storedEvery):

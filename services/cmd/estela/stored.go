@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -18,7 +19,7 @@ type stored struct {
 }
 
 // holdsStored makes sure that a worker with this contract would not be refused.
-func (d *dataset) holdsStored(by *stored) error {
+func holdsStored(d *dataset.Dataset, by *stored) error {
 	if by == nil {
 		return nil
 	}
@@ -31,7 +32,7 @@ func (d *dataset) holdsStored(by *stored) error {
 // mayPublish makes sure that the warehouse that reads the dataset's streams takes what this
 // contract lets through: it is the noted one with additions, or an earlier one that the noted
 // one is with additions. Where nothing is noted, no worker was there yet.
-func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
+func mayPublish(ctx context.Context, client *stream.Client, d *dataset.Dataset) error {
 	by, err := binding(ctx, client, d)
 	if err != nil || by == nil {
 		return err
@@ -50,7 +51,7 @@ func (d *dataset) mayPublish(ctx context.Context, client *stream.Client) error {
 
 // unstored are the columns that a worker which runs does not know, for it was started with an
 // earlier contract: it would pass over their values.
-func (d *dataset) unstored(ctx context.Context, client *stream.Client) ([]int, error) {
+func unstored(ctx context.Context, client *stream.Client, d *dataset.Dataset) ([]int, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (d *dataset) unstored(ctx context.Context, client *stream.Client) ([]int, e
 }
 
 // binding is the contract that is noted in Redis; nil if there is none, or nobody relies on it.
-func binding(ctx context.Context, client *stream.Client, d *dataset) (*contract.Contract, error) {
+func binding(ctx context.Context, client *stream.Client, d *dataset.Dataset) (*contract.Contract, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
 		return nil, err
@@ -85,7 +86,7 @@ func binding(ctx context.Context, client *stream.Client, d *dataset) (*contract.
 
 // storedContracts finds by which contracts the datasets are stored, and says where it looked:
 // the warehouse of the flags and, where there is none, what is noted in Redis.
-func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*dataset) (map[string]*stored, string) {
+func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*dataset.Dataset) (map[string]*stored, string) {
 	found := map[string]*stored{}
 	known, err := g.inventory(ctx, s)
 	if err == nil {
@@ -146,7 +147,7 @@ func (g *Globals) redisIfAny(ctx context.Context, s *streams) *stream.Client {
 
 // examineStored compares the contracts and Redis with what the warehouse knows.
 func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return nil // said before
 	}
@@ -168,7 +169,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 	}
 	var found []finding
 	for _, d := range all {
-		if broken, ok := errors.AsType[*breakError](d.holdsStored(by[d.Name])); ok {
+		if broken, ok := errors.AsType[*breakError](holdsStored(d, by[d.Name])); ok {
 			found = append(found, finding{name: "contract " + d.Name, found: broken.summary(), fix: broken.wayOut})
 		}
 	}
@@ -178,7 +179,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 	found = append(found, examineStreams(ctx, all, known, client)...)
 	left, err := leftovers(ctx, all, known, client)
 	for _, l := range left {
-		if _, err := pick(all, l.dataset); err == nil {
+		if _, err := dataset.Pick(all, l.dataset); err == nil {
 			continue // examineStreams names them
 		}
 		found = append(found, finding{name: "dataset " + l.dataset, found: l.found, fix: l.fix, warning: true})
@@ -190,7 +191,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []finding {
 }
 
 // examineIdentity makes sure that the streams are this warehouse's.
-func examineIdentity(ctx context.Context, all []*dataset, known *inventory, client *stream.Client) finding {
+func examineIdentity(ctx context.Context, all []*dataset.Dataset, known *inventory, client *stream.Client) finding {
 	f := finding{name: "warehouse identity", found: "the streams are noted as nobody's yet"}
 	for _, d := range all {
 		streams, err := client.Summaries(ctx, d.Name, d.Shards)

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
@@ -54,7 +56,7 @@ type workerFlags struct {
 // need, the listeners last but before anything is promised on the terminal.
 func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	n := &node{g: g, log: g.logger(s)}
-	if n.datasets, err = g.datasets(); err != nil {
+	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return err
 	}
 	if err := c.checkWatch(g); err != nil {
@@ -165,11 +167,11 @@ func (f *listenFlags) open(end *cleanup) (*listeners, error) {
 	}
 	end.add(closing(l.api))
 	if f.Keys != "" && f.Anonymous {
-		return nil, usageError{errors.New("--keys and --anonymous contradict each other: leave one out")}
+		return nil, fault.Usagef("--keys and --anonymous contradict each other: leave one out")
 	}
 	if at, ok := l.api.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous && f.Keys == "" {
-		return nil, usageError{fmt.Errorf(
-			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)}
+		return nil, fault.Usagef(
+			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)
 	}
 	if err := f.loadKeys(); err != nil {
 		return nil, err
@@ -200,50 +202,9 @@ func (c *upCmd) greet(s *streams, n *node, run *runFile, local *localRedis) {
 	say(s.out, "  warehouse  %s", n.store.Location())
 	say(s.out, "  API        http://%s/v1  /docs", run.API)
 	say(s.out, "  ops        http://%s/readyz  /metrics", run.Ops)
-	if d := showcase(n.datasets); d != nil {
-		say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, d.tryPath())
+	if path := dataset.Example(n.datasets); path != "" {
+		say(s.out, "\nTry:  curl -s 'http://%s%s'\n", run.API, path)
 	}
-}
-
-// tryPath is an endpoint that answers without being told anything; if there is
-// one, the first that the dataset's team would draw.
-func (d *dataset) tryPath() string {
-	path := "/v1"
-	for _, e := range d.endpoints {
-		if needsParams(e) {
-			continue
-		}
-		if e.Chart != nil {
-			return "/v1/" + d.Name + "/" + e.Name
-		}
-		if path == "/v1" {
-			path += "/" + d.Name + "/" + e.Name
-		}
-	}
-	return path
-}
-
-// showcase is the dataset to try first: one with a sample, which has something to show.
-func showcase(all []*dataset) (chosen *dataset) {
-	for _, d := range all {
-		switch {
-		case len(d.endpoints) == 0:
-		case d.sample != "":
-			return d
-		case chosen == nil:
-			chosen = d
-		}
-	}
-	return chosen
-}
-
-func needsParams(e api.Endpoint) bool {
-	for _, p := range e.Params {
-		if p.Required {
-			return true
-		}
-	}
-	return false
 }
 
 // awaitDrained waits until all that was published is committed, for the embedded
@@ -258,7 +219,7 @@ func (n *node) awaitDrained(ctx context.Context) {
 
 // drained waits until what the dataset's streams hold is committed; once ctx has
 // ended, stopGrace longer at most.
-func (n *node) drained(ctx context.Context, d *dataset) error {
+func (n *node) drained(ctx context.Context, d *dataset.Dataset) error {
 	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()

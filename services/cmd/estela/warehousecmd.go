@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -18,13 +20,13 @@ type warehouseClaimCmd struct {
 
 // Run is 'estela warehouse claim'. All is looked at before anything is changed.
 func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
-	all, err := g.datasets()
+	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return err
 	}
-	var claimed []*dataset
+	var claimed []*dataset.Dataset
 	for _, name := range c.Datasets {
-		d, err := pick(all, name)
+		d, err := dataset.Pick(all, name)
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 
 // claimable makes sure that nobody reads the dataset's streams and that this contract is the
 // one they are written by.
-func (o *ownership) claimable(ctx context.Context, d *dataset) ([]stream.Summary, error) {
+func (o *ownership) claimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
 	streams, err := o.redis.Summaries(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
@@ -72,12 +74,12 @@ func (o *ownership) claimable(ctx context.Context, d *dataset) ([]stream.Summary
 	return streams, nil
 }
 
-func (o *ownership) claim(ctx context.Context, s *streams, d *dataset, streams []stream.Summary) error {
+func (o *ownership) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
 		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.house)
 		if err == nil && holder != "" {
-			err = refusedError{fmt.Errorf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))}
+			err = fault.Refusedf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
 		}
 		if err != nil {
 			return err

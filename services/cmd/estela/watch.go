@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // watchEvery is how often files are looked at. Looking works on every file system
@@ -58,12 +61,12 @@ func (n *node) keysFailed(err error) {
 // reload serves the endpoints as the files have them now; with a fault in them,
 // as they were.
 func (n *node) reload(ctx context.Context, app *api.Server) {
-	all, err := n.g.datasets()
+	all, err := dataset.Load(n.g.Data)
 	if err == nil {
 		err = n.reregister(ctx, all)
 	}
 	if err == nil {
-		err = app.Load(ctx, apiDatasets(all))
+		err = app.Load(ctx, dataset.Served(all, warehouse.SystemColumns()))
 	}
 	if err != nil {
 		n.log.Error("keep the endpoints from before", slog.Any("error", err))
@@ -74,25 +77,25 @@ func (n *node) reload(ctx context.Context, app *api.Server) {
 
 // reregister makes the views anew. A contract is read at the start only: what is
 // stored and what producers were promised depends on it.
-func (n *node) reregister(ctx context.Context, all []*dataset) error {
+func (n *node) reregister(ctx context.Context, all []*dataset.Dataset) error {
 	if err := checkSQL(ctx, all); err != nil {
 		return err
 	}
 	for _, d := range all {
-		old, err := pick(n.datasets, d.Name)
+		old, err := dataset.Pick(n.datasets, d.Name)
 		if err != nil {
 			return fmt.Errorf("dataset %s is new: start again to serve it", d.Name)
 		}
 		if old.Version != d.Version {
 			return fmt.Errorf("the contract of %s was changed: start again to apply it", d.Name)
 		}
-		if n.worker == nil || old.views == d.views { // an API apart may not write
+		if n.worker == nil || old.Views == d.Views { // an API apart may not write
 			continue
 		}
-		if err := n.store.Register(ctx, d.Contract, d.views, d.references); err != nil {
+		if err := n.store.Register(ctx, d.Contract, d.Views, d.References); err != nil {
 			return err
 		}
-		old.views = d.views
+		old.Views = d.Views
 	}
 	return nil
 }
@@ -117,7 +120,7 @@ func (n *node) fingerprint() uint64 {
 // checkWatch refuses to watch what can't change.
 func (f *listenFlags) checkWatch(g *Globals) error {
 	if f.Watch && len(g.Data) == 0 {
-		return usageError{fmt.Errorf("--watch follows the folders of --data, and there is none: the built-in datasets don't change")}
+		return fault.Usagef("--watch follows the folders of --data, and there is none: the built-in datasets don't change")
 	}
 	return nil
 }
@@ -129,9 +132,9 @@ func (f *listenFlags) loadKeys() (err error) {
 	}
 	if f.keys, err = api.LoadKeys(f.Keys); err != nil {
 		if _, missing := os.Stat(f.Keys); missing == nil {
-			return usageError{err}
+			return fault.Usage(err)
 		}
-		return usageError{fmt.Errorf("%w; 'estela key new NAME' says what to put there", err)}
+		return fault.Usagef("%w; 'estela key new NAME' says what to put there", err)
 	}
 	return nil
 }
