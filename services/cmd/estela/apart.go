@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -37,7 +38,7 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err != nil {
 		return err
 	}
-	if err := g.claimDataDir(ctx); err != nil {
+	if err := datadir.Claim(ctx, g.DataDir); err != nil {
 		return err
 	}
 	var end cleanup
@@ -67,12 +68,12 @@ func (c *workerCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err := n.addWorker(ctx, worker.Config{AcceptLoss: c.AcceptLoss}); err != nil {
 		return err
 	}
-	run := &runFile{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
-	removeRun, err := run.write(g.DataDir)
+	run := &datadir.Process{PID: os.Getpid(), Redis: withoutPassword(url), Control: control.Addr().String(), Ops: ops.Addr().String()}
+	removeRun, err := run.Register(g.DataDir)
 	if err != nil {
 		return err
 	}
-	end.add(func() error { removeRun(); return nil })
+	end.add(removeRun)
 	n.log.Info("worker runs",
 		slog.String("redis", stream.Redact(url)), slog.String("warehouse", n.store.Location()), slog.String("ops", run.Ops))
 

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -29,7 +30,7 @@ type control struct {
 
 // control finds or makes the process to speak to.
 func (g *Globals) control(ctx context.Context, s *streams) (*control, error) {
-	running, err := readRunFile(ctx, g.DataDir)
+	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (g *Globals) ownControl(ctx context.Context, s *streams) (*control, error) 
 	if n.datasets, err = dataset.Load(g.Data); err != nil {
 		return nil, err
 	}
-	if err := g.makeDataDir(); err != nil {
+	if err := datadir.Make(g.DataDir); err != nil {
 		return nil, err
 	}
 	n.metrics = n.measured()
@@ -117,7 +118,7 @@ func (g *Globals) redisURL(ctx context.Context) (string, error) {
 	if g.Redis != "" {
 		return g.Redis, nil
 	}
-	running, err := readRunFile(ctx, g.DataDir)
+	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return "", err
 	}

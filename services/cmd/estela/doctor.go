@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -135,7 +136,7 @@ func examineServer(ctx context.Context, client *stream.Client, info stream.Serve
 }
 
 func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []finding {
-	if running, err := readRunFile(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
+	if running, err := datadir.Running(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
 		return []finding{{name: "warehouse", found: fmt.Sprintf("held by process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))

@@ -241,8 +241,8 @@ func TestE2EKilledRedis(t *testing.T) {
 		return child[0]
 	}
 	was := kill()
-	eventually(t, "runs again", func() error {
-		if !strings.Contains(s.err.String(), "redis-server runs again") {
+	eventually(t, "restarted", func() error {
+		if !strings.Contains(s.err.String(), "restarted redis-server") {
 			return fmt.Errorf("after %d", was)
 		}
 		return nil

@@ -20,6 +20,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -239,7 +240,7 @@ func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	if err != nil {
 		return err
 	}
-	if running, err := readRunFile(ctx, g.DataDir); err != nil {
+	if running, err := datadir.Running(ctx, g.DataDir); err != nil {
 		return err
 	} else if running != nil && running.API != "" && !c.Sample {
 		return c.get(ctx, s, "http://"+running.API+path)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -56,7 +57,7 @@ func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory, error)
 	if err != nil {
 		return nil, fmt.Errorf("find warehouse: %w", err)
 	}
-	running, err := readRunFile(ctx, g.DataDir)
+	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
@@ -99,7 +100,7 @@ func listen(address, flag string) (net.Listener, error) {
 // listenControl opens the control socket in the data directory, for its owner
 // alone.
 func listenControl(dataDir string) (l net.Listener, remove func(), err error) {
-	file, remove, err := socketPath(dataDir, "control.sock")
+	file, remove, err := datadir.Socket(dataDir, "control.sock")
 	if err != nil {
 		return nil, nil, err
 	}

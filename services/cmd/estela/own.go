@@ -9,8 +9,10 @@ import (
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/redisserver"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -21,19 +23,19 @@ type ownership struct {
 	store *warehouse.Warehouse
 	redis *stream.Client
 	house contract.Warehouse
-	local *localRedis // nil where --redis names one
+	local *redisserver.Server // nil where --redis names one
 }
 
 // takeHold opens both, and brings the tables of the datasets up to their contracts.
 func (g *Globals) takeHold(ctx context.Context, all []*dataset.Dataset, s *streams) (*ownership, error) {
-	running, err := readRunFile(ctx, g.DataDir)
+	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	if running != nil {
 		return nil, fault.Refusedf("estela runs in %s, as process %d: stop it first", g.DataDir, running.PID)
 	}
-	if err := g.makeDataDir(); err != nil {
+	if err := datadir.Make(g.DataDir); err != nil {
 		return nil, err
 	}
 	o, log := &ownership{}, g.logger(s)
@@ -55,7 +57,7 @@ func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset.Dataset
 		if o.local, err = o.own(ctx, g.DataDir, log); err != nil {
 			return err
 		}
-		url = o.local.url
+		url = o.local.URL
 	}
 	o.redis, err = g.openRedis(ctx, url, log)
 	return err
@@ -64,9 +66,9 @@ func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset.Dataset
 // own is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
 // embedded one, of which nothing is left, if all that is stored came from such. Anything else
 // might be another than the one that the worker is given.
-func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (*localRedis, error) {
+func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
 	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
-		return startRedis(ctx, dataDir, log)
+		return redisserver.Start(ctx, dataDir, log)
 	}
 	positions, err := o.store.Positions(ctx)
 	if err != nil {
@@ -75,7 +77,7 @@ func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (
 	if len(positions) == 0 || slices.ContainsFunc(positions, func(p contract.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
 		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
 	}
-	return startEmbedded()
+	return redisserver.StartEmbedded()
 }
 
 func (o *ownership) close() error {
@@ -87,7 +89,7 @@ func (o *ownership) close() error {
 		errs = append(errs, o.redis.Close())
 	}
 	if o.local != nil {
-		o.local.stop()
+		o.local.Stop()
 	}
 	return errors.Join(errs...)
 }

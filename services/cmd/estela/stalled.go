@@ -2,19 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -164,7 +161,7 @@ func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]contra
 
 // examineProcess asks the process on the data directory how it is.
 func (g *Globals) examineProcess(ctx context.Context) []finding {
-	running, err := readRunFile(ctx, g.DataDir)
+	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return []finding{{name: "process", found: err.Error(), fix: "remove that file if nothing runs there"}}
 	}
@@ -184,18 +181,11 @@ func (g *Globals) examineProcess(ctx context.Context) []finding {
 	return []finding{f}
 }
 
-// examineDead tells of a process that ended and had no time to say so.
+// examineDead reports a process that ended and had no time to say so.
 func (g *Globals) examineDead() []finding {
-	text, err := os.ReadFile(runFilePath(g.DataDir))
-	if errors.Is(err, fs.ErrNotExist) {
+	left, err := datadir.Last(g.DataDir)
+	if err != nil || left == nil { // examineProcess has reported the error
 		return nil
-	}
-	var left runFile
-	if err == nil {
-		err = json.Unmarshal(text, &left)
-	}
-	if err != nil {
-		return nil // readRunFile has said it
 	}
 	return []finding{{
 		name: "process", found: fmt.Sprintf("%d ran in %s and was killed or crashed", left.PID, g.DataDir),

@@ -13,8 +13,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/redisserver"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
@@ -62,7 +64,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err := c.checkWatch(g); err != nil {
 		return err
 	}
-	if err := g.claimDataDir(ctx); err != nil {
+	if err := datadir.Claim(ctx, g.DataDir); err != nil {
 		return err
 	}
 	var end cleanup
@@ -78,7 +80,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(n.store.Close)
 
-	run := &runFile{PID: os.Getpid(), API: listeners.api.Addr().String(), Ops: listeners.ops.Addr().String()}
+	run := &datadir.Process{PID: os.Getpid(), API: listeners.api.Addr().String(), Ops: listeners.ops.Addr().String()}
 	control, removeControl, err := listenControl(g.DataDir)
 	if err != nil {
 		return err
@@ -95,15 +97,15 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		return err
 	}
 
-	local := &localRedis{url: g.Redis, kind: stream.Redact(g.Redis), stop: func() {}, keep: nothingToKeep}
+	local := redisserver.Remote(g.Redis)
 	if g.Redis == "" {
-		if local, err = startRedis(ctx, g.DataDir, n.log); err != nil {
+		if local, err = redisserver.Start(ctx, g.DataDir, n.log); err != nil {
 			return err
 		}
 	}
-	end.add(func() error { local.stop(); return nil })
-	run.Redis = withoutPassword(local.url)
-	if n.redis, err = g.openRedis(ctx, local.url, n.log); err != nil {
+	end.add(func() error { local.Stop(); return nil })
+	run.Redis = withoutPassword(local.URL)
+	if n.redis, err = g.openRedis(ctx, local.URL, n.log); err != nil {
 		return err
 	}
 	end.add(n.redis.Close)
@@ -111,32 +113,32 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err := n.addWorker(ctx, worker.Config{AcceptLoss: c.AcceptLoss}); err != nil {
 		return err
 	}
-	remove, err := run.write(g.DataDir)
+	remove, err := run.Register(g.DataDir)
 	if err != nil {
 		return err
 	}
-	end.add(func() error { remove(); return nil })
+	end.add(remove)
 	c.greet(s, n, run, local)
 	return c.serve(ctx, s, n, local, listeners)
 }
 
 // serve runs the parts until ctx ends or one of them fails. The worker stops
 // after the publishing, so that what was published is stored.
-func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *localRedis, l *listeners) error {
+func (c *upCmd) serve(ctx context.Context, s *streams, n *node, local *redisserver.Server, l *listeners) error {
 	g, ctx := errgroup.WithContext(ctx)
 	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error {
 		defer stopWorker()
-		if err := c.publishSamples(ctx, s, n, local.embedded); err != nil {
+		if err := c.publishSamples(ctx, s, n, local.Embedded); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		if local.embedded {
+		if local.Embedded {
 			n.awaitDrained(ctx)
 		}
 		return nil
 	})
-	g.Go(func() error { return local.keep(ctx) })
+	g.Go(func() error { return local.Supervise(ctx) })
 	g.Go(func() error { return n.runWorker(working) })
 	g.Go(func() error { return serveAPI(ctx, l.app, l.api) })
 	g.Go(func() error { return n.watch(ctx, &c.listenFlags, l.app) })
@@ -193,11 +195,11 @@ func closing(l net.Listener) func() error {
 }
 
 // greet says what runs where, and one thing to try.
-func (c *upCmd) greet(s *streams, n *node, run *runFile, local *localRedis) {
+func (c *upCmd) greet(s *streams, n *node, run *datadir.Process, local *redisserver.Server) {
 	say(s.out, "Estela %s", version())
-	say(s.out, "  Redis      %s", local.kind)
-	if local.url != local.kind {
-		say(s.out, "             %s", stream.Redact(local.url))
+	say(s.out, "  Redis      %s", local.Kind)
+	if local.URL != local.Kind {
+		say(s.out, "             %s", stream.Redact(local.URL))
 	}
 	say(s.out, "  warehouse  %s", n.store.Location())
 	say(s.out, "  API        http://%s/v1  /docs", run.API)

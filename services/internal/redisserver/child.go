@@ -1,4 +1,4 @@
-package main
+package redisserver
 
 import (
 	"bytes"
@@ -14,12 +14,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// redisServer is a redis-server that is a child of this process, with its append-only file in
+// child is a redis-server that is a child of this process, with its append-only file in
 // the data directory.
-type redisServer struct {
+type child struct {
 	program, dir, socket string
 	log                  *slog.Logger
 
@@ -28,9 +29,9 @@ type redisServer struct {
 	ended  chan struct{}
 }
 
-// startServer listens on a Unix socket in the data directory only: nobody else
+// startChild listens on a Unix socket in the data directory only: nobody else
 // on the machine can reach it.
-func startServer(ctx context.Context, program, dataDir string, log *slog.Logger) (*localRedis, error) {
+func startChild(ctx context.Context, program, dataDir string, log *slog.Logger) (*Server, error) {
 	dir, err := filepath.Abs(filepath.Join(dataDir, "redis"))
 	if err != nil {
 		return nil, fmt.Errorf("find data directory: %w", err)
@@ -38,11 +39,11 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make Redis directory: %w", err)
 	}
-	socket, remove, err := socketPath(dataDir, "redis.sock")
+	socket, remove, err := datadir.Socket(dataDir, "redis.sock")
 	if err != nil {
 		return nil, err
 	}
-	r := &redisServer{program: program, dir: dir, socket: socket, log: log}
+	r := &child{program: program, dir: dir, socket: socket, log: log}
 	if err := r.start(ctx); err != nil {
 		remove()
 		return nil, err
@@ -51,13 +52,13 @@ func startServer(ctx context.Context, program, dataDir string, log *slog.Logger)
 		defer remove()
 		r.stop()
 	}
-	return &localRedis{url: r.url(), stop: stop, keep: r.keep, kind: program + ", append-only file in " + dir}, nil
+	return &Server{URL: r.url(), stop: stop, supervise: r.supervise, Kind: program + ", append-only file in " + dir}, nil
 }
 
-func (r *redisServer) url() string { return "unix://" + r.socket }
+func (r *child) url() string { return "unix://" + r.socket }
 
 // start returns when the server has loaded its data and answers.
-func (r *redisServer) start(ctx context.Context) error {
+func (r *child) start(ctx context.Context) error {
 	r.output, r.ended = new(bytes.Buffer), make(chan struct{})
 	// It outlives the command's context: what is stored last still needs it.
 	r.cmd = exec.CommandContext(context.WithoutCancel(ctx), r.program, "--port", "0", "--unixsocket", r.socket, "--unixsocketperm", "700",
@@ -81,7 +82,7 @@ func (r *redisServer) start(ctx context.Context) error {
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", r.program, err)
 	}
-	if err := awaitRedis(ctx, r.url(), r.ended); err != nil {
+	if err := awaitReady(ctx, r.url(), r.ended); err != nil {
 		r.stop()
 		return fmt.Errorf("start %s: %w: %s", r.program, err, r.lastWords())
 	}
@@ -89,19 +90,19 @@ func (r *redisServer) start(ctx context.Context) error {
 }
 
 // stop ends the server; it flushes the append-only file.
-func (r *redisServer) stop() {
+func (r *child) stop() {
 	_ = r.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-r.ended:
 	case <-time.After(10 * time.Second):
-		r.log.Warn("redis-server does not end, killing it", slog.Int("pid", r.cmd.Process.Pid))
+		r.log.Warn("redis-server did not stop, killing it", slog.Int("pid", r.cmd.Process.Pid))
 		_ = r.cmd.Process.Kill()
 		<-r.ended
 	}
 }
 
 // lastWords are the last two lines that a server wrote that has ended.
-func (r *redisServer) lastWords() string {
+func (r *child) lastWords() string {
 	lines := strings.Split(strings.TrimSpace(r.output.String()), "\n")
 	return strings.Join(lines[max(0, len(lines)-2):], "; ")
 }
@@ -112,9 +113,7 @@ const (
 	restartsWithin = time.Minute
 )
 
-// keep starts the server again, with its data, whenever it ends before ctx does. It returns
-// an error when that is of no use.
-func (r *redisServer) keep(ctx context.Context) error {
+func (r *child) supervise(ctx context.Context) error {
 	var restarts []time.Time
 	for {
 		select {
@@ -131,19 +130,19 @@ func (r *redisServer) keep(ctx context.Context) error {
 			return fmt.Errorf("%s; that was the %dth time within %s, so it is not started again. "+
 				"Look at its data in %s, at the memory and at the disk", how, maxRestarts+1, restartsWithin, r.dir)
 		}
-		r.log.Error("starting redis-server again, with its data", slog.String("because", how))
+		r.log.Error("redis-server ended, restarting it with its data", slog.String("because", how))
 		if err := r.start(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%s, and does not start again: %w", how, err)
 		} else if err == nil {
-			r.log.Info("redis-server runs again", slog.Int("pid", r.cmd.Process.Pid))
+			r.log.Info("restarted redis-server", slog.Int("pid", r.cmd.Process.Pid))
 		}
 	}
 }
 
 var errRedisEnded = errors.New("it ended at once")
 
-// awaitRedis waits until the server has loaded its data and answers.
-func awaitRedis(ctx context.Context, url string, ended <-chan struct{}) error {
+// awaitReady waits until the server has loaded its data and answers.
+func awaitReady(ctx context.Context, url string, ended <-chan struct{}) error {
 	for {
 		client, err := stream.Open(ctx, stream.Config{URL: url})
 		if err == nil {
