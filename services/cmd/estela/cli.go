@@ -2,15 +2,12 @@ package main
 
 import (
 	"errors"
+	"net/http"
 
-	"github.com/estela-dev/estela/services/internal/api"
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
-	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
-	"github.com/estela-dev/estela/services/internal/worker"
+	"github.com/estela-dev/estela/services/internal/operation"
 )
 
 // cli is the command line.
@@ -74,23 +71,14 @@ func (g *Globals) pick(name string) (*dataset.Dataset, error) {
 	return dataset.Pick(all, name)
 }
 
-// exitCode maps an error to the documented exit code, here and nowhere else.
+// exitCode is the documented exit code of an error, which has one of few statuses.
 func exitCode(err error) int {
-	var usage fault.UsageError
-	var endpoint *api.ParseError
-	var refused fault.RefusedError
-	var loss *worker.LossError
-	var schema *contract.SchemaError
-	var table *warehouse.RefusedError
-	var server *stream.RefusedError
-	var change *breakError
-	var other *contract.OtherWarehouseError
-	switch {
-	case err == nil:
+	switch operation.Status(err) {
+	case http.StatusOK:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &endpoint):
+	case http.StatusBadRequest:
 		return exitUsage
-	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change), errors.As(err, &other):
+	case http.StatusConflict:
 		return exitRefused
 	default:
 		return exitFailed

@@ -52,14 +52,15 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 	} {
 		commit("0af7651916cd43dd8448eb211c80319c")
 		sent.Store(0)
-		n := &node{log: log, store: store, metrics: telemetry.New([]string{"things"})}
+		c := &core{log: log, store: store, metrics: telemetry.New([]string{"things"})}
 		var end cleanup
-		if err := n.trace(t.Context(), &otlpFlags{OTLPAuth: "none"}, &end); err != nil {
+		tracing, err := c.trace(t.Context(), &otlpFlags{OTLPAuth: "none"}, &end)
+		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		requests, ended := make(chan struct{}), make(chan error, 1)
-		go func() { ended <- n.watchCommits(ctx, requests, 0) }()
+		go func() { ended <- c.watchCommits(ctx, tracing, requests, 0) }()
 		ask := func() { requests <- struct{}{} }
 		ask()
 		ask() // the first look is over
@@ -70,7 +71,7 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
-		n.metrics.Request("things/all", 200, 0)
+		c.metrics.Request("things/all", 200, 0)
 		if err := end.run(); err != nil || sent.Load() != test.want {
 			t.Errorf("%s: %v, sent %d times, want %d", test.name, err, sent.Load(), test.want)
 		}

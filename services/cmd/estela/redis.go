@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 
+	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -56,6 +57,41 @@ func (f *redisFlags) certificates() ([]byte, error) {
 		return nil, fault.Usagef("read the certificates of --redis-ca: %w", err)
 	}
 	return text, nil
+}
+
+// openRedis connects to the server at url, waits until it has loaded its data and refuses
+// one that could lose events.
+func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
+	cfg, err := f.config(ctx, url, log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := stream.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.AwaitLoaded(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	if err := client.Check(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
+}
+
+// redisURL is the server that the flags or the running process name.
+func (g *Globals) redisURL(ctx context.Context) (string, error) {
+	if g.Redis != "" {
+		return g.Redis, nil
+	}
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil {
+		return "", err
+	}
+	if running == nil || running.Redis == "" {
+		return "", fault.Usagef("no Redis: nothing runs in %s; start 'estela up' there, or give --redis or --data-dir", g.DataDir)
+	}
+	return running.Redis, nil
 }
 
 // withoutPassword is the URL as it may lie in a file, or nothing if it holds a

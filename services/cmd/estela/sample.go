@@ -12,10 +12,11 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// sampleMark is what the warehouse notes of a dataset's sample, so that it is
+// sampleMark is what the warehouse keeps of a dataset's sample, so that it is
 // published once, also when 'up' is stopped half-way or starts again a day
 // later, outside the dedupe window.
 type sampleMark struct {
@@ -27,18 +28,21 @@ type sampleMark struct {
 // when the process is killed, is sent again and dropped as duplicates.
 const markEvery = time.Second
 
-// publishSamples publishes what is missing of the datasets' samples.
-func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedded bool) error {
-	if c.NoSample {
-		return nil
-	}
-	for _, d := range n.datasets {
+// sampler publishes the samples of datasets to a worker of this process.
+type sampler struct {
+	rate int // events a second
+	s    *streams
+}
+
+// publish publishes what is missing of the datasets' samples.
+func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error {
+	for _, d := range e.core.datasets {
 		if d.Sample == "" {
 			continue
 		}
-		err := c.publishSample(ctx, s, n, d, embedded)
+		err := c.publishOne(ctx, e, tracing, d, embedded)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped half-way: the next run goes on there
+			return nil //nolint:nilerr // stopped half-way: the next run continues there
 		}
 		if err != nil {
 			return fmt.Errorf("publish sample of %s: %w", d.Name, err)
@@ -47,9 +51,9 @@ func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedde
 	return nil
 }
 
-func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *dataset.Dataset, embedded bool) (err error) {
-	name := "sample:" + d.Name
-	mark, err := readMark(ctx, n.store, name)
+func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.Tracing, d *dataset.Dataset, embedded bool) (err error) {
+	s, name := c.s, "sample:"+d.Name
+	mark, err := readMark(ctx, e.core.store, name)
 	if err != nil {
 		return err
 	}
@@ -71,13 +75,13 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 		left = total - mark.Sent
 	}
 	shown := newProgress(s.err, "publish sample of "+d.Name, left)
-	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{Trace: n.tracing.Publishing(ctx, d.Name)})
+	p := newPublisher(ctx, e.redis, d, c.rate, shown, s.err, stream.ProducerConfig{Trace: tracing.Publishing(ctx, d.Name)})
 	p.skip = mark.Sent
 	before := mark.Sent
 	last := time.Now()
 	keep := func() error {
 		last, mark.Sent = time.Now(), before+p.sent()
-		return writeMark(context.WithoutCancel(ctx), n.store, name, mark)
+		return writeMark(context.WithoutCancel(ctx), e.core.store, name, mark)
 	}
 	err = file.Each(ctx, func(r warehouse.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
@@ -93,10 +97,10 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 	shown.finish("acknowledged by Redis")
 	err = errors.Join(err, p.refused.close(s.err))
 	if embedded {
-		err = errors.Join(err, n.drained(ctx, d))
+		err = errors.Join(err, e.drain(ctx, d))
 	}
 	if mark.Done = err == nil; embedded && !mark.Done {
-		return err // what it holds is not stored: nothing is noted
+		return err // what it holds is not stored: nothing is marked
 	}
 	return errors.Join(err, keep())
 }

@@ -12,22 +12,23 @@ import (
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/redisserver"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// ownership is the warehouse and the Redis of a command that changes what belongs to whom or
+// exclusive has the warehouse and the Redis of a command that changes what belongs to whom or
 // how it is stored. Nothing else may run on the data directory.
-type ownership struct {
-	store *warehouse.Warehouse
-	redis *stream.Client
-	house contract.Warehouse
-	local *redisserver.Server // nil where --redis names one
+type exclusive struct {
+	store    *warehouse.Warehouse
+	redis    *stream.Client
+	identity contract.Warehouse
+	local    *redisserver.Server // nil where --redis names one
 }
 
-// takeHold opens both, and brings the tables of the datasets up to their contracts.
-func (g *Globals) takeHold(ctx context.Context, all []*dataset.Dataset, s *streams) (*ownership, error) {
+// exclusive opens both, and brings the tables of the datasets up to their contracts.
+func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *streams) (*exclusive, error) {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
@@ -38,18 +39,18 @@ func (g *Globals) takeHold(ctx context.Context, all []*dataset.Dataset, s *strea
 	if err := datadir.Make(g.DataDir); err != nil {
 		return nil, err
 	}
-	o, log := &ownership{}, g.logger(s)
+	o, log := &exclusive{}, g.logger(s)
 	if err := o.open(ctx, g, all, log); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
 	return o, nil
 }
 
-func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset.Dataset, log *slog.Logger) (err error) {
+func (o *exclusive) open(ctx context.Context, g *Globals, all []*dataset.Dataset, log *slog.Logger) (err error) {
 	if o.store, err = g.openWarehouse(ctx, all, false, log); err != nil {
 		return err
 	}
-	if o.house, err = describe(ctx, o.store); err != nil {
+	if o.identity, err = inventory.Identify(ctx, o.store); err != nil {
 		return err
 	}
 	url := g.Redis
@@ -66,7 +67,7 @@ func (o *ownership) open(ctx context.Context, g *Globals, all []*dataset.Dataset
 // own is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
 // embedded one, of which nothing is left, if all that is stored came from such. Anything else
 // might be another than the one that the worker is given.
-func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
+func (o *exclusive) own(ctx context.Context, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
 	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
 		return redisserver.Start(ctx, dataDir, log)
 	}
@@ -80,7 +81,7 @@ func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (
 	return redisserver.StartEmbedded()
 }
 
-func (o *ownership) close() error {
+func (o *exclusive) close() error {
 	var errs []error
 	if o.store != nil {
 		errs = append(errs, o.store.Close())
@@ -98,16 +99,17 @@ func (o *ownership) close() error {
 func leased(dataset string, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
-			return fault.Refusedf("a worker of %s still holds the lease of %s: stop it first; one that was killed is forgotten within %s",
+			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; one that was killed is forgotten within %s",
 				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)
 		}
 	}
 	return nil
 }
 
+// warehouseName is for people.
 func warehouseName(w contract.Warehouse) string {
 	if w.Identity == "" {
-		return "a warehouse that is not noted"
+		return "an unknown warehouse"
 	}
 	return w.String()
 }

@@ -32,7 +32,7 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 		}
 		claimed = append(claimed, d)
 	}
-	o, err := g.takeHold(ctx, claimed, s)
+	o, err := g.exclusive(ctx, claimed, s)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 
 // claimable makes sure that nobody reads the dataset's streams and that this contract is the
 // one they are written by.
-func (o *ownership) claimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
+func (o *exclusive) claimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
 	streams, err := o.redis.Summaries(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
@@ -66,18 +66,18 @@ func (o *ownership) claimable(ctx context.Context, d *dataset.Dataset) ([]stream
 		return streams, err
 	}
 	if changes := d.Breaks(by); len(changes) > 0 && len(by.Breaks(d.Contract)) > 0 {
-		return nil, &breakError{
+		return nil, fault.Refused(&breakError{
 			d.Name, "the warehouse that the streams belong to", changes,
 			"Claim it with that contract: what the streams hold was published by it. Change it after that",
-		}
+		})
 	}
 	return streams, nil
 }
 
-func (o *ownership) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
+func (o *exclusive) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
-		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.house)
+		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.identity)
 		if err == nil && holder != "" {
 			err = fault.Refusedf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
 		}
@@ -90,7 +90,7 @@ func (o *ownership) claim(ctx context.Context, s *streams, d *dataset.Dataset, s
 	if err := o.redis.RegisterContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
 		return err
 	}
-	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, o.house)
+	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, o.identity)
 	if trimmed {
 		say(s.out, "What was trimmed is in the warehouse they came from alone: to have it here too, export it there and "+
 			"'estela backfill %s' it; the first start here needs --accept-loss.", d.Name)

@@ -9,6 +9,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -23,18 +24,18 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	if err != nil {
 		return err
 	}
-	o, err := g.takeHold(ctx, nil, s)
+	o, err := g.exclusive(ctx, nil, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
-	known, err := takeInventory(ctx, o.store)
+	known, err := inventory.Take(ctx, o.store)
 	if err != nil {
 		return err
 	}
-	by := known.stored(d.Name)
+	by := known.Dataset(d.Name)
 	if by == nil {
-		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.house.Location)
+		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.identity.Location)
 	}
 	old, err := by.Contract()
 	if err != nil {
@@ -44,8 +45,8 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 }
 
 // accept records the contract in place of the old one, once nothing is under way.
-func (o *ownership) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory) error {
-	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.house); err != nil {
+func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.identity); err != nil {
 		return err
 	}
 	streams, err := o.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
@@ -64,10 +65,10 @@ func (o *ownership) accept(ctx context.Context, s *streams, d *dataset.Dataset, 
 	if err := o.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
 		return err
 	}
-	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.house); err != nil {
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.identity); err != nil {
 		return err
 	}
-	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.versions(d.Name), d.Version), true); err != nil {
+	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.Versions(d.Name), d.Version), true); err != nil {
 		return err
 	}
 	if err := o.retire(ctx, d, streams); err != nil {
@@ -82,9 +83,9 @@ func (o *ownership) accept(ctx context.Context, s *streams, d *dataset.Dataset, 
 
 // drained refuses while a shard of the old contract, or any other, has entries that are not
 // stored.
-func drained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory) error {
+func drained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
 	for _, s := range streams {
-		n := known.unstored(dataset, s)
+		n := known.Lag(dataset, s)
 		switch {
 		case n == 0:
 		case s.Shard < old.Shards:
@@ -100,7 +101,7 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 
 // replayable refuses while there are rejects of shards that are no more: nothing could store
 // them.
-func (o *ownership) replayable(ctx context.Context, d *dataset.Dataset) error {
+func (o *exclusive) replayable(ctx context.Context, d *dataset.Dataset) error {
 	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: contract.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
 		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
@@ -111,7 +112,7 @@ func (o *ownership) replayable(ctx context.Context, d *dataset.Dataset) error {
 
 // retire removes what the streams of shards that are no more keep for a replay: nobody would
 // trim it. Their positions stay, for shards that may come back.
-func (o *ownership) retire(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
+func (o *exclusive) retire(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Shard < d.Shards || s.Length == 0 {
 			continue

@@ -63,7 +63,7 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 				continue
 			}
 		}
-		if err := holdsStored(d, stored[d.Name]); err != nil {
+		if err := stored[d.Name].holds(d); err != nil {
 			broken = append(broken, err)
 			continue
 		}
@@ -73,32 +73,6 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
 	}
 	return errors.Join(broken...)
-}
-
-// breakError refuses a change of a contract.
-type breakError struct {
-	dataset, against string
-	changes          []contract.Change
-	wayOut           string
-}
-
-func (e *breakError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: breaks the contract of %s", e.dataset, e.against)
-	for _, c := range e.changes {
-		fmt.Fprintf(&b, "\n  %s: %s", c.Pointer, c.Reason)
-	}
-	b.WriteString("\n" + e.wayOut)
-	return b.String()
-}
-
-// summary is what breaks, on one line.
-func (e *breakError) summary() string {
-	all := make([]string, len(e.changes))
-	for i, c := range e.changes {
-		all[i] = c.String()
-	}
-	return "breaks the one of " + e.against + ": " + strings.Join(all, "; ")
 }
 
 // against compares the dataset's contract with the one of a git revision. A
@@ -123,7 +97,7 @@ func against(ctx context.Context, g *Globals, d *dataset.Dataset, rev string) er
 		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
 	}
 	if changes := d.Breaks(before); len(changes) > 0 {
-		return &breakError{d.Name, rev, changes, warehouse.WayOut(d.Name, changes)}
+		return breaks(d, rev, changes)
 	}
 	return nil
 }

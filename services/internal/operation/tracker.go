@@ -1,0 +1,223 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// tracker looks for events of one dataset.
+type tracker struct {
+	store     *warehouse.Warehouse
+	redis     *stream.Client // nil where there is none to look into
+	dataset   *dataset.Dataset
+	positions []contract.Position // by shard, read before anything else
+	decoder   *contract.Decoder
+	batch     *contract.Batch // of the entry that is looked at
+	events    []Event
+}
+
+// at looks for what came from a stream entry.
+func (t *tracker) at(ctx context.Context, id contract.ID) error {
+	for shard := range t.dataset.Shards {
+		if err := t.tables(ctx, shard, id); err != nil {
+			return err
+		}
+		if t.redis == nil {
+			continue
+		}
+		entry, there, err := t.redis.Entry(ctx, t.dataset.Name, shard, id)
+		if err != nil {
+			return err
+		}
+		if there {
+			t.entry(shard, entry, func(string) bool { return true })
+		}
+	}
+	return t.originals(ctx)
+}
+
+// tables adds what is stored and rejected of a stream entry.
+func (t *tracker) tables(ctx context.Context, shard int, id contract.ID) error {
+	rows, err := t.store.RowsAt(ctx, t.dataset.Contract, shard, id)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.stored(r)
+	}
+	rejects, err := t.store.RejectsAt(ctx, t.dataset.Name, shard, id)
+	for _, r := range rejects {
+		t.rejected(r)
+	}
+	return err
+}
+
+// of looks for the events of a key.
+func (t *tracker) of(ctx context.Context, key string) error {
+	rows, err := t.store.RowsOf(ctx, t.dataset.Contract, key, sameKey)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.stored(r)
+	}
+	rejects, err := t.store.ListRejects(ctx, t.dataset.Name, searchedRejects, nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range rejects {
+		if t.keyOf(r.Payload) == key {
+			t.rejected(r)
+		}
+	}
+	for shard := range t.dataset.Shards {
+		if t.redis == nil {
+			break
+		}
+		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e contract.Entry) {
+			t.entry(shard, e, func(k string) bool { return k == key })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return t.originals(ctx)
+}
+
+func (t *tracker) stored(r warehouse.Row) {
+	j := t.located(r.Shard, r.ID, r.Line, Stored)
+	j.Key, j.CommittedAt = r.Key, &r.StoredAt
+	t.events = append(t.events, j)
+}
+
+func (t *tracker) rejected(r warehouse.StoredReject) {
+	j := t.located(r.Shard, r.ID, r.Line, Rejected)
+	at := r.RejectedAt.UTC()
+	j.Key, j.CommittedAt, j.Violations = t.keyOf(r.Payload), &at, r.Violations
+	t.events = append(t.events, j)
+}
+
+func (t *tracker) located(shard int, id contract.ID, line uint32, state string) Event {
+	j := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
+	if !id.IsZero() {
+		j.ID = id.String()
+	}
+	if at := time.UnixMilli(int64(id.MS)).UTC(); !id.IsZero() && id.MS <= maxTimeMS {
+		j.PublishedAt = &at
+	}
+	return j
+}
+
+// entry adds the events of an entry that is in the stream, or notes that those which the
+// tables know are there still.
+func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) bool) {
+	b := t.batch
+	b.Reset()
+	t.decoder.DecodeEntry(b, e)
+	for i := range b.Rows {
+		if key := b.KeyString(i); wanted(key) {
+			t.inStream(shard, e.ID, b.Line[i], key, nil)
+		}
+	}
+	for _, r := range b.Rejects {
+		if key := t.keyOf(r.Payload); wanted(key) {
+			t.inStream(shard, e.ID, r.Line, key, r.Violations)
+		}
+	}
+}
+
+func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, violations []contract.Violation) {
+	text := id.String()
+	for i := range t.events {
+		if j := &t.events[i]; j.Shard == shard && j.ID == text && j.Line == line {
+			j.InStream = true
+			return
+		}
+	}
+	j := t.located(shard, id, line, Waiting)
+	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals tells a duplicate
+		j.State = Unsettled
+		if violations != nil {
+			j.State = Rejected
+		}
+	}
+	j.Key, j.InStream, j.Violations = key, true, violations
+	t.events = append(t.events, j)
+}
+
+// originals tells which of the unsettled are duplicates, and of which stored event.
+func (t *tracker) originals(ctx context.Context) error {
+	for i := range t.events {
+		j := &t.events[i]
+		if j.State != Unsettled || t.dataset.Dedupe == 0 {
+			continue
+		}
+		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, j.Key, sameKey)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if t.sameWindow(j, r) {
+				j.State = Duplicate
+				if !r.ID.IsZero() {
+					j.DuplicateOf = r.ID.String()
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// sameWindow reports whether the stored event would make one of the same key a duplicate:
+// on its shard and within the dedupe window. What came from no stream counts at any time, and
+// so does an entry of the future, which the window takes for an earlier one.
+func (t *tracker) sameWindow(j *Event, stored warehouse.Row) bool {
+	if stored.Shard != j.Shard {
+		return false
+	}
+	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(contract.MaxAhead)) {
+		return true
+	}
+	return j.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
+}
+
+// stray adds the events of an entry that has the ID, or those of the key.
+func (t *tracker) stray(key string, e contract.Entry, asked string) {
+	t.batch.Reset()
+	t.decoder.DecodeEntry(t.batch, e)
+	add := func(line uint32, of string, violations []contract.Violation) {
+		if of == asked || e.ID.String() == asked {
+			t.events = append(t.events, Event{
+				Dataset: t.dataset.Name, Shard: -1, Stream: key, ID: e.ID.String(), Line: line, Key: of,
+				State: Astray, InStream: true, Violations: violations,
+			})
+		}
+	}
+	for i := range t.batch.Rows {
+		add(t.batch.Line[i], t.batch.KeyString(i), nil)
+	}
+	for _, r := range t.batch.Rejects {
+		add(r.Line, t.keyOf(r.Payload), r.Violations)
+	}
+}
+
+// keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
+func (t *tracker) keyOf(payload []byte) string {
+	var properties map[string]json.RawMessage
+	if json.Unmarshal(payload, &properties) != nil {
+		return ""
+	}
+	raw := properties[t.dataset.Columns[t.dataset.Key].Name]
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return string(raw)
+	}
+	return text
+}
