@@ -25,16 +25,12 @@ func CheckVersion(dataset, version string) Request {
 }
 
 // checkVersion refuses rows that were checked by another contract than they would be stored by.
-func (s *Server) checkVersion(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) checkVersion(r *http.Request, d *dataset.Dataset) (any, error) {
 	var err error
 	if by := r.URL.Query().Get("version"); by != d.Version {
 		err = fault.Refusedf("the process that has the warehouse runs with another version of the contract of %s (%s, not %s): restart it first. Nothing was stored", d.Name, d.Version, by)
 	}
-	answer(w, struct{}{}, err)
+	return struct{}{}, err
 }
 
 // Backfilled is what came of a backfill.
@@ -48,11 +44,7 @@ func Backfill(dataset string) Request {
 	return Request{http.MethodPost, "/ops/backfill/" + dataset, nil}
 }
 
-func (s *Server) backfill(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) backfill(r *http.Request, d *dataset.Dataset) (any, error) {
 	l := NewLoader(d, func(ctx context.Context, b *contract.Batch) error { return s.commit(ctx, d, b) })
 	body, err := warehouse.OpenFile(r.Context(), warehouse.FileConfig{Reader: r.Body, Format: tabular.NDJSON})
 	if err == nil {
@@ -69,7 +61,7 @@ func (s *Server) backfill(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		err = fmt.Errorf("backfill %s after %d rows stored: %w", d.Name, l.Done.Stored, err)
 	}
-	answer(w, l.Done, err)
+	return l.Done, err
 }
 
 // Loader stores rows that come from no stream, a row group of a shard in each commit.

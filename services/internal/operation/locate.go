@@ -14,7 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// searchedEntries and searchedRejects bound what is looked through for a key: newest
+// searchedEntries and searchedRejects bound the search for a key: newest
 // entries of each stream, rejects of each dataset. sameKey bounds the rows of one key.
 const (
 	searchedEntries = 10_000
@@ -76,17 +76,15 @@ func Locate(dataset, asked string) Request {
 	return Request{http.MethodGet, "/ops/events/" + asked, url.Values{"dataset": {dataset}}}
 }
 
-func (s *Server) locate(w http.ResponseWriter, r *http.Request) {
+func (s *Server) locate(r *http.Request) (any, error) {
 	if r.PathValue("id") == "" {
-		answer(w, nil, fault.Usagef("name an event: /ops/events/KEY, or the ID of its stream entry"))
-		return
+		return nil, fault.Usagef("name an event: /ops/events/KEY, or the ID of its stream entry")
 	}
-	in, ok := s.among(w, r)
-	if !ok {
-		return
+	in, err := s.among(r)
+	if err != nil {
+		return nil, err
 	}
-	answered, err := s.search(r.Context(), in, r.PathValue("id"))
-	answer(w, answered, err)
+	return s.search(r.Context(), in, r.PathValue("id"))
 }
 
 // search looks for a stream ID, where it can be one, and else for a key.
@@ -118,7 +116,7 @@ func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string
 	return f, err
 }
 
-func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, look func(*tracker) error) ([]Event, error) {
+func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, find func(*tracker) error) ([]Event, error) {
 	all := []Event{}
 	for _, d := range in {
 		t := &tracker{
@@ -132,7 +130,7 @@ func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.
 			}
 			t.positions[shard] = pos
 		}
-		if err := look(t); err != nil {
+		if err := find(t); err != nil {
 			return nil, err
 		}
 		all = append(all, t.events...)

@@ -1,6 +1,6 @@
 // Package operation is what operators ask of the process that has a warehouse: health, metrics,
-// and what looks into the warehouse or changes it. A Server answers on the control socket and,
-// to who has the token, over HTTP; a Client asks.
+// and what reads the warehouse or changes it. A Server answers on the control socket and,
+// with the token, over HTTP; a Client asks.
 package operation
 
 import (
@@ -59,15 +59,15 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics.Handler())
-	mux.HandleFunc("GET /ops/events/{id...}", s.locate)
-	mux.HandleFunc("GET /ops/contracts", s.inventory)
-	mux.HandleFunc("GET /ops/rejects", s.listRejects)
-	mux.HandleFunc("GET /ops/rejects/{dataset}/{id...}", s.showReject)
-	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", s.replayRejects)
-	mux.HandleFunc("POST /ops/rejects/{dataset}/purge", s.purgeRejects)
-	mux.HandleFunc("POST /ops/replay/{dataset}", s.replay)
-	mux.HandleFunc("GET /ops/backfill/{dataset}", s.checkVersion)
-	mux.HandleFunc("POST /ops/backfill/{dataset}", s.backfill)
+	mux.HandleFunc("GET /ops/events/{id...}", answer(s.locate))
+	mux.HandleFunc("GET /ops/contracts", answer(s.inventory))
+	mux.HandleFunc("GET /ops/rejects", answer(s.listRejects))
+	mux.HandleFunc("GET /ops/rejects/{dataset}/{id...}", s.one(s.showReject))
+	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", s.one(s.replayRejects))
+	mux.HandleFunc("POST /ops/rejects/{dataset}/purge", s.one(s.purgeRejects))
+	mux.HandleFunc("POST /ops/replay/{dataset}", s.one(s.replay))
+	mux.HandleFunc("GET /ops/backfill/{dataset}", s.one(s.checkVersion))
+	mux.HandleFunc("POST /ops/backfill/{dataset}", s.one(s.backfill))
 	return mux
 }
 
@@ -158,46 +158,44 @@ func Status(err error) int {
 	}
 }
 
-// answer writes v as JSON, or the error as plain text.
-func answer(w http.ResponseWriter, v any, err error) {
-	if err != nil {
-		http.Error(w, err.Error(), Status(err))
-		return
+// answer makes a handler that writes what f returns as JSON, or its error as plain text.
+func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := f(r)
+		if err != nil {
+			http.Error(w, err.Error(), Status(err))
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // the client is gone: nobody to answer
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client is gone: nobody to answer
 }
 
-// dataset finds the one in the request's path, or answers what there is.
-func (s *Server) dataset(w http.ResponseWriter, r *http.Request) (*dataset.Dataset, bool) {
-	d, err := dataset.Pick(s.Datasets, r.PathValue("dataset"))
-	if err != nil {
-		answer(w, nil, err)
-	}
-	return d, err == nil
+// one makes a handler for the dataset in the request's path.
+func (s *Server) one(f func(*http.Request, *dataset.Dataset) (any, error)) http.HandlerFunc {
+	return answer(func(r *http.Request) (any, error) {
+		d, err := dataset.Pick(s.Datasets, r.PathValue("dataset"))
+		if err != nil {
+			return nil, err
+		}
+		return f(r, d)
+	})
 }
 
-// among is the dataset that the request's query names, all without one, or it answers what
-// there is.
-func (s *Server) among(w http.ResponseWriter, r *http.Request) ([]*dataset.Dataset, bool) {
+// among is the dataset that the request's query names, all without one.
+func (s *Server) among(r *http.Request) ([]*dataset.Dataset, error) {
 	name := r.URL.Query().Get("dataset")
 	if name == "" {
-		return s.Datasets, true
+		return s.Datasets, nil
 	}
 	d, err := dataset.Pick(s.Datasets, name)
-	if err != nil {
-		answer(w, nil, err)
-	}
-	return []*dataset.Dataset{d}, err == nil
+	return []*dataset.Dataset{d}, err
 }
 
 // Inventory asks for an inventory.Inventory of the process's warehouse.
 func Inventory() Request { return Request{http.MethodGet, "/ops/contracts", nil} }
 
-func (s *Server) inventory(w http.ResponseWriter, r *http.Request) {
-	all, err := inventory.Take(r.Context(), s.Store)
-	answer(w, all, err)
-}
+func (s *Server) inventory(r *http.Request) (any, error) { return inventory.Take(r.Context(), s.Store) }
 
 // commit stores a batch and counts it.
 func (s *Server) commit(ctx context.Context, d *dataset.Dataset, b *contract.Batch) error {

@@ -44,27 +44,26 @@ func ListRejects(dataset string, limit int) Request {
 	return Request{http.MethodGet, "/ops/rejects", url.Values{"dataset": {dataset}, "limit": {strconv.Itoa(limit)}}}
 }
 
-func (s *Server) listRejects(w http.ResponseWriter, r *http.Request) {
+func (s *Server) listRejects(r *http.Request) (any, error) {
 	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 	if err != nil || limit < 1 || limit > maxListed {
-		answer(w, nil, fault.Usagef("limit: give a number from 1 to %d", maxListed))
-		return
+		return nil, fault.Usagef("limit: give a number from 1 to %d", maxListed)
 	}
-	from, ok := s.among(w, r)
-	if !ok {
-		return
+	from, err := s.among(r)
+	if err != nil {
+		return nil, err
 	}
 	all := []Reject{}
 	for _, d := range from {
-		var found []warehouse.StoredReject
-		if found, err = s.Store.ListRejects(r.Context(), d.Name, limit-len(all), nil); err != nil {
-			break
+		found, err := s.Store.ListRejects(r.Context(), d.Name, limit-len(all), nil)
+		if err != nil {
+			return nil, err
 		}
 		for _, f := range found {
 			all = append(all, shown(f))
 		}
 	}
-	answer(w, all, err)
+	return all, nil
 }
 
 // ShowReject asks for the Reject of that ID, as it is listed.
@@ -72,21 +71,16 @@ func ShowReject(dataset, id string) Request {
 	return Request{http.MethodGet, "/ops/rejects/" + dataset + "/" + id, nil}
 }
 
-func (s *Server) showReject(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) showReject(r *http.Request, d *dataset.Dataset) (any, error) {
 	key, err := warehouse.ParseRejectKey(r.PathValue("id"))
 	if err != nil {
-		answer(w, nil, fault.Usage(err))
-		return
+		return nil, fault.Usage(err)
 	}
 	found, err := s.Store.GetReject(r.Context(), d.Name, key)
 	if errors.Is(err, warehouse.ErrNoReject) {
 		err = fault.Usagef("%w; 'estela rejects list %s' shows what there is", err, d.Name)
 	}
-	answer(w, shown(found), err)
+	return shown(found), err
 }
 
 // Purged is how many rejects were deleted.
@@ -97,18 +91,13 @@ func PurgeRejects(dataset string, age time.Duration) Request {
 	return Request{http.MethodPost, "/ops/rejects/" + dataset + "/purge", url.Values{"older_than": {age.String()}}}
 }
 
-func (s *Server) purgeRejects(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) purgeRejects(r *http.Request, d *dataset.Dataset) (any, error) {
 	age, err := time.ParseDuration(r.URL.Query().Get("older_than"))
 	if err != nil || age < 0 {
-		answer(w, nil, fault.Usagef("older_than: give a duration such as 720h, or 0s for all"))
-		return
+		return nil, fault.Usagef("older_than: give a duration such as 720h, or 0s for all")
 	}
 	purged, err := s.Store.PurgeRejects(r.Context(), d.Name, time.Now().Add(-age))
-	answer(w, Purged{purged}, err)
+	return Purged{purged}, err
 }
 
 // ReplayedRejects is what came of rejects that were decoded again.
@@ -123,11 +112,7 @@ func ReplayRejects(dataset string) Request {
 	return Request{http.MethodPost, "/ops/rejects/" + dataset + "/replay", nil}
 }
 
-func (s *Server) replayRejects(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) replayRejects(r *http.Request, d *dataset.Dataset) (any, error) {
 	var done ReplayedRejects
 	var after *warehouse.RejectKey
 	for {
@@ -136,8 +121,7 @@ func (s *Server) replayRejects(w http.ResponseWriter, r *http.Request) {
 			err = s.replayPage(r.Context(), d, page, &done)
 		}
 		if err != nil {
-			answer(w, nil, fmt.Errorf("replay rejects of %s after %d stored: %w", d.Name, done.Stored, err))
-			return
+			return nil, fmt.Errorf("replay rejects of %s after %d stored: %w", d.Name, done.Stored, err)
 		}
 		if len(page) < replayPage {
 			break
@@ -145,11 +129,11 @@ func (s *Server) replayRejects(w http.ResponseWriter, r *http.Request) {
 		last := page[len(page)-1].Key()
 		after = &last
 	}
-	answer(w, done, nil)
+	return done, nil
 }
 
 // replayPage decodes rejects again, each from the position it came from, and stores
-// those that hold the contract now, one commit a shard.
+// those that satisfy the contract now, one commit a shard.
 func (s *Server) replayPage(ctx context.Context, d *dataset.Dataset, page []warehouse.StoredReject, done *ReplayedRejects) error {
 	decoder := d.NewDecoder()
 	batches := make([]*contract.Batch, d.Shards)

@@ -3,6 +3,8 @@ package operation
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
 // Replayed is what came of reading streams again.
@@ -13,15 +15,10 @@ func Replay(dataset string) Request {
 	return Request{http.MethodPost, "/ops/replay/" + dataset, nil}
 }
 
-func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataset(w, r)
-	if !ok {
-		return
-	}
+func (s *Server) replay(r *http.Request, d *dataset.Dataset) (any, error) {
 	by, release, err := s.Pipeline.Worker(r.Context())
 	if err != nil {
-		answer(w, nil, err)
-		return
+		return nil, err
 	}
 	before := by.Counts(d.Contract)
 	err = by.Replay(r.Context(), d.Contract)
@@ -32,5 +29,5 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		err = fmt.Errorf("replay %s: %w", d.Name, err)
 	}
-	answer(w, Replayed{after.Entries - before.Entries, after.Rows - before.Rows}, err)
+	return Replayed{after.Entries - before.Entries, after.Rows - before.Rows}, err
 }

@@ -14,11 +14,11 @@ import (
 // tracker looks for events of one dataset.
 type tracker struct {
 	store     *warehouse.Warehouse
-	redis     *stream.Client // nil where there is none to look into
+	redis     *stream.Client // nil where it does not answer
 	dataset   *dataset.Dataset
 	positions []contract.Position // by shard, read before anything else
 	decoder   *contract.Decoder
-	batch     *contract.Batch // of the entry that is looked at
+	batch     *contract.Batch // of the last entry
 	events    []Event
 }
 
@@ -114,21 +114,25 @@ func (t *tracker) located(shard int, id contract.ID, line uint32, state string) 
 	return j
 }
 
-// entry adds the events of an entry that is in the stream, or notes that those which the
-// tables know are there still.
+// entry adds the events of an entry that is in the stream, or marks those which the tables
+// have as still in it.
 func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) bool) {
-	b := t.batch
-	b.Reset()
-	t.decoder.DecodeEntry(b, e)
-	for i := range b.Rows {
-		if key := b.KeyString(i); wanted(key) {
-			t.inStream(shard, e.ID, b.Line[i], key, nil)
+	t.each(e, func(line uint32, key string, violations []contract.Violation) {
+		if wanted(key) {
+			t.inStream(shard, e.ID, line, key, violations)
 		}
+	})
+}
+
+// each decodes the events of an entry.
+func (t *tracker) each(e contract.Entry, event func(line uint32, key string, violations []contract.Violation)) {
+	t.batch.Reset()
+	t.decoder.DecodeEntry(t.batch, e)
+	for i := range t.batch.Rows {
+		event(t.batch.Line[i], t.batch.KeyString(i), nil)
 	}
-	for _, r := range b.Rejects {
-		if key := t.keyOf(r.Payload); wanted(key) {
-			t.inStream(shard, e.ID, r.Line, key, r.Violations)
-		}
+	for _, r := range t.batch.Rejects {
+		event(r.Line, t.keyOf(r.Payload), r.Violations)
 	}
 }
 
@@ -141,7 +145,7 @@ func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, v
 		}
 	}
 	j := t.located(shard, id, line, Waiting)
-	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals tells a duplicate
+	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals finds duplicates
 		j.State = Unsettled
 		if violations != nil {
 			j.State = Rejected
@@ -151,7 +155,7 @@ func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, v
 	t.events = append(t.events, j)
 }
 
-// originals tells which of the unsettled are duplicates, and of which stored event.
+// originals finds which of the unsettled are duplicates, and of which stored event.
 func (t *tracker) originals(ctx context.Context) error {
 	for i := range t.events {
 		j := &t.events[i]
@@ -189,23 +193,15 @@ func (t *tracker) sameWindow(j *Event, stored warehouse.Row) bool {
 }
 
 // stray adds the events of an entry that has the ID, or those of the key.
-func (t *tracker) stray(key string, e contract.Entry, asked string) {
-	t.batch.Reset()
-	t.decoder.DecodeEntry(t.batch, e)
-	add := func(line uint32, of string, violations []contract.Violation) {
-		if of == asked || e.ID.String() == asked {
+func (t *tracker) stray(stream string, e contract.Entry, asked string) {
+	t.each(e, func(line uint32, key string, violations []contract.Violation) {
+		if key == asked || e.ID.String() == asked {
 			t.events = append(t.events, Event{
-				Dataset: t.dataset.Name, Shard: -1, Stream: key, ID: e.ID.String(), Line: line, Key: of,
+				Dataset: t.dataset.Name, Shard: -1, Stream: stream, ID: e.ID.String(), Line: line, Key: key,
 				State: Astray, InStream: true, Violations: violations,
 			})
 		}
-	}
-	for i := range t.batch.Rows {
-		add(t.batch.Line[i], t.batch.KeyString(i), nil)
-	}
-	for _, r := range t.batch.Rejects {
-		add(r.Line, t.keyOf(r.Payload), r.Violations)
-	}
+	})
 }
 
 // keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
