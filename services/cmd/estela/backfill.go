@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -29,8 +30,8 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
-	check := newChecker(d, newProgress(s.err, "backfill "+d.Name, -1), s.err)
-	if check.refused, err = c.refusals(c.info(s)); err != nil {
+	check := intake.NewChecker(d, intake.NewProgress(s.err, "backfill "+d.Name, -1), s.err)
+	if check.Refused, err = c.refusals(c.info(s)); err != nil {
 		return errors.Join(err, end())
 	}
 	if err := ops.Do(ctx, operation.CheckVersion(d.Name, d.Version), nil, new(struct{})); err != nil {
@@ -40,19 +41,19 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	var reading sync.WaitGroup
 	var read error
 	reading.Go(func() {
-		read = c.pass(ctx, s, check, in)
+		read = c.send(ctx, s, check, in)
 		_ = in.Close() // with no error: what was read is stored, and it is known how much that is
 	})
 	var done operation.Backfilled
-	err = ops.Do(lasting(ctx, stopGrace), operation.Backfill(d.Name), body, &done)
+	err = ops.Do(intake.Lasting(ctx, stopGrace), operation.Backfill(d.Name), body, &done)
 	_ = body.Close() // ends the reading, whatever came first
 	reading.Wait()
-	check.progress.finish("read and checked")
-	if err = errors.Join(partial(ctx, done, read, err), end(), check.refused.close(s.err)); err != nil {
+	unwritten := check.Finish("read and checked")
+	if err = errors.Join(partial(ctx, done, read, err), end(), unwritten); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
-	return check.complete(&c.fileFlags, "stored")
+	return check.Complete(c.named(), "stored")
 }
 
 // partial reports what came of a backfill of which the reading or the storing failed.
@@ -68,18 +69,18 @@ func partial(ctx context.Context, b operation.Backfilled, read, stored error) er
 	case b == operation.Backfilled{}:
 		return fmt.Errorf("%w; nothing was stored", read)
 	}
-	return fmt.Errorf("%w; %d rows are stored and %d duplicates dropped: mend that, and %s", read, b.Stored, b.Duplicates, again)
+	return fmt.Errorf("%w; %d rows are stored and %d duplicates dropped: correct that, and %s", read, b.Stored, b.Duplicates, again)
 }
 
-// pass writes the rows that are events, one a line.
-func (c *backfillCmd) pass(ctx context.Context, s *streams, check *publisher, to io.Writer) error {
+// send writes the rows that are events, one a line.
+func (c *backfillCmd) send(ctx context.Context, s *streams, check *intake.Checker, to io.Writer) error {
 	out := bufio.NewWriterSize(to, 1<<20)
-	err := c.each(ctx, c.input(ctx, s), check.dataset, c.rows(func(r warehouse.Document) error {
-		if held, err := check.holds(r); !held || err != nil {
+	err := c.each(ctx, c.input(ctx, s), check.Dataset, c.rows(func(r warehouse.Document) error {
+		if ok, err := check.Event(r); !ok || err != nil {
 			return err
 		}
-		check.progress.add(1)
-		_, err := out.Write(oneLine(r.JSON)) // what is behind it in memory is the next document
+		check.Progress.Add(1)
+		_, err := out.Write(oneLine(r.JSON)) // what follows it in memory is the next document
 		return errors.Join(err, out.WriteByte('\n'))
 	}))
 	return errors.Join(err, out.Flush())

@@ -9,7 +9,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
-	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -40,25 +39,14 @@ func (e *breakError) summary() string {
 	return "breaks the one of " + e.against + ": " + strings.Join(all, "; ")
 }
 
-// breaks refuses changes of a dataset's contract, and says what to do about them.
-func breaks(d *dataset.Dataset, against string, changes []contract.Change) error {
-	return fault.Refused(&breakError{d.Name, against, changes, warehouse.WayOut(d.Name, changes)})
-}
-
-// binding is a contract by which a dataset is stored, and where that is known from.
-type binding struct {
-	by    *contract.Contract
-	where string
-}
-
-// holds makes sure that a worker with the dataset's contract would not be refused. The zero
-// binding binds nobody.
-func (b binding) holds(d *dataset.Dataset) error {
-	if b.by == nil {
+// holds makes sure that a worker with the dataset's contract would not be refused by one that it
+// is stored by; nil binds nobody.
+func holds(d *dataset.Dataset, by *contract.Contract, where string) error {
+	if by == nil {
 		return nil
 	}
-	if changes := d.Breaks(b.by); len(changes) > 0 {
-		return breaks(d, b.where, changes)
+	if changes := d.Breaks(by); len(changes) > 0 {
+		return fault.Refused(&breakError{d.Name, where, changes, warehouse.WayOut(d.Name, changes)})
 	}
 	return nil
 }
@@ -71,8 +59,8 @@ func mayPublish(ctx context.Context, client *stream.Client, d *dataset.Dataset) 
 	if err != nil || by == nil {
 		return err
 	}
-	changes := d.Breaks(by)
-	if len(changes) == 0 {
+	err = holds(d, by, "the warehouse that reads "+client.String())
+	if err == nil {
 		return nil
 	}
 	if len(by.Breaks(d.Contract)) == 0 {
@@ -80,7 +68,7 @@ func mayPublish(ctx context.Context, client *stream.Client, d *dataset.Dataset) 
 			return err
 		}
 	}
-	return fault.Refused(&breakError{d.Name, "the warehouse that reads " + client.String(), changes, warehouse.WayOut(d.Name, changes) + ". Nothing was sent"})
+	return fmt.Errorf("%w. Nothing was sent", err)
 }
 
 // unstored are the columns that the running worker does not know, for it was started with an
@@ -118,57 +106,40 @@ func registered(ctx context.Context, client *stream.Client, d *dataset.Dataset) 
 	return by, nil
 }
 
-// storedContracts finds by which contracts the datasets are stored, and says where it looked:
-// the warehouse of the flags and, where there is none, what is registered in Redis.
-func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*dataset.Dataset) (map[string]binding, string) {
-	found := map[string]binding{}
+// storedContracts finds by which contracts the datasets are stored, and where: in the warehouse
+// of the flags or, where there is none, by what is registered in Redis. compared is the source.
+func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*dataset.Dataset) (by map[string]*contract.Contract, where, compared string) {
 	known, err := g.inventory(ctx, s)
 	if err == nil {
-		err = bindings(known, found)
+		by, err = known.Contracts()
 	}
 	if err == nil {
-		return found, "compared with the warehouse " + known.Warehouse.Location
+		where = "the warehouse " + known.Warehouse.Location
+		return by, where, where
 	}
 	client := g.redisIfAny(ctx, s)
 	if client == nil {
-		return found, fmt.Sprintf("compared with no warehouse: %v", err)
+		return nil, "", fmt.Sprintf("no warehouse: %v", err)
 	}
 	defer func() { _ = client.Close() }()
+	by, where = map[string]*contract.Contract{}, "the warehouse that reads "+client.String()
 	for _, d := range all {
-		by, err := registered(ctx, client, d)
-		if err != nil {
-			return found, fmt.Sprintf("compared with no warehouse: %v", err)
-		}
-		if by != nil {
-			found[d.Name] = binding{by, "the warehouse that reads " + client.String()}
+		if by[d.Name], err = registered(ctx, client, d); err != nil {
+			return by, where, fmt.Sprintf("no warehouse: %v", err)
 		}
 	}
-	return found, "compared with what is registered at " + client.String()
-}
-
-// bindings adds the contracts by which the warehouse has stored events.
-func bindings(known *inventory.Inventory, found map[string]binding) error {
-	contracts, err := known.Contracts()
-	for name, by := range contracts {
-		found[name] = binding{by, "the warehouse " + known.Warehouse.Location}
-	}
-	return err
+	return by, where, "what is registered at " + client.String()
 }
 
 // redisIfAny connects to the server of the flags or of the running process; nil if there is
 // none or it does not answer.
-func (g *Globals) redisIfAny(ctx context.Context, s *streams) *stream.Client {
+func (g *Globals) redisIfAny(ctx context.Context, s *streams) (client *stream.Client) {
 	url, err := g.redisURL(ctx)
 	if err != nil {
 		return nil
 	}
-	cfg, err := g.config(ctx, url, g.logger(s))
-	if err != nil {
-		return nil
-	}
-	client, err := stream.Open(ctx, cfg)
-	if err != nil {
-		return nil
+	if cfg, err := g.config(ctx, url, g.logger(s)); err == nil {
+		client, _ = stream.Open(ctx, cfg)
 	}
 	return client
 }

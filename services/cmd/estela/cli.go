@@ -15,15 +15,15 @@ type cli struct {
 	Globals
 
 	Up       upCmd        `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
-	Worker   workerCmd    `cmd:"" help:"Carry events from the streams to the warehouse."`
+	Worker   workerCmd    `cmd:"" help:"Store the events of the streams in the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
 	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
 	Locate   locateCmd    `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
-	Rejects  rejectsCmd   `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
+	Rejects  rejectsCmd   `cmd:"" help:"Show, replay and purge the events that broke their contract."`
 	Replay   replayCmd    `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
 	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
-	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
-	Smoke    smokeCmd     `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
+	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to fix what is wrong."`
+	Smoke    smokeCmd     `cmd:"" help:"Test a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
 	Contract contractCmd  `cmd:"" help:"Check contracts, and documents against them."`
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
 	Endpoint endpointCmd  `cmd:"" help:"List, begin, check and try endpoints."`
@@ -37,7 +37,7 @@ type cli struct {
 // Globals are the flags of every command.
 type Globals struct {
 	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
-	DataDir string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}"`
+	DataDir string   `help:"Where the warehouse, Redis' files and the control socket are." default:"${datadir}"`
 	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
 	redisFlags
 
@@ -50,7 +50,7 @@ type Globals struct {
 	LogFormat     string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
-// check refuses what no command should go on with.
+// check refuses what no command should start with.
 func (g *Globals) check() error {
 	if mask.Secret(g.Warehouse) {
 		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +

@@ -49,8 +49,8 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			return err
 		}
 	}
-	stored, with := g.storedContracts(ctx, s, all)
-	say(s.err, "%s", with)
+	stored, where, compared := g.storedContracts(ctx, s, all)
+	say(s.err, "compared with %s", compared)
 	sql := prepareSQL(ctx, all)
 	broken := []error{sql}
 	for _, d := range all {
@@ -58,12 +58,12 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			say(s.err, "%s: warning: %s", d.Name, w)
 		}
 		if c.Against != "" {
-			if err := against(ctx, g, d, c.Against); err != nil {
+			if err := against(ctx, d, c.Against); err != nil {
 				broken = append(broken, err)
 				continue
 			}
 		}
-		if err := stored[d.Name].holds(d); err != nil {
+		if err := holds(d, stored[d.Name], where); err != nil {
 			broken = append(broken, err)
 			continue
 		}
@@ -77,15 +77,11 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 
 // against compares the dataset's contract with the one of a git revision. A
 // dataset that the revision does not have breaks nothing.
-func against(ctx context.Context, g *Globals, d *dataset.Dataset, rev string) error {
-	dir, err := dataset.Dir(g.Data, d.Name)
-	if err != nil {
-		return err
+func against(ctx context.Context, d *dataset.Dataset, rev string) error {
+	if _, err := git(ctx, d.Dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
+		return fault.Usagef("--against %s: no such revision in %s", rev, d.Dir)
 	}
-	if _, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
-		return fault.Usagef("--against %s: no such revision in %s", rev, dir)
-	}
-	old, err := git(ctx, dir, "show", rev+":./contract.json")
+	old, err := git(ctx, d.Dir, "show", rev+":./contract.json")
 	if err != nil {
 		if strings.Contains(err.Error(), "exist") {
 			return nil
@@ -96,10 +92,7 @@ func against(ctx context.Context, g *Globals, d *dataset.Dataset, rev string) er
 	if err != nil {
 		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
 	}
-	if changes := d.Breaks(before); len(changes) > 0 {
-		return breaks(d, rev, changes)
-	}
-	return nil
+	return holds(d, before, rev)
 }
 
 // git runs a git command in a directory and returns what it prints.

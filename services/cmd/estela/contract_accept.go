@@ -28,7 +28,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = errors.Join(err, o.end.run()) }()
 	known, err := inventory.Take(ctx, o.store)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	return o.accept(ctx, s, d, old, known)
 }
 
-// accept records the contract in place of the old one, once nothing is under way.
+// accept records the contract in place of the old one, once nothing is in flight.
 func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
 	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.identity); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/diagnosis"
@@ -39,7 +40,7 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		}
 		say(s.out, "%s  %-20s %s", mark, f.Name, f.Found)
 		if f.Fix != "" {
-			say(s.out, "      %-20s Fix: %s", "", f.Fix)
+			say(s.out, "      %-20s fix: %s", "", f.Fix)
 		}
 	}
 	if ill > 0 {
@@ -84,7 +85,7 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []diagnosis.Find
 	defer func() { _ = client.Close() }()
 	info, err := client.Info(ctx)
 	if err != nil {
-		return []diagnosis.Finding{{Name: "redis", Found: err.Error(), Fix: "look at the server's log"}}
+		return []diagnosis.Finding{{Name: "redis", Found: err.Error(), Fix: "see the server's log"}}
 	}
 	return diagnosis.Server(ctx, client, info)
 }
@@ -100,7 +101,7 @@ func (g *Globals) redisFix() string {
 
 func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.Finding {
 	if running, err := datadir.Running(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
-		return []diagnosis.Finding{{Name: "warehouse", Found: fmt.Sprintf("held by process %d, as it should be", running.PID)}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: fmt.Sprintf("open in process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))
 	var locked *warehouse.LockedError
@@ -144,9 +145,9 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if reason, err := ops.Unready(ctx); err != nil {
-		f.Found, f.Fix = fmt.Sprintf("%d does not answer: %v", running.PID, err), "look at its log; end it and start it again"
+		f.Found, f.Fix = fmt.Sprintf("%d does not answer: %v", running.PID, err), "see its log; stop it and restart it"
 	} else if reason != "" {
-		f.Found, f.Fix = fmt.Sprintf("%d is not ready: %s", running.PID, reason), "repair what it names; it goes on by itself. Its log says more"
+		f.Found, f.Fix = fmt.Sprintf("%d is not ready: %s", running.PID, reason), "fix what it names; it resumes by itself. Its log says more"
 	}
 	return []diagnosis.Finding{f}
 }
@@ -159,7 +160,7 @@ func (g *Globals) examineDead() []diagnosis.Finding {
 	}
 	return []diagnosis.Finding{{
 		Name: "process", Found: fmt.Sprintf("%d ran in %s and was killed or crashed", left.PID, g.DataDir),
-		Fix: "start it again: it finds its data. If it was not you, look for its end in the machine's log (out of memory?)",
+		Fix: "restart it: it finds its data. If it was not you, see the machine's log for why it ended (out of memory?)",
 	}}
 }
 
@@ -177,9 +178,9 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []diagnosis.Fin
 	if errors.Is(err, errNoWarehouse) {
 		return diagnosis.Streams(ctx, all, nil, client)
 	}
-	by := map[string]binding{}
+	var by map[string]*contract.Contract
 	if err == nil {
-		err = bindings(known, by)
+		by, err = known.Contracts()
 	}
 	if err != nil {
 		return append(diagnosis.Streams(ctx, all, nil, client),
@@ -187,7 +188,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []diagnosis.Fin
 	}
 	var found []diagnosis.Finding
 	for _, d := range all {
-		if broken, ok := errors.AsType[*breakError](by[d.Name].holds(d)); ok {
+		if broken, ok := errors.AsType[*breakError](holds(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
 			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.wayOut})
 		}
 	}
@@ -203,7 +204,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []diagnosis.Fin
 		found = append(found, diagnosis.Finding{Name: "dataset " + l.Dataset, Found: l.Found, Fix: l.Fix, Warning: true})
 	}
 	if err != nil {
-		found = append(found, diagnosis.Finding{Name: "streams", Found: err.Error(), Fix: "look at the server's log"})
+		found = append(found, diagnosis.Finding{Name: "streams", Found: err.Error(), Fix: "see the server's log"})
 	}
 	return found
 }

@@ -29,8 +29,8 @@ func sharded(shards int) string {
 	return strings.Replace(readings, `"time": "measured_at"`, fmt.Sprintf(`"time": "measured_at", "shards": %d`, shards), 1)
 }
 
-// carry starts a worker and waits until it is ready.
-func carry(t *testing.T, dir, data, redis string, args ...string) *system {
+// startWorker starts a worker and waits until it is ready.
+func startWorker(t *testing.T, dir, data, redis string, args ...string) *system {
 	t.Helper()
 	s := &system{dir: dir, ops: freeAddr(t)}
 	s.process = start(t, append([]string{"worker", "--data-dir", dir, "--data", data, "--redis", redis, "--ops-listen", s.ops}, args...)...)
@@ -86,7 +86,7 @@ func (s *system) owned() (n int) {
 
 func (s *system) awaitOwned(n int) {
 	s.t.Helper()
-	eventually(s.t, "shards carried", func() error {
+	eventually(s.t, "shards owned", func() error {
 		if got := s.owned(); got != n {
 			return fmt.Errorf("%d, want %d", got, n)
 		}
@@ -125,7 +125,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	on := func(dir string, command ...string) []string { return append(command, flags(dir)...) }
 	says := []string{"readings", filepath.Join(first, "estela.duckdb"), host, filepath.Join(second, "estela.duckdb"), "estela warehouse claim readings"}
 
-	a := carry(t, first, data, server.URL())
+	a := startWorker(t, first, data, server.URL())
 	a.awaitOwned(4)
 	refused(t, "", on(second, "worker", "--ops-listen", freeAddr(t)), says...)
 	refused(t, "", on(second, "up", "--listen", freeAddr(t), "--ops-listen", freeAddr(t)), says...)
@@ -142,7 +142,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	server.Do("FLUSHALL")
 	must(t, rows(101, 200), on(first, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 200)
-	eventually(t, "noted again", func() error {
+	eventually(t, "registered again", func() error {
 		for shard := range 4 {
 			if n := server.Do("EXISTS", fmt.Sprintf("estela:{readings:%d}:warehouse", shard)); n != int64(1) {
 				return fmt.Errorf("not for shard %d", shard)
@@ -160,7 +160,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	if !strings.Contains(out, "shard 3") || !strings.Contains(out, "entries") || !strings.Contains(out, "trimmed") {
 		t.Errorf("claim:\n%s", out)
 	}
-	b := carry(t, second, data, server.URL())
+	b := startWorker(t, second, data, server.URL())
 	b.awaitOwned(4)
 	b.awaitEvents("readings", "stored", 100) // what the stream still held
 	refused(t, "", on(first, "worker", "--ops-listen", freeAddr(t)), filepath.Join(second, "estela.duckdb"))
@@ -202,8 +202,8 @@ func TestE2EWarehousesRace(t *testing.T) {
 func TestE2EWarehousesOfOtherDatasets(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	a := carry(t, t.TempDir(), things(t, "readings", sharded(4)), server.URL())
-	b := carry(t, t.TempDir(), things(t, "others", sharded(4)), server.URL())
+	a := startWorker(t, t.TempDir(), things(t, "readings", sharded(4)), server.URL())
+	b := startWorker(t, t.TempDir(), things(t, "others", sharded(4)), server.URL())
 	for range 3 { // the quota follows the count of workers within a few seconds
 		a.awaitOwned(4)
 		b.awaitOwned(4)
@@ -267,7 +267,7 @@ func checkChange(t *testing.T, changed string) {
 			t.Errorf("doctor: exit %d\n%s", code, out)
 		}
 	}
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	must(t, rows(1, 100), on(was, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 100)
 	check()
@@ -280,7 +280,7 @@ func checkChange(t *testing.T, changed string) {
 
 	must(t, rows(101, 110), on(was, "publish", "readings")...)
 	refused(t, "", on(is, "contract", "accept", "readings"), "not stored yet", "estela worker")
-	a = carry(t, dir, was, server.URL())
+	a = startWorker(t, dir, was, server.URL())
 	a.awaitEvents("readings", "stored", 10)
 	if code := a.interrupt(); code != 0 {
 		t.Fatalf("Ctrl-C: exit %d", code)
@@ -290,7 +290,7 @@ func checkChange(t *testing.T, changed string) {
 		t.Errorf("accept:\n%s", out)
 	}
 	must(t, rows(201, 300), on(is, "publish", "readings")...)
-	a = carry(t, dir, is, server.URL())
+	a = startWorker(t, dir, is, server.URL())
 	a.awaitEvents("readings", "stored", 100)
 	must(t, "", on(is, "contract", "check")...)
 	if code := a.interrupt(); code != 0 {
@@ -311,7 +311,7 @@ func TestE2EAddedProperty(t *testing.T) {
 	was := things(t, "readings", sharded(2))
 	is := things(t, "readings", strings.Replace(sharded(2), `"properties": {`, `"properties": {"note": {"type": "string"},`, 1))
 	for _, data := range []string{was, is} {
-		a := carry(t, dir, data, server.URL())
+		a := startWorker(t, dir, data, server.URL())
 		for i, producer := range []string{was, is} {
 			must(t, rows(100*i, 100*i+99), "publish", "readings", "--data", producer, "--redis", server.URL())
 		}
@@ -330,7 +330,7 @@ func TestE2ERejectsOfShardsThatGo(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
 	was, is := things(t, "readings", sharded(4)), things(t, "readings", sharded(2))
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	server.Do("XADD", "estela:{readings:3}", "*", "event", "{}")
 	a.awaitEvents("readings", "rejected", 1)
 	if code := a.interrupt(); code != 0 {
@@ -349,7 +349,7 @@ func TestE2ERejectsOfShardsThatGo(t *testing.T) {
 func TestE2EFixedChange(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
-	a := carry(t, dir, things(t, "readings", sharded(1)), server.URL())
+	a := startWorker(t, dir, things(t, "readings", sharded(1)), server.URL())
 	server.Do("XADD", "estela:{readings:0}", "*", "event", reading("a", "20"))
 	a.awaitEvents("readings", "stored", 1)
 	if code := a.interrupt(); code != 0 {
@@ -390,7 +390,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 	on := func(data string, command ...string) []string {
 		return append(command, "--data", data, "--data-dir", dir, "--redis", server.URL())
 	}
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	must(t, rows(1, 100), on(was, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 100)
 	if code := a.interrupt(); code != 0 {
@@ -407,7 +407,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 		}
 	}
 	doctor("warn  dataset readings", "100 rows", "130 entries", "30 not stored")
-	b := carry(t, dir, is, server.URL())
+	b := startWorker(t, dir, is, server.URL())
 	doctor("warn  dataset readings", "100 rows", "130 entries", "30 not stored")
 	if !strings.Contains(b.err.String(), "readings") || !strings.Contains(b.err.String(), "130 entries") {
 		t.Errorf("the start does not name it:\n%s", &b.err)
@@ -423,7 +423,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 func TestE2EContractsAreGuarded(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	a := carry(t, t.TempDir(), things(t, "readings", sharded(1)), server.URL())
+	a := startWorker(t, t.TempDir(), things(t, "readings", sharded(1)), server.URL())
 	resp, err := http.Get("http://" + a.ops + "/ops/contracts")
 	if err != nil {
 		t.Fatal(err)

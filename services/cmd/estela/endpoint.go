@@ -17,8 +17,8 @@ import (
 
 type endpointCmd struct {
 	List  endpointListCmd  `cmd:"" help:"List the endpoints with their parameters."`
-	New   endpointNewCmd   `cmd:"" help:"Write a SQL file to begin an endpoint with."`
-	Check endpointCheckCmd `cmd:"" help:"Run every endpoint on its dataset's sample and look at its plan."`
+	New   endpointNewCmd   `cmd:"" help:"Write a SQL file to start an endpoint from."`
+	Check endpointCheckCmd `cmd:"" help:"Run every endpoint on its dataset's sample and check its plan."`
 	Run   endpointRunCmd   `cmd:"" help:"Show an endpoint's answer in the terminal."`
 }
 
@@ -65,11 +65,11 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	if len(g.Data) == 0 {
 		return fault.Usagef("the built-in datasets can't be changed: say --data DIR, the folder of yours")
 	}
-	d, dir, err := c.folder(g)
+	d, err := c.dataset(g)
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(dir, "endpoints", c.Name+".sql")
+	file := filepath.Join(d.Dir, "endpoints", c.Name+".sql")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // it is source code, as others may read
 		return fmt.Errorf("make the folder of endpoints: %w", err)
 	}
@@ -88,25 +88,18 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	return nil
 }
 
-// folder finds the dataset and where it lies.
-func (c *endpointNewCmd) folder(g *Globals) (*dataset.Dataset, string, error) {
+// dataset is the one that the endpoint belongs to.
+func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
 	all, err := dataset.Load(g.Data)
-	if err != nil {
-		return nil, "", err
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Dataset != "":
+		return dataset.Pick(all, c.Dataset)
+	case len(all) > 1:
+		return nil, fault.Usagef("there are several datasets: name one with --dataset")
 	}
-	if c.Dataset == "" && len(all) > 1 {
-		return nil, "", fault.Usagef("there are several datasets: name one with --dataset")
-	}
-	name := c.Dataset
-	if name == "" {
-		name = all[0].Name
-	}
-	d, err := dataset.Pick(all, name)
-	if err != nil {
-		return nil, "", err
-	}
-	dir, err := dataset.Dir(g.Data, d.Name)
-	return d, dir, err
+	return all[0], nil
 }
 
 // scaffold is an endpoint to begin with: the newest events, by page.

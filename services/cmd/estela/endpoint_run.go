@@ -132,7 +132,7 @@ func (c *endpointRunCmd) get(ctx context.Context, s *streams, target string) err
 // of the machine can see.
 const apiKeyVariable = "ESTELA_API_KEY" //nolint:gosec // a name, not a key
 
-// problemError is the error that a problem document tells of.
+// problemError is the error that a problem document describes.
 func problemError(res *http.Response) error {
 	var p struct{ Title, Detail, Parameter string }
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err != nil {

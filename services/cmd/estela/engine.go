@@ -11,6 +11,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
@@ -22,12 +23,11 @@ const leaseTTL = 15 * time.Second
 
 // engine is a worker with the streams that it reads and the warehouse that it commits to.
 type engine struct {
-	core     *core
-	redis    *stream.Client
-	owner    string             // the worker's token on leases and in the membership
-	identity contract.Warehouse // the warehouse as it is registered beside leases
-	known    *inventory.Inventory
-	worker   *worker.Worker
+	core   *core
+	redis  *stream.Client
+	owner  string               // the worker's token on leases and in the membership
+	known  *inventory.Inventory // before the worker began
+	worker *worker.Worker
 }
 
 // newEngine makes the worker of every shard of every dataset, unless one of them is another
@@ -37,9 +37,9 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{core: c, redis: redis, owner: rand.Text(), identity: known.Warehouse, known: known}
+	e := &engine{core: c, redis: redis, owner: rand.Text(), known: known}
 	contracts := dataset.Contracts(c.datasets)
-	if err := redis.ClaimShards(ctx, contracts, e.identity); err != nil {
+	if err := redis.ClaimShards(ctx, contracts, known.Warehouse); err != nil {
 		return nil, err
 	}
 	if err := e.registerContracts(ctx, true); err != nil {
@@ -57,7 +57,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 		Renew: leaseTTL / 3, Live: e.live, AcceptLoss: acceptLoss,
 		Source: func(k *contract.Contract, shard int) worker.Source {
 			return redis.Shard(k.Name, shard, e.owner, stream.ShardConfig{
-				Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000, Warehouse: e.identity,
+				Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000, Warehouse: known.Warehouse,
 			})
 		},
 	}
@@ -82,7 +82,7 @@ func (e *engine) registerContracts(ctx context.Context, replace bool) error {
 func (e *engine) membership() string {
 	all := dataset.Names(e.core.datasets)
 	slices.Sort(all)
-	return e.identity.Identity + ":" + strings.Join(all, ",")
+	return e.known.Warehouse.Identity + ":" + strings.Join(all, ",")
 }
 
 // live sends a heartbeat and counts the live workers. A FLUSHALL takes the contracts along with
@@ -119,10 +119,7 @@ func (e *engine) awaitDrained(ctx context.Context) {
 // drain waits until what the dataset's streams hold is committed; once ctx has
 // ended, stopGrace longer at most.
 func (e *engine) drain(ctx context.Context, d *dataset.Dataset) error {
-	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
-	return e.worker.Drained(bounded, d.Contract)
+	return e.worker.Drained(intake.Lasting(ctx, stopGrace), d.Contract)
 }
 
 // server asks Redis what its metrics are made of.

@@ -24,11 +24,11 @@ type exclusive struct {
 	store    *warehouse.Warehouse
 	redis    *stream.Client
 	identity contract.Warehouse
-	local    *redisserver.Server // nil where --redis names one
+	end      cleanup
 }
 
 // exclusive opens both, and brings the tables of the datasets up to their contracts.
-func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *streams) (*exclusive, error) {
+func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *streams) (o *exclusive, err error) {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
@@ -39,39 +39,45 @@ func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *stre
 	if err := datadir.Make(g.DataDir); err != nil {
 		return nil, err
 	}
-	o, log := &exclusive{}, g.logger(s)
-	if err := o.open(ctx, g, all, log); err != nil {
-		return nil, errors.Join(err, o.close())
-	}
-	return o, nil
-}
-
-func (o *exclusive) open(ctx context.Context, g *Globals, all []*dataset.Dataset, log *slog.Logger) (err error) {
-	if o.store, err = g.openWarehouse(ctx, all, false, log); err != nil {
-		return err
-	}
-	if o.identity, err = inventory.Identify(ctx, o.store); err != nil {
-		return err
-	}
-	url := g.Redis
-	if url == "" {
-		if o.local, err = o.own(ctx, g.DataDir, log); err != nil {
-			return err
+	var end cleanup
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, end.run())
 		}
-		url = o.local.URL
+	}()
+	log := g.logger(s)
+	store, err := g.openWarehouse(ctx, all, false, log)
+	if err != nil {
+		return nil, err
 	}
-	o.redis, err = g.openRedis(ctx, url, log)
-	return err
+	end.add(store.Close)
+	identity, err := inventory.Identify(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	server := redisserver.Remote(g.Redis)
+	if g.Redis == "" {
+		if server, err = ownRedis(ctx, store, g.DataDir, log); err != nil {
+			return nil, err
+		}
+	}
+	end.add(func() error { server.Stop(); return nil })
+	redis, err := g.openRedis(ctx, server.URL, log)
+	if err != nil {
+		return nil, err
+	}
+	end.add(redis.Close)
+	return &exclusive{store, redis, identity, end}, nil
 }
 
-// own is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
+// ownRedis is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
 // embedded one, of which nothing is left, if all that is stored came from such. Anything else
 // might be another than the one that the worker is given.
-func (o *exclusive) own(ctx context.Context, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
+func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
 	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
 		return redisserver.Start(ctx, dataDir, log)
 	}
-	positions, err := o.store.Positions(ctx)
+	positions, err := store.Positions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,20 +85,6 @@ func (o *exclusive) own(ctx context.Context, dataDir string, log *slog.Logger) (
 		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
 	}
 	return redisserver.StartEmbedded()
-}
-
-func (o *exclusive) close() error {
-	var errs []error
-	if o.store != nil {
-		errs = append(errs, o.store.Close())
-	}
-	if o.redis != nil {
-		errs = append(errs, o.redis.Close())
-	}
-	if o.local != nil {
-		o.local.Stop()
-	}
-	return errors.Join(errs...)
 }
 
 // leased refuses while a worker reads one of the shards.

@@ -12,7 +12,7 @@ import (
 
 type locateCmd struct {
 	ID      string `arg:"" help:"The event's key, or the ID of its stream entry such as 1526919030474-55."`
-	Dataset string `help:"Look in this dataset only."`
+	Dataset string `help:"Search this dataset only."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 

@@ -44,42 +44,34 @@ func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client,
 		client.Transport = &oauth2.Transport{Source: tokens}
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		log.Warn("metrics or traces were not sent", slog.Any("error", err))
+		log.Warn("send of metrics or traces failed", slog.Any("error", err))
 	}))
 	return client, nil
 }
 
-// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. stop
-// sends the last ones.
-func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry.Tracing, stop func(), err error) {
+// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. The last ones
+// are sent at the end.
+func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger, end *cleanup) (*telemetry.Tracing, error) {
 	if !anySet(otlpEndpoint, otlpTracesEndpoint) {
-		return nil, func() {}, nil
+		return nil, nil //nolint:nilnil // a nil Tracing sends nothing
 	}
 	client, err := f.client(ctx, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if t, err = telemetry.NewTracing(ctx, client); err != nil {
-		return nil, nil, fault.Usage(err)
+	t, err := telemetry.NewTracing(ctx, client)
+	if err != nil {
+		return nil, fault.Usage(err)
 	}
-	return t, func() {
+	end.add(func() error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := t.Stop(last); err != nil {
-			log.Warn("the last traces were not sent", slog.Any("error", err))
+			log.Warn("send of the last traces failed", slog.Any("error", err))
 		}
 		client.CloseIdleConnections()
-	}, nil
-}
-
-// trace lets this process send traces; nil without a place to send them to.
-func (c *core) trace(ctx context.Context, f *otlpFlags, end *cleanup) (*telemetry.Tracing, error) {
-	t, stop, err := f.tracing(ctx, c.log)
-	if err != nil {
-		return nil, err
-	}
-	end.add(func() error { stop(); return nil })
-	c.metrics.Trace(t)
+		return nil
+	})
 	return t, nil
 }
 
@@ -100,12 +92,12 @@ func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := stop(last); err != nil {
-		c.log.Warn("the last metrics were not sent", slog.Any("error", err))
+		c.log.Warn("send of the last metrics failed", slog.Any("error", err))
 	}
 	return nil
 }
 
-// readableEvery is how often an API apart asks for commits that nobody has read yet.
+// readableEvery is how often an API without a worker asks for commits that nobody has read yet.
 const readableEvery = 5 * time.Second
 
 // signalling is observe, and signals on requests that there was one.
@@ -119,8 +111,8 @@ func signalling(observe func(string, int, float64), requests chan<- struct{}) fu
 	}
 }
 
-// watchCommits adds to the traces which commits can be read, in an API that runs apart from the
-// worker. It asks for positions after a request only, so that an idle API costs MotherDuck nothing.
+// watchCommits adds to the traces which commits can be read, in an API without a worker.
+// It asks for positions after a request only, so that an idle API costs MotherDuck nothing.
 func (c *core) watchCommits(ctx context.Context, tracing *telemetry.Tracing, requests <-chan struct{}, every time.Duration) error {
 	known := map[string]string{}
 	for first := true; ; first = false {

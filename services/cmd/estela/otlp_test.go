@@ -54,10 +54,11 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 		sent.Store(0)
 		c := &core{log: log, store: store, metrics: telemetry.New([]string{"things"})}
 		var end cleanup
-		tracing, err := c.trace(t.Context(), &otlpFlags{OTLPAuth: "none"}, &end)
+		tracing, err := (&otlpFlags{OTLPAuth: "none"}).tracing(t.Context(), log, &end)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.metrics.Trace(tracing)
 		ctx, stop := context.WithCancel(t.Context())
 		requests, ended := make(chan struct{}), make(chan error, 1)
 		go func() { ended <- c.watchCommits(ctx, tracing, requests, 0) }()

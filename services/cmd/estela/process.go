@@ -74,10 +74,11 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	end.add(c.store.Close)
 	// Traces before anything that may be in one.
-	tracing, err := c.trace(ctx, &p.ops.otlpFlags, &end)
+	tracing, err := p.ops.tracing(ctx, c.log, &end)
 	if err != nil {
 		return err
 	}
+	c.metrics.Trace(tracing)
 	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	if p.api != nil {
@@ -110,7 +111,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 // addAPI adds the API, which serves again what changes in its files.
 func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
 	observe := c.metrics.Request
-	if p.worker == nil && tracing != nil { // nobody here knows of commits
+	if p.worker == nil && tracing != nil { // no worker here reports commits
 		requests := make(chan struct{}, 1)
 		observe = signalling(observe, requests)
 		parts.add(func(ctx context.Context) error { return c.watchCommits(ctx, tracing, requests, readableEvery) })
@@ -131,9 +132,10 @@ func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracin
 // addWorker adds the worker, the publishing beside it, and a redis-server if it has one of its own.
 func (p *process) addWorker(
 	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
-) (server *redisserver.Server, e *engine, err error) {
-	server = redisserver.Remote(p.redis)
+) (*redisserver.Server, *engine, error) {
+	server := redisserver.Remote(p.redis)
 	if p.redis == "" {
+		var err error
 		if server, err = redisserver.Start(ctx, c.g.DataDir, c.log); err != nil {
 			return nil, nil, err
 		}
@@ -144,7 +146,8 @@ func (p *process) addWorker(
 		return nil, nil, err
 	}
 	end.add(client.Close)
-	if e, err = newEngine(ctx, c, client, p.worker.AcceptLoss); err != nil {
+	e, err := newEngine(ctx, c, client, p.worker.AcceptLoss)
+	if err != nil {
 		return nil, nil, err
 	}
 	c.metrics.Gauges(e.shards)

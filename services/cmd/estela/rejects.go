@@ -14,7 +14,7 @@ import (
 type rejectsCmd struct {
 	List   rejectsListCmd   `cmd:"" help:"List rejects, in the order of the streams."`
 	Show   rejectsShowCmd   `cmd:"" help:"Show one reject: its bytes, where it came from and every violation."`
-	Replay rejectsReplayCmd `cmd:"" help:"Try the rejects of a dataset again; those that hold the contract now become rows."`
+	Replay rejectsReplayCmd `cmd:"" help:"Decode the rejects of a dataset again; those that satisfy the contract now become rows."`
 	Purge  rejectsPurgeCmd  `cmd:"" help:"Delete rejects for good."`
 }
 

@@ -4,13 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 
+	"golang.org/x/term"
+
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -87,4 +91,61 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*
 		err = fault.Usage(err)
 	}
 	return file, err
+}
+
+// errorFlags say what becomes of rows that are no events.
+type errorFlags struct {
+	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
+	FromErrors bool   `help:"The file to read was written by --errors and corrected since: take the event of each line."`
+}
+
+// refusals opens the file of --errors. The input, nil if it is no file, must be another.
+func (f *errorFlags) refusals(input os.FileInfo) (*intake.Refusals, error) {
+	return intake.OpenRefusals(f.Errors, input)
+}
+
+// input is the streams with a standard input that ends with ctx, and that says that it is read
+// where somebody may not expect that.
+func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
+	if f.File != "" && f.File != "-" {
+		return s
+	}
+	if file, ok := s.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		say(s.err, "reading %s from standard input: type or paste rows, end with Ctrl-D", f.Dataset)
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{s.in}, make([]byte, 1<<20))
+		_ = in.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
+	return &streams{in: out, out: s.out, err: s.err}
+}
+
+// info is that of the file that is read, nil if there is none.
+func (f *fileFlags) info(s *streams) os.FileInfo {
+	info, err := os.Stat(f.File)
+	if file, ok := s.in.(*os.File); ok && (f.File == "" || f.File == "-") {
+		info, err = file.Stat()
+	}
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// named is the file that is read, for messages.
+func (f *fileFlags) named() string {
+	if f.File == "" || f.File == "-" {
+		return "standard input"
+	}
+	return f.File
+}
+
+// rows passes rows on; of a file of --errors, the events in it.
+func (f *errorFlags) rows(fn func(warehouse.Document) error) func(warehouse.Document) error {
+	if !f.FromErrors {
+		return fn
+	}
+	return func(d warehouse.Document) error { return fn(intake.Repaired(d)) }
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -74,35 +75,34 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 	if total > 0 {
 		left = total - mark.Sent
 	}
-	shown := newProgress(s.err, "publish sample of "+d.Name, left)
-	p := newPublisher(ctx, e.redis, d, c.rate, shown, s.err, stream.ProducerConfig{Trace: tracing.Publishing(ctx, d.Name)})
-	p.skip = mark.Sent
+	check := intake.NewChecker(d, intake.NewProgress(s.err, "publish sample of "+d.Name, left), s.err)
+	check.Skip = mark.Sent
+	p := intake.NewPublisher(ctx, e.redis, check, intake.Config{Rate: c.rate, ProducerConfig: stream.ProducerConfig{Trace: tracing.Publishing(ctx, d.Name)}})
 	before := mark.Sent
 	last := time.Now()
-	keep := func() error {
-		last, mark.Sent = time.Now(), before+p.sent()
+	save := func() error {
+		last, mark.Sent = time.Now(), before+p.Sent()
 		return writeMark(context.WithoutCancel(ctx), e.core.store, name, mark)
 	}
 	err = file.Each(ctx, func(r warehouse.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
 		// killed, so that its mark is written at the end only.
 		if !embedded && time.Since(last) >= markEvery {
-			if err := keep(); err != nil {
+			if err := save(); err != nil {
 				return err
 			}
 		}
-		return p.send(r)
+		return p.Send(r)
 	})
-	err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
-	shown.finish("acknowledged by Redis")
-	err = errors.Join(err, p.refused.close(s.err))
+	err = errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	err = errors.Join(err, check.Finish("acknowledged by Redis"))
 	if embedded {
 		err = errors.Join(err, e.drain(ctx, d))
 	}
 	if mark.Done = err == nil; embedded && !mark.Done {
 		return err // what it holds is not stored: nothing is marked
 	}
-	return errors.Join(err, keep())
+	return errors.Join(err, save())
 }
 
 // openSample puts the sample where DuckDB can read it and opens it there.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/api"
@@ -19,9 +18,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
-
-// memorySize is a size as DuckDB reads it.
-var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$`)
 
 // location is the warehouse that the flags name.
 func (g *Globals) location() string {
@@ -34,10 +30,10 @@ func (g *Globals) location() string {
 // openWarehouse opens the warehouse that the flags name and brings its tables up
 // to the contracts.
 func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
-	if !memorySize.MatchString(g.Memory) {
+	if bytesOf(g.Memory) == 0 {
 		return nil, fault.Usagef("--memory %q: give a size such as 512MB or 2GB", g.Memory)
 	}
-	if !memorySize.MatchString(g.Spill) {
+	if bytesOf(g.Spill) == 0 {
 		return nil, fault.Usagef("--spill %q: give a size such as 512MB or 4GB", g.Spill)
 	}
 	if err := checkSQL(ctx, all); err != nil { // before a view is made

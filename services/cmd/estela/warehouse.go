@@ -11,14 +11,14 @@ import (
 )
 
 type warehouseCmd struct {
-	Claim warehouseClaimCmd `cmd:"" help:"Give the streams of datasets to the warehouse of the flags, whose worker then goes on; the one they belonged to is refused from then on."`
+	Claim warehouseClaimCmd `cmd:"" help:"Give the streams of datasets to the warehouse of the flags, whose worker then resumes; the one they belonged to is refused from then on."`
 }
 
 type warehouseClaimCmd struct {
 	Datasets []string `arg:"" help:"Names of the datasets."`
 }
 
-// Run is 'estela warehouse claim'. All is looked at before anything is changed.
+// Run is 'estela warehouse claim'. All is checked before anything is changed.
 func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
@@ -36,7 +36,7 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	defer func() { err = errors.Join(err, o.end.run()) }()
 	streams := make([][]stream.Summary, len(claimed))
 	for i, d := range claimed {
 		if streams[i], err = o.claimable(ctx, d); err != nil {
@@ -98,7 +98,7 @@ func (o *exclusive) claim(ctx context.Context, s *streams, d *dataset.Dataset, s
 	return nil
 }
 
-// claimedShard says what there is to go on with.
+// claimedShard describes what the new worker resumes with.
 func claimedShard(dataset string, was stream.Summary) string {
 	text := fmt.Sprintf("%s shard %d, of %s: ", dataset, was.Shard, warehouseName(was.Owner))
 	if was.Length == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
-// watchEvery is how often files are looked at. Looking works on every file system
+// watchEvery is how often files are polled. Polling works on every file system
 // and mount, which notifications don't.
 const watchEvery = 300 * time.Millisecond
 

@@ -18,7 +18,7 @@ type workerCmd struct {
 }
 
 type workerFlags struct {
-	AcceptLoss bool `help:"Go on where a stream no longer holds events that are not stored."`
+	AcceptLoss bool `help:"Continue where a stream no longer has events that are not stored."`
 }
 
 // publishNothing is for a worker whose events come from others.

@@ -19,7 +19,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
-// Dataset is a folder of a dataset, read: its contract and what lies beside it.
+// Dataset is a folder of a dataset, read: its contract and what is beside it.
 type Dataset struct {
 	*contract.Contract
 
@@ -30,8 +30,9 @@ type Dataset struct {
 	References map[string][]byte
 	// Sample is the name of the sample's file in Folder, empty if there is none.
 	Sample string
-	// Folder is the dataset's own.
+	// Folder is the dataset's own, and Dir where it is, empty if it is built in.
 	Folder fs.FS
+	Dir    string
 }
 
 // Load reads the datasets in the directories (each a dataset's folder, or a folder of such),
@@ -51,16 +52,17 @@ func Load(dirs []string) ([]*Dataset, error) {
 		}
 		faults = append(faults, err)
 		if d != nil {
+			d.Dir = f.at
 			all = append(all, d)
 		}
 	}
 	return all, errors.Join(faults...)
 }
 
-// folder is a dataset folder in a file system.
+// folder is a dataset folder in a file system, and where it is.
 type folder struct {
-	fsys fs.FS
-	dir  string
+	fsys    fs.FS
+	dir, at string
 }
 
 func folders(dirs []string) ([]folder, error) {
@@ -74,14 +76,17 @@ func folders(dirs []string) ([]folder, error) {
 			return nil, fmt.Errorf("find %s: %w", dir, err)
 		}
 		if _, err := os.Stat(filepath.Join(abs, "contract.json")); err == nil {
-			all = append(all, folder{os.DirFS(filepath.Dir(abs)), filepath.Base(abs)})
+			all = append(all, folder{os.DirFS(filepath.Dir(abs)), filepath.Base(abs), dir})
 			continue
 		}
 		found, err := foldersIn(os.DirFS(abs), dir)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		for _, f := range found {
+			f.at = filepath.Join(dir, f.dir)
+			all = append(all, f)
+		}
 	}
 	return all, nil
 }
@@ -96,7 +101,7 @@ func foldersIn(fsys fs.FS, name string) ([]folder, error) {
 	}
 	all := make([]folder, len(contracts))
 	for i, c := range contracts {
-		all[i] = folder{fsys, path.Dir(c)}
+		all[i] = folder{fsys: fsys, dir: path.Dir(c)}
 	}
 	return all, nil
 }
@@ -182,22 +187,6 @@ func Names(all []*Dataset) []string {
 		names[i] = d.Name
 	}
 	return names
-}
-
-// Dir is where the dataset of that name lies among the directories that it was loaded from.
-func Dir(dirs []string, name string) (string, error) {
-	for _, dir := range dirs {
-		for _, d := range []string{dir, filepath.Join(dir, name)} {
-			abs, err := filepath.Abs(d)
-			if err != nil {
-				return "", fmt.Errorf("find %s: %w", d, err)
-			}
-			if _, err := os.Stat(filepath.Join(abs, "contract.json")); err == nil && filepath.Base(abs) == name {
-				return d, nil
-			}
-		}
-	}
-	return "", fault.Usagef("found no folder %s below %s", name, strings.Join(dirs, ", "))
 }
 
 // Served are the datasets as the API takes them. system are the columns that the warehouse

@@ -62,7 +62,7 @@ func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inve
 	for _, d := range all {
 		streams, err := client.Summaries(ctx, d.Name, d.Shards)
 		if err != nil {
-			return Finding{Name: f.Name, Found: err.Error(), Fix: "look at the server's log"}
+			return Finding{Name: f.Name, Found: err.Error(), Fix: "see the server's log"}
 		}
 		for _, s := range streams {
 			if s.Owner.Identity == "" {

@@ -23,7 +23,7 @@ func Streams(ctx context.Context, all []*dataset.Dataset, known *inventory.Inven
 	}
 	found, err := streamFindings(ctx, all, known, client)
 	if err != nil {
-		return append(found, Finding{Name: "streams", Found: err.Error(), Fix: "look at the server's log"})
+		return append(found, Finding{Name: "streams", Found: err.Error(), Fix: "see the server's log"})
 	}
 	if len(found) == 0 {
 		found = append(found, Finding{Name: "streams", Found: "every one has a worker, or nothing to store"})
@@ -41,7 +41,7 @@ func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventor
 	}
 	if !whole {
 		found = append(found, Finding{
-			Name: "streams", Found: "the server has too many keys to look at all of them for wrong ones", Warning: true,
+			Name: "streams", Found: "the server has too many keys to check all of them", Warning: true,
 			Fix: "give the pipeline a Redis of its own",
 		})
 	}
@@ -55,12 +55,12 @@ func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventor
 	return found, nil
 }
 
-// strayFinding says how to get right what lies at a wrong key, or is of a wrong type.
+// strayFinding says how to fix what is at a wrong key, or is of a wrong type.
 func strayFinding(all []*dataset.Dataset, one stream.Stray) Finding {
 	if one.Type != one.Want {
 		return Finding{
 			Name: "key " + one.Key, Found: fmt.Sprintf("is a %s and must be a %s: nothing of %s can be stored", one.Type, one.Want, one.Dataset),
-			Fix: fmt.Sprintf("look at what it is; then redis-cli RENAME '%s' to another name, or DEL it", one.Key),
+			Fix: fmt.Sprintf("see what it is; then redis-cli RENAME '%s' to another name, or DEL it", one.Key),
 		}
 	}
 	to, of := one.Dataset, "is named after "+one.Dataset
@@ -87,7 +87,7 @@ func rightKeys(all []*dataset.Dataset, name string) string {
 	return "the key is " + stream.Key("DATASET", 0)
 }
 
-// pollEvery is how often a shard that lags is looked at.
+// pollEvery is how often a shard that lags is polled.
 const pollEvery = 50 * time.Millisecond
 
 // standstill is how long a worker must store nothing of what is there for its shard to be taken
@@ -113,7 +113,7 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 		switch {
 		case b.Last == contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
 			f.Found = "has given out the highest ID there is: Redis takes no event for it any more"
-			f.Fix = "a producer gives IDs of its own: let it XADD with *. The position in the warehouse is as high, so go on under a dataset of a new name"
+			f.Fix = "a producer gives IDs of its own: let it XADD with *. The position in the warehouse is as high, so continue under a dataset of a new name"
 			found = append(found, f)
 		case left > 0 && b.Lease == "":
 			f.Found = fmt.Sprintf("%d entries are not stored, and no worker reads it", left)
@@ -124,7 +124,7 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 		}
 		if ahead := time.UnixMilli(int64(min(b.Last.MS, math.MaxInt64))); b.Last.MS < math.MaxUint64 && time.Until(ahead) > contract.MaxAhead {
 			f.Found, f.Warning = "has an ID of the future, "+b.Last.String()+": every new entry gets one from there on", true
-			f.Fix = "look for a producer that gives IDs of its own (XADD with anything but *), or a server whose clock was wrong"
+			f.Fix = "find the producer that gives IDs of its own (XADD with anything but *), or the server whose clock was wrong"
 			found = append(found, f)
 		}
 	}
@@ -132,7 +132,7 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 	return append(found, stalled...), err
 }
 
-// stillThere looks at shards with something to store until they have moved, or have not for long.
+// stillThere polls shards that lag until their position has moved, or has not for standstill.
 func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]contract.ID, client *stream.Client) (found []Finding, err error) {
 	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < standstill; {
 		select {
@@ -154,7 +154,7 @@ func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]contra
 		found = append(found, Finding{
 			Name:  "stream " + stream.Key(d.Name, shard),
 			Found: fmt.Sprintf("holds entries that are not stored, and its worker does not get beyond %s", suspects[shard]),
-			Fix:   "its worker's log and /readyz say why; the entry to look at is the next: redis-cli XRANGE '" + stream.Key(d.Name, shard) + "' '(" + suspects[shard].String() + "' + COUNT 1",
+			Fix:   "its worker's log and /readyz say why; the next entry is the one to check: redis-cli XRANGE '" + stream.Key(d.Name, shard) + "' '(" + suspects[shard].String() + "' + COUNT 1",
 		})
 	}
 	return found, nil

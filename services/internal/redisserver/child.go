@@ -127,12 +127,12 @@ func (r *child) supervise(ctx context.Context) error {
 		}
 		restarts = append(restarts, time.Now())
 		if n := len(restarts); n > maxRestarts && time.Since(restarts[n-1-maxRestarts]) < restartsWithin {
-			return fmt.Errorf("%s; that was the %dth time within %s, so it is not started again. "+
-				"Look at its data in %s, at the memory and at the disk", how, maxRestarts+1, restartsWithin, r.dir)
+			return fmt.Errorf("%s; that was the %dth time within %s, so it is not restarted. "+
+				"Check its data in %s, the memory and the disk", how, maxRestarts+1, restartsWithin, r.dir)
 		}
 		r.log.Error("redis-server ended, restarting it with its data", slog.String("because", how))
 		if err := r.start(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("%s, and does not start again: %w", how, err)
+			return fmt.Errorf("%s, restart failed: %w", how, err)
 		} else if err == nil {
 			r.log.Info("restarted redis-server", slog.Int("pid", r.cmd.Process.Pid))
 		}

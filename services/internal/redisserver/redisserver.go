@@ -29,7 +29,7 @@ type Server struct {
 // Stop ends it, after all has been written to its append-only file.
 func (s *Server) Stop() { s.stop() }
 
-// Supervise starts a redis-server again, with its data, whenever it ends before ctx does. It
+// Supervise restarts a redis-server, with its data, whenever it ends before ctx does. It
 // returns an error when that is of no use.
 func (s *Server) Supervise(ctx context.Context) error { return s.supervise(ctx) }
 
@@ -57,7 +57,7 @@ func StartEmbedded() (*Server, error) {
 	if err := m.Start(); err != nil {
 		return nil, fmt.Errorf("start embedded Redis: %w", err)
 	}
-	// Its clock stands still by itself, and leases would never expire.
+	// Its clock does not advance by itself, and leases would never expire.
 	ticks, done := time.NewTicker(time.Second), make(chan struct{})
 	go func() {
 		for {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Test is one look at a pipeline.
+// Test is one test of a pipeline.
 type Test struct {
 	// Base is the API's URL, without a slash at its end.
 	Base string

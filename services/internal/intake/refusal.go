@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"bufio"
@@ -18,23 +18,19 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// errorFlags say what becomes of rows that are no events.
-type errorFlags struct {
-	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
-	FromErrors bool   `help:"The file to read was written by --errors and mended since: take the event of each line."`
-}
-
 const (
 	// shownRows is how many places are named of a reason.
 	shownRows = 3
-	// maxReasons bounds the reasons that are told apart.
+	// maxReasons bounds the reasons that are distinguished.
 	maxReasons = 100
 )
 
-// refusals are the rows of a file that are no events: all of them counted by reason, and
+// Refusals are the rows of a file that are no events: all of them counted by reason, and
 // written to a file if that is wanted.
-type refusals struct {
-	rows    int64
+type Refusals struct {
+	// Rows is how many there are.
+	Rows int64
+
 	reasons map[string]*reason
 	file    *os.File // nil without --errors
 	out     *bufio.Writer
@@ -51,17 +47,21 @@ type reason struct {
 	last   int64 // row
 }
 
-// refusals opens the file of --errors. The input, nil if it is no file, must be another.
-func (f *errorFlags) refusals(input os.FileInfo) (*refusals, error) {
-	r := &refusals{reasons: map[string]*reason{}}
-	if f.Errors == "" {
+// CountRefusals writes none of them to a file.
+func CountRefusals() *Refusals { return &Refusals{reasons: map[string]*reason{}} }
+
+// OpenRefusals opens the file of --errors, if there is one. The input, nil if it is no file,
+// must be another.
+func OpenRefusals(file string, input os.FileInfo) (*Refusals, error) {
+	r := CountRefusals()
+	if file == "" {
 		return r, nil
 	}
-	to, err := os.Stat(f.Errors)
+	to, err := os.Stat(file)
 	if err == nil && os.SameFile(input, to) {
-		return nil, fault.Usagef("--errors %s: it is the file to read: give another", f.Errors)
+		return nil, fault.Usagef("--errors %s: it is the file to read: give another", file)
 	}
-	if r.file, err = os.OpenFile(f.Errors, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+	if r.file, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return nil, fault.Usagef("open file for errors: %w", err)
 	}
 	r.out = bufio.NewWriter(r.file)
@@ -79,8 +79,8 @@ type refusal struct {
 	RawBase64 []byte  `json:"raw_base64,omitempty"`
 }
 
-// hold takes what is there of the row.
-func (l *refusal) hold(d warehouse.Document) {
+// set puts into the line what there is of the row.
+func (l *refusal) set(d warehouse.Document) {
 	raw := d.Text
 	if raw == nil {
 		raw = d.JSON
@@ -98,12 +98,12 @@ func (l *refusal) hold(d warehouse.Document) {
 }
 
 // add counts a row and writes it.
-func (r *refusals) add(d warehouse.Document, violations []contract.Violation) error {
-	r.rows++
+func (r *Refusals) add(d warehouse.Document, violations []contract.Violation) error {
+	r.Rows++
 	if d.Problem != nil {
 		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
 	}
-	if r.rows == 1 && d.Problem == nil {
+	if r.Rows == 1 && d.Problem == nil {
 		var line refusal
 		r.written = json.Unmarshal(d.JSON, &line) == nil && line.Row > 0 && (line.Problem != "" || line.Violations != nil)
 	}
@@ -117,7 +117,7 @@ func (r *refusals) add(d warehouse.Document, violations []contract.Violation) er
 	if d.Problem != nil {
 		line.Problem = d.Problem.Error()
 	}
-	line.hold(d)
+	line.set(d)
 	r.raw = r.raw || line.Event == nil
 	out := json.NewEncoder(r.out)
 	out.SetEscapeHTML(false)
@@ -130,7 +130,7 @@ func (r *refusals) add(d warehouse.Document, violations []contract.Violation) er
 // valuesIn are the parts of a message that come from the row: quoted text and numbers.
 var valuesIn = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
 
-// keyOf is the same for violations of one kind, whatever was found, at whatever place of a list.
+// keyOf is the same for violations of one kind, whatever was found, at whatever index of a list.
 func keyOf(v contract.Violation) string {
 	expected := v.Message
 	for _, found := range []string{", found ", ", has ", " (byte "} {
@@ -148,7 +148,7 @@ func keyOf(v contract.Violation) string {
 	return v.Keyword + " " + strings.Join(steps, "/") + " " + expected
 }
 
-func (r *refusals) count(row int64, key, text string) {
+func (r *Refusals) count(row int64, key, text string) {
 	one := r.reasons[key]
 	if one == nil && len(r.reasons) >= maxReasons {
 		key, text = "", "other reasons"
@@ -185,8 +185,8 @@ func (r *reason) String() string {
 	return fmt.Sprintf("%d rows (%s): %s", r.count, strings.Join(places, ", "), text)
 }
 
-// close says what was refused, by reason, and ends the file.
-func (r *refusals) close(to io.Writer) error {
+// Close reports what was refused, by reason, and ends the file.
+func (r *Refusals) Close(to io.Writer) error {
 	all := make([]*reason, 0, len(r.reasons))
 	for _, one := range r.reasons {
 		all = append(all, one)
@@ -200,12 +200,12 @@ func (r *refusals) close(to io.Writer) error {
 	switch {
 	case r.written:
 		say(to, "the file looks like one that --errors wrote: --from-errors takes the event of each of its lines")
-	case r.file == nil && r.rows > int64(len(all)):
-		say(to, "--errors FILE writes every one of them to a file, to be mended and read with --from-errors")
+	case r.file == nil && r.Rows > int64(len(all)):
+		say(to, "--errors FILE writes every one of them to a file, to be corrected and read with --from-errors")
 	case r.raw:
-		say(to, `every one of them is in %s: mend the events there, and where there is none write "event" of what "raw" holds; read that file with --from-errors`, r.file.Name())
-	case r.file != nil && r.rows > 0:
-		say(to, "every one of them is in %s: mend the events there, and read that file with --from-errors", r.file.Name())
+		say(to, `every one of them is in %s: correct the events there, and where there is none write "event" of what is in "raw"; read that file with --from-errors`, r.file.Name())
+	case r.file != nil && r.Rows > 0:
+		say(to, "every one of them is in %s: correct the events there, and read that file with --from-errors", r.file.Name())
 	}
 	if r.file == nil {
 		return nil
@@ -216,8 +216,8 @@ func (r *refusals) close(to io.Writer) error {
 	return nil
 }
 
-// mended is the event in a line of a file of --errors.
-func mended(d warehouse.Document) warehouse.Document {
+// Repaired is the event in a line of a file of --errors.
+func Repaired(d warehouse.Document) warehouse.Document {
 	if d.Problem != nil {
 		return d
 	}
@@ -228,12 +228,12 @@ func mended(d warehouse.Document) warehouse.Document {
 		d.Problem = fmt.Errorf("no line of a file of --errors: %w", err)
 	case line.Event != nil:
 		d.JSON = line.Event
-	case line.Raw != nil && strings.HasPrefix(*line.Raw, "{"): // mended there, or the contract says what it lacks
+	case line.Raw != nil && strings.HasPrefix(*line.Raw, "{"): // corrected there, or the contract says what it lacks
 		d.JSON = []byte(*line.Raw)
 	case line.Raw != nil, line.RawBase64 != nil:
-		d.Problem = fmt.Errorf(`has no member "event": write one, {"name": value, …}, of what "raw" or "raw_base64" holds, row %d of the file it came from`, line.Row)
+		d.Problem = fmt.Errorf(`has no member "event": write one, {"name": value, …}, of what is in "raw" or "raw_base64", row %d of the file it came from`, line.Row)
 	default:
-		d.Problem = fmt.Errorf(`has no member "event": it could not be read, mend it in row %d of the file it came from`, line.Row)
+		d.Problem = fmt.Errorf(`has no member "event": it could not be read, correct it in row %d of the file it came from`, line.Row)
 	}
 	return d
 }

@@ -1,15 +1,13 @@
-package main
+package intake
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// How long a wait for the warehouse goes on in vain, and how often it looks.
+// How long a wait for the warehouse may be in vain, and how often it polls.
 const (
 	storedEvery = 50 * time.Millisecond
 	// nobodyStores is how long a shard may be without a worker: one that follows another, or
@@ -21,23 +19,22 @@ const (
 
 // storing is the wait for what was published.
 type storing struct {
-	*publisher
-	client *stream.Client
-	// left is how many entries were not stored at the last look; moved is when it had changed,
+	publisher *Publisher
+	// left is how many entries were not stored at the last poll; moved is when it had changed,
 	// owned when every shard had a worker.
 	left         int64
 	moved, owned time.Time
 	next         time.Time // a line of progress
 }
 
-// awaitStored waits until the warehouse has taken in all that was published.
-func (p *publisher) awaitStored(ctx context.Context, client *stream.Client) error {
-	now := time.Now()
-	w := &storing{publisher: p, client: client, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
+// AwaitStored waits until the warehouse has stored all that was published.
+func (p *Publisher) AwaitStored(ctx context.Context) error {
+	now, check := time.Now(), p.check
+	w := &storing{publisher: p, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
 	for {
-		done, err := w.look(ctx)
+		done, err := w.poll(ctx)
 		if err == nil && done {
-			say(p.report, "publish %s: the warehouse has all of it, after %s", p.dataset.Name, time.Since(p.progress.begun).Round(time.Millisecond))
+			say(check.Report, "publish %s: the warehouse has all of it, after %s", check.Dataset.Name, time.Since(check.Progress.begun).Round(time.Millisecond))
 			return nil
 		}
 		if err != nil && ctx.Err() == nil {
@@ -51,9 +48,10 @@ func (p *publisher) awaitStored(ctx context.Context, client *stream.Client) erro
 	}
 }
 
-// look reports whether all is stored, or why it won't be.
-func (w *storing) look(ctx context.Context) (bool, error) {
-	all, err := w.client.Lags(ctx, w.dataset.Name, w.dataset.Shards)
+// poll reports whether all is stored, or why it won't be.
+func (w *storing) poll(ctx context.Context) (bool, error) {
+	d := w.publisher.check.Dataset
+	all, err := w.publisher.client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
 		if time.Since(w.moved) < nobodyStores {
 			return false, nil // a server that restarts is there again by then
@@ -62,7 +60,7 @@ func (w *storing) look(ctx context.Context) (bool, error) {
 	}
 	left, lone := int64(0), -1
 	for shard, b := range all {
-		if b.Stored.Last.Compare(w.producer.Last(shard)) >= 0 {
+		if b.Stored.Last.Compare(w.publisher.producer.Last(shard)) >= 0 {
 			continue
 		}
 		left += max(b.Entries, 1)
@@ -79,7 +77,7 @@ func (w *storing) look(ctx context.Context) (bool, error) {
 	}
 	if left > 0 && now.After(w.next) {
 		w.next = now.Add(pipeEvery)
-		say(w.report, "publish %s: all is in Redis; %d entries of its streams are not stored yet", w.dataset.Name, left)
+		say(w.publisher.check.Report, "publish %s: all is in Redis; %d entries of its streams are not stored yet", d.Name, left)
 	}
 	return left == 0, w.inVain(now, lone)
 }
@@ -87,8 +85,8 @@ func (w *storing) look(ctx context.Context) (bool, error) {
 func (w *storing) inVain(now time.Time, lone int) error {
 	switch {
 	case now.Sub(w.owned) > nobodyStores:
-		return fmt.Errorf("all is in Redis and nothing stores it: no worker carries shard %d of %s. Start 'estela up' or 'estela worker'; "+
-			"'estela doctor' says more", lone, w.dataset.Name)
+		return fmt.Errorf("all is in Redis and nothing stores it: no worker reads shard %d of %s. Start 'estela up' or 'estela worker'; "+
+			"'estela doctor' says more", lone, w.publisher.check.Dataset.Name)
 	case now.Sub(w.moved) > nothingMoves:
 		return errors.New("all is in Redis, and the worker has stored nothing for a minute: 'estela doctor' says why")
 	}
