@@ -18,8 +18,6 @@ type apiCmd struct {
 }
 
 type listenFlags struct {
-	opsFlags
-
 	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
 	Anonymous bool     `help:"Let anyone read who reaches the API, beyond loopback and under any name."`
 	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes; without it no key is good." placeholder:"FILE"`
@@ -29,13 +27,15 @@ type listenFlags struct {
 	AccessLog string   `help:"Which requests are logged (${enum}); errors are those of status 400 and above." enum:"all,errors,none" default:"errors"`
 	Watch     bool     `help:"Serve edited endpoints of --data within a second; a broken edit leaves the last good one."`
 
+	opsFlags
+
 	keys *api.Keys
 }
 
 type opsFlags struct {
-	otlpFlags
-
 	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
+
+	otlpFlags
 }
 
 // Run is 'estela api'.

@@ -11,11 +11,11 @@ import (
 )
 
 type upCmd struct {
-	listenFlags
-	workerFlags
-
 	NoSample bool `help:"Don't publish the datasets' samples."`
 	Rate     int  `help:"Events a second at which a sample is published; 0 is as fast as it goes." default:"5000"`
+
+	workerFlags
+	listenFlags
 }
 
 // Run is 'estela up'.
