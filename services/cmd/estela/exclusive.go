@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/redisserver"
@@ -23,7 +23,7 @@ import (
 type exclusive struct {
 	store    *warehouse.Warehouse
 	redis    *stream.Client
-	identity contract.Warehouse
+	identity event.Warehouse
 	end      cleanup
 }
 
@@ -81,7 +81,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 	if err != nil {
 		return nil, err
 	}
-	if len(positions) == 0 || slices.ContainsFunc(positions, func(p contract.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
+	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
 		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
 	}
 	return redisserver.StartEmbedded()
@@ -99,7 +99,7 @@ func leased(dataset string, streams []stream.Summary) error {
 }
 
 // warehouseName is for people.
-func warehouseName(w contract.Warehouse) string {
+func warehouseName(w event.Warehouse) string {
 	if w.Identity == "" {
 		return "an unknown warehouse"
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/smoke"
@@ -39,7 +39,7 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	defer cancel()
 	t := smoke.Test{Base: base.String(), Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, Within: c.Within, CanaryAge: c.CanaryAge}
 	if g.Redis != "" {
-		t.Send = func(ctx context.Context, event smoke.Canary) error { return sendCanary(ctx, g, s, event) }
+		t.Send = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
 	}
 	var failed []string
 	t.Run(ctx, func(r smoke.Result) {
@@ -57,12 +57,12 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 }
 
 // sendCanary publishes one canary, as any producer would.
-func sendCanary(ctx context.Context, g *Globals, s *streams, event smoke.Canary) (err error) {
+func sendCanary(ctx context.Context, g *Globals, s *streams, canary smoke.Canary) (err error) {
 	d, err := g.pick("canary")
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(event)
+	text, err := json.Marshal(canary)
 	if err != nil {
 		return err
 	}
@@ -75,5 +75,5 @@ func sendCanary(ctx context.Context, g *Globals, s *streams, event smoke.Canary)
 		return err
 	}
 	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})
-	return errors.Join(producer.Add(ctx, contract.Shard(event.ID, d.Shards), text), producer.Close(ctx))
+	return errors.Join(producer.Add(ctx, event.Shard(canary.ID, d.Shards), text), producer.Close(ctx))
 }

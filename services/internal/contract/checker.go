@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // Limits of one event.
@@ -38,7 +41,7 @@ type checker struct {
 	quiet   bool
 	stopped bool // nothing can be said about what follows
 	failed  bool
-	out     []Violation
+	out     []event.Violation
 	path    []step
 	names   [][]byte          // of the properties met in the open objects
 	met     []bool            // which properties of their schemas
@@ -181,14 +184,7 @@ func choices(enum []constant) string {
 }
 
 // space moves to the next byte that is not white space.
-func (c *checker) space() { c.i = skipSpace(c.p, c.i) }
-
-func skipSpace(p []byte, i int) int {
-	for i < len(p) && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {
-		i++
-	}
-	return i
-}
+func (c *checker) space() { c.i = jsontext.Space(c.p, c.i) }
 
 // next is the byte at hand, 0 at the end.
 func (c *checker) next() byte {
@@ -217,12 +213,12 @@ func (c *checker) fail(keyword, format string, args ...any) {
 	}
 	if len(c.out) == MaxViolations {
 		c.stopped = true
-		c.out = append(c.out, Violation{
+		c.out = append(c.out, event.Violation{
 			Keyword: keywordLimit, Message: fmt.Sprintf("has more than %d violations: the rest is not listed", MaxViolations),
 		})
 		return
 	}
-	c.out = append(c.out, Violation{Pointer: c.pointer(), Keyword: keyword, Message: fmt.Sprintf(format, args...)})
+	c.out = append(c.out, event.Violation{Pointer: c.pointer(), Keyword: keyword, Message: fmt.Sprintf(format, args...)})
 }
 
 // maxToken is how much of a name in a document goes into a pointer.

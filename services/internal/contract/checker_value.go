@@ -3,6 +3,8 @@ package contract
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 func (c *checker) object(s *schema, depth int) {
@@ -199,18 +201,18 @@ func (c *checker) array(s *schema, depth int) {
 // whether the walk can go on is another matter.
 func (c *checker) text() (text []byte, ok bool) {
 	from := c.i + 1
-	end, ascii, escaped, closed := endOfText(c.p, from)
+	end, ascii, escaped, closed := jsontext.End(c.p, from)
 	if !closed {
 		c.unclosed(end)
 		return nil, false
 	}
 	c.i = end + 1
-	text, buffer, fault := plainText(c.buffer, c.p[from:end], ascii, escaped)
+	text, buffer, fault := jsontext.Plain(c.buffer, c.p[from:end], ascii, escaped)
 	c.buffer = buffer
 	switch fault {
-	case textFine:
+	case jsontext.Fine:
 		return text, true
-	case textEscape:
+	case jsontext.BadEscape:
 		c.stop(fault.String())
 	default:
 		c.fail(keywordJSON, "%s", fault)
@@ -235,8 +237,8 @@ func (c *checker) str(s *schema) {
 	if s.minLength != nil || s.maxLength != nil {
 		c.length(s, utf8.RuneCount(text))
 	}
-	if s.pattern != nil && !s.pattern.match(text, isASCII(text)) {
-		c.fail("pattern", "must match %s, found %s", s.pattern.source, c.excerpt(from))
+	if s.pattern != nil && !s.pattern.Match(text, isASCII(text)) {
+		c.fail("pattern", "must match %s, found %s", s.pattern.String(), c.excerpt(from))
 	}
 	if s.format != formatNone {
 		c.format(s.format, text, from)

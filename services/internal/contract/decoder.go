@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"math/bits"
 	"regexp"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // Decoder turns documents into rows. It belongs to one goroutine.
@@ -58,7 +61,7 @@ func (c *Contract) NewDecoder() *Decoder {
 // Decode checks one document and appends it to b as a row from the given place;
 // or, if it breaks the contract, as a reject with every violation. It reports
 // whether it became a row. The payload is copied where it is kept.
-func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
+func (d *Decoder) Decode(b *Batch, payload []byte, id event.ID, line uint32) bool {
 	if len(payload) <= MaxEvent {
 		if d.fast(b, payload) {
 			d.finish(b, id, line)
@@ -72,25 +75,25 @@ func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
 // DecodeEntry decodes every event of a stream entry into b and counts the entry.
 // Lines are counted from 1; blank ones are passed over. A Foreign entry becomes
 // a reject, and so does one that holds no event. The batch's Last is the caller's to set.
-func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
+func (d *Decoder) DecodeEntry(b *Batch, e event.Entry) {
 	b.Entries++
 	if len(e.Trace) > 0 {
 		b.trace(e)
 	}
 	switch {
-	case e.Kind == Foreign:
+	case e.Kind == event.Foreign:
 		b.rejectEntry(e, `must have either the field "event" (one JSON document) or the field "events" (NDJSON), once`)
-	case skipSpace(e.Payload, 0) == len(e.Payload) && e.Kind == Single:
+	case jsontext.Space(e.Payload, 0) == len(e.Payload) && e.Kind == event.Single:
 		b.rejectEntry(e, `holds no event: its field "event" is empty`)
-	case e.Kind == Single:
+	case e.Kind == event.Single:
 		d.Decode(b, e.Payload, e.ID, 0)
 	case !d.decodeLines(b, e):
 		b.rejectEntry(e, `holds no event: its field "events" has no line that is not blank`)
 	}
 }
 
-func (b *Batch) rejectEntry(e Entry, message string) {
-	b.reject(e.Payload, e.ID, 0, []Violation{{Keyword: keywordEntry, Message: message}})
+func (b *Batch) rejectEntry(e event.Entry, message string) {
+	b.reject(e.Payload, e.ID, 0, []event.Violation{{Keyword: keywordEntry, Message: message}})
 }
 
 // maxTraces bounds what a producer that marks every entry costs.
@@ -101,24 +104,24 @@ const maxTraces = 16
 var sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
 
 // trace notes an entry whose traceparent says that it is sampled.
-func (b *Batch) trace(e Entry) {
+func (b *Batch) trace(e event.Entry) {
 	if len(b.Traces) < maxTraces && sampled.Match(e.Trace) {
-		b.Traces = append(b.Traces, Traced{e.ID, string(e.Trace)})
+		b.Traces = append(b.Traces, event.Traced{ID: e.ID, Parent: string(e.Trace)})
 	}
 }
 
 // decodeLines reports whether there was one.
-func (d *Decoder) decodeLines(b *Batch, e Entry) (found bool) {
+func (d *Decoder) decodeLines(b *Batch, e event.Entry) (found bool) {
 	rest := e.Payload
 	for line := uint32(1); len(rest) > 0; line++ {
-		event := rest
+		doc := rest
 		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
-			event, rest = rest[:end], rest[end+1:]
+			doc, rest = rest[:end], rest[end+1:]
 		} else {
 			rest = nil
 		}
-		if skipSpace(event, 0) < len(event) {
-			d.Decode(b, event, e.ID, line)
+		if jsontext.Space(doc, 0) < len(doc) {
+			d.Decode(b, doc, e.ID, line)
 			found = true
 		}
 	}
@@ -127,7 +130,7 @@ func (d *Decoder) decodeLines(b *Batch, e Entry) (found bool) {
 
 // Validate reports every violation of one document, none if it is valid. Beyond
 // MaxViolations a last one says that there are more.
-func (d *Decoder) Validate(payload []byte) []Violation {
+func (d *Decoder) Validate(payload []byte) []event.Violation {
 	d.check.reset(payload)
 	d.check.quiet, d.check.spans = false, nil
 	d.check.document(d.contract.root)
@@ -136,7 +139,7 @@ func (d *Decoder) Validate(payload []byte) []Violation {
 }
 
 // slow decodes a document that the fast path gave up on.
-func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
+func (d *Decoder) slow(b *Batch, payload []byte, id event.ID, line uint32) bool {
 	clear(d.spans)
 	d.check.reset(payload)
 	d.check.quiet, d.check.spans = false, d.spans
@@ -148,7 +151,7 @@ func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
 	}
 	clear(d.filled)
 	for i, at := range d.spans {
-		if at.to > 0 && b.Columns[i].write(payload[at.from:at.to]) {
+		if at.to > 0 && write(&b.Columns[i], payload[at.from:at.to]) {
 			d.filled[i>>6] |= 1 << (i & 63)
 		}
 	}
@@ -157,20 +160,20 @@ func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
 }
 
 // finish ends the row: whatever was not filled is NULL.
-func (d *Decoder) finish(b *Batch, id ID, line uint32) {
+func (d *Decoder) finish(b *Batch, id event.ID, line uint32) {
 	for _, i := range d.optional {
 		v := &b.Columns[i]
 		if d.filled[i>>6]>>(i&63)&1 == 0 {
-			v.appendNull(b.Rows)
+			v.AppendNull(b.Rows)
 		} else if v.Nulls != nil {
 			v.Nulls = append(v.Nulls, 0)
 		}
 	}
-	b.add(id, line, b.Columns[d.contract.Key].hash(b.Rows))
+	b.add(id, line, b.Columns[d.contract.Key].Hash(b.Rows))
 }
 
-func (b *Batch) reject(payload []byte, id ID, line uint32, violations []Violation) {
-	b.Rejects = append(b.Rejects, Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
+func (b *Batch) reject(payload []byte, id event.ID, line uint32, violations []event.Violation) {
+	b.Rejects = append(b.Rejects, event.Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
 }
 
 // lacking reports whether a required property was not met.

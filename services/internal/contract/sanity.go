@@ -1,6 +1,10 @@
 package contract
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/estela-dev/estela/services/internal/decimal"
+)
 
 // satisfiable notes bounds that no value is within.
 func (c *compiler) satisfiable(s *schema, at string) {
@@ -9,7 +13,7 @@ func (c *compiler) satisfiable(s *schema, at string) {
 	}
 	pairs := []struct {
 		keyword   string
-		low, high *decimal
+		low, high *decimal.Decimal
 		open      bool
 	}{
 		{"minimum", s.minimum, s.maximum, false},
@@ -21,7 +25,7 @@ func (c *compiler) satisfiable(s *schema, at string) {
 		if p.low == nil || p.high == nil {
 			continue
 		}
-		if order := p.low.compare(*p.high); order > 0 || order == 0 && p.open {
+		if order := p.low.Compare(*p.high); order > 0 || order == 0 && p.open {
 			c.problem(at+"/"+p.keyword, "no number is both above this and below the maximum")
 			return
 		}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -69,7 +69,7 @@ func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inve
 				continue
 			}
 			if s.Owner.Identity != known.Warehouse.Identity {
-				other := contract.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
+				other := event.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
 				return Finding{Name: f.Name, Found: other.Found(), Fix: other.WayOut()}
 			}
 			f.Found = known.Warehouse.Identity + ", to which the streams belong"

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -102,16 +102,16 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 		return nil, err
 	}
 	var found []Finding
-	suspects := map[int]contract.ID{}
+	suspects := map[int]event.ID{}
 	for _, b := range all {
 		last, left := b.Stored.Last, b.Entries
 		if known != nil {
 			pos := known.Position(d.Name, b.Shard)
-			last, left = contract.Later(last, pos.Last), min(left, b.Unstored(pos))
+			last, left = event.Later(last, pos.Last), min(left, b.Unstored(pos))
 		}
 		f := Finding{Name: "stream " + stream.Key(d.Name, b.Shard)}
 		switch {
-		case b.Last == contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
+		case b.Last == event.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
 			f.Found = "has given out the highest ID there is: Redis takes no event for it any more"
 			f.Fix = "a producer gives IDs of its own: let it XADD with *. The position in the warehouse is as high, so continue under a dataset of a new name"
 			found = append(found, f)
@@ -122,7 +122,7 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 		case left > 0:
 			suspects[b.Shard] = last
 		}
-		if ahead := time.UnixMilli(int64(min(b.Last.MS, math.MaxInt64))); b.Last.MS < math.MaxUint64 && time.Until(ahead) > contract.MaxAhead {
+		if ahead := time.UnixMilli(int64(min(b.Last.MS, math.MaxInt64))); b.Last.MS < math.MaxUint64 && time.Until(ahead) > event.MaxAhead {
 			f.Found, f.Warning = "has an ID of the future, "+b.Last.String()+": every new entry gets one from there on", true
 			f.Fix = "find the producer that gives IDs of its own (XADD with anything but *), or the server whose clock was wrong"
 			found = append(found, f)
@@ -133,7 +133,7 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 }
 
 // stillThere polls shards that lag until their position has moved, or has not for standstill.
-func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]contract.ID, client *stream.Client) (found []Finding, err error) {
+func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]event.ID, client *stream.Client) (found []Finding, err error) {
 	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < standstill; {
 		select {
 		case <-time.After(pollEvery):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -54,14 +55,14 @@ func (c *Checker) unnamed(warned map[string]bool) func(name []byte) {
 func (c *Checker) Event(r warehouse.Document) (bool, error) {
 	c.batch.Reset()
 	c.seen++
-	if r.Problem == nil && c.decoder.Decode(c.batch, r.JSON, contract.ID{}, 0) {
+	if r.Problem == nil && c.decoder.Decode(c.batch, r.JSON, event.ID{}, 0) {
 		if c.Skip > 0 {
 			c.Skip--
 			return false, nil
 		}
 		return true, nil
 	}
-	var violations []contract.Violation
+	var violations []event.Violation
 	if r.Problem == nil {
 		violations = c.batch.Rejects[0].Violations
 	}

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -87,7 +87,7 @@ func (p *Publisher) Send(r warehouse.Document) error {
 	if err := p.pacer.wait(p.ctx); err != nil {
 		return err
 	}
-	return p.producer.Add(p.ctx, contract.Shard(b.PartitionString(0), d.Shards), r.JSON)
+	return p.producer.Add(p.ctx, event.Shard(b.PartitionString(0), d.Shards), r.JSON)
 }
 
 // Close waits until all is acknowledged; after ctx has ended, a little at most.

@@ -10,15 +10,16 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // Inventory is what a warehouse holds.
 type Inventory struct {
-	Warehouse contract.Warehouse     `json:"warehouse"`
+	Warehouse event.Warehouse        `json:"warehouse"`
 	Datasets  []warehouse.Registered `json:"datasets"`
-	Positions []contract.Position    `json:"positions"`
+	Positions []event.Position       `json:"positions"`
 }
 
 // Take lists what is in the warehouse.
@@ -37,20 +38,20 @@ func Take(ctx context.Context, w *warehouse.Warehouse) (*Inventory, error) {
 
 // Identify names the warehouse as it is registered with its streams: without a token that its
 // location may have.
-func Identify(ctx context.Context, w *warehouse.Warehouse) (contract.Warehouse, error) {
+func Identify(ctx context.Context, w *warehouse.Warehouse) (event.Warehouse, error) {
 	identity, err := w.Identity(ctx)
 	if err != nil {
-		return contract.Warehouse{}, err
+		return event.Warehouse{}, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return contract.Warehouse{}, fmt.Errorf("find this machine's name: %w", err)
+		return event.Warehouse{}, fmt.Errorf("find this machine's name: %w", err)
 	}
 	location := w.Location()
 	if w.Remote() {
 		location, _, _ = strings.Cut(location, "?")
 	}
-	return contract.Warehouse{Identity: identity, Location: location, Host: host}, nil
+	return event.Warehouse{Identity: identity, Location: location, Host: host}, nil
 }
 
 // Dataset is how the warehouse knows the dataset; nil if it does not.
@@ -92,10 +93,10 @@ func (all *Inventory) Lag(dataset string, s stream.Summary) int64 {
 }
 
 // Position is how far a shard is stored; zero if nobody has owned it.
-func (all *Inventory) Position(dataset string, shard int) contract.Position {
-	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == shard })
+func (all *Inventory) Position(dataset string, shard int) event.Position {
+	i := slices.IndexFunc(all.Positions, func(p event.Position) bool { return p.Dataset == dataset && p.Shard == shard })
 	if i < 0 {
-		return contract.Position{Added: -1}
+		return event.Position{Added: -1}
 	}
 	return all.Positions[i]
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -84,10 +85,10 @@ func NewLoader(d *dataset.Dataset, commit func(context.Context, *contract.Batch)
 // Add takes one row, which must be an event.
 func (l *Loader) Add(ctx context.Context, r warehouse.Document) error {
 	l.one.Reset()
-	if r.Problem != nil || !l.decoder.Decode(l.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
+	if r.Problem != nil || !l.decoder.Decode(l.one, r.JSON, event.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
 		return fault.Usagef("line %d is no event of %s", r.Line, l.dataset.Name)
 	}
-	shard := contract.Shard(l.one.PartitionString(0), l.dataset.Shards)
+	shard := event.Shard(l.one.PartitionString(0), l.dataset.Shards)
 	if l.batches[shard] == nil {
 		l.batches[shard] = l.dataset.NewBatch(shard, backfillRows)
 	}

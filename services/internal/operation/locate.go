@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -56,7 +56,7 @@ type Event struct {
 	// DuplicateOf is the entry of the event that was stored under the same key.
 	DuplicateOf string `json:"duplicate_of,omitempty"`
 	// Violations are why it was rejected, or is going to be.
-	Violations []contract.Violation `json:"violations,omitempty"`
+	Violations []event.Violation `json:"violations,omitempty"`
 	// Position is how far the shard is stored.
 	Position string `json:"position,omitempty"`
 	// Stream is the key of a stream that no worker reads; then Shard is -1.
@@ -101,7 +101,7 @@ func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string
 	} else {
 		f.Searched += fmt.Sprintf(", and for a key the newest %d entries of each stream", searchedEntries)
 	}
-	if id, err := contract.ParseID(asked); err == nil && strings.Contains(asked, "-") {
+	if id, err := event.ParseID(asked); err == nil && strings.Contains(asked, "-") {
 		f.Events, err = s.track(ctx, redis, in, func(t *tracker) error { return t.at(ctx, id) })
 		if err != nil || len(f.Events) > 0 {
 			return f, err
@@ -120,7 +120,7 @@ func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.
 	all := []Event{}
 	for _, d := range in {
 		t := &tracker{
-			store: s.Store, redis: redis, dataset: d, positions: make([]contract.Position, d.Shards),
+			store: s.Store, redis: redis, dataset: d, positions: make([]event.Position, d.Shards),
 			decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
 		}
 		for shard := range d.Shards {
@@ -151,7 +151,7 @@ func astray(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, as
 				continue
 			}
 			t := &tracker{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
-			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e contract.Entry) { t.stray(s.Key, e, asked) }); err != nil {
+			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e event.Entry) { t.stray(s.Key, e, asked) }); err != nil {
 				return found, err
 			}
 			found = append(found, t.events...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -128,8 +129,8 @@ func TestLocateBelowThePosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, d := c.NewBatch(0, 1), c.NewDecoder()
-	d.Decode(b, []byte(`{"id":"b","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 6}, 0)
-	b.Last = contract.ID{MS: 10}
+	d.Decode(b, []byte(`{"id":"b","at":"2026-01-01T00:00:00Z"}`), event.ID{MS: 6}, 0)
+	b.Last = event.ID{MS: 10}
 	if pos, err = n.Store.Commit(t.Context(), pos, b); err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +143,8 @@ func TestLocateBelowThePosition(t *testing.T) {
 	}
 	state(operation.Unsettled)
 	b.Reset()
-	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 7}, 0)
-	b.Last = contract.ID{MS: 10}
+	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), event.ID{MS: 7}, 0)
+	b.Last = event.ID{MS: 10}
 	if _, err = n.Store.Commit(t.Context(), pos, b); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -145,7 +146,7 @@ func Status(err error) int {
 	var schema *contract.SchemaError
 	var table *warehouse.RefusedError
 	var server *stream.RefusedError
-	var other *contract.OtherWarehouseError
+	var other *event.OtherWarehouseError
 	switch {
 	case err == nil:
 		return http.StatusOK

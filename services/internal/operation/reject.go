@@ -11,6 +11,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -24,12 +25,12 @@ const (
 
 // Reject is an event that broke its contract.
 type Reject struct {
-	Dataset    string               `json:"dataset"`
-	ID         string               `json:"id"`
-	RejectedAt time.Time            `json:"rejected_at"`
-	Schema     string               `json:"schema_version"`
-	Violations []contract.Violation `json:"violations"`
-	Payload    []byte               `json:"payload"`
+	Dataset    string            `json:"dataset"`
+	ID         string            `json:"id"`
+	RejectedAt time.Time         `json:"rejected_at"`
+	Schema     string            `json:"schema_version"`
+	Violations []event.Violation `json:"violations"`
+	Payload    []byte            `json:"payload"`
 }
 
 func shown(r warehouse.StoredReject) Reject {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -16,14 +17,14 @@ type tracker struct {
 	store     *warehouse.Warehouse
 	redis     *stream.Client // nil where it does not answer
 	dataset   *dataset.Dataset
-	positions []contract.Position // by shard, read before anything else
+	positions []event.Position // by shard, read before anything else
 	decoder   *contract.Decoder
 	batch     *contract.Batch // of the last entry
 	events    []Event
 }
 
 // at looks for what came from a stream entry.
-func (t *tracker) at(ctx context.Context, id contract.ID) error {
+func (t *tracker) at(ctx context.Context, id event.ID) error {
 	for shard := range t.dataset.Shards {
 		if err := t.tables(ctx, shard, id); err != nil {
 			return err
@@ -43,7 +44,7 @@ func (t *tracker) at(ctx context.Context, id contract.ID) error {
 }
 
 // tables adds what is stored and rejected of a stream entry.
-func (t *tracker) tables(ctx context.Context, shard int, id contract.ID) error {
+func (t *tracker) tables(ctx context.Context, shard int, id event.ID) error {
 	rows, err := t.store.RowsAt(ctx, t.dataset.Contract, shard, id)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (t *tracker) of(ctx context.Context, key string) error {
 		if t.redis == nil {
 			break
 		}
-		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e contract.Entry) {
+		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e event.Entry) {
 			t.entry(shard, e, func(k string) bool { return k == key })
 		})
 		if err != nil {
@@ -103,7 +104,7 @@ func (t *tracker) rejected(r warehouse.StoredReject) {
 	t.events = append(t.events, j)
 }
 
-func (t *tracker) located(shard int, id contract.ID, line uint32, state string) Event {
+func (t *tracker) located(shard int, id event.ID, line uint32, state string) Event {
 	j := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
 	if !id.IsZero() {
 		j.ID = id.String()
@@ -116,8 +117,8 @@ func (t *tracker) located(shard int, id contract.ID, line uint32, state string) 
 
 // entry adds the events of an entry that is in the stream, or marks those which the tables
 // have as still in it.
-func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) bool) {
-	t.each(e, func(line uint32, key string, violations []contract.Violation) {
+func (t *tracker) entry(shard int, e event.Entry, wanted func(key string) bool) {
+	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if wanted(key) {
 			t.inStream(shard, e.ID, line, key, violations)
 		}
@@ -125,7 +126,7 @@ func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) boo
 }
 
 // each decodes the events of an entry.
-func (t *tracker) each(e contract.Entry, event func(line uint32, key string, violations []contract.Violation)) {
+func (t *tracker) each(e event.Entry, event func(line uint32, key string, violations []event.Violation)) {
 	t.batch.Reset()
 	t.decoder.DecodeEntry(t.batch, e)
 	for i := range t.batch.Rows {
@@ -136,7 +137,7 @@ func (t *tracker) each(e contract.Entry, event func(line uint32, key string, vio
 	}
 }
 
-func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, violations []contract.Violation) {
+func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
 	text := id.String()
 	for i := range t.events {
 		if j := &t.events[i]; j.Shard == shard && j.ID == text && j.Line == line {
@@ -186,15 +187,15 @@ func (t *tracker) sameWindow(j *Event, stored warehouse.Row) bool {
 	if stored.Shard != j.Shard {
 		return false
 	}
-	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(contract.MaxAhead)) {
+	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(event.MaxAhead)) {
 		return true
 	}
 	return j.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
 }
 
 // stray adds the events of an entry that has the ID, or those of the key.
-func (t *tracker) stray(stream string, e contract.Entry, asked string) {
-	t.each(e, func(line uint32, key string, violations []contract.Violation) {
+func (t *tracker) stray(stream string, e event.Entry, asked string) {
+	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if key == asked || e.ID.String() == asked {
 			t.events = append(t.events, Event{
 				Dataset: t.dataset.Name, Shard: -1, Stream: stream, ID: e.ID.String(), Line: line, Key: key,

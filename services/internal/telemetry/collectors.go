@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Shard is the state of one shard at a scrape.
@@ -122,7 +122,7 @@ func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
 }
 
 // exemplify makes an event that carries a trace the example of its bucket.
-func (f *freshness) exemplify(ctx context.Context, dataset string, traced contract.Traced, now time.Time) {
+func (f *freshness) exemplify(ctx context.Context, dataset string, traced event.Traced, now time.Time) {
 	id := trace.SpanContextFromContext(remote(ctx, traced.Parent)).TraceID()
 	if !id.IsValid() {
 		return

@@ -1,4 +1,4 @@
-package contract
+package event
 
 import "fmt"
 
