@@ -31,7 +31,7 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	check := intake.NewChecker(d, intake.NewProgress(s.err, "backfill "+d.Name, -1), s.err)
-	if check.Refused, err = c.refusals(c.info(s)); err != nil {
+	if check.Refused, err = intake.OpenRefusals(c.Errors, c.info(s)); err != nil {
 		return errors.Join(err, end())
 	}
 	if err := ops.Do(ctx, operation.CheckVersion(d.Name, d.Version), nil, new(struct{})); err != nil {

@@ -21,12 +21,14 @@ type doctorCmd struct{}
 
 // Run is 'estela doctor'.
 func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	var all []diagnosis.Finding
-	all = append(all, g.examineContracts()...)
+	datasets, err := dataset.Load(g.Data)
+	all := examineContracts(datasets, err)
 	all = append(all, g.examineProcess(ctx)...)
 	all = append(all, g.examineRedis(ctx, s)...)
 	all = append(all, g.examineWarehouse(ctx, s)...)
-	all = append(all, g.examineStored(ctx, s)...)
+	if err == nil {
+		all = append(all, g.examineStored(ctx, s, datasets)...)
+	}
 	all = append(all, examineVersion(g.Warehouse))
 	ill := 0
 	for _, f := range all {
@@ -50,8 +52,7 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return nil
 }
 
-func (g *Globals) examineContracts() []diagnosis.Finding {
-	all, err := dataset.Load(g.Data)
+func examineContracts(all []*dataset.Dataset, err error) []diagnosis.Finding {
 	if err != nil {
 		return []diagnosis.Finding{{Name: "contracts", Found: err.Error(), Fix: "correct the files named above; 'estela contract check' says when they hold"}}
 	}
@@ -95,8 +96,8 @@ func (g *Globals) redisFix() string {
 	if g.Redis != "" {
 		return "start the server, or give another --redis URL"
 	}
-	return "it is the redis-server of the process that runs in " + g.DataDir + ", which starts it again when it ends: " +
-		"if this stays, see that process' log, end it and start it again"
+	return "it is the redis-server of the process that runs in " + g.DataDir + ", which restarts it when it ends: " +
+		"if this stays, see that process' log and restart it"
 }
 
 func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.Finding {
@@ -165,11 +166,7 @@ func (g *Globals) examineDead() []diagnosis.Finding {
 }
 
 // examineStored compares the contracts and Redis with what the warehouse knows.
-func (g *Globals) examineStored(ctx context.Context, s *streams) []diagnosis.Finding {
-	all, err := dataset.Load(g.Data)
-	if err != nil {
-		return nil // said before
-	}
+func (g *Globals) examineStored(ctx context.Context, s *streams, all []*dataset.Dataset) []diagnosis.Finding {
 	client := g.redisIfAny(ctx, s)
 	if client != nil {
 		defer func() { _ = client.Close() }()
@@ -199,7 +196,7 @@ func (g *Globals) examineStored(ctx context.Context, s *streams) []diagnosis.Fin
 	left, err := known.Leftovers(ctx, dataset.Contracts(all), client)
 	for _, l := range left {
 		if _, err := dataset.Pick(all, l.Dataset); err == nil {
-			continue // examineStreams names them
+			continue // diagnosis.Streams names them
 		}
 		found = append(found, diagnosis.Finding{Name: "dataset " + l.Dataset, Found: l.Found, Fix: l.Fix, Warning: true})
 	}

@@ -252,7 +252,7 @@ func TestE2EKilledRedis(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.HasPrefix(out, "201 entries read again, 0 rows") {
-		t.Errorf("the stream lost what it held: %s", out)
+		t.Errorf("the stream lost its entries: %s", out)
 	}
 	eventually(t, "doctor", func() error {
 		if code, out, _ := estela(t, "", append([]string{"doctor"}, beside...)...); code != 0 {
@@ -375,7 +375,7 @@ func TestE2EPublishByALaterContract(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s", command, code, errs)
 		}
 	}
-	// Documents of an array lie one behind the other in memory.
+	// Documents of an array follow each other in memory.
 	for i, text := range []string{"[" + reading("b", "1") + "," + reading("c", "2") + "]", strings.ReplaceAll(reading("d", "1")+reading("e", "2"), "\n", "")} {
 		if out := must(t, text, "backfill", "readings", "--data", data, "--data-dir", dir); out != "2 stored, 0 duplicates dropped\n" {
 			t.Errorf("%d: %s", i, out)

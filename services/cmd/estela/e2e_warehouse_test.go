@@ -69,7 +69,7 @@ func inFile(t *testing.T, dir, query string) (n int) {
 	return n
 }
 
-// owned counts the shards that the process carries.
+// owned counts the shards that the process owns.
 func (s *system) owned() (n int) {
 	s.t.Helper()
 	body, err := get("http://" + s.ops + "/metrics")
@@ -152,7 +152,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	})
 	refused(t, "", on(second, "worker", "--ops-listen", freeAddr(t)), says...)
 
-	refused(t, "", on(second, "warehouse", "claim", "readings"), "holds the lease", "stop it first")
+	refused(t, "", on(second, "warehouse", "claim", "readings"), "has the lease", "stop it first")
 	if code := a.interrupt(); code != 0 {
 		t.Fatalf("the first: exit %d", code)
 	}
@@ -162,11 +162,11 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	}
 	b := startWorker(t, second, data, server.URL())
 	b.awaitOwned(4)
-	b.awaitEvents("readings", "stored", 100) // what the stream still held
+	b.awaitEvents("readings", "stored", 100) // what the stream still had
 	refused(t, "", on(first, "worker", "--ops-listen", freeAddr(t)), filepath.Join(second, "estela.duckdb"))
 }
 
-// TestE2EWarehousesRace starts two warehouses' workers at once: one goes on, one is refused.
+// TestE2EWarehousesRace starts two warehouses' workers at once: one continues, one is refused.
 func TestE2EWarehousesRace(t *testing.T) {
 	t.Parallel()
 	data := things(t, "readings", sharded(8))
@@ -198,7 +198,7 @@ func TestE2EWarehousesRace(t *testing.T) {
 }
 
 // TestE2EWarehousesOfOtherDatasets has two warehouses with datasets of their own on one
-// Redis: each carries all its shards.
+// Redis: each owns all its shards.
 func TestE2EWarehousesOfOtherDatasets(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -223,7 +223,7 @@ func TestE2EWarehousesOfOtherDatasets(t *testing.T) {
 }
 
 // TestE2EChangedContract changes a contract under a warehouse that stores by the old one:
-// everybody refuses before anything is sent; drained and accepted, it goes on.
+// everybody refuses before anything is sent; drained and accepted, it resumes.
 func TestE2EChangedContract(t *testing.T) {
 	t.Parallel()
 	for name, changed := range map[string]string{
@@ -304,7 +304,7 @@ func checkChange(t *testing.T, changed string) {
 	}
 }
 
-// TestE2EAddedProperty lets a producer go ahead with an addition, and another stay behind.
+// TestE2EAddedProperty lets one producer use an addition before the worker, and another not at all.
 func TestE2EAddedProperty(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
@@ -382,7 +382,7 @@ func TestE2EClaimBesideUp(t *testing.T) {
 	s.awaitEvents("readings", "stored", 50)
 }
 
-// TestE2ERenamedDataset names what a renamed dataset has left behind.
+// TestE2ERenamedDataset names what is left of a renamed dataset.
 func TestE2ERenamedDataset(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()

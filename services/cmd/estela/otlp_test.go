@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
 
-// An API apart learns from the warehouse which trace was stored last: the next read is in
+// An API without a worker reads from the warehouse which trace was stored last: the next read is in
 // it, and what was stored before the API looked for the first time is not.
 func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets variables
 	var sent atomic.Int64

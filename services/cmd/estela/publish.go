@@ -54,8 +54,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) (err error
 	}
 	check := intake.NewChecker(d, intake.NewProgress(s.err, "publish "+d.Name, -1), s.err)
 	check.Skip = c.Skip
-	check.Refused, err = c.refusals(c.info(s))
-	if err != nil {
+	if check.Refused, err = intake.OpenRefusals(c.Errors, c.info(s)); err != nil {
 		return err
 	}
 	p := intake.NewPublisher(ctx, client, check, intake.Config{Rate: c.Rate, Unstored: lacking, ProducerConfig: stream.ProducerConfig{

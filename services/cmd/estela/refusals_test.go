@@ -30,10 +30,10 @@ func TestErrorsHoldTheRow(t *testing.T) {
 		"a decimal comma": {
 			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "",
 		},
-		"a decimal comma behind a mapping": {
+		"a decimal comma after a mapping": {
 			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "SELECT * FROM source",
 		},
-		"a line of no fields behind a mapping": {
+		"a line of no fields after a mapping": {
 			"id,at,n\na\n", `"raw":"a"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "SELECT * FROM source",
 		},
 		"a quote that is not closed": {
@@ -166,7 +166,7 @@ func TestSampleInItsFolder(t *testing.T) {
 	}
 }
 
-// TestMappingWithAWordOfSQL: a name that is a word of SQL is told from other errors of syntax.
+// TestMappingWithAWordOfSQL: a name that is a word of SQL is distinguished from other errors of syntax.
 func TestMappingWithAWordOfSQL(t *testing.T) {
 	t.Parallel()
 	dir, beside := inside(t, thing)

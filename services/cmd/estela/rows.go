@@ -99,11 +99,6 @@ type errorFlags struct {
 	FromErrors bool   `help:"The file to read was written by --errors and corrected since: take the event of each line."`
 }
 
-// refusals opens the file of --errors. The input, nil if it is no file, must be another.
-func (f *errorFlags) refusals(input os.FileInfo) (*intake.Refusals, error) {
-	return intake.OpenRefusals(f.Errors, input)
-}
-
 // input is the streams with a standard input that ends with ctx, and that says that it is read
 // where somebody may not expect that.
 func (f *fileFlags) input(ctx context.Context, s *streams) *streams {

@@ -92,27 +92,27 @@ func (t *tracker) of(ctx context.Context, key string) error {
 }
 
 func (t *tracker) stored(r warehouse.Row) {
-	j := t.located(r.Shard, r.ID, r.Line, Stored)
-	j.Key, j.CommittedAt = r.Key, &r.StoredAt
-	t.events = append(t.events, j)
+	e := t.located(r.Shard, r.ID, r.Line, Stored)
+	e.Key, e.CommittedAt = r.Key, &r.StoredAt
+	t.events = append(t.events, e)
 }
 
 func (t *tracker) rejected(r warehouse.StoredReject) {
-	j := t.located(r.Shard, r.ID, r.Line, Rejected)
+	e := t.located(r.Shard, r.ID, r.Line, Rejected)
 	at := r.RejectedAt.UTC()
-	j.Key, j.CommittedAt, j.Violations = t.keyOf(r.Payload), &at, r.Violations
-	t.events = append(t.events, j)
+	e.Key, e.CommittedAt, e.Violations = t.keyOf(r.Payload), &at, r.Violations
+	t.events = append(t.events, e)
 }
 
 func (t *tracker) located(shard int, id event.ID, line uint32, state string) Event {
-	j := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
+	e := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
 	if !id.IsZero() {
-		j.ID = id.String()
+		e.ID = id.String()
 	}
 	if at := time.UnixMilli(int64(id.MS)).UTC(); !id.IsZero() && id.MS <= maxTimeMS {
-		j.PublishedAt = &at
+		e.PublishedAt = &at
 	}
-	return j
+	return e
 }
 
 // entry adds the events of an entry that is in the stream, or marks those which the tables
@@ -126,52 +126,52 @@ func (t *tracker) entry(shard int, e event.Entry, wanted func(key string) bool) 
 }
 
 // each decodes the events of an entry.
-func (t *tracker) each(e event.Entry, event func(line uint32, key string, violations []event.Violation)) {
+func (t *tracker) each(e event.Entry, found func(line uint32, key string, violations []event.Violation)) {
 	t.batch.Reset()
 	t.decoder.DecodeEntry(t.batch, e)
 	for i := range t.batch.Rows {
-		event(t.batch.Line[i], t.batch.KeyString(i), nil)
+		found(t.batch.Line[i], t.batch.KeyString(i), nil)
 	}
 	for _, r := range t.batch.Rejects {
-		event(r.Line, t.keyOf(r.Payload), r.Violations)
+		found(r.Line, t.keyOf(r.Payload), r.Violations)
 	}
 }
 
 func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
 	text := id.String()
 	for i := range t.events {
-		if j := &t.events[i]; j.Shard == shard && j.ID == text && j.Line == line {
-			j.InStream = true
+		if e := &t.events[i]; e.Shard == shard && e.ID == text && e.Line == line {
+			e.InStream = true
 			return
 		}
 	}
-	j := t.located(shard, id, line, Waiting)
+	e := t.located(shard, id, line, Waiting)
 	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals finds duplicates
-		j.State = Unsettled
+		e.State = Unsettled
 		if violations != nil {
-			j.State = Rejected
+			e.State = Rejected
 		}
 	}
-	j.Key, j.InStream, j.Violations = key, true, violations
-	t.events = append(t.events, j)
+	e.Key, e.InStream, e.Violations = key, true, violations
+	t.events = append(t.events, e)
 }
 
 // originals finds which of the unsettled are duplicates, and of which stored event.
 func (t *tracker) originals(ctx context.Context) error {
 	for i := range t.events {
-		j := &t.events[i]
-		if j.State != Unsettled || t.dataset.Dedupe == 0 {
+		e := &t.events[i]
+		if e.State != Unsettled || t.dataset.Dedupe == 0 {
 			continue
 		}
-		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, j.Key, sameKey)
+		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, e.Key, sameKey)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			if t.sameWindow(j, r) {
-				j.State = Duplicate
+			if t.sameWindow(e, r) {
+				e.State = Duplicate
 				if !r.ID.IsZero() {
-					j.DuplicateOf = r.ID.String()
+					e.DuplicateOf = r.ID.String()
 				}
 				break
 			}
@@ -183,14 +183,14 @@ func (t *tracker) originals(ctx context.Context) error {
 // sameWindow reports whether the stored event would make one of the same key a duplicate:
 // on its shard and within the dedupe window. What came from no stream counts at any time, and
 // so does an entry of the future, which the window takes for an earlier one.
-func (t *tracker) sameWindow(j *Event, stored warehouse.Row) bool {
-	if stored.Shard != j.Shard {
+func (t *tracker) sameWindow(e *Event, stored warehouse.Row) bool {
+	if stored.Shard != e.Shard {
 		return false
 	}
-	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(event.MaxAhead)) {
+	if stored.ID.IsZero() || e.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(event.MaxAhead)) {
 		return true
 	}
-	return j.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
+	return e.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
 }
 
 // stray adds the events of an entry that has the ID, or those of the key.
