@@ -29,7 +29,7 @@ type listenFlags struct {
 
 	opsFlags
 
-	keys *api.Keys
+	keys *api.Keys // those of Keys, once listen has read them; nil if it needs none
 }
 
 type opsFlags struct {

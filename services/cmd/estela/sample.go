@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,9 +54,13 @@ func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tra
 }
 
 func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.Tracing, d *dataset.Dataset, embedded bool) (err error) {
-	s, name := c.s, "sample:"+d.Name
-	mark, err := readMark(ctx, e.core.store, name)
+	s, store, name := c.s, e.core.store, "sample:"+d.Name
+	text, err := store.Marker(ctx, name)
 	if err != nil {
+		return err
+	}
+	var mark sampleMark
+	if err := json.Unmarshal([]byte(cmp.Or(text, "{}")), &mark); err != nil {
 		return err
 	}
 	if mark.Done {
@@ -82,7 +87,8 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 	last := time.Now()
 	save := func() error {
 		last, mark.Sent = time.Now(), before+p.Sent()
-		return writeMark(context.WithoutCancel(ctx), e.core.store, name, mark)
+		text, err := json.Marshal(mark)
+		return errors.Join(err, store.SetMarker(context.WithoutCancel(ctx), name, string(text)))
 	}
 	err = file.Each(ctx, func(r warehouse.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
@@ -94,8 +100,7 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 		}
 		return p.Send(r)
 	})
-	err = errors.Join(err, p.Close(context.WithoutCancel(ctx)))
-	err = errors.Join(err, check.Finish("acknowledged by Redis"))
+	err = errors.Join(err, p.Close(context.WithoutCancel(ctx)), check.Finish("acknowledged by Redis"))
 	if embedded {
 		err = errors.Join(err, e.drain(ctx, d))
 	}
@@ -127,21 +132,4 @@ func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *ware
 		_ = file.Close()
 		_ = os.RemoveAll(dir)
 	}, nil
-}
-
-func readMark(ctx context.Context, w *warehouse.Warehouse, name string) (sampleMark, error) {
-	var mark sampleMark
-	text, err := w.Marker(ctx, name)
-	if err == nil && text != "" {
-		err = json.Unmarshal([]byte(text), &mark)
-	}
-	return mark, err
-}
-
-func writeMark(ctx context.Context, w *warehouse.Warehouse, name string, mark sampleMark) error {
-	text, err := json.Marshal(mark)
-	if err != nil {
-		return err
-	}
-	return w.SetMarker(ctx, name, string(text))
 }

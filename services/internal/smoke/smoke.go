@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,11 +60,12 @@ func (t *Test) Run(ctx context.Context, report func(Result)) {
 
 // health: the API answers and has something to offer.
 func (t *Test) health(ctx context.Context) (string, error) {
+	type param struct{ Required bool }
 	var index struct {
 		Data []struct {
 			Endpoints []struct {
 				Path   string
-				Params []struct{ Required bool }
+				Params []param
 			}
 		}
 	}
@@ -73,11 +75,7 @@ func (t *Test) health(ctx context.Context) (string, error) {
 	for _, d := range index.Data {
 		for _, e := range d.Endpoints {
 			t.all = append(t.all, e.Path)
-			needs := false
-			for _, p := range e.Params {
-				needs = needs || p.Required
-			}
-			if !needs {
+			if !slices.ContainsFunc(e.Params, func(p param) bool { return p.Required }) {
 				t.paths = append(t.paths, e.Path)
 			}
 		}
