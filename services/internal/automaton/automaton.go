@@ -21,11 +21,11 @@ const asciiSize = 128
 //
 // At load the expression becomes a deterministic automaton over ASCII, which
 // takes one step a byte where package regexp takes a dozen. Texts that aren't
-// ASCII, and expressions that need more states or look at word or line
+// ASCII, and expressions that need more states or match word or line
 // boundaries, go through regexp.
 type Pattern struct {
 	re *regexp.Regexp
-	// class puts the ASCII bytes that the expression never tells apart together.
+	// class puts the ASCII bytes that the expression never distinguishes together.
 	class [256]uint8
 	// next is the row of the state after a byte of the class; a state is the
 	// offset of its row. nil: no automaton.
@@ -192,7 +192,7 @@ func determinize(prog *syntax.Prog) (*automaton, bool) {
 	return a, true
 }
 
-// step is where a byte leads from a state. The expression may begin anew behind
+// step is where a byte leads from a state. The expression may begin anew after
 // every byte, since a match may begin anywhere.
 func (a *automaton) step(state int, r rune) uint16 {
 	if a.final[state] && a.sets[state] == nil {

@@ -23,7 +23,7 @@ type Batch struct {
 	// Hashes are the hashes of the rows' keys (xxh3, 64 bits).
 	Hashes  []uint64
 	Rejects []event.Reject
-	// Replayed are stored rejects that this batch settles: the commit deletes
+	// Replayed are stored rejects that this batch replaces: the commit deletes
 	// them. Found by ID, line and bytes.
 	Replayed []event.Reject
 	// Last is the position after this commit.
@@ -42,6 +42,6 @@ type Batch struct {
 	// dropped from it.
 	Entries    int
 	Duplicates int
-	// Traces are entries that carry a sampled trace, a few at most.
+	// Traces are entries with a sampled trace, a few at most.
 	Traces []event.Traced
 }

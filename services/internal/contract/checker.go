@@ -30,7 +30,7 @@ const (
 	keywordLimit = "limit" // more than MaxViolations
 )
 
-// checker walks once over a document and holds it against a schema. It finds
+// checker walks once over a document and validates it against a schema. It finds
 // every violation, or, when quiet, whether there is one.
 //
 // It keeps no tree: the schema goes down with the walk. Only an object or array
@@ -43,8 +43,8 @@ type checker struct {
 	failed  bool
 	out     []event.Violation
 	path    []step
-	names   [][]byte          // of the properties met in the open objects
-	met     []bool            // which properties of their schemas
+	names   [][]byte          // of the properties of the open objects
+	seen    []bool            // which properties of their schemas were found
 	buffer  []byte            // texts of strings with escapes
 	digits  []byte            // of the number at hand
 	form    []byte            // of the number at hand, when enum or const ask
@@ -65,7 +65,7 @@ type span struct{ from, to int }
 func (c *checker) reset(p []byte) {
 	c.p, c.i, c.out = p, 0, nil
 	c.stopped, c.failed = false, false
-	c.path, c.names, c.met, c.buffer = c.path[:0], c.names[:0], c.met[:0], c.buffer[:0]
+	c.path, c.names, c.seen, c.buffer = c.path[:0], c.names[:0], c.seen[:0], c.buffer[:0]
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -90,7 +90,7 @@ func (c *checker) document(s *schema) {
 	}
 }
 
-// value checks the value that begins at c.i, at that depth, and moves behind it.
+// value checks the value that begins at c.i, at that depth, and moves past it.
 func (c *checker) value(s *schema, depth int) {
 	if c.i >= len(c.p) {
 		c.stop("ends where a value should be")
@@ -194,7 +194,7 @@ func (c *checker) next() byte {
 	return 0
 }
 
-// stop notes that the document is no JSON from here on.
+// stop reports that the document is no JSON from here on.
 func (c *checker) stop(reason string) {
 	if !c.stopped {
 		c.fail(keywordJSON, "%s (byte %d)", reason, c.i)
@@ -202,7 +202,7 @@ func (c *checker) stop(reason string) {
 	}
 }
 
-// fail notes a violation of the value at hand.
+// fail reports a violation of the value at hand.
 func (c *checker) fail(keyword, format string, args ...any) {
 	c.failed = true
 	if c.quiet {

@@ -13,28 +13,28 @@ func (c *checker) object(s *schema, depth int) {
 		return
 	}
 	s = c.typed(s, kindObject, from)
-	o := objectScan{names: len(c.names), met: len(c.met), depth: depth}
+	o := objectScan{names: len(c.names), seen: len(c.seen), depth: depth}
 	if s != nil {
 		for range s.properties {
-			c.met = append(c.met, false)
+			c.seen = append(c.seen, false)
 		}
 	}
 	for more := c.begin('}'); more; more = c.more('}') {
 		c.member(s, &o)
 	}
 	if s != nil && !c.stopped {
-		c.complete(s, c.met[o.met:])
+		c.complete(s, c.seen[o.seen:])
 		c.listed(s, kindObject, nil, from)
 	}
 	clear(c.names[o.names:]) // they hold on to the document
-	c.names, c.met = c.names[:o.names], c.met[:o.met]
+	c.names, c.seen = c.names[:o.names], c.seen[:o.seen]
 }
 
 // objectScan is the state of one open object: where its part of the checker's
 // stacks begins.
 type objectScan struct {
-	names, met, depth int
-	many              map[string]struct{} // the names, once there are many
+	names, seen, depth int
+	many               map[string]struct{} // the names, once there are many
 }
 
 // enter steps over an opening bracket.
@@ -104,7 +104,7 @@ func (c *checker) member(s *schema, o *objectScan) {
 	}
 	if at >= 0 {
 		below = s.properties[at].schema
-		c.met[o.met+at] = true
+		c.seen[o.seen+at] = true
 	}
 	c.path = append(c.path, step{name: name})
 	if ok && c.repeated(o, name) {
@@ -144,7 +144,7 @@ func (c *checker) property(s *schema, name []byte) int {
 // manyNames is the number of properties from which a map finds repeated names.
 const manyNames = 32
 
-// repeated notes the name and reports whether its object had it before.
+// repeated records the name and reports whether its object had it before.
 func (c *checker) repeated(o *objectScan, name []byte) bool {
 	names := c.names[o.names:]
 	c.names = append(c.names, name)
@@ -167,10 +167,10 @@ func (c *checker) repeated(o *objectScan, name []byte) bool {
 	return again
 }
 
-// complete notes the required properties that were not met.
-func (c *checker) complete(s *schema, met []bool) {
+// complete reports the required properties that are missing.
+func (c *checker) complete(s *schema, seen []bool) {
 	for _, p := range s.required {
-		if !met[p] {
+		if !seen[p] {
 			c.fail("required", "lacks the required property %q", s.properties[p].name)
 		}
 	}

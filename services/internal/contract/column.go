@@ -23,7 +23,7 @@ func (c *compiler) columns(root *schema) []Column {
 			c.problem(at, "name %q must match %s, since it names a column; those beginning with _ are the pipeline's own",
 				p.name, columnName)
 		}
-		if p.schema.kinds == kindAny && !c.noted(at+"/type") {
+		if p.schema.kinds == kindAny && !c.reported(at+"/type") {
 			c.problem(at, "type is missing: the column needs one")
 		}
 		columns = append(columns, Column{
@@ -72,7 +72,7 @@ func integerColumn(low, high int64) column.Kind {
 	}
 }
 
-// noted reports whether there is a problem at that place already.
-func (c *compiler) noted(at string) bool {
+// reported reports whether there is a problem at that place already.
+func (c *compiler) reported(at string) bool {
 	return slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Pointer == at })
 }

@@ -12,21 +12,21 @@ import (
 // Decoder turns documents into rows. It belongs to one goroutine.
 //
 // It has two ways. The fast one walks once over a document and writes each value
-// into its column as it goes; at the first thing out of the ordinary it gives up,
+// into its column as it goes; at the first thing out of the ordinary it stops,
 // and the row is undone. The slow one is the checker, which lists every violation
-// and otherwise tells where the values lie. Both give the same row; a fuzz test
+// and otherwise finds where each value is. Both give the same row; a fuzz test
 // holds them together.
 type Decoder struct {
 	contract *Contract
 	fields   []field
 	index    map[string]int
 	// follows is, for the beginning and then each column, the column that
-	// came behind it the last time: it is likely to again, and a property that
+	// followed it the last time: it is likely to again, and a property that
 	// is left out costs one wrong guess.
 	follows  []int32
 	optional []int // columns that may be NULL
 	required []uint64
-	// seen and filled are sets of columns: met in this document, and given a value.
+	// seen and filled are sets of columns: found in this document, and given a value.
 	seen, filled []uint64
 	check        checker
 	spans        []span
@@ -103,7 +103,7 @@ const maxTraces = 16
 // https://www.w3.org/TR/trace-context/#traceparent-header
 var sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
 
-// trace notes an entry whose traceparent says that it is sampled.
+// trace records an entry whose traceparent says that it is sampled.
 func (b *Batch) trace(e event.Entry) {
 	if len(b.Traces) < maxTraces && sampled.Match(e.Trace) {
 		b.Traces = append(b.Traces, event.Traced{ID: e.ID, Parent: string(e.Trace)})
@@ -176,7 +176,7 @@ func (b *Batch) reject(payload []byte, id event.ID, line uint32, violations []ev
 	b.Rejects = append(b.Rejects, event.Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
 }
 
-// lacking reports whether a required property was not met.
+// lacking reports whether a required property is missing.
 func (d *Decoder) lacking() bool {
 	var missing uint64
 	for i, want := range d.required {

@@ -20,14 +20,14 @@ func (d *Decoder) fast(b *Batch, p []byte) bool {
 		return false
 	}
 	i = jsontext.Space(p, i+1)
-	behind := 0 // 1 + the column of the last property
+	after := 0 // 1 + the column of the last property
 	for {
-		column, end := d.name(p, i, behind)
+		column, end := d.name(p, i, after)
 		if end < 0 {
 			return false
 		}
 		if column >= 0 {
-			behind = column + 1
+			after = column + 1
 			i = d.property(b, p, end, column)
 		} else {
 			i = d.extra(p, i, end)
@@ -58,8 +58,8 @@ func (d *Decoder) begin(p []byte) {
 
 // name finds the column of the property whose name begins at i, -1 if it has
 // none, and where its value begins; -1 if the name isn't a plain one.
-func (d *Decoder) name(p []byte, i, behind int) (column, value int) {
-	column = int(d.follows[behind])
+func (d *Decoder) name(p []byte, i, after int) (column, value int) {
+	column = int(d.follows[after])
 	quoted := d.fields[column].quoted
 	if end := i + len(quoted); end < len(p) && string(p[i:end]) == quoted {
 		if p[end] > ' ' {
@@ -67,12 +67,12 @@ func (d *Decoder) name(p []byte, i, behind int) (column, value int) {
 		}
 		return column, jsontext.Space(p, end)
 	}
-	return d.lookup(p, i, behind)
+	return d.lookup(p, i, after)
 }
 
 // lookup is name for a property that isn't the expected one. It expects it the
 // next time.
-func (d *Decoder) lookup(p []byte, i, behind int) (column, value int) {
+func (d *Decoder) lookup(p []byte, i, after int) (column, value int) {
 	if i >= len(p) || p[i] != '"' {
 		return -1, -1
 	}
@@ -84,7 +84,7 @@ func (d *Decoder) lookup(p []byte, i, behind int) (column, value int) {
 	if !ok {
 		return -1, afterColon(p, end+1)
 	}
-	d.follows[behind] = int32(column)
+	d.follows[after] = int32(column)
 	return column, afterColon(p, end+1)
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/decimal"
 )
 
-// satisfiable notes bounds that no value is within.
+// satisfiable reports bounds that no value is within.
 func (c *compiler) satisfiable(s *schema, at string) {
 	if s.minLength != nil && s.maxLength != nil && *s.minLength > *s.maxLength {
 		c.problem(at+"/minLength", "minLength %d is above maxLength %d: no string is valid", *s.minLength, *s.maxLength)
@@ -35,7 +35,7 @@ func (c *compiler) satisfiable(s *schema, at string) {
 	}
 }
 
-// reachable notes the values of enum and const that the rest of their schema
+// reachable reports the values of enum and const that the rest of their schema
 // forbids: nobody could ever send them.
 func (c *compiler) reachable(s *schema, at string) {
 	rest := *s

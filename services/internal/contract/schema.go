@@ -100,7 +100,7 @@ type property struct {
 }
 
 // constant is a value of enum or const. Its form is the text of a string, else
-// what canonical makes of it; the kind tells the two apart.
+// what canonical makes of it; the kind distinguishes the two.
 type constant struct {
 	kind kinds
 	raw  string // as the file has it

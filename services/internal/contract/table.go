@@ -72,7 +72,7 @@ func (b *Batch) undo() {
 	}
 }
 
-// KeyString is the key of row i as text, for look-ups and messages.
+// KeyString is the key of row i as text, for lookups and messages.
 func (b *Batch) KeyString(i int) string { return b.Columns[b.Contract.Key].Format(i) }
 
 // PartitionString is the partition of row i as text, for Shard.

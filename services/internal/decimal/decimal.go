@@ -163,7 +163,7 @@ func (d Decimal) Divisor() (Divisor, bool) {
 }
 
 // Divides reports whether d is a whole multiple. The digits of d don't end in 0,
-// so that d is none when its last digit stands behind the Divisor's.
+// so that d is none when its last digit stands after the divisor's.
 func (v Divisor) Divides(d Decimal) bool {
 	if d.IsZero() {
 		return true

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ID is the place of an entry in a Redis stream: the server's clock in
+// ID is the position of an entry in a Redis stream: the server's clock in
 // milliseconds since 1970 and a sequence number within that millisecond.
 type ID struct{ MS, Seq uint64 }
 
@@ -49,7 +49,7 @@ func Later(a, b ID) ID {
 // IsZero reports whether id stands before every entry.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// Kind tells how a stream entry carries its events.
+// Kind is the form in which a stream entry has its events.
 type Kind uint8
 
 // The kinds of entries.
@@ -73,7 +73,7 @@ type Entry struct {
 	Trace []byte
 }
 
-// Traced is an entry whose way is followed. Parent is the W3C traceparent it carried.
+// Traced is an entry of a sampled trace. Parent is its W3C traceparent.
 type Traced struct {
 	ID     ID
 	Parent string

@@ -56,7 +56,7 @@ type StreamState struct {
 	// TrimmedTo is how far this pipeline has trimmed.
 	TrimmedTo ID
 	// Length counts the entries kept, Added all that were ever added; -1 where the
-	// server doesn't tell.
+	// server doesn't say.
 	Length, Added int64
 }
 
@@ -73,7 +73,7 @@ func (s StreamState) Unstored(p Position) int64 {
 }
 
 // MaxAhead is how far the ID of an entry may be ahead of the server's clock before the
-// entry's own time is not believed: the dedupe window is moved no further.
+// entry's own time is clamped: the dedupe window moves no further.
 const MaxAhead = time.Minute
 
 // Shard is the shard, from 0, of an event with that partition: the CRC-32

@@ -17,7 +17,7 @@ const (
 // a JSON string: a quote, a backslash or a control character; len(p) if there
 // is none. ascii reports whether every byte before it is below 0x80.
 //
-// It looks at eight bytes at a time (see "Bit Twiddling Hacks", determine if a
+// It tests eight bytes at a time (see "Bit Twiddling Hacks", determine if a
 // word has a byte less than n). A borrow can only mark bytes above a true hit,
 // so the lowest mark is exact.
 func Scan(p []byte, i int) (end int, ascii bool) {
@@ -188,6 +188,6 @@ func End(p []byte, i int) (end int, ascii, escaped, ok bool) {
 			return stop, ascii, escaped, false
 		}
 		escaped = true
-		i = stop + 2 // whatever the backslash escapes: unescape looks at it
+		i = stop + 2 // whatever the backslash escapes: unescape reads it
 	}
 }

@@ -17,7 +17,7 @@ type Column struct{ Name, Type string }
 type Snapshot struct {
 	// AsOf is the time of the last commit in it, the zero time if there was none.
 	AsOf time.Time
-	// Revision grows with every commit. It tells states apart that were committed
+	// Revision grows with every commit. It distinguishes states that were committed
 	// within a microsecond.
 	Revision int64
 }

@@ -17,7 +17,7 @@ type Type struct {
 	Name string
 	// Physical is the kind of a Decimal's or an Enum's values in memory.
 	Physical column.Kind
-	// Width and Scale are the digits of a Decimal and those of them behind the point.
+	// Width and Scale are the digits of a Decimal and those of them after the point.
 	Width, Scale uint8
 	// Words are an Enum's.
 	Words []string
@@ -107,7 +107,7 @@ func (h Huge) AppendUnsigned(b []byte) []byte {
 	return appendPadded(b, strconv.FormatUint(rest, 10), digits)
 }
 
-// AppendDecimal writes the integer with its last scale digits behind a point.
+// AppendDecimal writes the integer with its last scale digits after a point.
 func (h Huge) AppendDecimal(b []byte, scale int) []byte {
 	if scale == 0 {
 		return h.Append(b)
