@@ -11,7 +11,7 @@ import (
 const VectorSize = 2048
 
 // Appender loads whole columns into a table. It copies them in chunks; DuckDB
-// copies each again, so nothing is kept after append returns.
+// copies each again, so it needs nothing of them after Append returns.
 type Appender struct {
 	appender mapping.Appender
 	chunk    mapping.DataChunk

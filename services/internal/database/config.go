@@ -20,7 +20,7 @@ type Config struct {
 	//
 	// Default: "estela".
 	SessionName string
-	// ExtensionDirectory is where MotherDuck's extension is looked for and
+	// ExtensionDirectory is where MotherDuck's extension is searched for and
 	// downloaded to.
 	//
 	// Default: DuckDB's own, ~/.duckdb/extensions.

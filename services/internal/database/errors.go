@@ -38,7 +38,7 @@ func (e *ExtensionError) Error() string {
 
 func (e *ExtensionError) Unwrap() error { return e.Err }
 
-// lockMessage is how DuckDB tells who has the file.
+// lockMessage is DuckDB's message about the process that has the file.
 var lockMessage = regexp.MustCompile(`Conflicting lock is held in (.*) \(PID (\d+)\)`)
 
 // openError makes DuckDB's error of opening path one to act on.

@@ -147,7 +147,7 @@ func remoteAttach(cfg Config) string {
 	return "ATTACH " + QuoteText(name+"?"+query.Encode()) + " AS warehouse"
 }
 
-// connect gives a connection that the caller closes.
+// connect makes a connection that the caller closes.
 func (inst *instance) connect(ctx context.Context) (*Conn, error) {
 	conn, err := inst.db.Conn(ctx)
 	if err != nil {
@@ -160,7 +160,7 @@ func (inst *instance) connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// session gives the session's connection, made at its first use.
+// session returns the session's connection, made at its first use.
 func (inst *instance) session(ctx context.Context, s *Session) (*Conn, error) {
 	inst.mu.Lock()
 	defer inst.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 )
 
 // Parser is DuckDB's parser, in an instance of its own that has no data: statements can
-// be looked at before any warehouse is open, and without planning them. It is closed
+// be examined before any warehouse is open, and without planning them. It is closed
 // by end, once.
 func Parser(ctx context.Context) (parse statement.Parser, end func() error, err error) {
 	connector, err := duckdb.NewConnector("", nil)

@@ -29,7 +29,31 @@ func (c *Conn) Rows(ctx context.Context, query string, args map[string]any) (*sq
 	return c.QueryContext(ctx, query, named...)
 }
 
-// Describe tells which columns the query answers with, without running it.
+// Collect makes a T of every row of a query's answer.
+func Collect[T any](ctx context.Context, conn *Conn, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// Scan reads rows of one column.
+func Scan[T any](rows *sql.Rows) (value T, err error) {
+	err = rows.Scan(&value)
+	return value, err
+}
+
+// Describe lists the columns of the query's answer, without running it.
 func (c *Conn) Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error) {
 	rows, err := c.Rows(ctx, strings.Join([]string{"SELECT * FROM (", withoutEnd(query), ") LIMIT 0"}, "\n"), args)
 	if err != nil {

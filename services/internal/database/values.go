@@ -104,7 +104,7 @@ func (s *Values) copyTo(dst []byte, from, n int) error {
 	return nil
 }
 
-// nullsOf gives the NULL marks of the rows, nil if none of them is NULL.
+// nullsOf are the NULL marks of the rows, nil if none of them is NULL.
 func (s *Values) nullsOf(from, n int) []uint8 {
 	if s.Nulls == nil || bytes.IndexByte(s.Nulls[from:from+n], 1) < 0 {
 		return nil

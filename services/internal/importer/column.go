@@ -53,7 +53,7 @@ func (f *File) nearly(name string) string {
 	return ""
 }
 
-// checkColumns refuses names that SQL can't tell apart, or that are taken.
+// checkColumns refuses names that SQL does not distinguish, or that are taken.
 func checkColumns(names []string) error {
 	met := map[string]string{}
 	for _, name := range names {

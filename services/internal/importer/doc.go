@@ -12,7 +12,7 @@
 //     _row is the line or row number; a mapping that passes it on lets reports name it.
 //   - each reference table under its name.
 //
-// A mapping of SELECT * FROM source gives the documents that no mapping gives:
+// A mapping of SELECT * FROM source makes the documents that no mapping makes:
 //
 //   - Numbers have all their digits, of the shortest form that is the same double.
 //     NaN and infinity are faults of their row.

@@ -41,7 +41,7 @@ func (w *documentWriter) chunk(chunk *result.Chunk) error {
 	return nil
 }
 
-// row writes a row, and says what is wrong with it: a value at fault is its text then, or
+// row writes a row, and returns what is wrong with it: a value at fault is its text then, or
 // null if it has none.
 func (w *documentWriter) row(vectors []result.Vector, i int) (_ []byte, fault error) {
 	b := append(w.buf[:0], '{')

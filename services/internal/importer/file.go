@@ -47,7 +47,7 @@ type Config struct {
 	Shape contract.Shape
 	// Warn is called with what the user should know though it stops nothing.
 	//
-	// Default: nobody is told.
+	// Default: nothing is called.
 	Warn func(string)
 	// MemoryLimit bounds DuckDB's memory for the file.
 	//
@@ -67,7 +67,7 @@ type File struct {
 
 // Document is one row of a file. JSON and Text are valid until the callback returns.
 //
-// A row that could not be read has a Problem, and what is there to mend: its JSON, in which
+// A row that could not be read has a Problem, and what there is to fix: its JSON, in which
 // a field at fault is the text that it is in the file, or null if it is none; or, where it
 // could not be taken apart, its Text. A row that is too long has neither.
 type Document struct {
@@ -146,7 +146,7 @@ func (f *File) prepare(ctx context.Context) error {
 }
 
 // Rows is the number of documents that a Parquet file gives, 0 where only reading
-// would tell.
+// would show it.
 func (f *File) Rows(ctx context.Context) (int64, error) {
 	if f.in.Format != tabular.Parquet || f.cfg.Mapping != "" {
 		return 0, nil

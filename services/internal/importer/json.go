@@ -69,7 +69,7 @@ type jsonColumn struct {
 	text    column.Vector // of the batch, if it is text or JSON
 }
 
-// cell is where a value lies in the batch's heap; an end of 0 says that there is none.
+// cell is where a value lies in the batch's heap; an end of 0: there is none.
 type cell struct{ from, to int }
 
 // documentLoader appends documents in batches. A batch makes the table's columns what
@@ -92,7 +92,7 @@ func (l *documentLoader) close() {
 	}
 }
 
-// add takes a document into the batch, or says why it can't be a row of source.
+// add takes a document into the batch, or returns why it can't be a row of source.
 func (l *documentLoader) add(line int64, members []contract.Member) error {
 	l.at = l.at[:0]
 	for i, m := range members {
@@ -251,13 +251,13 @@ func parsed[T any](cells []cell, heap []byte, parse func(string) T) []T {
 	values := make([]T, len(cells))
 	for i, at := range cells {
 		if at.to > 0 {
-			values[i] = parse(unsafe.String(&heap[at.from], at.to-at.from)) // a view: parse keeps nothing
+			values[i] = parse(unsafe.String(&heap[at.from], at.to-at.from)) // a view: parse retains nothing
 		}
 	}
 	return values
 }
 
-// texts are the texts of strings, or any values as they stand in the file.
+// texts are the texts of strings, or any values as they are in the file.
 func (c *jsonColumn) texts(heap []byte) (database.Values, error) {
 	c.text.Reset()
 	for _, at := range c.cells {

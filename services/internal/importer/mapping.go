@@ -9,13 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/database"
-
 	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
-// rowColumn is the column that tells where in the file a row comes from.
+// rowColumn is the column with the place of a row in the file.
 const rowColumn = "_row"
 
 // eachResult runs the mapping, or takes source as it is, and writes its rows as
@@ -112,7 +111,7 @@ var parts = regexp.MustCompile(`(?s)^(?:([A-Za-z ]+) Error: )?(.*?)(?:\n\nLINE (
 // ownTables is a hint at tables that are DuckDB's.
 var ownTables = regexp.MustCompile(`Did you mean "(pg_|duckdb_|sqlite_|information_schema|main\.)[^?]*\?`)
 
-// mappingError says what DuckDB has against the mapping in words of its file.
+// mappingError is DuckDB's error about the mapping in words of its file.
 func (f *File) mappingError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -136,7 +135,7 @@ func (f *File) mappingError(ctx context.Context, err error) error {
 			text += ", and there are the reference tables " + quoted(tables)
 		}
 	case "Conversion", "Out of Range":
-		text += f.culprit(ctx, p[2]) + "; TRY_CAST in the place of CAST gives NULL there, and only that row is refused"
+		text += f.rowOfValue(ctx, p[2]) + "; TRY_CAST in the place of CAST gives NULL there, and only that row is refused"
 	}
 	return errors.New(text)
 }
@@ -144,9 +143,9 @@ func (f *File) mappingError(ctx context.Context, err error) error {
 // cast is how DuckDB says which value of which column it could not convert.
 var cast = regexp.MustCompile(`(?s)[Cc]ould not convert string ['"](.*)['"] to .* source column (\w+)`)
 
-// culprit is where in the file the value is that could not be converted, as far as
-// the message tells.
-func (f *File) culprit(ctx context.Context, message string) string {
+// rowOfValue is where in the file the value is that could not be converted, as far as
+// the message shows it.
+func (f *File) rowOfValue(ctx context.Context, message string) string {
 	p := cast.FindStringSubmatch(message)
 	if p == nil {
 		return ""

@@ -33,20 +33,14 @@ func (f *File) viewParquet(ctx context.Context) error {
 // textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
 // value is UTF-8: a cast in the mapping would write escapes.
 func textColumns(ctx context.Context, conn *database.Conn, path string) (string, error) {
-	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT column_name FROM (DESCRIBE FROM read_parquet(%s, hive_partitioning = false)) WHERE column_type = 'BLOB'", database.QuoteText(path)))
+	blobs, err := database.Collect(ctx, conn, database.Scan[string], fmt.Sprintf(
+		"SELECT column_name FROM (DESCRIBE FROM read_parquet(%s, hive_partitioning = false)) WHERE column_type = 'BLOB'", database.QuoteText(path)))
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
-	var blobs, texts []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return "", err
-		}
-		blobs = append(blobs, database.QuoteName(name))
-	}
+	var texts []string
 	for _, name := range blobs {
+		name = database.QuoteName(name)
 		var other bool
 		query := "SELECT count(*) > 0 FROM read_parquet($1, hive_partitioning = false) WHERE " + name + " IS NOT NULL AND TRY(decode(" + name + ")) IS NULL"
 		if err := conn.QueryRowContext(ctx, query, path).Scan(&other); err != nil {
@@ -57,9 +51,9 @@ func textColumns(ctx context.Context, conn *database.Conn, path string) (string,
 		}
 	}
 	if len(texts) == 0 {
-		return "", rows.Err()
+		return "", nil
 	}
-	return " REPLACE (" + strings.Join(texts, ", ") + ")", rows.Err()
+	return " REPLACE (" + strings.Join(texts, ", ") + ")", nil
 }
 
 // parquetPath is where DuckDB finds the file under a name that has no meaning to it.
@@ -90,7 +84,7 @@ func spool(path string, in io.Reader) error {
 }
 
 // parquetColumns are the columns of a Parquet file, if they can be those of source.
-// They are read from its schema: DuckDB gives those that it can't tell apart other names.
+// They are read from its schema: DuckDB renames those that it can't distinguish.
 func parquetColumns(ctx context.Context, conn *database.Conn, path string) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
 	if err != nil && strings.Contains(err.Error(), "No magic bytes found at end") {

@@ -15,7 +15,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// writer appends the value of row i, which is not NULL, as JSON; or says why it has no
+// writer appends the value of row i, which is not NULL, as JSON; or returns why it has no
 // JSON. What it leaves as it was is no value.
 type writer func(b []byte, v result.Vector, i int) ([]byte, error)
 
@@ -42,7 +42,7 @@ func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (w
 	}, nil
 }
 
-// placed is an error that says where.
+// placed is an error with its place.
 type placed struct{ error }
 
 func (p placed) Unwrap() error { return p.error }

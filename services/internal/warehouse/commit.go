@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// settleTime bounds the reading of the position after a commit has failed.
-const settleTime = 10 * time.Second
+// outcomeTime bounds the reading of the position after a commit has failed.
+const outcomeTime = 10 * time.Second
 
 // backlogRows is the size of a batch that only a backlog makes.
 const backlogRows = 50_000
@@ -21,14 +21,14 @@ const backlogRows = 50_000
 // errMoved says that the position row is not as the owner knows it.
 var errMoved = errors.New("position has moved")
 
-// Commit stores the batch's rows and rejects, deletes the rejects it settles and
+// Commit stores the batch's rows and rejects, deletes the rejects it replaces and
 // moves the position from at to the batch's Last, in one transaction, and
 // returns the new position. event.ErrFenced: another owner moved it, drop the
-// batch. After any other error nothing was stored, or nothing could be learnt;
-// Commit with the same arguments again settles which.
+// batch. After any other error nothing was stored, or the outcome is
+// unknown; the same Commit again finds out which.
 func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error) {
 	for b.Token == 0 {
-		//nolint:gosec // G404: it tells commits apart and keeps no secret; database/sql takes 63 bits
+		//nolint:gosec // G404: it distinguishes commits and guards no secret; database/sql takes 63 bits
 		b.Token = rand.Uint64() >> 1
 	}
 	next := advanced(at, b, time.Now())
@@ -36,7 +36,7 @@ func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.B
 		return w.commit(ctx, conn, at, next, b)
 	})
 	if err != nil {
-		next, err = w.settle(ctx, at, next, err)
+		next, err = w.outcome(ctx, at, next, err)
 	}
 	if err != nil {
 		return event.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
@@ -47,7 +47,7 @@ func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.B
 	return next, nil
 }
 
-// advanced is the position after the batch. Times are kept to the microsecond.
+// advanced is the position after the batch. Times are rounded down to the microsecond.
 func advanced(at event.Position, b *contract.Batch, now time.Time) event.Position {
 	next := at
 	next.Last = b.Last
@@ -125,14 +125,14 @@ func move(ctx context.Context, conn *database.Conn, at, next event.Position) err
 	return nil
 }
 
-// settle finds out what became of a commit that failed with cause. It asks even
+// outcome finds out what became of a commit that failed with cause. It asks even
 // when ctx has ended, because the answer decides whether the batch is dropped.
-func (w *Warehouse) settle(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
+func (w *Warehouse) outcome(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
 	if errors.Is(cause, event.ErrFenced) || errors.Is(cause, ErrReadOnly) {
 		return next, cause
 	}
 	w.layouts.Delete(at.Dataset) // it may be why
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
 	var now event.Position
 	err := w.write(lasting, func(ctx context.Context, conn *database.Conn) (err error) {

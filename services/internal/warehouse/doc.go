@@ -10,10 +10,10 @@
 // rows, against 500,000). What a key would guard, the position row guards.
 //
 // A random text among the markers is the warehouse's identity. Streams belong to one
-// warehouse, and this tells it from others, wherever it is moved; a copy has the same.
+// warehouse, and this distinguishes it from others, wherever it is moved; a copy has the same.
 //
 // A contract takes the place of the one before if it only adds (Register). One that breaks it
-// is taken deliberately, when nothing is under way (Accept), unless the stored rows are laid out by
+// is taken deliberately, when nothing is in flight (Accept), unless the stored rows are laid out by
 // what changes. Columns are never dropped.
 //
 // # Commits
@@ -31,7 +31,7 @@
 //
 // # When things fail
 //
-// After an error of a commit the position is read again and tells what became of
+// After an error of a commit the position is read again and shows what became of
 // it: moved by this commit, it was stored; unchanged, it was not, and may be
 // retried; anything else, another owner has the shard (event.ErrFenced).
 package warehouse

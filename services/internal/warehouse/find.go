@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -30,32 +31,27 @@ func (w *Warehouse) RowsOf(ctx context.Context, c *contract.Contract, key string
 	return w.find(ctx, c, database.QuoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
 }
 
-func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) ([]Row, error) {
-	var all []Row
-	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
-		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
-			_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
-			database.QuoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where), args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var r Row
-			var unstreamed bool
-			if err := rows.Scan(&r.Key, &r.Shard, &unstreamed, &r.ID.MS, &r.ID.Seq, &r.Line, &r.StoredAt); err != nil {
-				return err
-			}
-			if unstreamed {
-				r.ID = event.ID{}
-			}
-			r.StoredAt = r.StoredAt.UTC()
-			all = append(all, r)
-		}
-		return rows.Err()
+func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) (all []Row, err error) {
+	query := fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
+		_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
+		database.QuoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where)
+	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
+		all, err = database.Collect(ctx, conn, scanRow, query, args...)
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for an event in %s: %w", c.Name, err)
+		return nil, fmt.Errorf("look up an event in %s: %w", c.Name, err)
 	}
 	return all, nil
+}
+
+func scanRow(rows *sql.Rows) (Row, error) {
+	var r Row
+	var unstreamed bool
+	err := rows.Scan(&r.Key, &r.Shard, &unstreamed, &r.ID.MS, &r.ID.Seq, &r.Line, &r.StoredAt)
+	if unstreamed {
+		r.ID = event.ID{}
+	}
+	r.StoredAt = r.StoredAt.UTC()
+	return r, err
 }

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // the place columns, and after those what later contracts added.
 type layout struct{ fields []database.Field }
 
-// layout gives the dataset's, as Register left it.
+// layout returns the dataset's, as Register left it.
 func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset string) (*layout, error) {
 	if lay, ok := w.layouts.Load(dataset); ok {
 		return lay.(*layout), nil //nolint:forcetypeassert // nothing else is stored
@@ -32,21 +33,16 @@ func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset str
 
 // columnsOf lists the columns of a table, none if there is no such table.
 func columnsOf(ctx context.Context, conn *database.Conn, of database.Table) ([]database.Field, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT column_name, data_type FROM information_schema.columns
+	scan := func(rows *sql.Rows) (f database.Field, err error) {
+		err = rows.Scan(&f.Name, &f.Type)
+		return f, err
+	}
+	fields, err := database.Collect(ctx, conn, scan, `SELECT column_name, data_type FROM information_schema.columns
 		WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position`, of.Catalog, of.Schema, of.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of %s: %w", of, err)
 	}
-	defer rows.Close()
-	var fields []database.Field
-	for rows.Next() {
-		var f database.Field
-		if err := rows.Scan(&f.Name, &f.Type); err != nil {
-			return nil, fmt.Errorf("read columns of %s: %w", of, err)
-		}
-		fields = append(fields, f)
-	}
-	return fields, rows.Err()
+	return fields, nil
 }
 
 // values are the batch's columns in the table's order. A column that the

@@ -63,7 +63,7 @@ func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load
 	return nil
 }
 
-// create makes the load's table, a temporary one, anew and fills it.
+// create recreates the load's table, a temporary one, and fills it.
 func (l load) create(ctx context.Context, conn *database.Conn) error {
 	create := "CREATE OR REPLACE TEMP TABLE " + database.QuoteName(l.into.Name) + " " + database.ColumnList(l.fields)
 	if err := database.ExecAll(ctx, conn, create); err != nil {
@@ -94,7 +94,7 @@ func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error
 	if err := database.ExecAll(ctx, conn, insert); err != nil {
 		return fmt.Errorf("insert into %s: %w", l.into, err)
 	}
-	// Frees the memory; the next commit makes the table anew.
+	// Frees the memory; the next commit recreates the table.
 	return database.ExecAll(ctx, conn, "TRUNCATE "+from.String())
 }
 

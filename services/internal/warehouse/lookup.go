@@ -3,8 +3,8 @@ package warehouse
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -13,19 +13,18 @@ import (
 )
 
 const (
-	// maxSpans bounds the queries of one look-up.
+	// maxSpans bounds the queries of one lookup.
 	maxSpans = 16
-	// nearMS is how near two times must be to be looked up together for sure.
+	// nearMS is how near two times must be to be looked up together in any case.
 	nearMS = 2000
 )
 
 // span is a range of stream time in milliseconds, inclusive.
 type span struct{ from, to uint64 }
 
-// Lookup tells which of the candidate rows the table answers for already and
-// which of the batch's rejects are stored. Its cost is that of the stream time
-// it must look at, not of the table's size: rows lie in the order of their
-// stream time, so DuckDB skips what is outside.
+// Lookup finds which of the candidate rows are stored or duplicates and which of the batch's
+// rejects are stored. Its cost is that of the stream time it must read, not of the table's
+// size: rows lie in the order of their stream time, so DuckDB skips what is outside.
 func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
 	var found event.Found
 	err := w.lookups.Do(ctx, func(ctx context.Context, conn *database.Conn) error {
@@ -53,7 +52,7 @@ func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, can
 			return err
 		}
 	}
-	found.Stored, found.Duplicates = ascending(stored), ascending(duplicates)
+	found.Stored, found.Duplicates = slices.Sorted(maps.Keys(stored)), slices.Sorted(maps.Keys(duplicates))
 	return database.ExecAll(ctx, conn, "TRUNCATE temp.main.candidates")
 }
 
@@ -175,36 +174,11 @@ func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, 
 	if err := l.create(ctx, conn); err != nil {
 		return err
 	}
-	rows, err := conn.QueryContext(ctx, `SELECT DISTINCT d.n FROM warehouse.estela.rejects r JOIN temp.main.rejected d
+	var err error
+	found.Rejects, err = database.Collect(ctx, conn, database.Scan[int], `SELECT DISTINCT d.n FROM warehouse.estela.rejects r JOIN temp.main.rejected d
 		ON r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq AND r.line = d.line
 			AND r.payload_hash = d.payload_hash AND r.payload = d.payload
 		WHERE r.dataset = ? AND r.shard = ? AND r.stream_ms BETWEEN ? AND ? ORDER BY 1`,
 		b.Contract.Name, b.Shard, database.Unsigned(sp.from), database.Unsigned(sp.to))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	found.Rejects, err = scanInts(rows)
 	return err
-}
-
-func scanInts(rows *sql.Rows) ([]int, error) {
-	var all []int
-	for rows.Next() {
-		var n int
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
-	return all, rows.Err()
-}
-
-func ascending(set map[int]bool) []int {
-	all := make([]int, 0, len(set))
-	for n := range set {
-		all = append(all, n)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -38,7 +38,7 @@ func (w *Warehouse) Idle(ctx context.Context) {
 		return
 	}
 	if err := w.Checkpoint(ctx); err != nil {
-		w.cfg.Database.Logger.LogAttrs(ctx, slog.LevelDebug, "checkpoint put off", slog.Any("error", err))
+		w.cfg.Database.Logger.LogAttrs(ctx, slog.LevelDebug, "checkpoint failed, retrying when idle", slog.Any("error", err))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// Marker reads a note that SetMarker left, "" if there is none.
+// Marker reads the value that SetMarker stored, "" if there is none.
 func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	var value string
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -23,7 +23,7 @@ func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// SetMarker leaves a note under a name, in place of any that was there.
+// SetMarker stores a value under a name, in place of any that was there.
 func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return database.RetryConflicts(ctx, func() error {
@@ -56,17 +56,17 @@ func setMarker(ctx context.Context, conn *database.Conn, name, value string) err
 	return err
 }
 
-// identityMarker holds what tells this warehouse from every other.
+// identityMarker holds what distinguishes this warehouse from every other.
 const identityMarker = "identity"
 
-// Identity is the random text that tells this warehouse from others, made with its system
+// Identity is the random text that distinguishes this warehouse from others, made with its system
 // tables or, where an older program made those, at the first opening for writing; "" if it
 // was not opened so yet. A copy of the file has the same.
 func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	return w.Marker(ctx, identityMarker)
 }
 
-// identify gives a warehouse that has none its identity, inside a transaction. Two
+// identify makes the identity of a warehouse that has none, inside a transaction. Two
 // processes that do so at once conflict at the marker newPosition.
 func identify(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, identityMarker)
@@ -74,7 +74,7 @@ func identify(ctx context.Context, conn *database.Conn) error {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, `UPDATE warehouse.estela.markers SET "at" = now() WHERE name = ?`, newPosition); err != nil {
-		return fmt.Errorf("give the warehouse an identity: %w", err)
+		return fmt.Errorf("make the warehouse's identity: %w", err)
 	}
 	return setMarker(ctx, conn, identityMarker, rand.Text())
 }

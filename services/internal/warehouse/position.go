@@ -14,7 +14,7 @@ import (
 
 // TakeOver makes the caller the owner of the shard: epoch and rev go up by one,
 // committed before the position is read. A commit of the last owner that is
-// under way is waited for. event.ErrFenced: yet another took over meanwhile.
+// in flight is waited for. event.ErrFenced: yet another took over meanwhile.
 func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error) {
 	var pos event.Position
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
@@ -75,22 +75,11 @@ func scanPosition(scan func(...any) error) (event.Position, error) {
 }
 
 // Positions lists how far every shard of every dataset is stored.
-func (w *Warehouse) Positions(ctx context.Context) ([]event.Position, error) {
-	var all []event.Position
-	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
-		rows, err := conn.QueryContext(ctx, selectPositions+"ORDER BY dataset, shard")
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			p, err := scanPosition(rows.Scan)
-			if err != nil {
-				return err
-			}
-			all = append(all, p)
-		}
-		return rows.Err()
+func (w *Warehouse) Positions(ctx context.Context) (all []event.Position, err error) {
+	scan := func(rows *sql.Rows) (event.Position, error) { return scanPosition(rows.Scan) }
+	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
+		all, err = database.Collect(ctx, conn, scan, selectPositions+"ORDER BY dataset, shard")
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read positions: %w", err)

@@ -50,7 +50,7 @@ func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any,
 	})
 }
 
-// Describe tells which columns the query answers with, without running it.
+// Describe lists the columns of the query's answer, without running it.
 func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]any) (columns []result.Column, err error) {
 	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		columns, err = conn.Describe(ctx, query, args)

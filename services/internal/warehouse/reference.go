@@ -12,7 +12,7 @@ import (
 )
 
 // referenceRules names how a file becomes a table: a table that was made by others is
-// made anew.
+// recreated.
 const referenceRules = "text unless the header has a type\n"
 
 func referenceMarker(name string) string { return "reference table " + name }

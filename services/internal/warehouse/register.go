@@ -18,7 +18,7 @@ import (
 
 // Register makes the dataset's table fit its contract: creates it, or adds a
 // column for each new optional property; where no event was ever stored, the table is
-// made anew. Then it loads the reference tables (name -> CSV with a header, whose columns
+// recreated. Then it loads the reference tables (name -> CSV with a header, whose columns
 // are text unless it says NAME:TYPE, such as latitude:number) that have changed and runs
 // views, CREATE OR
 // REPLACE VIEW statements, if their text or a table has. A contract that breaks
@@ -41,8 +41,8 @@ func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views st
 
 // Accept is Register for a contract that breaks the stored one, which it takes the place of:
 // shards, removed properties (their columns stay, NULL from now on), narrowed values. Nothing
-// may be under way: the caller makes sure that the streams are drained and nobody carries
-// them. Changes that the stored rows rule out are refused with *RefusedError.
+// may be in flight: the caller makes sure that the streams are drained and nobody owns
+// their shards. Changes that the stored rows rule out are refused with *RefusedError.
 func (w *Warehouse) Accept(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return w.register(ctx, conn, c, views, refs, true)

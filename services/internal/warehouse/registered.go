@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -59,21 +60,13 @@ func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 }
 
 func lastContracts(ctx context.Context, conn *database.Conn) ([]Registered, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
-		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Registered
-	for rows.Next() {
+	scan := func(rows *sql.Rows) (Registered, error) {
 		var r Registered
 		var versions string
-		if err := rows.Scan(&r.Dataset, &r.Schema, &versions); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&r.Dataset, &r.Schema, &versions)
 		r.Versions = strings.Fields(versions)
-		all = append(all, r)
+		return r, err
 	}
-	return all, rows.Err()
+	return database.Collect(ctx, conn, scan, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
+		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
 }

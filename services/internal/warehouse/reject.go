@@ -25,7 +25,7 @@ type RejectKey struct {
 	Line  uint32
 }
 
-// StoredReject is a reject as it is kept.
+// StoredReject is a reject as it is stored.
 type StoredReject struct {
 	event.Reject
 
@@ -60,7 +60,7 @@ func (r StoredReject) Key() RejectKey { return RejectKey{r.Shard, r.ID, r.Line} 
 const selectRejects = `SELECT dataset, shard, stream_ms, stream_seq, line, payload, violations::VARCHAR, schema_version, rejected_at
 	FROM warehouse.estela.rejects WHERE dataset = ? `
 
-// ListRejects gives at most limit rejects of the dataset in the order of their
+// ListRejects lists at most limit rejects of the dataset in the order of their
 // keys, those after the given key; nil begins at the first.
 func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, after *RejectKey) ([]StoredReject, error) {
 	where, args := "", []any{dataset}
@@ -87,12 +87,12 @@ func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for rejects of %s: %w", dataset, err)
+		return nil, fmt.Errorf("look up rejects of %s: %w", dataset, err)
 	}
 	return all, nil
 }
 
-// GetReject gives one reject, or ErrNoReject.
+// GetReject reads one reject, or ErrNoReject.
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -111,20 +111,7 @@ func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey
 const byKey = "shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ?"
 
 func queryRejects(ctx context.Context, conn *database.Conn, where string, args ...any) ([]StoredReject, error) {
-	rows, err := conn.QueryContext(ctx, selectRejects+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []StoredReject
-	for rows.Next() {
-		r, err := scanReject(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return database.Collect(ctx, conn, scanReject, selectRejects+where, args...)
 }
 
 func scanReject(rows *sql.Rows) (StoredReject, error) {

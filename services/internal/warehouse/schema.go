@@ -13,7 +13,7 @@ import (
 // format is the version of the system tables.
 const format = 1
 
-// The markers that the warehouse itself keeps.
+// The warehouse's own markers.
 const (
 	formatMarker = "format"
 	// newPosition is updated by whoever adds a position row: without a primary
@@ -51,7 +51,7 @@ var systemTables = []struct {
 	{"markers", database.Fields("name VARCHAR", "value VARCHAR", "at TIMESTAMPTZ")},
 }
 
-// rejectKeyFields tell a reject: where it came from, and its bytes.
+// rejectKeyFields identify a reject: where it came from, and its bytes.
 var rejectKeyFields = database.Fields(
 	"dataset VARCHAR",
 	"shard INTEGER",
