@@ -69,21 +69,13 @@ func isFatal(err error) bool {
 	return strings.Contains(err.Error(), "database has been invalidated")
 }
 
-// redacted is an error whose text does not show the secret.
-type redacted struct {
-	err    error
-	secret string
-}
-
-func (r *redacted) Error() string { return strings.ReplaceAll(r.err.Error(), r.secret, "***") }
-
-// redact hides the secret in err's text. The original is not unwrapped: it
-// would show it again.
+// redact is err with the secret hidden in its text. The original is not wrapped: it would
+// show it again.
 func redact(err error, secret string) error {
 	if err == nil || secret == "" {
 		return err
 	}
-	return &redacted{err: err, secret: secret}
+	return errors.New(strings.ReplaceAll(err.Error(), secret, "***"))
 }
 
 // duckError is an error that the driver does not classify.

@@ -1,8 +1,8 @@
 package database
 
 import (
-	"cmp"
-	"strconv"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
@@ -21,28 +21,13 @@ func Version() string { return strings.TrimPrefix(mapping.LibraryVersion(), "v")
 // MotherDuckTakes reports whether MotherDuck takes a client of that DuckDB
 // version.
 func MotherDuckTakes(version string) bool {
-	return compareVersions(version, MotherDuckMin) >= 0 && compareVersions(version, MotherDuckMax) <= 0
+	v := numbers(version)
+	return slices.Compare(v, numbers(MotherDuckMin)) >= 0 && slices.Compare(v, numbers(MotherDuckMax)) <= 0
 }
 
-// compareVersions orders versions such as "1.5.6" by their three numbers; what
-// is no number counts as 0.
-func compareVersions(a, b string) int {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range 3 {
-		if c := cmp.Compare(numberAt(as, i), numberAt(bs, i)); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func numberAt(parts []string, i int) int {
-	if i >= len(parts) {
-		return 0
-	}
-	n, err := strconv.Atoi(parts[i])
-	if err != nil {
-		return 0
-	}
+// numbers are the three of a version such as "1.5.6"; what is no number counts as 0.
+func numbers(version string) []int {
+	n := make([]int, 3)
+	_, _ = fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2])
 	return n
 }
