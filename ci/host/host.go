@@ -10,16 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/estela-dev/estela/ci/host/internal/machine"
-	"github.com/estela-dev/estela/ci/host/internal/report"
 	"github.com/estela-dev/estela/ci/host/internal/runner"
 	"github.com/estela-dev/estela/ci/plan"
+	"github.com/estela-dev/estela/ci/suite"
 )
 
 // The exit codes.
@@ -40,7 +38,6 @@ const policyFile = "/usr/sbin/policy-rc.d"
 type Host struct {
 	// Checks is the plan.
 	Checks []plan.Check
-	Getenv func(string) string
 	// Look finds a program, as exec.LookPath does.
 	Look           func(string) (string, error)
 	Stdin          io.Reader
@@ -101,11 +98,9 @@ func (h Host) test(ctx context.Context, o options) (int, error) {
 
 func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (int, error) {
 	began := time.Now()
-	live, width := h.terminal()
-	progress := report.NewProgress(h.Stdout, len(checks), live, width)
-	results := runner.Run(ctx, cfg, checks, progress)
-	progress.Close()
-	passed := report.Summary(h.Stdout, results, time.Since(began))
+	results := runner.Run(ctx, cfg, checks, h.Stdout)
+	fmt.Fprintln(h.Stdout)
+	passed := suite.Write(h.Stdout, results, time.Since(began))
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted, errors.New("interrupted")
@@ -119,7 +114,10 @@ func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (
 func (h Host) prepare(ctx context.Context, setup bool, checks []plan.Check) (int, error) {
 	lacks := machine.Lacks(checks, h.Look)
 	if setup && len(lacks) > 0 {
-		if err := h.installer().Install(ctx, lacks); err != nil {
+		in := machine.Installer{
+			Root: os.Geteuid() == 0, Look: h.Look, Run: machine.Output(h.Stdin), Policy: policyFile, Log: h.Stdout,
+		}
+		if err := in.Install(ctx, lacks); err != nil {
 			return exitFailed, fmt.Errorf("set the machine up: %w", err)
 		}
 		lacks = machine.Lacks(checks, h.Look)
@@ -133,16 +131,6 @@ func (h Host) prepare(ctx context.Context, setup bool, checks []plan.Check) (int
 	}
 	return exitUsage, fmt.Errorf("this machine lacks:\n%s"+
 		"Install it, or let `go run ./ci/host --setup test` do so (Debian and its kin)", text.String())
-}
-
-func (h Host) installer() machine.Installer {
-	return machine.Installer{
-		Root:   os.Geteuid() == 0,
-		Look:   h.Look,
-		Run:    machine.Output(h.Stdin),
-		Policy: policyFile,
-		Log:    h.Stdout,
-	}
 }
 
 // base finds the revision to compare with. One that was asked for must exist;
@@ -180,21 +168,3 @@ func findRoot() (string, error) {
 		}
 	}
 }
-
-// terminal reports whether standard output is one that can move its cursor, and
-// how wide it is, as far as the environment says.
-func (h Host) terminal() (live bool, width int) {
-	width = 80
-	if n, err := strconv.Atoi(h.Getenv("COLUMNS")); err == nil && n > 0 {
-		width = n
-	}
-	file, ok := h.Stdout.(*os.File)
-	if !ok || h.Getenv("TERM") == "dumb" || h.Getenv("TERM") == "" || h.Getenv("CI") != "" {
-		return false, width
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0, width
-}
-
-// defaultJobs leaves a core for what is light beside what is heavy.
-func defaultJobs() int { return max(2, runtime.NumCPU()/2) }

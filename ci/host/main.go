@@ -18,7 +18,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Run(ctx, Host{
 		Checks: plan.Checks(),
-		Getenv: os.Getenv,
 		Look:   exec.LookPath,
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,

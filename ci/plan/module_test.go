@@ -70,8 +70,8 @@ func TestTheModuleTestsThePlan(t *testing.T) {
 		}
 	}
 	text := read(t, "ci/test.go")
-	if calls := strings.Count(text, "schedule.Run(ctx, checks, "); calls != 1 {
-		t.Errorf("ci/test.go passes its checks to the schedule %d times, want once", calls)
+	if calls := strings.Count(text, "suite.Run(ctx, checks, "); calls != 1 {
+		t.Errorf("ci/test.go passes its checks to the suite %d times, want once", calls)
 	}
 	if strings.Contains(text, "plan.Check{") {
 		t.Error("ci/test.go makes a check of its own; it belongs in ci/plan")

@@ -37,22 +37,18 @@ func Lacks(checks []plan.Check, look func(string) (string, error)) []Lack {
 			i := slices.IndexFunc(lacks, func(l Lack) bool { return l.Need.Name == need.Name })
 			if i >= 0 {
 				lacks[i].Checks = append(lacks[i].Checks, c.Name)
-			} else if missing := missing(need, look); len(missing) > 0 {
+				continue
+			}
+			missing := slices.DeleteFunc(slices.Clone(need.Programs), func(program string) bool {
+				_, err := look(program)
+				return err == nil
+			})
+			if len(missing) > 0 {
 				lacks = append(lacks, Lack{Need: need, Programs: missing, Checks: []string{c.Name}})
 			}
 		}
 	}
 	return lacks
-}
-
-func missing(need plan.Need, look func(string) (string, error)) []string {
-	var programs []string
-	for _, program := range need.Programs {
-		if _, err := look(program); err != nil {
-			programs = append(programs, program)
-		}
-	}
-	return programs
 }
 
 // Installer installs Debian packages.
@@ -73,59 +69,49 @@ type Installer struct {
 // ErrNoWay means that the machine can't be set up by this program.
 var ErrNoWay = errors.New("can't install anything here")
 
+// install takes the policy's file and the packages. A daemon that comes with one must not start: exit code 101 is
+// "action forbidden by policy". A machine with a policy of its own (a container image, as a rule) keeps it; any other
+// has none afterwards, whatever happens. A fresh machine has no list of packages at all.
+const install = `set -e
+policy=$1; shift
+if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	trap 'exit 130' INT TERM HUP
+	printf '#!/bin/sh\nexit 101\n' > "$policy"
+	chmod 755 "$policy"
+fi
+apt-get update -qq
+apt-get install -qq -y --no-install-recommends "$@"
+`
+
 // Install installs what is lacking, and starts no daemon that comes with it.
 // Whatever happens, the machine's own policy on daemons is as it was before.
-func (in Installer) Install(ctx context.Context, lacks []Lack) (err error) {
-	packages := wanted(lacks)
-	if len(packages) == 0 {
-		return nil
-	}
-	if err := in.able(); err != nil {
-		return err
-	}
-	fmt.Fprintf(in.Log, "installing %s\n", strings.Join(packages, " "))
-	restore, err := in.forbidDaemons(ctx)
-	if err != nil {
-		return fmt.Errorf("keep daemons from starting: %w", err)
-	}
-	defer func() { err = errors.Join(err, restore()) }()
-	// A fresh machine or a container image has no list of packages at all.
-	if err := in.run(ctx, "apt-get", "update", "-qq"); err != nil {
-		return fmt.Errorf("update the list of packages: %w", err)
-	}
-	install := []string{"apt-get", "install", "-qq", "-y", "--no-install-recommends"}
-	if err := in.run(ctx, append(install, packages...)...); err != nil {
-		return fmt.Errorf("install packages: %w", err)
-	}
-	return nil
-}
-
-func wanted(lacks []Lack) []string {
+func (in Installer) Install(ctx context.Context, lacks []Lack) error {
 	var packages []string
 	for _, l := range lacks {
 		packages = append(packages, l.Need.Packages...)
 	}
+	if len(packages) == 0 {
+		return nil
+	}
 	slices.Sort(packages)
-	return slices.Compact(packages)
-}
-
-func (in Installer) able() error {
+	packages = slices.Compact(packages)
 	if _, err := in.Look("apt-get"); err != nil {
 		return fmt.Errorf("%w: no apt-get on PATH; install the programs by hand", ErrNoWay)
 	}
-	if _, err := in.Look("sudo"); err != nil && !in.Root {
-		return fmt.Errorf("%w: neither root nor sudo on PATH; run as root", ErrNoWay)
-	}
-	return nil
-}
-
-// run runs a program as root, and never lets it ask anything.
-func (in Installer) run(ctx context.Context, argv ...string) error {
-	argv = append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, argv...)
+	// As root, and so that nothing asks anything.
+	argv := []string{"env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", install, "install", in.Policy}
 	if !in.Root {
+		if _, err := in.Look("sudo"); err != nil {
+			return fmt.Errorf("%w: neither root nor sudo on PATH; run as root", ErrNoWay)
+		}
 		argv = append([]string{"sudo"}, argv...)
 	}
-	return in.Run(ctx, argv...)
+	fmt.Fprintf(in.Log, "installing %s\n", strings.Join(packages, " "))
+	if err := in.Run(ctx, append(argv, packages...)...); err != nil {
+		return fmt.Errorf("install packages: %w", err)
+	}
+	return nil
 }
 
 // Output runs a program and returns what it printed as part of its error. It is
@@ -137,7 +123,7 @@ func Output(stdin io.Reader) func(ctx context.Context, argv ...string) error {
 		cmd.Cancel = func() error { return nil }
 		cmd.Stdin = stdin
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, out)
+			return fmt.Errorf("%w\n%s", err, out)
 		}
 		return ctx.Err()
 	}

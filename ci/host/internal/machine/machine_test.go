@@ -52,122 +52,133 @@ func TestLacks(t *testing.T) {
 	}
 }
 
-// box is a machine on which installing is only written down, except for the
-// policy file, which is real.
+// box is a machine whose apt-get only writes down how it was called, and what the policy file, which is real, said.
 type box struct {
 	machine.Installer
-	commands []string
-	policy   string // what it said while apt-get ran
-	fail     string // the command that fails
+	commands, policy string // files
 }
 
-func setup(t *testing.T, programs ...string) *box {
+func setup(t *testing.T, aptGet string, programs ...string) *box {
 	t.Helper()
-	b := &box{}
+	dir := t.TempDir()
+	b := &box{commands: filepath.Join(dir, "commands"), policy: filepath.Join(dir, "policy")}
 	b.Installer = machine.Installer{
 		Root:   true,
 		Look:   has(programs...),
-		Policy: filepath.Join(t.TempDir(), "policy-rc.d"),
+		Policy: filepath.Join(dir, "policy-rc.d"),
 		Log:    io.Discard,
 		Run: func(ctx context.Context, argv ...string) error {
-			command := strings.Join(argv, " ")
-			b.commands = append(b.commands, command)
-			if strings.Contains(command, "apt-get install") {
-				text, _ := os.ReadFile(b.Policy)
-				b.policy = string(text)
-			}
-			if b.fail != "" && strings.Contains(command, b.fail) {
-				return errors.New("no network")
-			}
-			if strings.Contains(command, "apt-get") {
-				return nil
-			}
-			return machine.Output(nil)(ctx, argv...)
+			return machine.Output(nil)(ctx, append([]string{"env", "PATH=" + dir + ":" + os.Getenv("PATH")}, argv...)...)
 		},
 	}
+	write := func(name, script string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("sudo", `echo "sudo $1 $2" >> `+b.commands+`; exec "$@"`)
+	write("apt-get", `echo "$DEBIAN_FRONTEND apt-get $*" >> `+b.commands+`; test "$1" = update || cp `+b.Policy+" "+b.policy+"; "+aptGet)
 	return b
 }
 
-func TestInstall(t *testing.T) {
-	t.Parallel()
-	b := setup(t, "apt-get")
-	if err := b.Install(t.Context(), machine.Lacks(checks(), has())); err != nil {
+func (b *box) read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b.commands) != 4 {
-		t.Fatalf("commands %q", b.commands)
-	}
-	if !strings.HasSuffix(b.commands[1], "apt-get update -qq") {
-		t.Errorf("the list of packages is updated first, got %q", b.commands[1])
-	}
-	if !strings.HasSuffix(b.commands[2], "--no-install-recommends g++ gcc libc6-dev redis-server") {
-		t.Errorf("install: %q", b.commands[2])
-	}
-	if !strings.Contains(b.policy, "exit 101") {
-		t.Errorf("daemons may start while packages are installed: policy %q", b.policy)
-	}
+	return string(text)
+}
+
+func (b *box) hasNoPolicy(t *testing.T) {
+	t.Helper()
 	if _, err := os.Stat(b.Policy); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the policy stays behind: %v", err)
 	}
 }
 
+const installed = `noninteractive apt-get update -qq
+noninteractive apt-get install -qq -y --no-install-recommends g++ gcc libc6-dev redis-server
+`
+
+func TestInstall(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "", "apt-get")
+	if err := b.Install(t.Context(), machine.Lacks(checks(), has())); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.read(t, b.commands); got != installed {
+		t.Errorf("got\n%swant\n%s", got, installed)
+	}
+	if policy := b.read(t, b.policy); policy != "#!/bin/sh\nexit 101\n" {
+		t.Errorf("daemons may start while packages are installed: policy %q", policy)
+	}
+	if info, err := os.Stat(b.policy); err != nil || info.Mode()&0o111 == 0 {
+		t.Errorf("the policy can't be run: %v", err)
+	}
+	b.hasNoPolicy(t)
+}
+
 func TestInstallUsesSudo(t *testing.T) {
 	t.Parallel()
-	b := setup(t, "apt-get", "sudo")
+	b := setup(t, "", "apt-get", "sudo")
 	b.Root = false
-	b.fail = "sudo" // it need not be on this machine
-	if err := b.Install(t.Context(), machine.Lacks(checks(), has())); err == nil {
-		t.Fatal("the failure of sudo is lost")
+	if err := b.Install(t.Context(), machine.Lacks(checks(), has())); err != nil {
+		t.Fatal(err)
 	}
-	for _, command := range b.commands {
-		if !strings.HasPrefix(command, "sudo env DEBIAN_FRONTEND=noninteractive ") {
-			t.Errorf("without sudo: %q", command)
-		}
+	if got, want := b.read(t, b.commands), "sudo env DEBIAN_FRONTEND=noninteractive\n"+installed; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
 
 func TestInstallThatFailsTakesThePolicyBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, "apt-get")
-	b.fail = "apt-get install"
-	err := b.Install(t.Context(), machine.Lacks(checks(), has()))
-	if err == nil || !strings.Contains(err.Error(), "install packages: no network") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := os.Stat(b.Policy); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the policy stays behind: %v", err)
+	for name, fails := range map[string]string{
+		"update":    `test "$1" != update || { echo no network; exit 100; }`,
+		"install":   `test "$1" != install || { echo no network; exit 100; }`,
+		"interrupt": `test "$1" != install || { echo no network; kill -INT $PPID; }`,
+	} {
+		b := setup(t, fails, "apt-get")
+		err := b.Install(t.Context(), machine.Lacks(checks(), has()))
+		if err == nil || !strings.Contains(err.Error(), "install packages: ") || !strings.Contains(err.Error(), "no network") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		b.hasNoPolicy(t)
 	}
 }
 
 func TestInstallKeepsTheMachinesOwnPolicy(t *testing.T) {
 	t.Parallel()
-	b := setup(t, "apt-get")
+	b := setup(t, "", "apt-get")
 	if err := os.WriteFile(b.Policy, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Install(t.Context(), machine.Lacks(checks(), has())); err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := os.ReadFile(b.Policy); string(text) != "mine" {
+	if text := b.read(t, b.Policy); text != "mine" {
 		t.Errorf("policy is %q now", text)
 	}
 }
 
 func TestInstallNothing(t *testing.T) {
 	t.Parallel()
-	b := setup(t) // not even apt-get
-	if err := b.Install(t.Context(), nil); err != nil || len(b.commands) != 0 {
-		t.Errorf("error %v, commands %q", err, b.commands)
+	b := setup(t, "") // not even apt-get
+	if err := b.Install(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(b.commands); err == nil {
+		t.Errorf("commands %q", b.read(t, b.commands))
 	}
 }
 
 func TestInstallWhereItCannot(t *testing.T) {
 	t.Parallel()
 	lacks := machine.Lacks(checks(), has())
-	if err := setup(t).Install(t.Context(), lacks); !errors.Is(err, machine.ErrNoWay) {
+	if err := setup(t, "").Install(t.Context(), lacks); !errors.Is(err, machine.ErrNoWay) {
 		t.Errorf("without apt-get: %v", err)
 	}
-	b := setup(t, "apt-get")
+	b := setup(t, "", "apt-get")
 	b.Root = false
 	if err := b.Install(t.Context(), lacks); !errors.Is(err, machine.ErrNoWay) {
 		t.Errorf("neither root nor sudo: %v", err)
