@@ -11,10 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/ci/host/internal/machine"
 	"github.com/estela-dev/estela/ci/host/internal/runner"
 	"github.com/estela-dev/estela/ci/plan"
 	"github.com/estela-dev/estela/ci/suite"
@@ -31,9 +29,6 @@ const (
 // defaultBase is where a change will go.
 const defaultBase = "origin/main"
 
-// policyFile is where Debian's packages ask whether they may start a daemon.
-const policyFile = "/usr/sbin/policy-rc.d"
-
 // Host is the machine as this program sees it.
 type Host struct {
 	// Checks is the plan.
@@ -42,6 +37,10 @@ type Host struct {
 	Look           func(string) (string, error)
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Root says that the caller may do everything; sudo is used otherwise.
+	Root bool
+	// Policy is the file that a package's scripts ask whether they may start a daemon.
+	Policy string
 }
 
 // Run does what the command line says and returns the exit code.
@@ -108,29 +107,6 @@ func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (
 		return exitFailed, nil
 	}
 	return exitPassed, nil
-}
-
-// prepare makes sure that the machine has what the checks need.
-func (h Host) prepare(ctx context.Context, setup bool, checks []plan.Check) (int, error) {
-	lacks := machine.Lacks(checks, h.Look)
-	if setup && len(lacks) > 0 {
-		in := machine.Installer{
-			Root: os.Geteuid() == 0, Look: h.Look, Run: machine.Output(h.Stdin), Policy: policyFile, Log: h.Stdout,
-		}
-		if err := in.Install(ctx, lacks); err != nil {
-			return exitFailed, fmt.Errorf("set the machine up: %w", err)
-		}
-		lacks = machine.Lacks(checks, h.Look)
-	}
-	if len(lacks) == 0 {
-		return exitPassed, nil
-	}
-	var text strings.Builder
-	for _, l := range lacks {
-		fmt.Fprintln(&text, l)
-	}
-	return exitUsage, fmt.Errorf("this machine lacks:\n%s"+
-		"Install it, or let `go run ./ci/host --setup test` do so (Debian and its kin)", text.String())
 }
 
 // base finds the revision to compare with. One that was asked for must exist;

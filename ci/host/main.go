@@ -22,6 +22,8 @@ func main() {
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
+		Root:   os.Geteuid() == 0,
+		Policy: policyFile,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -57,6 +58,20 @@ func module(t *testing.T) map[string]method {
 		t.Fatal("ci/*.go has no method of Estela")
 	}
 	return methods
+}
+
+// documented are the module's functions: they are its command line, which others have in their scripts.
+var documented = strings.Fields(`Test TestMatrix Lint Compile Unit Fuzz Contract EndToEnd Chaos Bench
+	Build Binary Reproducible Up Scan ScanCode ScanImage Sbom Sign Publish Release
+	WithRegistryLogin WithRegistry WithKey WithIdentity
+	Preview Deploy Rollback Unlock Smoke Destroy Rehearse Generate Fix Submit`)
+
+func TestTheModuleHasTheDocumentedFunctions(t *testing.T) {
+	t.Parallel()
+	found := slices.Sorted(maps.Keys(module(t)))
+	if want := slices.Sorted(slices.Values(documented)); !slices.Equal(found, want) {
+		t.Errorf("the module has the functions %q, documented are %q", found, want)
+	}
 }
 
 // `dagger call test` runs every check of the plan and no other, because it takes the plan's list as it is;
