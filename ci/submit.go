@@ -31,5 +31,5 @@ func (m *Estela) Submit(
 	if err != nil {
 		return "", fmt.Errorf("submit: %w", err)
 	}
-	return answer.String(), nil
+	return answer, nil
 }
