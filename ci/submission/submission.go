@@ -24,84 +24,78 @@ type Submission struct {
 // one look mends it all.
 func (s Submission) Validate() error {
 	return errors.Join(
-		problem("name", s.Name, nameFault(s.Name), "give your full name"),
-		problem("mail", s.Mail, mailFault(s.Mail), "give an address such as pedro@example.com"),
-		problem("github_url", s.GitHubURL, repositoryFault(s.GitHubURL), "give the public repository as https://github.com/OWNER/REPOSITORY"),
+		check("name", s.Name, "give your full name", nameRules(s.Name)),
+		check("mail", s.Mail, "give an address such as pedro@example.com", mailRules(s.Mail)),
+		check("github_url", s.GitHubURL, "give the public repository as https://github.com/OWNER/REPOSITORY", repositoryRules(s.GitHubURL)),
 	)
 }
 
-func problem(field, value, reason, wayOut string) error {
-	if strings.TrimSpace(value) == "" {
-		reason = "it is empty"
-	}
-	if reason == "" {
-		return nil
-	}
-	return fmt.Errorf("%s %q: %s; %s", field, value, reason, wayOut)
+// rule is broken for a reason.
+type rule struct {
+	broken bool
+	reason string
 }
 
-func nameFault(name string) string {
-	switch {
-	case !utf8.ValidString(name):
-		return "it is not UTF-8"
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return "it has control characters"
-	case strings.TrimSpace(name) != name:
-		return "it has spaces around it"
+// check names the first rule that is broken.
+func check(field, value, wayOut string, rules []rule) error {
+	rules = append([]rule{{strings.TrimSpace(value) == "", "it is empty"}}, rules...)
+	for _, r := range rules {
+		if r.broken {
+			return fmt.Errorf("%s %q: %s; %s", field, value, r.reason, wayOut)
+		}
 	}
-	return ""
+	return nil
 }
 
-func mailFault(address string) string {
+func nameRules(name string) []rule {
+	return []rule{
+		{!utf8.ValidString(name), "it is not UTF-8"},
+		{strings.ContainsFunc(name, unicode.IsControl), "it has control characters"},
+		{strings.TrimSpace(name) != name, "it has spaces around it"},
+	}
+}
+
+func mailRules(address string) []rule {
 	parsed, err := mail.ParseAddress(address)
-	switch {
-	case err != nil:
-		return "it is no address (" + err.Error() + ")"
-	case parsed.Address != address:
+	return []rule{
+		{err != nil, fmt.Sprintf("it is no address (%v)", err)},
 		// A display name, angle brackets, quotes or a comment: fine in a letter's
 		// header, not in a form's field.
-		return "it is more than a bare address"
+		{err == nil && parsed.Address != address, "it is more than a bare address"},
+		domainRule(address[strings.LastIndexByte(address, '@')+1:]),
 	}
-	return domainFault(address[strings.LastIndexByte(address, '@')+1:])
 }
 
 // Hosts whose repositories are always OWNER/REPOSITORY; others, such as GitLab, have groups in groups.
 var flatHosts = []string{"github.com", "www.github.com", "bitbucket.org", "codeberg.org"}
 
-// repositoryPath has two segments or more.
-var repositoryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+){2,}/?$`)
-
-func repositoryFault(address string) string {
-	parsed, err := url.Parse(address)
-	switch {
-	case err != nil:
-		return "it is no URL"
-	case parsed.Scheme != "https":
-		return "it does not begin with https://"
-	case parsed.User != nil:
-		return "it has credentials in it"
-	case strings.ContainsAny(address, "?#"):
-		return "it has a query or a fragment"
-	}
-	segments := strings.Split(strings.Trim(parsed.EscapedPath(), "/"), "/")
-	// GitLab's "-" begins a page inside a repository.
-	noName := func(s string) bool { return slices.Contains([]string{".", "..", "-", ".git"}, s) }
-	flat := slices.Contains(flatHosts, strings.ToLower(parsed.Hostname()))
-	if !repositoryPath.MatchString(parsed.EscapedPath()) || slices.ContainsFunc(segments, noName) || flat && len(segments) > 2 {
-		return "its path is not OWNER/REPOSITORY"
-	}
-	return domainFault(parsed.Hostname())
-}
-
-// domain is a name of the public internet: labels, of which the last is no number, as that of an IP address is.
 var (
-	domain    = regexp.MustCompile(`^[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?(\.[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?)+$`)
+	// repositoryPath has two segments or more.
+	repositoryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+){2,}/?$`)
+	// noName is a segment that names no owner and no repository: GitLab's "-" begins a page inside one.
+	noName = regexp.MustCompile(`/(\.|\.\.|-|\.git)(/|$)`)
+	// domain is a name of the public internet.
+	domain = regexp.MustCompile(`^[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?(\.[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?)+$`)
+	// ipAddress ends in a number, as no such name does.
 	ipAddress = regexp.MustCompile(`\.[0-9]+$`)
 )
 
-func domainFault(name string) string {
-	if !domain.MatchString(name) || ipAddress.MatchString(name) {
-		return fmt.Sprintf("its host %q is no public domain name", name)
+func repositoryRules(address string) []rule {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return []rule{{true, "it is no URL"}}
 	}
-	return ""
+	path := parsed.EscapedPath()
+	tooDeep := slices.Contains(flatHosts, strings.ToLower(parsed.Hostname())) && strings.Count(strings.Trim(path, "/"), "/") > 1
+	return []rule{
+		{parsed.Scheme != "https", "it does not begin with https://"},
+		{parsed.User != nil, "it has credentials in it"},
+		{strings.ContainsAny(address, "?#"), "it has a query or a fragment"},
+		{!repositoryPath.MatchString(path) || noName.MatchString(path) || tooDeep, "its path is not OWNER/REPOSITORY"},
+		domainRule(parsed.Hostname()),
+	}
+}
+
+func domainRule(name string) rule {
+	return rule{!domain.MatchString(name) || ipAddress.MatchString(name), fmt.Sprintf("its host %q is no public domain name", name)}
 }
