@@ -129,16 +129,16 @@ func (l *Log) line(line []byte) {
 	switch {
 	case json.Unmarshal(line, &e) != nil || e.Action == "":
 		if len(bytes.TrimSpace(line)) > 0 {
-			l.loose.add(string(line) + "\n")
+			fmt.Fprintf(&l.loose, "%s\n", line)
 		}
 		return
 	case e.Package == "": // a build's: printed once, though it fails all packages that need it
-		l.loose.add(e.Output)
+		fmt.Fprint(&l.loose, e.Output)
 		return
 	}
 	t := l.at(e.Package, e.Test)
 	if e.Action == "output" && !frame.MatchString(e.Output) {
-		t.output.add(e.Output)
+		fmt.Fprint(&t.output, e.Output)
 	}
 	if end := ends[e.Action]; end != "" {
 		l.end(t, end)
@@ -170,7 +170,7 @@ func (l *Log) end(t *test, how string) {
 	if t.name == "" {
 		for _, sub := range slices.Backward(l.tests) {
 			if sub.pkg == t.pkg && sub.end == "" && sub != t {
-				l.end(sub, sub.atEndOf(how))
+				l.end(sub, sub.endOf(how))
 			}
 		}
 	}
@@ -183,9 +183,10 @@ func (l *Log) end(t *test, how string) {
 	}
 }
 
-// atEndOf is how a test ended that had no end of its own when its package had one.
-func (t *test) atEndOf(pkg string) string {
-	if pkg != failed || figures.MatchString(t.output.String()) || t.parent && strings.HasPrefix(t.name, "Benchmark") {
+// endOf is how a test ended that has no end of its own, in a package that ended like this.
+func (t *test) endOf(pkg string) string {
+	benchmark := figures.MatchString(t.output.String()) || t.parent && strings.HasPrefix(t.name, "Benchmark")
+	if pkg != failed || benchmark {
 		return passed
 	}
 	return unfinished

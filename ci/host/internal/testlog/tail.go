@@ -16,17 +16,13 @@ type Tail struct {
 
 // Write never fails.
 func (t *Tail) Write(p []byte) (int, error) {
-	t.add(string(p))
-	return len(p), nil
-}
-
-func (t *Tail) add(text string) {
-	t.kept = append(t.kept, text...)
+	t.kept = append(t.kept, p...)
 	// Cut rarely, and then by half: a byte is moved once and not each time.
 	if over := len(t.kept) - limit; over > limit {
 		t.cut += over
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
+	return len(p), nil
 }
 
 // String says what was kept, ending in a new line unless empty, and how much was not.
