@@ -11,6 +11,8 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -28,7 +30,7 @@ func (m meta) append(b []byte) []byte {
 	if m.asOf.IsZero() {
 		b = append(b, "null"...)
 	} else {
-		b = append(appendTime(append(b, '"'), result.TimestampTZ, m.asOf.UTC()), '"')
+		b = append(appendTime(append(b, '"'), column.TimestampTZ, m.asOf.UTC()), '"')
 	}
 	b = append(b, `,"rows":`...)
 	b = strconv.AppendInt(b, int64(m.rows), 10)
@@ -36,7 +38,7 @@ func (m meta) append(b []byte) []byte {
 	if m.next == "" {
 		b = append(b, "null"...)
 	} else {
-		b = appendString(b, m.next)
+		b = jsontext.AppendString(b, m.next)
 	}
 	return append(b, '}')
 }

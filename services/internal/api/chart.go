@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -62,12 +63,12 @@ func (e *chartEncoder) rows(chunk *result.Chunk, n int) error {
 	return nil
 }
 
-func isNumber(k result.Kind) bool {
-	return k >= result.TinyInt && k <= result.Double || k == result.HugeInt || k == result.UHugeInt || k == result.Decimal
+func isNumber(k column.Kind) bool {
+	return k >= column.TinyInt && k <= column.Double || k == column.HugeInt || k == column.UHugeInt || k == column.Decimal
 }
 
-func isTime(k result.Kind) bool {
-	return k == result.Date || k >= result.Timestamp && k <= result.TimestampS
+func isTime(k column.Kind) bool {
+	return k == column.Date || k >= column.Timestamp && k <= column.TimestampS
 }
 
 // number is a value to be drawn; NaN is none.

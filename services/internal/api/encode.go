@@ -3,6 +3,7 @@ package api
 import (
 	"io"
 
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -53,7 +54,7 @@ type jsonEncoder struct {
 func (sh *shape) keys() []string {
 	keys := make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		keys[i] = "{,"[min(i, 1):][:1] + string(appendString(nil, c.name)) + ":"
+		keys[i] = "{,"[min(i, 1):][:1] + string(jsontext.AppendString(nil, c.Name)) + ":"
 	}
 	return keys
 }
@@ -105,7 +106,7 @@ func newCSVEncoder(w io.Writer, sh *shape, types []result.Type) *csvEncoder {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		e.buf = appendField(e.buf, []byte(c.name))
+		e.buf = appendField(e.buf, []byte(c.Name))
 	}
 	e.buf = append(e.buf, "\r\n"...)
 	return e

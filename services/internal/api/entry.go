@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -52,7 +53,7 @@ func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry
 	}
 	e.etag = r.etag(q.key, sum)
 	if !at.AsOf.IsZero() {
-		e.asOf = appendTime(nil, result.TimestampTZ, at.AsOf)
+		e.asOf = appendTime(nil, column.TimestampTZ, at.AsOf)
 	}
 	if m.next != "" {
 		e.link = []byte("<" + q.following(m.next) + `>; rel="next"`)

@@ -30,10 +30,7 @@ func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }
 
 // Encode writes rows in a format.
 func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {
-	sh := &shape{}
-	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type})
-	}
+	sh := &shape{columns: columns}
 	for _, f := range formats {
 		if f.name != name {
 			continue

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -41,15 +42,15 @@ func project(sqlType, column string) string {
 // appendPlain writes a boolean or an integer.
 func appendPlain(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Boolean:
+	case column.Boolean:
 		return strconv.AppendBool(b, result.At[bool](*v, i))
-	case result.UTinyInt:
+	case column.UTinyInt:
 		return strconv.AppendUint(b, uint64(result.At[uint8](*v, i)), 10)
-	case result.USmallInt:
+	case column.USmallInt:
 		return strconv.AppendUint(b, uint64(result.At[uint16](*v, i)), 10)
-	case result.UInteger:
+	case column.UInteger:
 		return strconv.AppendUint(b, uint64(result.At[uint32](*v, i)), 10)
-	case result.UBigInt:
+	case column.UBigInt:
 		return strconv.AppendUint(b, result.At[uint64](*v, i), 10)
 	default:
 		return strconv.AppendInt(b, integer(v, i), 10)
@@ -59,11 +60,11 @@ func appendPlain(b []byte, v *result.Vector, i int) []byte {
 // integer is a value of a signed integer kind.
 func integer(v *result.Vector, i int) int64 {
 	switch v.Kind {
-	case result.TinyInt:
+	case column.TinyInt:
 		return int64(result.At[int8](*v, i))
-	case result.SmallInt:
+	case column.SmallInt:
 		return int64(result.At[int16](*v, i))
-	case result.Integer:
+	case column.Integer:
 		return int64(result.At[int32](*v, i))
 	default:
 		return result.At[int64](*v, i)
@@ -74,7 +75,7 @@ func integer(v *result.Vector, i int) int64 {
 // infinite ones and years outside 0 to 9999.
 func timeOf(v *result.Vector, i int) (time.Time, bool) {
 	const day = 24 * 60 * 60
-	if v.Kind == result.Date {
+	if v.Kind == column.Date {
 		n := result.At[int32](*v, i)
 		at := time.Unix(int64(n)*day, 0).UTC()
 		return at, n != math.MaxInt32 && n != -math.MaxInt32 && writable(at)
@@ -82,11 +83,11 @@ func timeOf(v *result.Vector, i int) (time.Time, bool) {
 	n := result.At[int64](*v, i)
 	at := time.UnixMicro(n)
 	switch v.Kind {
-	case result.TimestampNS:
+	case column.TimestampNS:
 		at = time.Unix(0, n)
-	case result.TimestampMS:
+	case column.TimestampMS:
 		at = time.UnixMilli(n)
-	case result.TimestampS:
+	case column.TimestampS:
 		at = time.Unix(n, 0)
 	default:
 	}
@@ -96,11 +97,11 @@ func timeOf(v *result.Vector, i int) (time.Time, bool) {
 
 func writable(at time.Time) bool { return at.Year() >= 0 && at.Year() <= 9999 }
 
-func appendTime(b []byte, kind result.Kind, at time.Time) []byte {
+func appendTime(b []byte, kind column.Kind, at time.Time) []byte {
 	switch kind {
-	case result.Date:
+	case column.Date:
 		return at.AppendFormat(b, time.DateOnly)
-	case result.TimestampTZ:
+	case column.TimestampTZ:
 		return at.AppendFormat(b, time.RFC3339Nano) // which Go writes faster than others
 	default:
 		b = at.AppendFormat(b, time.RFC3339Nano)
@@ -117,36 +118,6 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 		return strconv.AppendFloat(b, v, 'e', -1, bits)
 	}
 	return strconv.AppendFloat(b, v, 'f', -1, bits)
-}
-
-// appendString writes a JSON string: UTF-8 as it is, with the escapes that JSON
-// demands and no more.
-func appendString(b []byte, text string) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := range len(text) {
-		if c := text[i]; c < 0x20 || c == '"' || c == '\\' {
-			b = appendEscape(append(b, text[from:i]...), c)
-			from = i + 1
-		}
-	}
-	return append(append(b, text[from:]...), '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	const hex = "0123456789abcdef"
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
-	default:
-		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-	}
 }
 
 // appendJSON writes what DuckDB takes for JSON as JSON: it knows NaN and Infinity, in

@@ -131,13 +131,13 @@ func (r *route) content(properties []contract.Column) object {
 func (sh *shape) schema(properties []contract.Column) object {
 	columns, required := object{}, make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		s := c.schema()
+		s := schemaOf(c.Type)
 		for _, p := range properties {
-			if p.Name == c.name {
+			if p.Name == c.Name {
 				explain(s, p)
 			}
 		}
-		columns[c.name], required[i] = s, c.name
+		columns[c.Name], required[i] = s, c.Name
 	}
 	return object{"type": "object", "properties": columns, "required": required, "additionalProperties": false}
 }
@@ -145,7 +145,7 @@ func (sh *shape) schema(properties []contract.Column) object {
 // explain adds what the contract says of a property to the schema of an answer's column
 // of its name, unless that holds values of another kind.
 func explain(s object, p contract.Column) {
-	stored := column{sqlType: p.Type.String()}.schema()
+	stored := schemaOf(p.Type.String())
 	if !reflect.DeepEqual(s["type"], stored["type"]) || s["format"] != stored["format"] {
 		return
 	}
@@ -164,31 +164,31 @@ var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
 
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
 
-// schema is the JSON Schema of a column's values; its type is DuckDB's name.
-func (c column) schema() object {
-	s := object{"description": c.sqlType}
+// schemaOf is the JSON Schema of the values of a column, whose type has DuckDB's name.
+func schemaOf(sqlType string) object {
+	s := object{"description": sqlType}
 	kind := "string"
 	switch {
-	case c.sqlType == "BOOLEAN":
+	case sqlType == "BOOLEAN":
 		kind = "boolean"
-	case integerType.MatchString(c.sqlType):
+	case integerType.MatchString(sqlType):
 		kind = "integer"
-	case c.sqlType == "FLOAT", c.sqlType == "DOUBLE", decimalType.MatchString(c.sqlType):
+	case sqlType == "FLOAT", sqlType == "DOUBLE", decimalType.MatchString(sqlType):
 		kind = "number"
-	case c.sqlType == "DATE":
+	case sqlType == "DATE":
 		s["format"] = "date"
-	case c.sqlType == "TIMESTAMPTZ":
+	case sqlType == "TIMESTAMPTZ":
 		s["format"] = "date-time"
-	case c.sqlType == "UUID":
+	case sqlType == "UUID":
 		s["format"] = "uuid"
-	case c.sqlType == "BLOB":
+	case sqlType == "BLOB":
 		s["contentEncoding"] = "base64"
-	case strings.HasSuffix(c.sqlType, "]"):
+	case strings.HasSuffix(sqlType, "]"):
 		kind = "array"
 		s["items"] = object{}
-	case c.sqlType == "JSON":
+	case sqlType == "JSON":
 		return s // anything
-	case nestedType.MatchString(c.sqlType):
+	case nestedType.MatchString(sqlType):
 		kind = "object"
 	}
 	s["type"] = []string{kind, "null"}

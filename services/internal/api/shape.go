@@ -13,13 +13,8 @@ import (
 
 // shape is what an endpoint's answer looks like: learnt from the warehouse.
 type shape struct {
-	columns []column
+	columns []result.Column
 	order   []orderColumn
-}
-
-// column is one column of an answer.
-type column struct {
-	name, sqlType string
 }
 
 // orderColumn is a column of the order, quoted, with what its values are cast to.
@@ -82,7 +77,7 @@ func (r *route) learn(ctx context.Context, from interface {
 	sh := &shape{}
 	for _, c := range columns {
 		if !r.hidden[strings.ToLower(c.Name)] {
-			sh.columns = append(sh.columns, column{c.Name, c.Type})
+			sh.columns = append(sh.columns, c)
 		}
 	}
 	if len(r.Order) > 0 && slices.ContainsFunc(columns, func(c result.Column) bool { return strings.EqualFold(quoteName(c.Name), tieColumn) }) {
@@ -110,13 +105,13 @@ func (r *route) fits(sh *shape) error {
 		c, ok := sh.column(o.Column)
 		if !ok {
 			errs = append(errs, r.noColumn(r.orderLine, "order", o.Column, sh))
-		} else if !keyTypes.MatchString(c.sqlType) {
+		} else if !keyTypes.MatchString(c.Type) {
 			errs = append(errs, &ParseError{
-				r.File, r.orderLine, fmt.Sprintf("order names %s, whose type %s can't be in a cursor", o.Column, c.sqlType),
+				r.File, r.orderLine, fmt.Sprintf("order names %s, whose type %s can't be in a cursor", o.Column, c.Type),
 				"cast it to another type in the SQL",
 			})
 		}
-		sh.order = append(sh.order, orderColumn{"page." + quoteName(o.Column), c.sqlType, o.Desc})
+		sh.order = append(sh.order, orderColumn{"page." + quoteName(o.Column), c.Type, o.Desc})
 	}
 	if r.Chart != nil {
 		for _, name := range []string{r.Chart.X, r.Chart.Y} {
@@ -131,7 +126,7 @@ func (r *route) fits(sh *shape) error {
 func (r *route) noColumn(line int, directive, name string, sh *shape) error {
 	names := make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		names[i] = c.name
+		names[i] = c.Name
 	}
 	return &ParseError{
 		r.File, line, fmt.Sprintf("%s names the column %s, which the answer does not have", directive, name),
@@ -141,13 +136,13 @@ func (r *route) noColumn(line int, directive, name string, sh *shape) error {
 
 // index is the place of a column, -1 if there is none.
 func (sh *shape) index(name string) int {
-	return slices.IndexFunc(sh.columns, func(c column) bool { return c.name == name })
+	return slices.IndexFunc(sh.columns, func(c result.Column) bool { return c.Name == name })
 }
 
-func (sh *shape) column(name string) (column, bool) {
+func (sh *shape) column(name string) (result.Column, bool) {
 	i := sh.index(name)
 	if i < 0 {
-		return column{}, false
+		return result.Column{}, false
 	}
 	return sh.columns[i], true
 }
@@ -224,7 +219,7 @@ func (sh *shape) tie(args bound, p page) string {
 func (sh *shape) row() string {
 	all := make([]string, len(sh.columns))
 	for i, c := range sh.columns {
-		all[i] = "page." + quoteName(c.name)
+		all[i] = "page." + quoteName(c.Name)
 	}
 	return "md5(CAST(ROW(" + strings.Join(all, ", ") + ") AS VARCHAR))"
 }
@@ -241,7 +236,7 @@ func (sh *shape) orderBy() string {
 func (sh *shape) projection() string {
 	var all, same []string
 	for _, c := range sh.columns {
-		all = append(all, project(c.sqlType, "page."+quoteName(c.name)))
+		all = append(all, project(c.Type, "page."+quoteName(c.Name)))
 	}
 	for _, o := range sh.order {
 		all = append(all, "CAST("+o.column+" AS VARCHAR)")

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -18,26 +20,26 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		return append(b, "null"...)
 	}
 	switch v.Kind {
-	case result.Varchar:
+	case column.Varchar:
 		if t.Alias == jsonAlias {
 			return appendJSON(b, v.Bytes(i))
 		}
-		return appendString(b, v.Text(i))
-	case result.Enum:
-		return appendString(b, enumWord(t, v, i))
-	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+		return jsontext.AppendString(b, v.Text(i))
+	case column.Enum:
+		return jsontext.AppendString(b, enumWord(t, v, i))
+	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
 		return append(appendWord(append(b, '"'), v, i), '"')
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := timeOf(v, i)
 		if !ok {
 			return append(b, "null"...)
 		}
 		return append(appendTime(append(b, '"'), v.Kind, at), '"')
-	case result.Float:
+	case column.Float:
 		return appendFloat(b, float64(result.At[float32](*v, i)), 32)
-	case result.Double:
+	case column.Double:
 		return appendFloat(b, result.At[float64](*v, i), 64)
-	case result.List, result.Array, result.Map, result.Struct, result.Union:
+	case column.List, column.Array, column.Map, column.Struct, column.Union:
 		return appendNested(b, t, v, i)
 	default:
 		return appendExact(b, t, v, i)
@@ -49,9 +51,9 @@ func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch {
 	case v.Null(i):
 		return b
-	case v.Kind == result.Varchar && t.Alias != jsonAlias:
+	case v.Kind == column.Varchar && t.Alias != jsonAlias:
 		return appendField(b, v.Bytes(i))
-	case v.Kind == result.Varchar, v.Kind == result.Enum, v.Inside != nil:
+	case v.Kind == column.Varchar, v.Kind == column.Enum, v.Inside != nil:
 		return appendField(b, appendText(nil, t, v, i))
 	default:
 		return appendText(b, t, v, i)
@@ -64,26 +66,26 @@ func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		return b
 	}
 	switch v.Kind {
-	case result.Varchar:
+	case column.Varchar:
 		if t.Alias == jsonAlias {
 			return appendJSON(b, v.Bytes(i))
 		}
 		return append(b, v.Bytes(i)...)
-	case result.Enum:
+	case column.Enum:
 		return append(b, enumWord(t, v, i)...)
-	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
 		return appendWord(b, v, i)
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := timeOf(v, i)
 		if !ok {
 			return b
 		}
 		return appendTime(b, v.Kind, at)
-	case result.Float:
+	case column.Float:
 		return strconv.AppendFloat(b, float64(result.At[float32](*v, i)), 'g', -1, 32)
-	case result.Double:
+	case column.Double:
 		return strconv.AppendFloat(b, result.At[float64](*v, i), 'g', -1, 64)
-	case result.List, result.Array, result.Map, result.Struct, result.Union:
+	case column.List, column.Array, column.Map, column.Struct, column.Union:
 		return appendNested(b, t, v, i)
 	default:
 		return appendExact(b, t, v, i)
@@ -94,12 +96,12 @@ func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 // union, by its tag, as a JSON object.
 func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.List:
+	case column.List:
 		span := result.At[result.Span](*v, i)
 		return appendItems(b, t, v, int(span.Offset), int(span.Length))
-	case result.Array:
+	case column.Array:
 		return appendItems(b, t, v, i*t.Size, t.Size)
-	case result.Map:
+	case column.Map:
 		span := result.At[result.Span](*v, i)
 		b = append(b, '{')
 		for n := range int(span.Length) {
@@ -107,7 +109,7 @@ func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 			b = appendKey(b, n, string(appendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
 			b = appendValue(b, &t.Fields[1].Type, &v.Inside[1], at)
 		}
-	case result.Union:
+	case column.Union:
 		tag := result.At[uint8](v.Inside[0], i)
 		b = appendKey(append(b, '{'), 0, t.Fields[tag].Name)
 		b = appendValue(b, &t.Fields[tag].Type, &v.Inside[1+tag], i)
@@ -136,7 +138,7 @@ func appendKey(b []byte, place int, name string) []byte {
 	if place > 0 {
 		b = append(b, ',')
 	}
-	return append(appendString(b, name), ':')
+	return append(jsontext.AppendString(b, name), ':')
 }
 
 // enumWord is the value of an enum.
@@ -147,11 +149,11 @@ func enumWord(t *result.Type, v *result.Vector, i int) string {
 // appendExact writes a boolean, an integer or a decimal, every digit of it.
 func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Decimal:
+	case column.Decimal:
 		return v.Integer(t.Physical, i).AppendDecimal(b, int(t.Scale))
-	case result.HugeInt:
+	case column.HugeInt:
 		return result.At[result.Huge](*v, i).Append(b)
-	case result.UHugeInt:
+	case column.UHugeInt:
 		return result.At[result.Huge](*v, i).AppendUnsigned(b)
 	default:
 		return appendPlain(b, v, i)
@@ -161,15 +163,15 @@ func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 // appendWord writes what is text without characters that JSON or CSV would quote.
 func appendWord(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Blob:
+	case column.Blob:
 		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
-	case result.UUID:
+	case column.UUID:
 		return result.At[result.Huge](*v, i).AppendUUID(b)
-	case result.Time:
+	case column.Time:
 		return appendClock(b, time.Duration(result.At[int64](*v, i))*time.Microsecond)
-	case result.TimeNS:
+	case column.TimeNS:
 		return appendClock(b, time.Duration(result.At[int64](*v, i)))
-	case result.TimeTZ:
+	case column.TimeTZ:
 		day, zone := result.Clock(result.At[uint64](*v, i))
 		return appendZone(appendClock(b, day), zone)
 	default:
