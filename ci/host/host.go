@@ -46,30 +46,23 @@ type Host struct {
 // Run does what the command line says and returns the exit code.
 func Run(ctx context.Context, h Host, args []string) int {
 	o, err := parse(args, h.Stdout)
+	code := exitPassed
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitPassed
 	case err != nil:
-		fmt.Fprintf(h.Stderr, "%v\n`go run ./ci/host --help` says more.\n", err)
-		return exitUsage
+		code, err = exitUsage, fmt.Errorf("%w\n`go run ./ci/host --help` says more", err)
 	case o.command == "list":
 		list(h.Stdout, h.Checks)
-		return exitPassed
+	case o.command == "setup": // for an image in which the checks run later
+		code, err = h.prepare(ctx, true, h.Checks)
+	default:
+		code, err = h.test(ctx, o)
 	}
-	do := h.test
-	if o.command == "setup" {
-		do = h.setUp
-	}
-	code, err := do(ctx, o)
 	if err != nil {
 		fmt.Fprintln(h.Stderr, err)
 	}
 	return code
-}
-
-// setUp installs what the checks need, for an image in which they run later.
-func (h Host) setUp(ctx context.Context, _ options) (int, error) {
-	return h.prepare(ctx, true, h.Checks)
 }
 
 // test runs the checks that were asked for.
@@ -92,12 +85,8 @@ func (h Host) test(ctx context.Context, o options) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	return h.run(ctx, runner.Config{Root: root, Base: base, Jobs: o.jobs, FailFast: !o.keepGoing}, checks)
-}
-
-func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (int, error) {
 	began := time.Now()
-	results := runner.Run(ctx, cfg, checks, h.Stdout)
+	results := runner.Run(ctx, runner.Config{Root: root, Base: base, Jobs: o.jobs, FailFast: !o.keepGoing}, checks, h.Stdout)
 	fmt.Fprintln(h.Stdout)
 	passed := suite.Write(h.Stdout, results, time.Since(began))
 	switch {

@@ -8,6 +8,9 @@
 // same way: it fails by itself when it does not build, or leaks. A benchmark that
 // passes has no event of its own: it counts when its package has passed, or when
 // its figures were printed.
+//
+// gotestsum does not do: it takes a benchmark that passes for a failure, and a skipped
+// test, or a run without any, for a success.
 package testlog
 
 import (
