@@ -182,13 +182,15 @@ func (l *tableLoader) add(line int64, record []tabular.Field) error {
 	l.lines = append(l.lines, line)
 	for i, field := range record {
 		c := &l.columns[i]
+		if field.Absent() {
+			c.AppendNull(len(l.lines) - 1)
+			continue
+		}
 		c.AppendText(field.Text)
 		l.bytes += len(field.Text)
-		null := uint8(0)
-		if field.Absent() {
-			null = 1
+		if c.Nulls != nil {
+			c.Nulls = append(c.Nulls, 0)
 		}
-		c.Nulls = append(c.Nulls, null)
 	}
 	if len(l.lines) < loadBatch && l.bytes < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 		return nil
