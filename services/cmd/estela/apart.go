@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -150,10 +151,10 @@ func (n *node) newAPI(ctx context.Context, change ...func(*api.Config)) (*api.Se
 	return app, app.Check(ctx)
 }
 
-func apiDatasets(all []*dataset) []api.Dataset {
-	served := make([]api.Dataset, len(all))
+func apiDatasets(all []*dataset) []endpoint.Dataset {
+	served := make([]endpoint.Dataset, len(all))
 	for i, d := range all {
-		served[i] = api.Dataset{
+		served[i] = endpoint.Dataset{
 			Name: d.Name, Description: d.Description, Endpoints: d.endpoints, Views: d.views, Tables: slices.Sorted(maps.Keys(d.references)), Columns: d.Columns,
 			System: warehouse.SystemColumns(),
 		}

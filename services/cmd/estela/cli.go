@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -74,7 +74,7 @@ type refusedError struct{ error }
 // exitCode maps an error to the documented exit code, here and nowhere else.
 func exitCode(err error) int {
 	var usage usageError
-	var endpoint *api.ParseError
+	var fault *endpoint.ParseError
 	var refused refusedError
 	var loss *worker.LossError
 	var schema *contract.SchemaError
@@ -85,7 +85,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &endpoint):
+	case errors.As(err, &usage), errors.As(err, &fault):
 		return exitUsage
 	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change), errors.As(err, &other):
 		return exitRefused

@@ -11,14 +11,14 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/data"
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // dataset is one folder of data/, read.
 type dataset struct {
 	*contract.Contract
-	endpoints  []api.Endpoint
+	endpoints  []endpoint.Endpoint
 	views      string
 	mapping    string
 	references map[string][]byte // CSV by table name
@@ -99,7 +99,7 @@ func readDataset(fsys fs.FS, dir string) (*dataset, error) {
 	}
 	d := &dataset{Contract: c, references: map[string][]byte{}}
 	var faults error
-	if d.endpoints, faults = api.Load(fsys, dir); faults != nil && d.endpoints == nil {
+	if d.endpoints, faults = endpoint.Load(fsys, dir); faults != nil && d.endpoints == nil {
 		return nil, faults
 	}
 	if d.folder, err = fs.Sub(fsys, dir); err != nil {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -47,7 +47,7 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
 		return err
 	}
 	defer func() { _ = end() }() // it has no data
-	return cmp.Or(api.CheckMapping(ctx, parse, name, sql), err)
+	return cmp.Or(endpoint.CheckMapping(ctx, parse, name, sql), err)
 }
 
 // mapping is the SQL that makes events of the rows, and where it comes from.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -16,7 +16,7 @@ func checkSQL(ctx context.Context, all []*dataset) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	if err := api.CheckSQL(ctx, parse, apiDatasets(all)); err != nil {
+	if err := endpoint.CheckSQL(ctx, parse, apiDatasets(all)); err != nil {
 		return prepareSQL(ctx, all)
 	}
 	return nil
@@ -38,10 +38,10 @@ func prepareSQL(ctx context.Context, all []*dataset) (err error) {
 	var tables, mappings error
 	for _, d := range all {
 		tables = errors.Join(tables, trial.Register(ctx, d.Contract, "", d.references))
-		mappings = errors.Join(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
+		mappings = errors.Join(mappings, endpoint.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.mapping))
 	}
 	if tables != nil { // what reads a table that is not there has no fault of its own
-		return errors.Join(tables, mappings, api.CheckSQL(ctx, parse, apiDatasets(all)))
+		return errors.Join(tables, mappings, endpoint.CheckSQL(ctx, parse, apiDatasets(all)))
 	}
-	return errors.Join(mappings, api.Prepare(ctx, parse, trial, apiDatasets(all)))
+	return errors.Join(mappings, endpoint.Prepare(ctx, parse, trial, apiDatasets(all)))
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
@@ -237,7 +238,7 @@ func showcase(all []*dataset) (chosen *dataset) {
 	return chosen
 }
 
-func needsParams(e api.Endpoint) bool {
+func needsParams(e endpoint.Endpoint) bool {
 	for _, p := range e.Params {
 		if p.Required {
 			return true

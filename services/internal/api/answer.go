@@ -11,6 +11,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -43,11 +44,11 @@ func (m meta) append(b []byte) []byte {
 
 // produce runs the endpoint's query and writes its answer, into the client's room.
 func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
-	sh, err := s.shape(ctx, r)
+	sh, err := r.describe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := page{behind: q.behind, limit: fetched(q.limit) + 1}
+	p := endpoint.Page{After: q.after, Limit: fetched(q.limit) + 1}
 	for tries := 0; ; tries++ {
 		e, err := s.run(ctx, client, r, sh, q, p)
 		border, ok := errors.AsType[*borderError](err)
@@ -55,7 +56,7 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 			return e, err
 		}
 		// The rows may have changed in between, and others be at the border.
-		p.border, p.all = border.keys, tries > 1
+		p.Border, p.All = border.keys, tries > 1
 	}
 }
 
@@ -65,8 +66,8 @@ type borderError struct{ keys []*string }
 func (*borderError) Error() string { return "the page ends among rows of the same keys" }
 
 // run writes the answer of one query.
-func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q request, p page) (*entry, error) {
-	query, args := r.pageOf(sh, p)
+func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.Shape, q request, p endpoint.Page) (*entry, error) {
+	query, args := r.Query(sh, p)
 	maps.Copy(args, q.args)
 	sp := &spool{coding: q.coding, limit: s.cfg.MaxBytes, room: s.room, client: client}
 	if r.volatile {
@@ -89,9 +90,8 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q 
 		err = sp.end()
 	}
 	if err != nil {
-		var p *problem
 		var border *borderError
-		if ctx.Err() == nil && !errors.As(err, &p) && !errors.As(err, &border) {
+		if ctx.Err() == nil && knownProblem(err) == nil && !errors.As(err, &border) {
 			// The tables may have changed since the shape was learnt.
 			r.shape.Store(nil)
 		}
@@ -102,18 +102,18 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q 
 }
 
 // write writes the rows, of which there may be one more than the limit at the least.
-func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
+func (r *route) write(sp *spool, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
 	m := meta{asOf: at.AsOf}
 	typed, ok := rows.(result.Typed)
 	if !ok {
 		return m, errors.New("the rows do not know their types")
 	}
 	// Behind the columns are the keys of the order.
-	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.columns)])
+	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.Columns)])
 	if err != nil {
 		return m, err
 	}
-	last := place{behind: q.behind}
+	last := place{after: q.after}
 	more := false
 	for !more {
 		chunk, err := rows.Next()
@@ -131,10 +131,10 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 			}
 			m.rows += n
 		}
-		if len(sh.order) > 0 {
-			keys := chunk.Vectors[len(sh.columns):]
+		if len(r.Order) > 0 {
+			keys := chunk.Vectors[len(sh.Columns):]
 			last.read(keys, n)
-			if more && result.At[bool](keys[len(sh.order)], n) {
+			if more && result.At[bool](keys[len(r.Order)], n) {
 				if last.tie == "" {
 					return m, &borderError{last.Keys}
 				}
@@ -146,7 +146,7 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrower()))
 	case more:
-		if m.next, err = newCursor(r.asked(q.args), last.cursor); err != nil {
+		if m.next, err = last.Text(r.Asked(r.path, q.args)); err != nil {
 			return m, err
 		}
 	}
@@ -163,10 +163,10 @@ func (r *route) narrower() string {
 
 // place is where a page ends.
 type place struct {
-	cursor
+	endpoint.Cursor
 
-	// behind is the place that the page begins behind, until another row has come.
-	behind *cursor
+	// after is the cursor that the page begins after, until another row has come.
+	after *endpoint.Cursor
 	tie    string // of the last row, empty if its place among its like was not asked for
 	same   int    // rows at the end that the tie does not tell apart
 }
@@ -190,13 +190,13 @@ func (p *place) read(keys []result.Vector, n int) {
 		switch {
 		case tie == "":
 			p.same = 0
-		case p.behind != nil && p.behind.Tie == tie:
-			p.same = p.behind.Given
+		case p.after != nil && p.after.Tie == tie:
+			p.same = p.after.Given
 		case p.tie != tie:
 			p.same = 0
 		}
 		p.same++
-		p.tie, p.behind = strings.Clone(tie), nil
+		p.tie, p.after = strings.Clone(tie), nil
 	}
 }
 

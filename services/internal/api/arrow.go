@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -39,10 +40,10 @@ var arrowTypes = map[result.Kind]arrow.DataType{
 // arrow.json). Parquet's own type for that would be no text to some readers.
 var jsonField = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
 
-func arrowSchema(sh *shape, types []result.Type) *arrow.Schema {
+func arrowSchema(sh *endpoint.Shape, types []result.Type) *arrow.Schema {
 	fields := make([]arrow.Field, len(types))
 	for i := range types {
-		fields[i] = arrowField(sh.columns[i].name, &types[i])
+		fields[i] = arrowField(sh.Columns[i].Name, &types[i])
 	}
 	return arrow.NewSchema(fields, nil)
 }

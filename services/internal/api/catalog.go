@@ -1,9 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,30 +12,29 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/zeebo/xxh3"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // catalog is what is served at a time: the endpoints and the documents about them.
 type catalog struct {
-	datasets []Dataset
+	datasets []endpoint.Dataset
 	routes   map[string]*route // by path
 	ordered  []*route
 	index    []byte
 	openAPI  []byte
 	views    views
-	checked  checkup
 }
 
 // route is an endpoint at its path.
 type route struct {
-	Endpoint
+	endpoint.Endpoint
 
 	dataset, label, path string
-	home                 *catalog
+	checker              *endpoint.Checker
 	// reads are the datasets whose data it shows, its own first.
 	reads []string
-	shape atomic.Pointer[shape]
-	// hidden are columns that the answer leaves out, by name in lower case; vet sets it.
-	hidden map[string]bool
+	shape atomic.Pointer[endpoint.Shape]
 	// id names the endpoint as it is written: an edited one has another.
 	id  string
 	sum uint64
@@ -46,13 +45,10 @@ type route struct {
 	cacheControl []byte
 }
 
-// changing are the words of SQL whose value is another at each query. That a word
-// stands in a string or as a name costs a query, no more.
-var changing = regexp.MustCompile(`(?i)\b(now|today|age|current_\w+|get_current_\w+|localtime|localtimestamp|transaction_timestamp|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|txid_current|sample|tablesample|getvariable)\b`)
-
 // newCatalog gives every endpoint its path.
-func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
+func (s *Server) newCatalog(datasets []endpoint.Dataset) (*catalog, error) {
 	k := &catalog{datasets: datasets, routes: map[string]*route{}}
+	checker := endpoint.NewChecker(s.cfg.Reader, datasets)
 	var views strings.Builder
 	for _, d := range datasets {
 		views.WriteString(d.Views + "\n")
@@ -60,9 +56,9 @@ func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
 	for _, d := range datasets {
 		for _, e := range d.Endpoints {
 			r := s.newRoute(d, e, views.String())
-			r.home = k
+			r.checker = checker
 			if other, ok := k.routes[r.path]; ok {
-				return nil, &ParseError{e.File, 0, r.path + " is the path of " + other.File + " already", "rename one of them"}
+				return nil, &endpoint.ParseError{File: e.File, Reason: r.path + " is the path of " + other.File + " already", Fix: "rename one of them"}
 			}
 			k.routes[r.path] = r
 			k.ordered = append(k.ordered, r)
@@ -76,11 +72,11 @@ func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
 	return k, err
 }
 
-func (s *Server) newRoute(d Dataset, e Endpoint, views string) *route {
+func (s *Server) newRoute(d endpoint.Dataset, e endpoint.Endpoint, views string) *route {
 	r := &route{Endpoint: e, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e), reads: append([]string{d.Name}, e.Reads...)}
-	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.typed, e.Params, e.Order, e.Chart, views))
+	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.Typed(), e.Params, e.Order, e.Chart, views))
 	r.id = string(binary.BigEndian.AppendUint64(nil, r.sum))
-	r.volatile = changing.MatchString(e.SQL) || changing.MatchString(views)
+	r.volatile = endpoint.Volatile(e.SQL) || endpoint.Volatile(views)
 	r.offers = r.formats()
 	for _, f := range r.offers {
 		r.mediaTypes = append(r.mediaTypes, f.accepts...)
@@ -96,7 +92,20 @@ func (s *Server) newRoute(d Dataset, e Endpoint, views string) *route {
 	return r
 }
 
-func pathOf(d Dataset, e Endpoint) string { return "/v1/" + d.Name + "/" + e.Name }
+func pathOf(d endpoint.Dataset, e endpoint.Endpoint) string { return "/v1/" + d.Name + "/" + e.Name }
+
+// describe is what the endpoint answers with. Its SQL is checked before, once; what was found
+// is used again.
+func (r *route) describe(ctx context.Context) (*endpoint.Shape, error) {
+	if sh := r.shape.Load(); sh != nil {
+		return sh, nil
+	}
+	sh, err := r.checker.Shape(ctx, r.dataset, &r.Endpoint)
+	if err == nil {
+		r.shape.Store(sh)
+	}
+	return sh, err
+}
 
 // maxRows is the highest number of rows in one of the endpoint's answers.
 func (r *route) maxRows(cfg Config) int {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -34,8 +35,8 @@ type chartEncoder struct {
 	seen, unplaced int
 }
 
-func newChartEncoder(w io.Writer, r *route, sh *shape, types []result.Type) *chartEncoder {
-	return &chartEncoder{w: w, route: r, x: sh.index(r.Chart.X), y: sh.index(r.Chart.Y), types: types}
+func newChartEncoder(w io.Writer, r *route, sh *endpoint.Shape, types []result.Type) *chartEncoder {
+	return &chartEncoder{w: w, route: r, x: indexOf(sh, r.Chart.X), y: indexOf(sh, r.Chart.Y), types: types}
 }
 
 func (e *chartEncoder) rows(chunk *result.Chunk, n int) error {
@@ -148,4 +149,8 @@ func (e *chartEncoder) notes(m meta) []string {
 		notes = append(notes, fmt.Sprintf("%d of %d rows have no number to draw", empty, e.seen))
 	}
 	return notes
+}
+
+func indexOf(sh *endpoint.Shape, name string) int {
+	return slices.IndexFunc(sh.Columns, func(c result.Column) bool { return c.Name == name })
 }

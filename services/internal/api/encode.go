@@ -3,6 +3,7 @@ package api
 import (
 	"io"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -18,10 +19,10 @@ type encoder interface {
 }
 
 // newEncoder is the format's encoder for the endpoint's columns of these types, writing to w.
-func (f *format) newEncoder(w io.Writer, r *route, sh *shape, types []result.Type) (encoder, error) {
+func (f *format) newEncoder(w io.Writer, r *route, sh *endpoint.Shape, types []result.Type) (encoder, error) {
 	switch f.name {
 	case "ndjson":
-		return &jsonEncoder{w: w, types: types, keys: sh.keys(), between: "", after: "\n"}, nil
+		return &jsonEncoder{w: w, types: types, keys: jsonKeys(sh), between: "", after: "\n"}, nil
 	case "csv":
 		return newCSVEncoder(w, sh, types), nil
 	case "arrow":
@@ -32,7 +33,7 @@ func (f *format) newEncoder(w io.Writer, r *route, sh *shape, types []result.Typ
 		return newChartEncoder(w, r, sh, types), nil
 	default:
 		return &jsonEncoder{
-			w: w, buf: append(make([]byte, 0, 4<<10), `{"data":[`...), types: types, keys: sh.keys(), between: ",", meta: true,
+			w: w, buf: append(make([]byte, 0, 4<<10), `{"data":[`...), types: types, keys: jsonKeys(sh), between: ",", meta: true,
 		}, nil
 	}
 }
@@ -49,11 +50,11 @@ type jsonEncoder struct {
 	started        bool
 }
 
-// keys are what stands before each value of an object.
-func (sh *shape) keys() []string {
-	keys := make([]string, len(sh.columns))
-	for i, c := range sh.columns {
-		keys[i] = "{,"[min(i, 1):][:1] + string(appendString(nil, c.name)) + ":"
+// jsonKeys are what stands before each value of an object.
+func jsonKeys(sh *endpoint.Shape) []string {
+	keys := make([]string, len(sh.Columns))
+	for i, c := range sh.Columns {
+		keys[i] = "{,"[min(i, 1):][:1] + string(appendString(nil, c.Name)) + ":"
 	}
 	return keys
 }
@@ -99,13 +100,13 @@ type csvEncoder struct {
 	types []result.Type
 }
 
-func newCSVEncoder(w io.Writer, sh *shape, types []result.Type) *csvEncoder {
+func newCSVEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) *csvEncoder {
 	e := &csvEncoder{w: w, types: types}
-	for i, c := range sh.columns {
+	for i, c := range sh.Columns {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}
-		e.buf = appendField(e.buf, []byte(c.name))
+		e.buf = appendField(e.buf, []byte(c.Name))
 	}
 	e.buf = append(e.buf, "\r\n"...)
 	return e

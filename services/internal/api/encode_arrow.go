@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -36,12 +37,12 @@ type arrowEncoder struct {
 	builder *array.RecordBuilder
 }
 
-func newArrowEncoder(w io.Writer, sh *shape, types []result.Type) *arrowEncoder {
+func newArrowEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) *arrowEncoder {
 	schema := arrowSchema(sh, types)
 	return &arrowEncoder{types, ipc.NewWriter(w, ipc.WithSchema(schema)), array.NewRecordBuilder(memory.DefaultAllocator, schema)}
 }
 
-func newParquetEncoder(w io.Writer, sh *shape, types []result.Type) (*arrowEncoder, error) {
+func newParquetEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) (*arrowEncoder, error) {
 	schema := arrowSchema(sh, types)
 	writer, err := pqarrow.NewFileWriter(schema, w,
 		parquet.NewWriterProperties(

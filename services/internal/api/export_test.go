@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -30,10 +31,7 @@ func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }
 
 // Encode writes rows in a format.
 func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows) error {
-	sh := &shape{}
-	for _, c := range columns {
-		sh.columns = append(sh.columns, column{c.Name, c.Type})
-	}
+	sh := &endpoint.Shape{Columns: columns}
 	for _, f := range formats {
 		if f.name != name {
 			continue
@@ -57,6 +55,3 @@ func Encode(w io.Writer, name string, columns []result.Column, rows result.Rows)
 	}
 	return nil
 }
-
-// ECMA is ecma.
-func ECMA(pattern string) (string, bool) { return ecma(pattern) }

@@ -3,40 +3,11 @@ package api
 import (
 	"bytes"
 	"math"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/result"
 )
-
-// noVectors are the types that come as another, for they can't be read from DuckDB's
-// memory; a name in quotes is none of them.
-var noVectors = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:BIT|BIGNUM|VARIANT|GEOMETRY)\b`)
-
-// project is the SQL that brings a column into a form that can be read. What is cast to
-// text says the same as before: BIGNUM becomes JSON, which is how a number of any length
-// stays one.
-func project(sqlType, column string) string {
-	as := func(other func(string) string) string {
-		return noVectors.ReplaceAllStringFunc(sqlType, func(word string) string {
-			if word[0] == '"' || word[0] == '\'' {
-				return word
-			}
-			return other(word)
-		})
-	}
-	text := as(func(string) string { return "VARCHAR" })
-	if text == sqlType {
-		return column
-	}
-	return "CAST(CAST(" + column + " AS " + text + ") AS " + as(func(word string) string {
-		if word == "BIGNUM" {
-			return "JSON"
-		}
-		return "VARCHAR"
-	}) + ")"
-}
 
 // appendPlain writes a boolean or an integer.
 func appendPlain(b []byte, v *result.Vector, i int) []byte {
@@ -193,6 +164,8 @@ func jsonToken(text []byte) int {
 	}
 	return n
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 

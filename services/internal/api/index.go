@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // The documents of GET /v1, in the envelope that every answer has.
@@ -40,7 +42,7 @@ type (
 )
 
 // index is the answer of GET /v1: every dataset with its endpoints.
-func index(datasets []Dataset) ([]byte, error) {
+func index(datasets []endpoint.Dataset) ([]byte, error) {
 	doc := indexDocument{Data: make([]indexDataset, 0, len(datasets)), Meta: indexMeta{Rows: len(datasets)}}
 	for _, d := range datasets {
 		entry := indexDataset{Name: d.Name, Description: d.Description, Endpoints: make([]indexEndpoint, 0, len(d.Endpoints))}
@@ -56,7 +58,7 @@ func index(datasets []Dataset) ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-func indexParams(e Endpoint) []indexParam {
+func indexParams(e endpoint.Endpoint) []indexParam {
 	params := make([]indexParam, 0, len(e.Params))
 	for _, p := range e.Params {
 		value := p.Default

@@ -170,3 +170,8 @@ func (k *Keys) gone() bool { return k.all.Load() == nil }
 func (k *Key) opens(dataset string) bool {
 	return slices.Contains(k.Datasets, "*") || slices.Contains(k.Datasets, dataset)
 }
+
+// opensAll reports whether the key is good for every one of the datasets.
+func (k *Key) opensAll(datasets []string) bool {
+	return !slices.ContainsFunc(datasets, func(d string) bool { return !k.opens(d) })
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
@@ -52,7 +54,7 @@ func (s *Server) openAPI(k *catalog) ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-func tags(datasets []Dataset) []object {
+func tags(datasets []endpoint.Dataset) []object {
 	all := make([]object, len(datasets))
 	for i, d := range datasets {
 		all[i] = object{"name": d.Name}
@@ -69,7 +71,7 @@ func ref(component string) object { return object{"$ref": "#/components/" + comp
 func (s *Server) operation(r *route, properties []contract.Column) object {
 	params := []object{}
 	for _, p := range r.Params {
-		q := parameter(p.Name, p.explained(), p.Required, paramSchema(p))
+		q := parameter(p.Name, explained(p), p.Required, paramSchema(p))
 		if p.Example != nil {
 			q["example"] = shown(p, p.Example)
 		}
@@ -111,7 +113,7 @@ func (s *Server) operation(r *route, properties []contract.Column) object {
 func (r *route) content(properties []contract.Column) object {
 	row := object{"type": "object"}
 	if sh := r.shape.Load(); sh != nil {
-		row = sh.schema(properties)
+		row = rowSchema(sh.Columns, properties)
 	}
 	content := object{}
 	for _, f := range r.offers {
@@ -127,17 +129,17 @@ func (r *route) content(properties []contract.Column) object {
 	return content
 }
 
-// schema is the JSON Schema of a row.
-func (sh *shape) schema(properties []contract.Column) object {
-	columns, required := object{}, make([]string, len(sh.columns))
-	for i, c := range sh.columns {
-		s := c.schema()
+// rowSchema is the JSON Schema of a row.
+func rowSchema(answer []result.Column, properties []contract.Column) object {
+	columns, required := object{}, make([]string, len(answer))
+	for i, c := range answer {
+		s := columnSchema(c.Type)
 		for _, p := range properties {
-			if p.Name == c.name {
+			if p.Name == c.Name {
 				explain(s, p)
 			}
 		}
-		columns[c.name], required[i] = s, c.name
+		columns[c.Name], required[i] = s, c.Name
 	}
 	return object{"type": "object", "properties": columns, "required": required, "additionalProperties": false}
 }
@@ -145,7 +147,7 @@ func (sh *shape) schema(properties []contract.Column) object {
 // explain adds what the contract says of a property to the schema of an answer's column
 // of its name, unless that holds values of another kind.
 func explain(s object, p contract.Column) {
-	stored := column{sqlType: p.Type.String()}.schema()
+	stored := columnSchema(p.Type.String())
 	if !reflect.DeepEqual(s["type"], stored["type"]) || s["format"] != stored["format"] {
 		return
 	}
@@ -164,31 +166,31 @@ var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
 
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
 
-// schema is the JSON Schema of a column's values; its type is DuckDB's name.
-func (c column) schema() object {
-	s := object{"description": c.sqlType}
+// columnSchema is the JSON Schema of the values of a type, by DuckDB's name.
+func columnSchema(sqlType string) object {
+	s := object{"description": sqlType}
 	kind := "string"
 	switch {
-	case c.sqlType == "BOOLEAN":
+	case sqlType == "BOOLEAN":
 		kind = "boolean"
-	case integerType.MatchString(c.sqlType):
+	case integerType.MatchString(sqlType):
 		kind = "integer"
-	case c.sqlType == "FLOAT", c.sqlType == "DOUBLE", decimalType.MatchString(c.sqlType):
+	case sqlType == "FLOAT", sqlType == "DOUBLE", decimalType.MatchString(sqlType):
 		kind = "number"
-	case c.sqlType == "DATE":
+	case sqlType == "DATE":
 		s["format"] = "date"
-	case c.sqlType == "TIMESTAMPTZ":
+	case sqlType == "TIMESTAMPTZ":
 		s["format"] = "date-time"
-	case c.sqlType == "UUID":
+	case sqlType == "UUID":
 		s["format"] = "uuid"
-	case c.sqlType == "BLOB":
+	case sqlType == "BLOB":
 		s["contentEncoding"] = "base64"
-	case strings.HasSuffix(c.sqlType, "]"):
+	case strings.HasSuffix(sqlType, "]"):
 		kind = "array"
 		s["items"] = object{}
-	case c.sqlType == "JSON":
+	case sqlType == "JSON":
 		return s // anything
-	case nestedType.MatchString(c.sqlType):
+	case nestedType.MatchString(sqlType):
 		kind = "object"
 	}
 	s["type"] = []string{kind, "null"}
@@ -230,14 +232,14 @@ func response(description, mediaType string, schema object) object {
 }
 
 // paramSchema is a parameter's JSON Schema.
-func paramSchema(p Param) object {
+func paramSchema(p endpoint.Param) object {
 	schema := object{"type": p.Type}
 	switch p.Type {
 	case "date", "date-time", "uuid":
 		schema["type"], schema["format"] = "string", p.Type
 	}
 	if p.Pattern != nil {
-		if translated, ok := ecma(p.Pattern.String()); ok {
+		if translated, ok := endpoint.ECMA(p.Pattern.String()); ok {
 			schema["pattern"] = translated
 		}
 	}
@@ -257,11 +259,11 @@ func paramSchema(p Param) object {
 }
 
 // explained is the description, with the pattern if the schema can't have it.
-func (p Param) explained() string {
+func explained(p endpoint.Param) string {
 	if p.Pattern == nil {
 		return p.Description
 	}
-	if _, ok := ecma(p.Pattern.String()); ok {
+	if _, ok := endpoint.ECMA(p.Pattern.String()); ok {
 		return p.Description
 	}
 	note := "It must match " + code(p.Pattern.String()) + " (RE2)."
@@ -281,7 +283,7 @@ func code(text string) string {
 }
 
 // enum are the allowed values, of the parameter's own type.
-func enum(p Param) []any {
+func enum(p endpoint.Param) []any {
 	values := make([]any, 0, len(p.Enum))
 	for _, text := range p.Enum {
 		value, err := p.Value(text)
@@ -294,7 +296,7 @@ func enum(p Param) []any {
 }
 
 // shown is a value as a request would write it.
-func shown(p Param, value any) any {
+func shown(p endpoint.Param, value any) any {
 	at, ok := value.(time.Time)
 	switch {
 	case !ok:

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
 )
 
@@ -93,19 +95,31 @@ func (k kind) because(cause error, detail string) *problem {
 // problemPath is where the kinds are documented.
 const problemPath = "/docs/problems/"
 
-// problemOf makes any error one that can be told.
+// knownProblem is the problem of an error that says what is wrong with the request, nil if it
+// is another.
+func knownProblem(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if long, ok := errors.AsType[*endpoint.CursorTooLongError](err); ok {
+		return cursorTooLong.new("", fmt.Sprintf("The page's last row has values of %d bytes in the columns of the order; the cursor of the next page would be longer than the %d that a URL can carry. Ask for a page of another length, or order by a shorter column.", long.Bytes, long.Most))
+	}
+	return nil
+}
+
+// problemOf is the problem of any error.
 func problemOf(err error) *problem {
-	var p *problem
+	if p := knownProblem(err); p != nil {
+		return p
+	}
 	var f *fiber.Error
 	switch {
-	case errors.As(err, &p):
-		return p
 	case errors.As(err, &f) && f.Code == http.StatusNotFound:
 		return notFound.new("", "Nothing is here; GET /v1 lists what is.")
 	case errors.As(err, &f) && f.Code == http.StatusMethodNotAllowed:
 		return methodNotAllowed.new("", "Only GET and HEAD are answered.")
 	case errors.As(err, &f) && f.Code < http.StatusInternalServerError:
-		p = badRequest.new("", f.Message)
+		p := badRequest.new("", f.Message)
 		p.Status = f.Code
 		return p
 	default:
@@ -115,9 +129,9 @@ func problemOf(err error) *problem {
 
 // failed says why a query gave no answer.
 func failed(ctx context.Context, err error) error {
-	var p *problem
+	p := knownProblem(err)
 	switch {
-	case errors.As(err, &p):
+	case p != nil:
 		return p
 	case errors.Is(context.Cause(ctx), errLeft):
 		return clientLeft.because(err, "The client closed the connection.")

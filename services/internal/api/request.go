@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // request is what a client asked an endpoint for.
@@ -24,8 +26,8 @@ type request struct {
 	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
-	// behind is the cursor, nil without one.
-	behind *cursor
+	// after is the cursor, nil without one.
+	after *endpoint.Cursor
 }
 
 // following is the request for the next page.
@@ -49,7 +51,7 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 	delete(given, "format") // route.format has read it
 	q.args, q.limit = map[string]any{}, r.maxRows(s.cfg)
 	for _, p := range r.Params {
-		if q.args[p.Name], err = p.read(given); err != nil {
+		if q.args[p.Name], err = valueOf(p, given); err != nil {
 			return q, err
 		}
 		delete(given, p.Name)
@@ -113,8 +115,8 @@ func printable(name string) string {
 	return strings.ToValidUTF8(name, "?")
 }
 
-// read is the parameter's value, or its default.
-func (p Param) read(given map[string]string) (any, error) {
+// valueOf is the parameter's value, or its default.
+func valueOf(p endpoint.Param, given map[string]string) (any, error) {
 	text, ok := given[p.Name]
 	if !ok && p.Required {
 		return nil, invalidParameter.new(p.Name, "It is required.")
@@ -135,17 +137,17 @@ func (s *Server) paging(r *route, q *request, given map[string]string) error {
 	if q.format == svgFormat {
 		usual = maxPoints // a picture of all
 	}
-	limit := Param{
+	limit := endpoint.Param{
 		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),
 		Minimum: int64(1), Maximum: int64(q.limit),
 	}
-	value, err := limit.read(given)
+	value, err := valueOf(limit, given)
 	if err != nil {
 		return err
 	}
 	q.limit = int(value.(int64))
 	if text, ok := given["cursor"]; ok {
-		if q.behind, ok = readCursor(r.asked(q.args), text, r.Order); !ok {
+		if q.after, ok = endpoint.ParseCursor(r.Asked(r.path, q.args), text, r.Order); !ok {
 			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+
 				"Take it from meta.next and leave the other parameters as they were; or begin without one.")
 		}

@@ -22,42 +22,22 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/valyala/fasthttp"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // Reader is the warehouse, as far as the API needs it.
 type Reader interface {
-	// Describe tells which columns a query with named parameters ($name) answers
-	// with, without running it.
-	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
-	// Stream runs the query and calls each once with the state of the data and the
-	// rows that show it. The end of ctx interrupts the query.
-	Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error
+	endpoint.Reader
+
 	// Revision is the state that a Stream begun now would show.
 	Revision(ctx context.Context) (result.Snapshot, error)
 }
 
-// Dataset is a dataset with its endpoints.
-type Dataset struct {
-	Name        string
-	Description string
-	Endpoints   []Endpoint
-	// Views is the SQL of the views that the endpoints may use: CREATE VIEW statements.
-	Views string
-	// Tables are the dataset's reference tables; its own table has its name.
-	Tables []string
-	// Columns are those of its own table: what the contract says of them is said of an
-	// answer's columns of the same name and kind.
-	Columns []contract.Column
-	// System are columns of it that an endpoint answers with only if the SQL names them.
-	System []string
-}
-
 // Config is what a Server needs.
 type Config struct {
-	Datasets []Dataset
+	Datasets []endpoint.Dataset
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is told of each answer: the endpoint as DATASET/NAME ("index" for
@@ -237,14 +217,14 @@ func (s *Server) Check(ctx context.Context) error { return s.Load(ctx, s.cfg.Dat
 
 // Load puts the given datasets in the place of those that were served, if all of
 // their endpoints can run; else nothing changes.
-func (s *Server) Load(ctx context.Context, datasets []Dataset) error {
+func (s *Server) Load(ctx context.Context, datasets []endpoint.Dataset) error {
 	next, err := s.newCatalog(datasets)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, r := range next.ordered {
-		_, err := s.shape(ctx, r)
+		_, err := r.describe(ctx)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

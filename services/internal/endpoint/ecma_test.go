@@ -1,11 +1,11 @@
-package api_test
+package endpoint_test
 
 import (
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 func TestECMA(t *testing.T) {
@@ -45,7 +45,7 @@ func TestECMA(t *testing.T) {
 		`(?m:$)`:             "",
 		`[^\x00-\x{10ffff}]`: "",
 	} {
-		got, ok := api.ECMA(pattern)
+		got, ok := endpoint.ECMA(pattern)
 		if got != want || ok != (want != "") {
 			t.Errorf("%s: got %s, %t; want %s", pattern, got, ok, want)
 		}
@@ -69,7 +69,7 @@ func FuzzECMA(f *testing.F) {
 		if err != nil {
 			return
 		}
-		translated, ok := api.ECMA(pattern)
+		translated, ok := endpoint.ECMA(pattern)
 		if !ok {
 			return
 		}

@@ -1,4 +1,4 @@
-package api_test
+package endpoint_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 const departures = `
@@ -36,7 +36,7 @@ LIMIT $most;
 func TestParse(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(departures, "-- param: share number default=.5e0 -- bad number, see below\n", "", 1)
-	e, err := api.Parse("flights/endpoints/departures.sql", text)
+	e, err := endpoint.Parse("flights/endpoints/departures.sql", text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestParse(t *testing.T) {
 		e.Description != "The time is local to the airport.\n\nA second paragraph: with a colon." {
 		t.Errorf("%+v", e)
 	}
-	want := []api.Param{
+	want := []endpoint.Param{
 		{Name: "airport", Type: "string", Required: true, Pattern: regexp.MustCompile("^[A-Z]{3}$"), Description: "IATA code"},
 		{Name: "since", Type: "date-time"},
 		{Name: "most", Type: "integer", Default: int64(20), Minimum: int64(1), Maximum: int64(99), Description: "how many"},
@@ -52,8 +52,8 @@ func TestParse(t *testing.T) {
 	if !reflect.DeepEqual(e.Params, want) {
 		t.Errorf("parameters %+v", e.Params)
 	}
-	if !reflect.DeepEqual(e.Order, []api.Order{{"scheduled_at", true}, {"event_id", false}}) || e.Cache != 90*time.Second ||
-		*e.Chart != (api.Chart{Kind: "bar", X: "airport", Y: "flights"}) {
+	if !reflect.DeepEqual(e.Order, []endpoint.Order{{"scheduled_at", true}, {"event_id", false}}) || e.Cache != 90*time.Second ||
+		*e.Chart != (endpoint.Chart{Kind: "bar", X: "airport", Y: "flights"}) {
 		t.Errorf("%+v", e)
 	}
 	if !strings.HasPrefix(e.SQL, "\n-- A comment of the SQL.\nSELECT") {
@@ -64,7 +64,7 @@ func TestParse(t *testing.T) {
 // A value may stand in quotes, in which a quote is written twice.
 func TestParseQuotes(t *testing.T) {
 	t.Parallel()
-	e, err := api.Parse("a.sql", `-- Something.
+	e, err := endpoint.Parse("a.sql", `-- Something.
 -- param: a string default="New York" -- "the" -- city
 -- param: b string default='it''s "one"' example="say ""hi"" -- now"
 -- param: c string enum="New York",'a,b',plain,"" default="a,b"
@@ -78,7 +78,7 @@ SELECT $a, $b, $c, $e, $f, $g
 		`put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"` {
 		t.Error(err)
 	}
-	want := []api.Param{
+	want := []endpoint.Param{
 		{Name: "a", Type: "string", Default: "New York", Description: `"the" -- city`},
 		{Name: "b", Type: "string", Default: `it's "one"`, Example: `say "hi" -- now`},
 		{Name: "c", Type: "string", Default: "a,b", Enum: []string{"New York", "a,b", "plain", ""}},
@@ -154,14 +154,14 @@ func TestParseRefuses(t *testing.T) {
 		head + "SELECT 1\n-- cache: 1s":                                        "a.sql:3: cache: stands below the header; move it up",
 		head + "SELECT '\xff'":                                                 "a.sql: is not UTF-8 text",
 	} {
-		_, err := api.Parse("a.sql", text)
+		_, err := endpoint.Parse("a.sql", text)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "is not declared") && !strings.Contains(want, "is not declared") {
 			t.Errorf("%q: a follow-up error: %v", text, err)
 		}
-		var parse *api.ParseError
+		var parse *endpoint.ParseError
 		if !errors.As(err, &parse) || parse.Fix == "" {
 			t.Errorf("%q: the error has no way out: %v", text, err)
 		}
@@ -170,7 +170,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestParseReportsEveryError(t *testing.T) {
 	t.Parallel()
-	_, err := api.Parse("A.sql", departures+"\n-- cache: 2s")
+	_, err := endpoint.Parse("A.sql", departures+"\n-- cache: 2s")
 	for _, want := range []string{"A.sql: the name", `default ".5e0"`, "cache: stands below"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want also %s", err, want)
@@ -189,19 +189,19 @@ func TestLoad(t *testing.T) {
 		"sales/endpoints/all.sql": file("-- All.\nSELECT 2"),
 		"sales/notes/other.sql":   file("none of ours"),
 	}
-	endpoints, err := api.Load(fsys, "sales")
+	endpoints, err := endpoint.Load(fsys, "sales")
 	if err != nil || len(endpoints) != 2 || endpoints[0].Name != "all" || endpoints[1].File != "sales/totals.sql" {
 		t.Errorf("%+v, %v", endpoints, err)
 	}
 	fsys["sales/endpoints/totals.sql"] = file("-- Totals, again.\nSELECT 3")
-	if _, err = api.Load(fsys, "sales"); err == nil || !strings.Contains(err.Error(), "is in sales/") {
+	if _, err = endpoint.Load(fsys, "sales"); err == nil || !strings.Contains(err.Error(), "is in sales/") {
 		t.Errorf("the same name twice: %v", err)
 	}
 	fsys["sales/endpoints/totals.sql"] = file("-- Big.\nSELECT '" + strings.Repeat("x", 1<<20) + "'")
-	if _, err = api.Load(fsys, "sales"); err == nil || !strings.Contains(err.Error(), "an endpoint has at most 1 MiB") {
+	if _, err = endpoint.Load(fsys, "sales"); err == nil || !strings.Contains(err.Error(), "an endpoint has at most 1 MiB") {
 		t.Errorf("a file of 1 MiB: %v", err)
 	}
-	if _, err = api.Load(fsys, "none"); err == nil {
+	if _, err = endpoint.Load(fsys, "none"); err == nil {
 		t.Error("a folder that isn't there was loaded")
 	}
 }
@@ -217,11 +217,11 @@ func FuzzQuotes(f *testing.F) {
 		}
 		double := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 		single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-		e, err := api.Parse("a.sql", "-- A.\n-- param: p string enum="+double(a)+","+single(b)+" default="+double(b)+" example="+single(a)+" -- d\nSELECT $p")
+		e, err := endpoint.Parse("a.sql", "-- A.\n-- param: p string enum="+double(a)+","+single(b)+" default="+double(b)+" example="+single(a)+" -- d\nSELECT $p")
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []api.Param{{Name: "p", Type: "string", Enum: []string{a, b}, Default: b, Example: a, Description: "d"}}
+		want := []endpoint.Param{{Name: "p", Type: "string", Enum: []string{a, b}, Default: b, Example: a, Description: "d"}}
 		if !reflect.DeepEqual(e.Params, want) {
 			t.Errorf("got  %+v\nwant %+v", e.Params, want)
 		}
@@ -237,7 +237,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		e, err := api.Parse("dir/file.sql", text)
+		e, err := endpoint.Parse("dir/file.sql", text)
 		if err != nil {
 			if !strings.Contains(err.Error(), "dir/file.sql") {
 				t.Errorf("the error names no file: %v", err)

@@ -1,4 +1,4 @@
-package api
+package endpoint
 
 import (
 	"math"
@@ -10,7 +10,7 @@ import (
 // maxText is the longest text that a parameter can have: a request's head is no larger.
 const maxText = 16 << 10
 
-// bounds is what is known of the values of the endpoint's parameters.
+// bounds are those of the values of the endpoint's parameters, by name.
 func (e *Endpoint) bounds() map[string]statement.Param {
 	all := map[string]statement.Param{}
 	for _, p := range e.Params {

@@ -1,88 +1,16 @@
-package api
+package endpoint
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
-
-// Endpoint is one SQL file: a GET request and the query that answers it.
-type Endpoint struct {
-	// Name is the last part of its path: the file's name without ".sql".
-	Name string
-	// File is where it was read from, for messages.
-	File string
-	// Summary is the first line of the header, Description the plain lines
-	// after it; an empty comment line parts paragraphs.
-	Summary, Description string
-	Params               []Param
-	// Order is how the answer is sorted and paged; empty: in one piece.
-	Order []Order
-	// Cache is how stale an answer may be.
-	Cache time.Duration
-	// Chart is how to draw the answer; nil if the header doesn't say.
-	Chart *Chart
-	// Reads are the other datasets that the endpoint reads; a key needs all of them.
-	Reads []string
-	// Limit replaces the server's limits; zero: they hold.
-	Limit Limit
-	// SQL is the query as it is written, without the header.
-	SQL string
-	// Line is the file's line on which SQL begins.
-	Line int
-
-	// orderLine and chartLine are where the header names columns, readsLine datasets.
-	orderLine, chartLine, readsLine int
-	// typed is SQL with every parameter cast to its type.
-	typed string
-}
-
-// Order is one column of an endpoint's order.
-type Order struct {
-	Column string
-	Desc   bool
-}
-
-// Limit bounds an endpoint's answers.
-type Limit struct {
-	// Rows is the highest number of rows in an answer.
-	Rows int
-	// Time is how long the query may take, waiting included.
-	Time time.Duration
-}
-
-// Chart says how to draw an answer.
-type Chart struct {
-	// Kind is bar, line, area or scatter.
-	Kind string
-	// X and Y are columns of the answer.
-	X, Y string
-}
-
-// ParseError is what is wrong with an endpoint file, and what to do.
-type ParseError struct {
-	File string
-	// Line counts from 1; 0 is the whole file.
-	Line        int
-	Reason, Fix string
-}
-
-func (e *ParseError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s; %s", e.File, e.Reason, e.Fix)
-	}
-	return fmt.Sprintf("%s:%d: %s; %s", e.File, e.Line, e.Reason, e.Fix)
-}
 
 // maxFile is the size in bytes beyond which a file is no endpoint.
 const maxFile = 1 << 20
-
-var endpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
 // Load reads the endpoints of the dataset in dir: every .sql file in it except
 // views.sql and mapping.sql, and every one in its folder endpoints. They come

@@ -1,4 +1,4 @@
-package api
+package endpoint
 
 import (
 	"errors"
@@ -20,10 +20,10 @@ const maxECMA = 4 << 10
 
 var errNotECMA = errors.New("no exact translation")
 
-// ecma translates a pattern of RE2's syntax into one of ECMA-262's with the flag u,
+// ECMA translates a pattern of RE2's syntax into one of ECMA-262's with the flag u,
 // which is what JSON Schema's patterns are. The two match the same texts. It reports
 // false where there is no such pattern, or only one that nobody could read.
-func ecma(pattern string) (string, bool) {
+func ECMA(pattern string) (string, bool) {
 	if shared.MatchString(pattern) && !unshared.MatchString(pattern) {
 		return pattern, true // as its author wrote it
 	}

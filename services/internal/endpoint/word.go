@@ -1,4 +1,4 @@
-package api
+package endpoint
 
 import (
 	"fmt"
@@ -15,10 +15,13 @@ type word struct {
 	quoted bool     // the last of the values is in quotes
 }
 
-// wordKeys are those that mean something behind a parameter's type.
+// wordKeys are those that mean something after a parameter's type.
 var wordKeys = []string{"required", "optional", "default", "enum", "pattern", "minimum", "maximum", "example"}
 
-const quoteFix = `put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"`
+const (
+	paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION, with quotes around a value that has spaces"
+	quoteFix = `put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"`
+)
 
 // words takes a declaration apart: at white space, but not inside of the quotes that
 // a value, or one of an enum, may stand in. What follows -- is the description.
@@ -72,11 +75,11 @@ func readValue(text string, list bool) (value, rest string, quoted bool, err err
 	}
 	quote := text[:1]
 	for rest = text[1:]; ; rest = rest[1:] {
-		inside, behind, ok := strings.Cut(rest, quote)
+		inside, after, ok := strings.Cut(rest, quote)
 		if !ok {
 			return "", "", true, fmt.Errorf("has a quote without an end: %s", text)
 		}
-		value, rest = value+inside, behind
+		value, rest = value+inside, after
 		if !strings.HasPrefix(rest, quote) {
 			return value, rest, true, nil
 		}
