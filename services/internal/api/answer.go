@@ -5,42 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
-
-// meta is what an answer says of itself.
-type meta struct {
-	asOf time.Time
-	rows int
-	// next is the cursor of the next page, empty if there is none.
-	next string
-}
-
-// append writes it as JSON.
-func (m meta) append(b []byte) []byte {
-	b = append(b, `{"as_of":`...)
-	if m.asOf.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = append(appendTime(append(b, '"'), result.TimestampTZ, m.asOf.UTC()), '"')
-	}
-	b = append(b, `,"rows":`...)
-	b = strconv.AppendInt(b, int64(m.rows), 10)
-	b = append(b, `,"next":`...)
-	if m.next == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendString(b, m.next)
-	}
-	return append(b, '}')
-}
 
 // produce runs the endpoint's query and writes its answer, into the client's room.
 func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
@@ -79,7 +51,7 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.
 			sp.drop()
 		}
 	}()
-	var m meta
+	var m encode.Meta
 	var at result.Snapshot
 	err := s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) (err error) {
 		at = now
@@ -102,14 +74,17 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.
 }
 
 // write writes the rows, of which there may be one more than the limit at the least.
-func (r *route) write(sp *spool, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
-	m := meta{asOf: at.AsOf}
+func (r *route) write(sp *spool, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
+	m := encode.Meta{AsOf: at.AsOf}
 	typed, ok := rows.(result.Typed)
 	if !ok {
 		return m, errors.New("the rows do not know their types")
 	}
-	// Behind the columns are the keys of the order.
-	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.Columns)])
+	columns := make([]encode.Column, len(sh.Columns)) // after them are the keys of the order
+	for i, t := range typed.Types()[:len(columns)] {
+		columns[i] = encode.Column{Name: sh.Columns[i].Name, Type: t}
+	}
+	enc, err := q.format.begin(sp, &r.Endpoint, columns)
 	if err != nil {
 		return m, err
 	}
@@ -123,13 +98,13 @@ func (r *route) write(sp *spool, sh *endpoint.Shape, q request, at result.Snapsh
 		if chunk == nil {
 			break
 		}
-		n := min(chunk.Rows, q.limit-m.rows)
+		n := min(chunk.Rows, q.limit-m.Rows)
 		more = n < chunk.Rows
 		if n > 0 {
-			if err := enc.rows(chunk, n); err != nil {
+			if err := enc.Rows(chunk, n); err != nil {
 				return m, err
 			}
-			m.rows += n
+			m.Rows += n
 		}
 		if len(r.Order) > 0 {
 			keys := chunk.Vectors[len(sh.Columns):]
@@ -146,11 +121,11 @@ func (r *route) write(sp *spool, sh *endpoint.Shape, q request, at result.Snapsh
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrower()))
 	case more:
-		if m.next, err = last.Text(r.Asked(r.path, q.args)); err != nil {
+		if m.Next, err = last.Text(r.Asked(r.path, q.args)); err != nil {
 			return m, err
 		}
 	}
-	return m, enc.end(m)
+	return m, enc.End(m)
 }
 
 // narrower is what helps against an answer in one piece that is too large.
@@ -167,8 +142,8 @@ type place struct {
 
 	// after is the cursor that the page begins after, until another row has come.
 	after *endpoint.Cursor
-	tie    string // of the last row, empty if its place among its like was not asked for
-	same   int    // rows at the end that the tie does not tell apart
+	tie   string // of the last row, empty if its place among its like was not asked for
+	same  int    // rows at the end that the tie does not tell apart
 }
 
 // read goes over the first n rows of a chunk: their keys, whether these are those of the row

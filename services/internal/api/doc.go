@@ -11,38 +11,12 @@
 // ?format= or Accept (RFC 9110 §12: weights, wildcards, parameters; then the closest range,
 // then our order) choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
 // endpoints whose header has a chart, SVG. All but Parquet, which is compressed inside, come
-// compressed (zstd or gzip) to those who take it. One rule a type, at any depth:
+// compressed (zstd or gzip) to those who take it. What becomes of each type is
+// in the documentation of package encode.
 //
-//	type                       JSON and NDJSON            CSV                Parquet, Arrow
-//	integers                   number, every digit        the same           their own
-//	HUGEINT, UHUGEINT          number, every digit        the same           decimal(38,0); 406 beyond it
-//	DECIMAL                    number, every digit        the same           decimal
-//	FLOAT, DOUBLE              number; NaN, ±Inf null     NaN, +Inf, -Inf    float
-//	TIMESTAMPTZ                RFC 3339 in UTC with Z     the same           timestamp, UTC
-//	TIMESTAMP                  the same without a zone    the same           timestamp, no zone
-//	DATE                       YYYY-MM-DD                 the same           date
-//	list, array                array                      its JSON text      list
-//	struct                     object                     its JSON text      struct
-//	map                        object, by the keys' text  its JSON text      map
-//	union                      object of one, by its tag  its JSON text      its JSON text
-//	JSON                       embedded                   its JSON text      its text, as arrow.json
-//	BLOB                       base64                     base64             binary
-//	UUID, ENUM, TIME, INTERVAL what DuckDB casts to text  the same           text
-//	BIGNUM                     number, every digit        the same           text
-//	all others                 what DuckDB casts to text  the same           text
-//	NULL                       null, never left out       an empty field     null
-//
-// In JSON and CSV, times that RFC 3339 can't write (infinite ones, years outside 0 to
-// 9999) are NULL; in Parquet and Arrow the infinite ones alone. The empty string is "" in
-// CSV. Digits beyond 2^53 are exact in the document, though JavaScript's own parser rounds
-// them. A picture draws every row that has a number, and says in words what it leaves out.
-//
-// Rows are read as DuckDB lays them out, a chunk at a time (package result), and
-// written to a spool: a megabyte in memory, then an unnamed temporary file. So the
+// What was encoded goes to a spool: a megabyte in memory, then an unnamed temporary file. So the
 // warehouse waits for no client, an error half-way is a problem document and not a
-// torn answer, and five million rows grow the process by less than 50 MiB. JSON is
-// written here because DuckDB's to_json takes 2.1 times as long (BenchmarkEncode),
-// without our rules for times and NaN.
+// torn answer, and five million rows grow the process by less than 50 MiB.
 //
 // # Caching
 //

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -40,7 +41,7 @@ type entry struct {
 	users int // of file
 }
 
-func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
+func newEntry(r *route, q request, sp *spool, m encode.Meta, at result.Snapshot) *entry {
 	e := &entry{
 		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.coding.name), at: at,
 		body: sp.body, file: sp.file, size: sp.size, room: sp.room, client: sp.client, taken: sp.taken,
@@ -52,10 +53,10 @@ func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry
 	}
 	e.etag = r.etag(q.key, sum)
 	if !at.AsOf.IsZero() {
-		e.asOf = appendTime(nil, result.TimestampTZ, at.AsOf)
+		e.asOf = encode.AppendTime(nil, result.TimestampTZ, at.AsOf)
 	}
-	if m.next != "" {
-		e.link = []byte("<" + q.following(m.next) + `>; rel="next"`)
+	if m.Next != "" {
+		e.link = []byte("<" + q.following(m.Next) + `>; rel="next"`)
 	}
 	return e
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/services/internal/encode"
 )
 
 // keyLocal is where the key is left for the log and the documents.
@@ -215,7 +217,7 @@ func (s *Server) unchanged(ctx context.Context, client string, r *route, q reque
 	if err != nil || !matches(ifNoneMatch, r.etag(q.key, sumOf(at))) {
 		return nil
 	}
-	return newEntry(r, q, &spool{}, meta{}, at)
+	return newEntry(r, q, &spool{}, encode.Meta{}, at)
 }
 
 // refresh runs the query, unless nothing was committed since the old answer. What it

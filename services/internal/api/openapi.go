@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
-	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // object is a JSON object; encoding/json writes its keys in order.
@@ -163,6 +163,8 @@ func explain(s object, p contract.Column) {
 }
 
 var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
+
+var decimalType = regexp.MustCompile(`^DECIMAL\((\d+),(\d+)\)$`)
 
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
 

@@ -38,7 +38,9 @@ func decodeUnreserved(path string) string {
 	return b.String()
 }
 
-func unreserved(c byte) bool { return letter(c) || digit(c) || strings.IndexByte("-._~", c) >= 0 }
+func unreserved(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
 
 // admitPath refuses a path that can't be decoded.
 func admitPath(c *fiber.Ctx) error {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/estela-dev/estela/services/internal/chart"
+	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
 )
@@ -103,6 +105,12 @@ func knownProblem(err error) *problem {
 	}
 	if long, ok := errors.AsType[*endpoint.CursorTooLongError](err); ok {
 		return cursorTooLong.new("", fmt.Sprintf("The page's last row has values of %d bytes in the columns of the order; the cursor of the next page would be longer than the %d that a URL can carry. Ask for a page of another length, or order by a shorter column.", long.Bytes, long.Most))
+	}
+	if digits, ok := errors.AsType[*encode.DigitsError](err); ok {
+		return notAcceptable.new("", digits.Error()+". Ask for another format, such as json or csv; or cast the column in the endpoint's SQL.")
+	}
+	if errors.Is(err, chart.ErrTooManyRows) {
+		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", chart.MaxRows))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
@@ -135,7 +136,7 @@ func valueOf(p endpoint.Param, given map[string]string) (any, error) {
 func (s *Server) paging(r *route, q *request, given map[string]string) error {
 	usual := s.cfg.PageRows
 	if q.format == svgFormat {
-		usual = maxPoints // a picture of all
+		usual = chart.MaxRows // a picture of all
 	}
 	limit := endpoint.Param{
 		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),

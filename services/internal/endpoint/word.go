@@ -20,7 +20,7 @@ var wordKeys = []string{"required", "optional", "default", "enum", "pattern", "m
 
 const (
 	paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION, with quotes around a value that has spaces"
-	quoteFix = `put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"`
+	quoteFix     = `put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"`
 )
 
 // words takes a declaration apart: at white space, but not inside of the quotes that

@@ -1,96 +1,13 @@
-package api
+package chart
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
-
-// evenScale is linear, for numbers of any size.
-type evenScale struct{}
-
-// Normalize implements plot.Normalizer.
-func (evenScale) Normalize(low, high, x float64) float64 {
-	return (x/2 - low/2) / (high/2 - low/2)
-}
-
-func lowest(values []float64) float64 {
-	least := math.Inf(1)
-	for _, v := range values {
-		if v < least {
-			least = v
-		}
-	}
-	return least
-}
-
-func highest(values []float64) float64 {
-	most := math.Inf(-1)
-	for _, v := range values {
-		if v > most {
-			most = v
-		}
-	}
-	return most
-}
-
-// span is the range of an axis, a little wider than the values; fromZero has nothing in it
-// too, for what stands on it misleads otherwise.
-func span(values []float64, fromZero bool) (low, high float64) {
-	low, high = lowest(values), highest(values)
-	switch {
-	case low > high: // none
-		return 0, 1
-	case fromZero:
-		low, high = min(low, 0), max(high, 0)
-	}
-	size := max(math.Abs(low), math.Abs(high))
-	room := high/20 - low/20
-	if room < size*1e-13 { // what is nearer together can't be told apart
-		room = size / 20
-	}
-	if room < math.SmallestNonzeroFloat64*100 {
-		room = 1
-	}
-	if fromZero {
-		return low - room*sign(low), high + room*sign(high)
-	}
-	return max(low-room, -math.MaxFloat64), min(high+room, math.MaxFloat64)
-}
-
-// sign is 1 unless the value is nothing.
-func sign(v float64) float64 {
-	if v == 0 {
-		return 0
-	}
-	return 1
-}
-
-// step is the least distance between two points in x.
-func step(points []point) float64 {
-	xs := make([]float64, len(points))
-	for i, p := range points {
-		xs[i] = p.x
-	}
-	slices.Sort(xs)
-	least := math.Inf(1)
-	for i := 1; i < len(xs); i++ {
-		if d := xs[i] - xs[i-1]; d > 0 {
-			least = min(least, d)
-		}
-	}
-	if math.IsInf(least, 1) {
-		return 1
-	}
-	return least
-}
 
 // numberTicks marks round numbers.
 type numberTicks struct{}
@@ -235,44 +152,4 @@ func fractions(low, high float64) []plot.Tick {
 		}
 	}
 	return ticks
-}
-
-// shortened is the text, cut with an ellipsis to the room that it has.
-func shortened(s text.Style, name string, room vg.Length) string {
-	runes := []rune(strings.Join(strings.Fields(name), " "))
-	if s.Width(string(runes)) <= room {
-		return string(runes)
-	}
-	for len(runes) > 0 && s.Width(string(runes)+"…") > room {
-		runes = runes[:len(runes)-1-len(runes)/20]
-	}
-	return string(runes) + "…"
-}
-
-// names puts names under the points: level if all have room, else aslant, else some only,
-// evenly.
-func (d *drawing) names(p *plot.Plot) {
-	s := &p.X.Tick.Label
-	p.X.Min, p.X.Max = -0.5, float64(len(d.points))-0.5
-	ticks := make([]plot.Tick, len(d.points))
-	widest := vg.Length(0)
-	for i, q := range d.points {
-		ticks[i] = plot.Tick{Value: q.x, Label: shortened(*s, q.label, vg.Points(90))}
-		widest = max(widest, s.Width(ticks[i].Label))
-	}
-	room := (chartWidth - vg.Points(80)) / vg.Length(max(len(ticks), 1))
-	needed := widest + vg.Points(6)
-	if needed > room && widest > vg.Points(20) {
-		s.Rotation, s.XAlign, s.YAlign = math.Pi/4, draw.XRight, draw.YCenter
-		needed = s.FontExtents().Height * 1.6
-	}
-	every := max(1, int(math.Ceil(float64(needed/room))))
-	shown := plot.ConstantTicks{}
-	for i := 0; i < len(ticks); i += every {
-		shown = append(shown, ticks[i])
-	}
-	p.X.Tick.Marker = shown
-	if every > 1 {
-		d.notes = append(d.notes, "every "+strconv.Itoa(every)+". name is written")
-	}
 }

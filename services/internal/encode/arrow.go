@@ -1,10 +1,9 @@
-package api
+package encode
 
 import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -14,15 +13,12 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
-	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // rowGroup is the number of rows in a row group of Parquet: what is held in
 // memory, compressed, until it is written.
 const rowGroup = 64 << 10
-
-var decimalType = regexp.MustCompile(`^DECIMAL\((\d+),(\d+)\)$`)
 
 // recordWriter takes rows in columns.
 type recordWriter interface {
@@ -32,18 +28,20 @@ type recordWriter interface {
 
 // arrowEncoder writes an Arrow IPC stream or Parquet.
 type arrowEncoder struct {
-	types   []result.Type
+	columns []Column
 	writer  recordWriter
 	builder *array.RecordBuilder
 }
 
-func newArrowEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) *arrowEncoder {
-	schema := arrowSchema(sh, types)
-	return &arrowEncoder{types, ipc.NewWriter(w, ipc.WithSchema(schema)), array.NewRecordBuilder(memory.DefaultAllocator, schema)}
+// Arrow is an encoder of an Arrow IPC stream.
+func Arrow(w io.Writer, columns []Column) (Encoder, error) {
+	schema := arrowSchema(columns)
+	return &arrowEncoder{columns, ipc.NewWriter(w, ipc.WithSchema(schema)), array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
-func newParquetEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) (*arrowEncoder, error) {
-	schema := arrowSchema(sh, types)
+// Parquet is an encoder of Parquet.
+func Parquet(w io.Writer, columns []Column) (Encoder, error) {
+	schema := arrowSchema(columns)
 	writer, err := pqarrow.NewFileWriter(schema, w,
 		parquet.NewWriterProperties(
 			parquet.WithCompression(compress.Codecs.Snappy), // which every reader knows
@@ -53,7 +51,7 @@ func newParquetEncoder(w io.Writer, sh *endpoint.Shape, types []result.Type) (*a
 	if err != nil {
 		return nil, fmt.Errorf("begin Parquet: %w", err)
 	}
-	return &arrowEncoder{types, buffered{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
+	return &arrowEncoder{columns, buffered{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
 // buffered writes many records into one row group.
@@ -61,12 +59,13 @@ type buffered struct{ *pqarrow.FileWriter }
 
 func (b buffered) Write(record arrow.RecordBatch) error { return b.WriteBuffered(record) }
 
-func (e *arrowEncoder) rows(chunk *result.Chunk, n int) error {
+// Rows implements Encoder. A number that the format can't hold is a *DigitsError.
+func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {
 	for i, field := range e.builder.Fields() {
-		if err := appendArrow(field, &e.types[i], &chunk.Vectors[i], 0, n); err != nil {
-			name := e.builder.Schema().Field(i).Name
+		if err := appendArrow(field, &e.columns[i].Type, &chunk.Vectors[i], 0, n); err != nil {
+			name := e.columns[i].Name
 			if errors.Is(err, errDigits) {
-				return notAcceptable.new("", "The column "+name+" has "+err.Error()+". Ask for another format, such as json or csv; or cast the column in the endpoint's SQL.")
+				return &DigitsError{Column: name}
 			}
 			return fmt.Errorf("write column %s: %w", name, err)
 		}
@@ -76,7 +75,8 @@ func (e *arrowEncoder) rows(chunk *result.Chunk, n int) error {
 	return e.writer.Write(record)
 }
 
-func (e *arrowEncoder) end(meta) error {
+// End implements Encoder.
+func (e *arrowEncoder) End(Meta) error {
 	e.builder.Release()
 	return e.writer.Close()
 }

@@ -1,4 +1,4 @@
-package api
+package encode
 
 import (
 	"errors"
@@ -8,15 +8,21 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
-	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // hugeDigits is the number of digits of the widest decimal that every reader knows.
 const hugeDigits = 38
 
-// errDigits says that a number is wider than that.
+// errDigits is a number that is wider than that.
 var errDigits = errors.New("a number of 39 digits, and decimals in Arrow and Parquet have up to 38")
+
+// DigitsError is a column with a number that Arrow and Parquet can't hold.
+type DigitsError struct{ Column string }
+
+func (e *DigitsError) Error() string { return "The column " + e.Column + " has " + errDigits.Error() }
+
+func (*DigitsError) Unwrap() error { return errDigits }
 
 // arrowTypes are the types that Arrow has too.
 var arrowTypes = map[result.Kind]arrow.DataType{
@@ -40,10 +46,10 @@ var arrowTypes = map[result.Kind]arrow.DataType{
 // arrow.json). Parquet's own type for that would be no text to some readers.
 var jsonField = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
 
-func arrowSchema(sh *endpoint.Shape, types []result.Type) *arrow.Schema {
-	fields := make([]arrow.Field, len(types))
-	for i := range types {
-		fields[i] = arrowField(sh.Columns[i].Name, &types[i])
+func arrowSchema(columns []Column) *arrow.Schema {
+	fields := make([]arrow.Field, len(columns))
+	for i := range columns {
+		fields[i] = arrowField(columns[i].Name, &columns[i].Type)
 	}
 	return arrow.NewSchema(fields, nil)
 }
@@ -157,7 +163,7 @@ func finite(v *result.Vector, from int, valid []bool) []bool {
 func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error {
 	switch b := to.(type) {
 	case *array.StringBuilder:
-		b.Append(string(appendText(nil, t, v, i)))
+		b.Append(string(AppendText(nil, t, v, i)))
 	case *array.BinaryBuilder:
 		b.Append(v.Bytes(i))
 	case *array.Decimal128Builder:

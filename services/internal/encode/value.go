@@ -1,4 +1,4 @@
-package api
+package encode
 
 import (
 	"encoding/base64"
@@ -22,17 +22,17 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		if t.Alias == jsonAlias {
 			return appendJSON(b, v.Bytes(i))
 		}
-		return appendString(b, v.Text(i))
+		return AppendString(b, v.Text(i))
 	case result.Enum:
-		return appendString(b, enumWord(t, v, i))
+		return AppendString(b, enumWord(t, v, i))
 	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
 		return append(appendWord(append(b, '"'), v, i), '"')
 	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
-		at, ok := timeOf(v, i)
+		at, ok := Time(v, i)
 		if !ok {
 			return append(b, "null"...)
 		}
-		return append(appendTime(append(b, '"'), v.Kind, at), '"')
+		return append(AppendTime(append(b, '"'), v.Kind, at), '"')
 	case result.Float:
 		return appendFloat(b, float64(result.At[float32](*v, i)), 32)
 	case result.Double:
@@ -44,22 +44,8 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	}
 }
 
-// appendCSV writes row i of a vector as a field of CSV.
-func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {
-	switch {
-	case v.Null(i):
-		return b
-	case v.Kind == result.Varchar && t.Alias != jsonAlias:
-		return appendField(b, v.Bytes(i))
-	case v.Kind == result.Varchar, v.Kind == result.Enum, v.Inside != nil:
-		return appendField(b, appendText(nil, t, v, i))
-	default:
-		return appendText(b, t, v, i)
-	}
-}
-
-// appendText writes a value as CSV has it, without CSV's quotes.
-func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+// AppendText writes row i of a vector as a field of CSV, without CSV's quotes; NULL is nothing.
+func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	if v.Null(i) {
 		return b
 	}
@@ -74,11 +60,11 @@ func appendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
 		return appendWord(b, v, i)
 	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
-		at, ok := timeOf(v, i)
+		at, ok := Time(v, i)
 		if !ok {
 			return b
 		}
-		return appendTime(b, v.Kind, at)
+		return AppendTime(b, v.Kind, at)
 	case result.Float:
 		return strconv.AppendFloat(b, float64(result.At[float32](*v, i)), 'g', -1, 32)
 	case result.Double:
@@ -104,7 +90,7 @@ func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		b = append(b, '{')
 		for n := range int(span.Length) {
 			at := int(span.Offset) + n
-			b = appendKey(b, n, string(appendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
+			b = appendKey(b, n, string(AppendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
 			b = appendValue(b, &t.Fields[1].Type, &v.Inside[1], at)
 		}
 	case result.Union:
@@ -132,30 +118,16 @@ func appendItems(b []byte, t *result.Type, v *result.Vector, from, n int) []byte
 	return append(b, ']')
 }
 
-func appendKey(b []byte, place int, name string) []byte {
-	if place > 0 {
+func appendKey(b []byte, n int, name string) []byte {
+	if n > 0 {
 		b = append(b, ',')
 	}
-	return append(appendString(b, name), ':')
+	return append(AppendString(b, name), ':')
 }
 
 // enumWord is the value of an enum.
 func enumWord(t *result.Type, v *result.Vector, i int) string {
 	return t.Words[v.Integer(t.Physical, i).Low]
-}
-
-// appendExact writes a boolean, an integer or a decimal, every digit of it.
-func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
-	switch v.Kind {
-	case result.Decimal:
-		return v.Integer(t.Physical, i).AppendDecimal(b, int(t.Scale))
-	case result.HugeInt:
-		return result.At[result.Huge](*v, i).Append(b)
-	case result.UHugeInt:
-		return result.At[result.Huge](*v, i).AppendUnsigned(b)
-	default:
-		return appendPlain(b, v, i)
-	}
 }
 
 // appendWord writes what is text without characters that JSON or CSV would quote.
