@@ -61,9 +61,6 @@ code { font-family: ui-monospace, monospace }
 </html>
 `))
 
-// Path is where the kind is documented.
-func (k kind) Path() string { return problemPath + k.Slug }
-
 // serveDocs serves the documentation for people: the endpoints at /docs, where / leads
 // to, and the problems below it. Where keys are needed, so they are here.
 func (s *Server) serveDocs() {
@@ -84,18 +81,18 @@ func (s *Server) serveDocs() {
 		}
 		return c.Next()
 	})
-	docs.Get("/", kept(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
-	docs.Get("/start.js", kept("text/javascript; charset=utf-8", []byte(docsStart)))
+	docs.Get("/", cacheable(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", cacheable("text/javascript; charset=utf-8", []byte(docsStart)))
 	for _, name := range docsFiles {
 		body, err := fs.ReadFile(swaggerui.FS, name)
 		if err != nil {
 			panic(err) // it is embedded: a test would fail
 		}
-		docs.Get("/"+name, kept(mime.TypeByExtension(path.Ext(name)), body))
+		docs.Get("/"+name, cacheable(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	docs.Get("/problems", cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
 	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+		docs.Get("/problems/"+k.Slug, cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
 	}
 }
 
@@ -112,8 +109,8 @@ func problemHTML(k *kind) []byte {
 	return b.Bytes()
 }
 
-// kept is a text that clients may keep.
-func kept(mediaType string, body []byte) fiber.Handler {
+// cacheable serves a text that clients may cache.
+func cacheable(mediaType string, body []byte) fiber.Handler {
 	etag := etagOf(body)
 	whole := fixed(mediaType, body)
 	return func(c *fiber.Ctx) error {

@@ -12,9 +12,7 @@ func (s *Server) App() *fiber.App { return s.app }
 
 // Spooled is how many bytes the large answers take that are made or read.
 func (s *Server) Spooled() int64 {
-	s.room.mu.Lock()
-	defer s.room.mu.Unlock()
-	return s.room.used
+	return s.space.Used()
 }
 
 // Bound is the server's listener, with a time of its own for a piece of an answer.

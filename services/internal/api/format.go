@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofiber/fiber/v2"
-
 	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -19,11 +17,11 @@ type format struct {
 	// mediaType is the answer's Content-Type, accepts what a client may call it.
 	mediaType string
 	accepts   []string
-	// params are the media type's parameters, and those that hold though it does not say so.
+	// params are the media type's parameters, and those that are implied.
 	params map[string]string
-	// compressed says that it is worth compressing.
+	// compressed is a format that is worth compressing.
 	compressed bool
-	// what it is, for the documentation.
+	// doc is what it is, for the documentation.
 	doc string
 	// policy is its Content-Security-Policy, where it may have more in it than data.
 	policy string
@@ -73,9 +71,9 @@ func (f *format) begin(w io.Writer, e *endpoint.Endpoint, columns []encode.Colum
 	return f.encoder(w, columns)
 }
 
-// formats are what the endpoint can be written in.
-func (r *route) formats() []*format {
-	if r.Chart == nil {
+// formatsOf are what the endpoint can be written in.
+func formatsOf(e *endpoint.Endpoint) []*format {
+	if e.Chart == nil {
 		return slices.DeleteFunc(slices.Clone(formats), func(f *format) bool { return f == svgFormat })
 	}
 	return formats
@@ -87,20 +85,4 @@ func formatNames(all []*format) string {
 		names[i] = f.name
 	}
 	return strings.Join(names, ", ")
-}
-
-// format is what the client asked for: by ?format=, else by Accept.
-func (r *route) format(c *fiber.Ctx) (*format, error) {
-	if name := c.Request().URI().QueryArgs().Peek("format"); name != nil {
-		for _, f := range r.offers {
-			if f.name == string(name) {
-				return f, nil
-			}
-		}
-		return nil, invalidParameter.new("format", "It must be one of "+formatNames(r.offers)+".")
-	}
-	if f := chosen(r.offers, headerOf(c.Context(), fiber.HeaderAccept)); f != nil {
-		return f, nil
-	}
-	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+formatNames(r.offers)+".")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -49,4 +50,15 @@ func admitPath(c *fiber.Ctx) error {
 		return badRequest.new("", fmt.Sprintf("The path has %q, which is no percent-encoding.", string(bad)))
 	}
 	return c.Next()
+}
+
+// anyMethod lets methods that Fiber has no name for be refused as all others are: it
+// would answer them itself, and not with a problem document.
+func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(c *fasthttp.RequestCtx) {
+		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			c.Request.Header.SetMethod(fiber.MethodTrace)
+		}
+		router(c)
+	}
 }

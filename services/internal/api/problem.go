@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,9 +12,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
+	"github.com/estela-dev/estela/services/internal/queue"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// problem is an error that the client is told of, an RFC 9457 document.
+// problem is an error as the client sees it, an RFC 9457 document.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -30,59 +29,13 @@ type problem struct {
 	// RequestID is what the log calls the request.
 	RequestID string `json:"request_id,omitempty"`
 
-	cause error // logged, never told
+	cause error // logged, never answered
 	known bool  // logged elsewhere, and once
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
 func (p *problem) Unwrap() error { return p.cause }
-
-// kind is the stable part of a problem.
-type kind struct {
-	Slug, Title string
-	Status      int
-	// Help is what to do, for the documentation.
-	Help string
-}
-
-// The kinds of problems.
-var (
-	invalidParameter = newKind("invalid-parameter", "Invalid parameter", http.StatusBadRequest, "A value is not of its parameter's type, or against what the endpoint says of it; or a required one is missing. The member parameter names it and detail says what was expected.")
-	unknownParameter = newKind("unknown-parameter", "Unknown parameter", http.StatusBadRequest, "The endpoint has no parameter of that name; detail lists those it has. Nothing is ignored, so that a misspelt filter is not taken for none.")
-	invalidCursor    = newKind("invalid-cursor", "Invalid cursor", http.StatusBadRequest, "A cursor is good for the endpoint and the parameters it was given for. Take it from meta.next or the Link header and leave the other parameters as they were, or begin without one.")
-	tooManyRows      = newKind("too-many-rows", "Too many rows", http.StatusBadRequest, "An answer in one piece has more rows than the endpoint gives. It is not cut short, for an aggregate without some of its rows is wrong. Narrow it with the endpoint's parameters; or its author pages it with -- order:.")
-	cursorTooLong    = newKind("cursor-too-long", "Cursor too long", http.StatusBadRequest, "The page ends at a row whose values in the columns of the order are too long for a URL, so that no cursor could name the next page. Ask for a page of another length; the endpoint's author orders it by a shorter column, such as the key.")
-	tooLarge         = newKind("answer-too-large", "Answer too large", http.StatusBadRequest, "The answer has more bytes than the server gives in one. Ask for fewer rows or a shorter page.")
-	badRequest       = newKind("bad-request", "Bad request", http.StatusBadRequest, "The request is not one that HTTP allows; detail says why.")
-	unauthorized     = newKind("unauthorized", "API key required", http.StatusUnauthorized, "Send a key that is known and has not expired: Authorization: Bearer estela_….")
-	forbidden        = newKind("forbidden", "Not with this API key", http.StatusForbidden, "The key is good, but not for this dataset.")
-	notFound         = newKind("not-found", "Not found", http.StatusNotFound, "Nothing is at this path; detail names the nearest endpoint. GET /v1 lists all.")
-	methodNotAllowed = newKind("method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, "Only GET and HEAD are answered.")
-	misdirected      = newKind("misdirected", "Misdirected request", http.StatusMisdirectedRequest, "The API is open to this machine alone, and the request was for another name than localhost or a loopback address. That is how a page in a browser would come to read it. Use one of these names; or let the API ask for keys, or be open to all: estela up --keys FILE, or --anonymous.")
-	notAcceptable    = newKind("not-acceptable", "Not acceptable", http.StatusNotAcceptable, "Accept names no format that the endpoint has; detail lists those it has.")
-	rateLimited      = newKind("rate-limited", "Too many requests", http.StatusTooManyRequests, "The client has made more requests in a second than it may. RateLimit-Policy says how many that is; wait as long as Retry-After says.")
-	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")
-	queryTimeout     = newKind("query-timeout", "Query took too long", http.StatusServiceUnavailable, "The query was stopped at the endpoint's time limit. Ask for less, or try again later.")
-	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
-	noRoom           = newKind("no-room", "No room for the answer", http.StatusInsufficientStorage, "The answer is too large to be kept in memory, and the server's disk is nearly full; what is left is for ingestion. Ask for less, or try again later.")
-	clientLeft       = newKind("client-left", "Client left", statusClientLeft, "The client closed the connection before the answer was there; its query was stopped. Only logs and metrics show this.")
-	memoryPressure   = newKind("memory-pressure", "Out of memory for queries", http.StatusServiceUnavailable, "The server has as much memory as it may, and ended or refused the query so that ingestion goes on. Ask for less, or try again after what Retry-After says.")
-	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping, or can check no API key at the moment. Try again.")
-)
-
-// statusClientLeft is what logs and metrics commonly call a request that nobody waits for
-// any more; it is no failure of the server's.
-const statusClientLeft = 499
-
-// kinds are all of them.
-var kinds []kind
-
-func newKind(slug, title string, status int, help string) kind {
-	k := kind{slug, title, status, help}
-	kinds = append(kinds, k)
-	return k
-}
 
 func (k kind) new(parameter, detail string) *problem {
 	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
@@ -94,11 +47,7 @@ func (k kind) because(cause error, detail string) *problem {
 	return p
 }
 
-// problemPath is where the kinds are documented.
-const problemPath = "/docs/problems/"
-
-// knownProblem is the problem of an error that says what is wrong with the request, nil if it
-// is another.
+// knownProblem is the problem of a typed error, nil of any other.
 func knownProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
@@ -111,6 +60,12 @@ func knownProblem(err error) *problem {
 	}
 	if errors.Is(err, chart.ErrTooManyRows) {
 		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", chart.MaxRows))
+	}
+	if busy, ok := errors.AsType[*queue.BusyError](err); ok {
+		return overloaded.because(busy.Unwrap(), busy.Detail)
+	}
+	if limit, ok := errors.AsType[*spool.LimitError](err); ok {
+		return map[spool.Limit]kind{spool.TooLarge: tooLarge, spool.Busy: overloaded, spool.NoRoom: noRoom}[limit.Limit].because(limit.Unwrap(), limit.Detail)
 	}
 	return nil
 }
@@ -135,8 +90,8 @@ func problemOf(err error) *problem {
 	}
 }
 
-// failed says why a query gave no answer.
-func failed(ctx context.Context, err error) error {
+// failed is the problem of a query that gave no answer until ctx ended.
+func failed(ctx context.Context, err error) *problem {
 	p := knownProblem(err)
 	switch {
 	case p != nil:
@@ -145,34 +100,11 @@ func failed(ctx context.Context, err error) error {
 		return clientLeft.because(err, "The client closed the connection.")
 	case errors.Is(err, memory.ErrPressure):
 		return memoryPressure.because(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, queue.ErrTimeout):
 		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, queue.ErrStopped):
 		return unavailable.because(err, "The server is stopping.")
 	default:
 		return internal.because(err, "The query failed; the log has the reason under the request's ID.")
 	}
-}
-
-// fail answers with a problem document and logs what is the server's fault.
-func (s *Server) fail(c *fiber.Ctx, err error) error {
-	p := *problemOf(err)
-	p.Instance = string(c.Request().URI().PathOriginal())
-	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
-	if p.Status >= http.StatusInternalServerError && !p.known {
-		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
-			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
-			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
-	}
-	switch p.Status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
-		c.Set(fiber.HeaderRetryAfter, "1")
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "application/problem+json")
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(p.Status).Send(body)
 }

@@ -12,14 +12,15 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
 
 // request is what a client asked an endpoint for.
 type request struct {
-	// key names the request among all.
+	// key identifies the request in the cache.
 	key    string
 	format *format
-	coding coding
+	coding spool.Coding
 	// path and query are what was asked for.
 	path  string
 	query url.Values
@@ -31,6 +32,16 @@ type request struct {
 	after *endpoint.Cursor
 }
 
+// cacheKey identifies a request: what is the same byte for byte.
+func cacheKey(b []byte, r *route, f *format, as spool.Coding, query []byte) []byte {
+	b = append(append(append(b, r.id...), f.name...), 0)
+	b = append(b, as.Name...)
+	if as.Must {
+		b = append(b, '!')
+	}
+	return append(append(b, 0), query...)
+}
+
 // following is the request for the next page.
 func (q *request) following(cursor string) string {
 	next := maps.Clone(q.query)
@@ -38,9 +49,9 @@ func (q *request) following(cursor string) string {
 	return q.path + "?" + next.Encode()
 }
 
-// request reads the query string. Everything kept is copied: the server reuses its
-// memory.
-func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, error) {
+// parse reads the query string of a request that was negotiated. Everything kept is copied: the
+// server reuses its memory.
+func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request, error) {
 	given, err := queryString(c)
 	if err != nil {
 		return q, err
@@ -50,7 +61,7 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 		q.query.Set(name, text)
 	}
 	delete(given, "format") // route.format has read it
-	q.args, q.limit = map[string]any{}, r.maxRows(s.cfg)
+	q.args, q.limit = map[string]any{}, r.Limit.Rows
 	for _, p := range r.Params {
 		if q.args[p.Name], err = valueOf(p, given); err != nil {
 			return q, err
@@ -58,7 +69,7 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 		delete(given, p.Name)
 	}
 	if len(r.Order) > 0 {
-		if err := s.paging(r, &q, given); err != nil {
+		if err := r.paging(pageRows, &q, given); err != nil {
 			return q, err
 		}
 	}
@@ -101,7 +112,7 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	return given, nil
 }
 
-// misencoded says what can't be decoded.
+// misencoded is the detail of what can't be decoded.
 func misencoded(err error) string {
 	var bad url.EscapeError
 	errors.As(err, &bad)
@@ -132,9 +143,9 @@ func valueOf(p endpoint.Param, given map[string]string) (any, error) {
 	return value, nil
 }
 
-// paging reads the parameters that every ordered endpoint has.
-func (s *Server) paging(r *route, q *request, given map[string]string) error {
-	usual := s.cfg.PageRows
+// paging reads the parameters that every ordered endpoint has; usual is the number of rows in a
+// page when the client doesn't say.
+func (r *route) paging(usual int, q *request, given map[string]string) error {
 	if q.format == svgFormat {
 		usual = chart.MaxRows // a picture of all
 	}

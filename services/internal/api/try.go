@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"time"
-
-	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // Tried is what came of trying an endpoint.
@@ -23,7 +21,7 @@ func (s *Server) Try(ctx context.Context) []Tried {
 	tried := make([]Tried, len(k.ordered))
 	for i, r := range k.ordered {
 		start := time.Now()
-		limit := endpoint.Limit{Rows: r.maxRows(s.cfg), Time: r.timeout(s.cfg)}
+		limit := r.Limit
 		if len(r.Order) > 0 {
 			limit.Rows = min(s.cfg.PageRows, limit.Rows)
 		}

@@ -42,7 +42,7 @@ func span(values []float64, fromZero bool) (low, high float64) {
 	}
 	size := max(math.Abs(low), math.Abs(high))
 	room := high/20 - low/20
-	if room < size*1e-13 { // what is nearer together can't be told apart
+	if room < size*1e-13 { // nearer points are one on the picture
 		room = size / 20
 	}
 	if room < math.SmallestNonzeroFloat64*100 {

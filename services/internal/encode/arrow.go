@@ -55,9 +55,10 @@ func Parquet(w io.Writer, columns []Column) (Encoder, error) {
 }
 
 // buffered writes many records into one row group.
-type buffered struct{ *pqarrow.FileWriter }
+type buffered struct{ file *pqarrow.FileWriter }
 
-func (b buffered) Write(record arrow.RecordBatch) error { return b.WriteBuffered(record) }
+func (b buffered) Write(record arrow.RecordBatch) error { return b.file.WriteBuffered(record) }
+func (b buffered) Close() error                         { return b.file.Close() }
 
 // Rows implements Encoder. A number that the format can't hold is a *DigitsError.
 func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {

@@ -69,7 +69,7 @@ func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 }
 
 // appendField writes a field of CSV, quoted where RFC 4180 asks for it. The empty
-// string is quoted too, which tells it from NULL.
+// string is quoted too, unlike NULL.
 func appendField(b, text []byte) []byte {
 	quote := len(text) == 0 || text[0] == ' ' || text[len(text)-1] == ' '
 	for _, c := range text {

@@ -2,7 +2,7 @@ package encode
 
 import "bytes"
 
-// appendJSON writes what DuckDB takes for JSON as JSON: it knows NaN and Infinity, in
+// appendJSON writes what DuckDB takes for JSON as JSON: DuckDB knows NaN and Infinity, in
 // any case, which become null, and a comma after the last element, which goes.
 func appendJSON(b, text []byte) []byte {
 	for i := 0; i < len(text); {
@@ -51,7 +51,7 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// closes says whether an array or object ends here.
+// closes reports whether an array or object ends here.
 func closes(text []byte) bool {
 	text = bytes.TrimLeft(text, " \t\r\n")
 	return len(text) > 0 && (text[0] == ']' || text[0] == '}')

@@ -70,7 +70,7 @@ func (c Cursor) checksum(asked string) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// Asked names what a cursor is good for: the endpoint by its path, its order and the values
+// Asked is what a cursor is valid for: the endpoint by its path, its order and the values
 // of its parameters, defaults included.
 func (e *Endpoint) Asked(path string, args map[string]any) string {
 	var b strings.Builder

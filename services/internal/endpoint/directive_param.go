@@ -78,7 +78,7 @@ func (p *parser) attributes(q *Param, all []word) bool {
 	return p.enumerated(*q) && p.bounded(*q) && p.defaulted(q, given) && p.exampled(q, given)
 }
 
-// set takes in what the word says of the parameter, but for the default and the example.
+// set applies one word of the declaration, but for the default and the example.
 func (p *parser) set(q *Param, w word) (known bool, err error) {
 	text := ""
 	if w.values != nil {

@@ -41,7 +41,7 @@ type Endpoint struct {
 	Chart *Chart
 	// Reads are the other datasets that the endpoint reads; a key needs all of them.
 	Reads []string
-	// Limit replaces the server's limits; zero: they hold.
+	// Limit replaces the server's limits; zero: theirs.
 	Limit Limit
 	// SQL is the query as it is written, without the header.
 	SQL string
@@ -74,6 +74,11 @@ type Chart struct {
 	Kind string
 	// X and Y are columns of the answer.
 	X, Y string
+}
+
+// fault is what is wrong with the endpoint, on a line of its file; 0 is the whole file.
+func (e *Endpoint) fault(line int, reason, fix string) *ParseError {
+	return &ParseError{File: e.File, Line: line, Reason: reason, Fix: fix}
 }
 
 // Typed is the query as it runs: SQL with every parameter cast to its type.

@@ -26,10 +26,7 @@ func (c *Checker) implied(ctx context.Context, e *Endpoint, plan operator) error
 	for _, match := range found {
 		name := match[1]
 		if slices.Contains(text, name) && !c.casts(e, name) {
-			return &ParseError{
-				e.File, e.Line, "takes the text of " + name + ", a column of a reference table, for a number",
-				fmt.Sprintf("compare it with text, or cast: CAST(%s AS BIGINT), or give the column a type in its file's header, %s:integer", name, name),
-			}
+			return e.fault(e.Line, "takes the text of "+name+", a column of a reference table, for a number", fmt.Sprintf("compare it with text, or cast: CAST(%s AS BIGINT), or give the column a type in its file's header, %s:integer", name, name))
 		}
 	}
 	return nil

@@ -34,9 +34,7 @@ func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 	slices.SortFunc(endpoints, func(a, b Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(endpoints); i++ {
 		if a, b := endpoints[i-1], endpoints[i]; a.Name == b.Name {
-			errs = append(errs, &ParseError{
-				b.File, 0, fmt.Sprintf("endpoint %s is in %s already", b.Name, a.File), "rename or remove one of the files",
-			})
+			errs = append(errs, b.fault(0, fmt.Sprintf("endpoint %s is in %s already", b.Name, a.File), "rename or remove one of the files"))
 		}
 	}
 	return endpoints, errors.Join(errs...)
@@ -65,7 +63,7 @@ func loadFile(fsys fs.FS, file string) (Endpoint, error) {
 		return Endpoint{File: file}, fmt.Errorf("read endpoint: %w", err)
 	}
 	if len(text) > maxFile {
-		return Endpoint{File: file}, &ParseError{file, 0, fmt.Sprintf("is %d bytes long", len(text)), "an endpoint has at most 1 MiB"}
+		return Endpoint{File: file}, &ParseError{File: file, Reason: fmt.Sprintf("is %d bytes long", len(text)), Fix: "an endpoint has at most 1 MiB"}
 	}
 	return Parse(file, string(text))
 }

@@ -48,7 +48,7 @@ func (e *Endpoint) Query(sh *Shape, p Page) (query string, args map[string]any) 
 }
 
 // tie is the column that orders the rows of the same keys: those that the page begins or ends
-// among, for it takes all of a row's values. Rows that it does not tell apart are the same.
+// among, for it takes all of a row's values. Rows that have the same tie are the same.
 func (sh *Shape) tie(args values, p Page) string {
 	var groups []string
 	if p.After != nil && p.After.Tie != "" {
@@ -107,7 +107,7 @@ func (sh *Shape) projection() string {
 var noVectors = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:BIT|BIGNUM|VARIANT|GEOMETRY)\b`)
 
 // project is the SQL that brings a column into a form that can be read. What is cast to
-// text says the same as before: BIGNUM becomes JSON, which is how a number of any length
+// text loses nothing: BIGNUM becomes JSON, which is how a number of any length
 // stays one.
 func project(sqlType, column string) string {
 	as := func(other func(string) string) string {

@@ -36,7 +36,7 @@ type Param struct {
 const keyPrefix = "cursor_"
 
 // Value reads the text of a parameter: string, int64, float64, bool or time.Time
-// (UTC). Its error says what was expected.
+// (UTC). Its error is what was expected.
 func (p Param) Value(text string) (any, error) {
 	value, err := p.parse(text)
 	if err != nil {

@@ -11,14 +11,14 @@ type parser struct {
 	errs []error
 }
 
-// fail notes an error on the current line.
+// fail adds an error on the current line.
 func (p *parser) fail(reason, fix string) { p.failAt(p.line, reason, fix) }
 
 func (p *parser) failAt(line int, reason, fix string) {
-	p.errs = append(p.errs, &ParseError{p.File, line, reason, fix})
+	p.errs = append(p.errs, &ParseError{File: p.File, Line: line, Reason: reason, Fix: fix})
 }
 
-// repeated notes where key was seen first and fails if it was.
+// repeated remembers where key was seen first and fails if it was.
 func (p *parser) repeated(key, what string) bool {
 	first, ok := p.seen[key]
 	if ok {

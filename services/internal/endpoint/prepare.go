@@ -25,7 +25,7 @@ type Trial interface {
 
 // Prepare is CheckSQL, and then has DuckDB prepare each statement as a start would: what
 // it passes can be served. All faults of all files come at once; what reads a view that
-// has one is not looked at.
+// has one is not checked.
 func Prepare(ctx context.Context, parse statement.Parser, trial Trial, datasets []Dataset) error {
 	v, err := newVetting(ctx, parse, datasets, nil)
 	errs := []error{err}
@@ -50,7 +50,7 @@ func Prepare(ctx context.Context, parse statement.Parser, trial Trial, datasets 
 func (v *vetting) makeViews(ctx context.Context, trial Trial, d Dataset) error {
 	views, fault := statement.Views(d.Views)
 	if fault != nil {
-		return nil //nolint:nilerr // addViews has said it
+		return nil //nolint:nilerr // addViews has reported it
 	}
 	var errs []error
 	for _, view := range views {
@@ -79,7 +79,7 @@ func (v *vetting) prepare(ctx context.Context, trial Trial, e *Endpoint, s *stat
 	query, args := e.Query(sh, Page{Limit: 1, After: &Cursor{Keys: make([]*string, len(e.Order)), Tie: "a", Given: 1}})
 	maps.Copy(args, e.Defaults())
 	if _, err := trial.Describe(ctx, query, args); err != nil {
-		return &ParseError{e.File, e.orderLine, "the answer can't be paged: " + err.Error(), "order by other columns"}
+		return e.fault(e.orderLine, "the answer can't be paged: "+err.Error(), "order by other columns")
 	}
 	return nil
 }

@@ -25,8 +25,8 @@ type scanError struct {
 	reason, fix string
 }
 
-// scanner walks over SQL as DuckDB's lexer does, so far as to tell parameters,
-// semicolons and the first word from what only looks like them, in strings,
+// scanner walks over SQL as DuckDB's lexer does, so far as to distinguish parameters,
+// semicolons and the first word from what only resembles them, in strings,
 // quoted names and comments.
 type scanner struct {
 	sql   string
@@ -53,7 +53,7 @@ func scanSQL(sql string) (scanned, *scanError) {
 	return s.out, s.err
 }
 
-// fail notes the first error, at a place in the SQL.
+// fail sets the first error, at a byte of the SQL.
 func (s *scanner) fail(at int, reason, fix string) {
 	if s.err == nil {
 		s.err = &scanError{1 + strings.Count(s.sql[:at], "\n"), reason, fix}

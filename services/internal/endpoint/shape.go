@@ -68,7 +68,7 @@ func (e *Endpoint) describe(ctx context.Context, from Describer, hidden map[stri
 	case err != nil && (ctx.Err() != nil || !ofSQL.MatchString(err.Error())):
 		return nil, fmt.Errorf("%s: prepare endpoint: %w", e.File, err)
 	case err != nil:
-		// Before it stands one line.
+		// One line comes before it.
 		return nil, source{e.File, e.SQL, e.Line, 0}.explain(err, 2)
 	}
 	sh := &Shape{}
@@ -78,10 +78,10 @@ func (e *Endpoint) describe(ctx context.Context, from Describer, hidden map[stri
 		}
 	}
 	if len(e.Order) > 0 && slices.ContainsFunc(columns, func(c result.Column) bool { return strings.EqualFold(quoteName(c.Name), tieColumn) }) {
-		return nil, &ParseError{e.File, e.Line, "answers with a column " + tieColumn + ", which is what pages call one of their own", "give it another name"}
+		return nil, e.fault(e.Line, "answers with a column "+tieColumn+", which is what pages call one of their own", "give it another name")
 	}
 	if len(sh.Columns) == 0 {
-		return nil, &ParseError{e.File, e.Line, "answers with system columns only, which * does not give", "name the columns"}
+		return nil, e.fault(e.Line, "answers with system columns only, which * does not give", "name the columns")
 	}
 	return sh, e.fits(sh)
 }
@@ -94,10 +94,7 @@ func (e *Endpoint) fits(sh *Shape) error {
 		if !ok {
 			errs = append(errs, e.noColumn(e.orderLine, "order", o.Column, sh))
 		} else if !keyTypes.MatchString(c.Type) {
-			errs = append(errs, &ParseError{
-				e.File, e.orderLine, fmt.Sprintf("order names %s, whose type %s can't be in a cursor", o.Column, c.Type),
-				"cast it to another type in the SQL",
-			})
+			errs = append(errs, e.fault(e.orderLine, fmt.Sprintf("order names %s, whose type %s can't be in a cursor", o.Column, c.Type), "cast it to another type in the SQL"))
 		}
 		sh.order = append(sh.order, orderColumn{"page." + quoteName(o.Column), c.Type, o.Desc})
 	}
@@ -116,10 +113,7 @@ func (e *Endpoint) noColumn(line int, directive, name string, sh *Shape) error {
 	for i, c := range sh.Columns {
 		names[i] = c.Name
 	}
-	return &ParseError{
-		e.File, line, fmt.Sprintf("%s names the column %s, which the answer does not have", directive, name),
-		"its columns are " + strings.Join(names, ", "),
-	}
+	return e.fault(line, fmt.Sprintf("%s names the column %s, which the answer does not have", directive, name), "its columns are "+strings.Join(names, ", "))
 }
 
 func (sh *Shape) column(name string) (c result.Column, ok bool) {

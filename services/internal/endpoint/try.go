@@ -33,11 +33,11 @@ func (c *Checker) Try(ctx context.Context, dataset string, e *Endpoint, limit Li
 	})
 	switch {
 	case ctx.Err() != nil:
-		return 0, &ParseError{e.File, e.Line, fmt.Sprintf("ran into its limit of %s", limit.Time), "make the query cheaper, or raise -- limit: time="}
+		return 0, e.fault(e.Line, fmt.Sprintf("ran into its limit of %s", limit.Time), "make the query cheaper, or raise -- limit: time=")
 	case err != nil:
 		return 0, fmt.Errorf("%s: run endpoint: %w", e.File, err)
 	case rows > limit.Rows && len(e.Order) == 0:
-		return 0, &ParseError{e.File, e.Line, fmt.Sprintf("answers with more than %d rows in one piece", limit.Rows), "add -- order: to page it, aggregate, or raise -- limit: rows="}
+		return 0, e.fault(e.Line, fmt.Sprintf("answers with more than %d rows in one piece", limit.Rows), "add -- order: to page it, aggregate, or raise -- limit: rows=")
 	}
 	return min(rows, limit.Rows), nil
 }
@@ -52,7 +52,7 @@ func (e *Endpoint) examples() (map[string]any, error) {
 		case p.Required && len(p.Enum) > 0:
 			args[p.Name], _ = p.parse(p.Enum[0])
 		case p.Required:
-			return nil, &ParseError{e.File, 0, fmt.Sprintf("the required parameter %s has no example", p.Name), "add example=V to it, a value that shows something"}
+			return nil, e.fault(0, fmt.Sprintf("the required parameter %s has no example", p.Name), "add example=V to it, a value that shows something")
 		}
 	}
 	return args, nil
@@ -71,7 +71,7 @@ func (c *Checker) inspect(ctx context.Context, e *Endpoint, args map[string]any)
 		name := strings.TrimSpace(o.Name)
 		switch {
 		case slices.Contains([]string{"CROSS_PRODUCT", "BLOCKWISE_NL_JOIN", "NESTED_LOOP_JOIN"}, name) && o.tables() > 1:
-			errs = append(errs, &ParseError{e.File, e.Line, "joins every row of a table with every row of another (" + name + ")", "join on columns that are equal"})
+			errs = append(errs, e.fault(e.Line, "joins every row of a table with every row of another ("+name+")", "join on columns that are equal"))
 		case strings.Contains(name, "GROUP_BY"), strings.Contains(name, "AGGREGATE"), strings.Contains(name, "LIMIT"), name == "TOP_N":
 			bounded = true
 		case name == "SEQ_SCAN" && o.Info.Filters == nil:
@@ -79,7 +79,7 @@ func (c *Checker) inspect(ctx context.Context, e *Endpoint, args map[string]any)
 		}
 	})
 	if !bounded && table != "" {
-		errs = append(errs, &ParseError{e.File, e.Line, "answers with every row of " + table + " in one piece", "add -- order: to page it, or a filter, an aggregate or LIMIT"})
+		errs = append(errs, e.fault(e.Line, "answers with every row of "+table+" in one piece", "add -- order: to page it, or a filter, an aggregate or LIMIT"))
 	}
 	return errors.Join(errs...)
 }

@@ -130,7 +130,7 @@ func (v *vetting) known(file source, s *statement.Statement) error {
 	return errors.Join(errs...)
 }
 
-// broken says whether a statement has a fault or reads a view that has one.
+// broken reports whether a statement has a fault or reads a view that has one.
 func (v *vetting) broken(s *statement.Statement) bool {
 	return s == nil || slices.ContainsFunc(s.Tables, func(t statement.Table) bool {
 		view, is := v.views[t.Name]

@@ -18,7 +18,7 @@ func (v *vetting) endpoint(ctx context.Context, dataset string, e *Endpoint) (*s
 	if err != nil {
 		return nil, err
 	}
-	errs := []error{v.known(file, s), v.steady(file, e, s)}
+	errs := []error{v.known(file, s), v.deterministic(file, e, s)}
 	read := v.readBy(s, dataset, map[string]bool{})
 	for _, t := range s.Tables {
 		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
@@ -32,18 +32,18 @@ func (v *vetting) endpoint(ctx context.Context, dataset string, e *Endpoint) (*s
 	for _, other := range e.Reads {
 		switch {
 		case other == dataset:
-			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names the endpoint's own dataset", "name others only"})
+			errs = append(errs, e.fault(e.readsLine, "reads: names the endpoint's own dataset", "name others only"))
 		case !slices.Contains(v.datasets, other):
-			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names " + other + ", which is no dataset here", "there are " + strings.Join(v.datasets, ", ")})
+			errs = append(errs, e.fault(e.readsLine, "reads: names "+other+", which is no dataset here", "there are "+strings.Join(v.datasets, ", ")))
 		case !slices.Contains(read, other):
-			errs = append(errs, &ParseError{e.File, e.readsLine, "reads: names " + other + ", which the SQL does not read", "remove it"})
+			errs = append(errs, e.fault(e.readsLine, "reads: names "+other+", which the SQL does not read", "remove it"))
 		}
 	}
 	return s, errors.Join(errs...)
 }
 
-// steady refuses pages of an answer that is another at each query.
-func (v *vetting) steady(file source, e *Endpoint, s *statement.Statement) error {
+// deterministic refuses pages of an answer that differs at each query.
+func (v *vetting) deterministic(file source, e *Endpoint, s *statement.Statement) error {
 	if len(e.Order) == 0 {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -10,21 +9,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// ParseError is what is wrong with an endpoint file, and what to do.
-type ParseError struct {
-	File string
-	// Line counts from 1; 0 is the whole file.
-	Line        int
-	Reason, Fix string
-}
-
-func (e *ParseError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s; %s", e.File, e.Reason, e.Fix)
-	}
-	return fmt.Sprintf("%s:%d: %s; %s", e.File, e.Line, e.Reason, e.Fix)
-}
-
 // source is SQL in a file: text[at:] is what DuckDB was given.
 type source struct {
 	file, text string
@@ -32,31 +16,18 @@ type source struct {
 	line, at int
 }
 
-// placedError is a ParseError whose column is known.
-type placedError struct {
-	ParseError
-
-	column int // from 1
-}
-
-func (e *placedError) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s; %s", e.File, e.Line, e.column, e.Reason, e.Fix)
-}
-
-func (e *placedError) Unwrap() error { return &e.ParseError }
-
-// fault is what is wrong with the SQL, at its place in the file.
+// fault is what is wrong with the SQL, at its line and column of the file.
 func (s source) fault(f *statement.FaultError) error {
+	e := &ParseError{File: s.file, Reason: f.Reason, Fix: f.Fix}
 	at := s.at + f.At
 	if f.At < 0 || at > len(s.text) {
-		return &ParseError{s.file, s.line + strings.Count(s.text[:s.at], "\n"), f.Reason, f.Fix}
+		e.Line = s.line + strings.Count(s.text[:s.at], "\n")
+		return e
 	}
 	before := s.text[:at]
-	start := strings.LastIndexByte(before, '\n') + 1
-	return &placedError{
-		ParseError{s.file, s.line + strings.Count(before, "\n"), f.Reason, f.Fix},
-		1 + utf8.RuneCountInString(before[start:]),
-	}
+	e.Line = s.line + strings.Count(before, "\n")
+	e.Column = 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	return e
 }
 
 var (
@@ -67,8 +38,8 @@ var (
 	quotedName  = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// explain says in the words of the file what DuckDB found when it prepared the SQL, which
-// began on that line of its statement. Parameters stand there as casts, so a column is
+// explain translates what DuckDB found when it prepared the SQL into a place of the file, which
+// began on that line of its statement. Parameters are casts there, so a column is
 // found again by its word.
 func (s source) explain(err error, first int) error {
 	text := err.Error()
@@ -78,7 +49,7 @@ func (s source) explain(err error, first int) error {
 	}
 	if match := caretPlace.FindStringSubmatch(text); match != nil {
 		line, _ := strconv.Atoi(match[1])
-		// The caret is below the excerpt, both behind "LINE n: ".
+		// The caret is below the excerpt, both after "LINE n: ".
 		caret := len(match[3]) - len("LINE : ") - len(match[1])
 		f.At = s.find(line-first, match[2], caret)
 	}
@@ -107,7 +78,7 @@ func plainWords(message string) (reason, fix string) {
 }
 
 // find is the byte of the SQL that a caret below an excerpt of its line points at, -1 if
-// it can't be told.
+// it can't be found.
 func (s source) find(line int, excerpt string, caret int) int {
 	start, rest := 0, s.text[s.at:]
 	for ; line > 0; line-- {

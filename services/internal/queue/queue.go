@@ -1,4 +1,6 @@
-package api
+// Package queue gives queries their turns, which go round among the clients, and lets those who
+// ask for the same at the same time share one query.
+package queue
 
 import (
 	"context"
@@ -7,24 +9,24 @@ import (
 	"sync"
 )
 
-// queue lets a number of queries run and a number wait; more are refused, for a long
+// Queue lets a number of queries run and a number wait; more are refused, for a long
 // queue only makes everyone late. Turns go round among the clients who wait, and none
-// holds so many that there is no other's.
-type queue struct {
+// has so many that there is no other's.
+type Queue struct {
 	running, waiting int
-	// share is how many turns one client may hold, line how many of its requests may wait.
+	// share is how many turns one client may have, line how many of its requests may wait.
 	share, line int
 
 	mu    sync.Mutex
 	taken int            // turns
 	held  map[string]int // turns by client
-	lines map[string][]*ticket
+	lines map[string][]*Ticket
 	order []string // the clients with a line: the next to be asked first
 	all   int      // tickets that wait
 }
 
-// ticket is a place in the queue, then a turn.
-type ticket struct {
+// Ticket is a position in the queue, then a turn.
+type Ticket struct {
 	ready  chan struct{} // closed when it is granted or refused
 	client string        // whose turn it is, or who asked first
 	state  ticketState
@@ -39,16 +41,32 @@ const (
 	ended
 )
 
-func newQueue(running, waiting int) *queue {
-	return &queue{
+// New is a queue that lets that many queries run and that many wait.
+func New(running, waiting int) *Queue {
+	return &Queue{
 		running: running, waiting: waiting, share: max(1, running-1), line: max(1, (waiting+1)/2),
-		held: map[string]int{}, lines: map[string][]*ticket{},
+		held: map[string]int{}, lines: map[string][]*Ticket{},
 	}
 }
 
-// enter waits for a turn of the client's. The caller leaves afterwards if there is no
-// error.
-func (q *queue) enter(ctx context.Context, client string) (*ticket, error) {
+// BusyError is why a request gets no turn.
+type BusyError struct {
+	// Detail is what the client can do.
+	Detail string
+
+	cause error
+}
+
+func (e *BusyError) Error() string { return e.Detail }
+
+// Unwrap is why it was not waited any longer, nil if it was not waited at all.
+func (e *BusyError) Unwrap() error { return e.cause }
+
+func busy(detail string) error { return &BusyError{Detail: detail} }
+
+// Acquire waits for a turn of the client's, which the caller releases afterwards. The error is
+// a *BusyError.
+func (q *Queue) Acquire(ctx context.Context, client string) (*Ticket, error) {
 	t, err := q.ask(client)
 	if err != nil {
 		return nil, err
@@ -57,18 +75,18 @@ func (q *queue) enter(ctx context.Context, client string) (*ticket, error) {
 }
 
 // ask gets in line.
-func (q *queue) ask(client string) (*ticket, error) {
+func (q *Queue) ask(client string) (*Ticket, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t := &ticket{ready: make(chan struct{}), client: client}
+	t := &Ticket{ready: make(chan struct{}), client: client}
 	own := len(q.lines[client])
 	canRun := q.taken < q.running && q.held[client] < q.share && own == 0
 	switch {
 	case canRun:
 	case own >= q.line:
-		return nil, overloaded.new("", fmt.Sprintf("%d requests of this client wait already. Try again after a moment.", own))
+		return nil, busy(fmt.Sprintf("%d requests of this client wait already. Try again after a moment.", own))
 	case q.all >= q.waiting && !q.displace(own+1):
-		return nil, overloaded.new("", fmt.Sprintf("%d queries run or wait already. Try again after a moment.", q.taken+q.all))
+		return nil, busy(fmt.Sprintf("%d queries run or wait already. Try again after a moment.", q.taken+q.all))
 	}
 	q.append(client, t)
 	q.all++
@@ -77,7 +95,7 @@ func (q *queue) ask(client string) (*ticket, error) {
 }
 
 // also lets a ticket that waits be granted to another client too, whichever comes first.
-func (q *queue) also(t *ticket, client string) {
+func (q *Queue) also(t *Ticket, client string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.state != inLine || client == t.client || len(q.lines[client]) >= q.line || slices.Contains(q.lines[client], t) {
@@ -87,44 +105,44 @@ func (q *queue) also(t *ticket, client string) {
 	q.grant()
 }
 
-// wait waits until the ticket is granted. The caller leaves afterwards if there is no
+// wait waits until the ticket is granted. The caller releases it afterwards if there is no
 // error.
-func (q *queue) wait(ctx context.Context, t *ticket) error {
+func (q *Queue) wait(ctx context.Context, t *Ticket) error {
 	select {
 	case <-t.ready:
 	case <-ctx.Done():
 		if q.giveUp(t) {
-			return waitedInVain(ctx.Err())
+			return timedOut(ctx.Err())
 		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.state == refused {
-		return overloaded.new("", "As many queries run and wait as can, and other clients have fewer of them. Try again after a moment.")
+		return busy("As many queries run and wait as can, and other clients have fewer of them. Try again after a moment.")
 	}
 	return nil
 }
 
-func waitedInVain(cause error) error {
-	return overloaded.because(cause, "The request waited for its turn until its time was over. Try again after a moment.")
+func timedOut(cause error) error {
+	return &BusyError{"The request waited for its turn until its time was over. Try again after a moment.", cause}
 }
 
-// full says whether who asks now has to wait.
-func (q *queue) full() bool {
+// Full reports whether who asks now has to wait.
+func (q *Queue) Full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.taken >= q.running
 }
 
-// granted says whether the ticket has or had its turn.
-func (q *queue) granted(t *ticket) bool {
+// granted reports whether the ticket has or had its turn.
+func (q *Queue) granted(t *Ticket) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return t.state == granted || t.state == ended
 }
 
-// leave ends a turn.
-func (q *queue) leave(t *ticket) {
+// Release ends a turn.
+func (q *Queue) Release(t *Ticket) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t.state = ended
@@ -136,7 +154,7 @@ func (q *queue) leave(t *ticket) {
 }
 
 // giveUp leaves the line; false if the turn came first.
-func (q *queue) giveUp(t *ticket) bool {
+func (q *Queue) giveUp(t *Ticket) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.state != inLine {
@@ -148,7 +166,7 @@ func (q *queue) giveUp(t *ticket) bool {
 }
 
 // grant gives the free turns away, round the clients, one ticket each.
-func (q *queue) grant() {
+func (q *Queue) grant() {
 	for q.taken < q.running {
 		at := slices.IndexFunc(q.order, func(client string) bool { return q.held[client] < q.share })
 		if at < 0 {
@@ -168,7 +186,7 @@ func (q *queue) grant() {
 }
 
 // displace refuses the last of the longest line, if that is longer than n.
-func (q *queue) displace(n int) bool {
+func (q *Queue) displace(n int) bool {
 	longest := ""
 	for _, client := range q.order {
 		if len(q.lines[client]) > max(n, len(q.lines[longest])) {
@@ -186,7 +204,7 @@ func (q *queue) displace(n int) bool {
 	return true
 }
 
-func (q *queue) append(client string, t *ticket) {
+func (q *Queue) append(client string, t *Ticket) {
 	if len(q.lines[client]) == 0 {
 		q.order = append(q.order, client)
 	}
@@ -194,7 +212,7 @@ func (q *queue) append(client string, t *ticket) {
 }
 
 // remove takes the ticket out of every line that it is in.
-func (q *queue) remove(t *ticket) {
+func (q *Queue) remove(t *Ticket) {
 	q.all--
 	for _, client := range slices.Clone(q.order) {
 		line := q.lines[client]

@@ -1,14 +1,15 @@
-package api
+package queue
 
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 )
 
 // asks lets a client ask a number of times.
-func asks(t *testing.T, q *queue, client string, n int) (all []*ticket) {
+func asks(t *testing.T, q *Queue, client string, n int) (all []*Ticket) {
 	t.Helper()
 	for range n {
 		one, err := q.ask(client)
@@ -20,7 +21,7 @@ func asks(t *testing.T, q *queue, client string, n int) (all []*ticket) {
 	return all
 }
 
-func count(q *queue, all []*ticket) (n int) {
+func count(q *Queue, all []*Ticket) (n int) {
 	for _, one := range all {
 		if q.granted(one) {
 			n++
@@ -31,7 +32,7 @@ func count(q *queue, all []*ticket) (n int) {
 
 func TestQueueGoesRound(t *testing.T) {
 	t.Parallel()
-	q := newQueue(4, 64)
+	q := New(4, 64)
 	a := asks(t, q, "a", 10)
 	if n := count(q, a); n != 3 {
 		t.Fatalf("one client holds %d of 4 turns", n)
@@ -41,8 +42,8 @@ func TestQueueGoesRound(t *testing.T) {
 	if !q.granted(b[0]) || count(q, c) != 0 {
 		t.Fatal("the last turn was not the next client's")
 	}
-	q.leave(a[0]) // three clients: now a's turn again or c's, but a holds fewer than its share
-	q.leave(a[1])
+	q.Release(a[0]) // three clients: now a's turn again or c's, but a holds fewer than its share
+	q.Release(a[1])
 	if count(q, c) != 1 || count(q, a) != 4 {
 		t.Fatalf("c got %d turns, a %d", count(q, c), count(q, a))
 	}
@@ -50,14 +51,14 @@ func TestQueueGoesRound(t *testing.T) {
 
 func TestQueueOfOneTurn(t *testing.T) {
 	t.Parallel()
-	q := newQueue(1, 8)
+	q := New(1, 8)
 	a := asks(t, q, "a", 3)
 	b := asks(t, q, "b", 1)
-	q.leave(a[0])
+	q.Release(a[0])
 	if count(q, a) != 2 || q.granted(b[0]) {
 		t.Error("who came first is not next")
 	}
-	q.leave(a[1])
+	q.Release(a[1])
 	if !q.granted(b[0]) {
 		t.Error("b's turn did not come")
 	}
@@ -66,9 +67,9 @@ func TestQueueOfOneTurn(t *testing.T) {
 // Who fills the queue makes place for who has less in it.
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	q := newQueue(2, 4)
+	q := New(2, 4)
 	a := asks(t, q, "a", 3) // one runs
-	if _, err := q.ask("a"); !errors.As(err, new(*problem)) {
+	if _, err := q.ask("a"); !errors.As(err, new(*BusyError)) {
 		t.Errorf("a has three in line: %v", err)
 	}
 	asks(t, q, "b", 3) // one runs
@@ -92,29 +93,34 @@ func TestQueueIsBounded(t *testing.T) {
 // A ticket that two clients wait for is granted in the turn of whichever comes first, once.
 func TestQueueOfTwoClients(t *testing.T) {
 	t.Parallel()
-	q := newQueue(2, 20)
+	q := New(2, 20)
 	a := asks(t, q, "a", 5)
 	b := asks(t, q, "b", 1)
 	q.also(a[4], "c")
 	q.also(a[4], "c")
-	q.leave(b[0])
+	q.Release(b[0])
 	if !q.granted(a[4]) || a[4].client != "c" || q.all != 3 {
 		t.Fatalf("granted: %t to %q, %d wait", q.granted(a[4]), a[4].client, q.all)
 	}
-	for _, one := range []*ticket{a[4], a[0], a[1], a[2], a[3]} {
-		q.leave(one)
+	for _, one := range []*Ticket{a[4], a[0], a[1], a[2], a[3]} {
+		q.Release(one)
 	}
 	if q.taken != 0 || len(q.held) != 0 || len(q.lines) != 0 || len(q.order) != 0 || q.all != 0 {
 		t.Errorf("left: %+v", q)
 	}
 }
 
-func newFlights(t *testing.T, running int) *flights {
+type answer struct{}
+
+func (*answer) Share(int) {}
+func (*answer) Release()  {}
+
+func newFlights(t *testing.T, running int) *Flights[*answer] {
 	t.Helper()
-	s := &Server{}
+	var queries sync.WaitGroup
 	life, end := context.WithCancel(t.Context())
-	t.Cleanup(func() { end(); s.behind.Wait() })
-	return &flights{queue: newQueue(running, 64), life: life, behind: &s.behind, all: map[string]*flight{}}
+	t.Cleanup(func() { end(); queries.Wait() })
+	return NewFlights[*answer](life, New(running, 64), &queries)
 }
 
 // A query is cancelled when the last who waits leaves, and not before.
@@ -122,7 +128,7 @@ func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 4)
 	began, ended := make(chan struct{}), make(chan struct{})
-	run := func(ctx context.Context) (*entry, error) {
+	run := func(ctx context.Context) (*answer, error) {
 		close(began)
 		<-ctx.Done()
 		close(ended)
@@ -134,7 +140,7 @@ func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancels = append(cancels, cancel)
 		go func() {
-			_, err := f.do(ctx, "a", "key", time.Minute, run)
+			_, err := f.Do(ctx, "a", "key", time.Minute, run)
 			errs <- err
 		}()
 		if n == 0 {
@@ -158,7 +164,7 @@ func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 	<-errs
 }
 
-func (f *flights) waiting(key string) int {
+func (f *Flights[A]) waiting(key string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl := f.all[key]; fl != nil {
@@ -175,9 +181,9 @@ func TestFlightOfOneWithoutAPlace(t *testing.T) {
 	first := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	run := func(context.Context) (*entry, error) { return &entry{}, nil }
+	run := func(context.Context) (*answer, error) { return &answer{}, nil }
 	go func() {
-		_, err := f.do(ctx, "a", "key", time.Minute, run)
+		_, err := f.Do(ctx, "a", "key", time.Minute, run)
 		first <- err
 	}()
 	for f.waiting("key") != 1 {
@@ -185,14 +191,14 @@ func TestFlightOfOneWithoutAPlace(t *testing.T) {
 	}
 	second := make(chan error, 1)
 	go func() {
-		_, err := f.do(t.Context(), "b", "key", time.Minute, run)
+		_, err := f.Do(t.Context(), "b", "key", time.Minute, run)
 		second <- err
 	}()
-	var p *problem
-	if err := <-first; !errors.As(err, &p) || p.Type != overloaded.Path() {
+	var busy *BusyError
+	if err := <-first; !errors.As(err, &busy) {
 		t.Errorf("the first waited for its turn in vain: %v", err)
 	}
-	f.queue.leave(hold[0])
+	f.queue.Release(hold[0])
 	if err := <-second; err != nil {
 		t.Errorf("the second: %v", err)
 	}
@@ -203,26 +209,25 @@ func TestFlightHasALimit(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 1)
 	runs := 0
-	run := func(ctx context.Context) (*entry, error) {
+	run := func(ctx context.Context) (*answer, error) {
 		if runs++; runs == 1 {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		return &entry{}, nil
+		return &answer{}, nil
 	}
 	first := make(chan error, 1)
 	go func() {
-		_, err := f.do(t.Context(), "a", "key", 200*time.Millisecond, run)
+		_, err := f.Do(t.Context(), "a", "key", 200*time.Millisecond, run)
 		first <- err
 	}()
 	for f.waiting("key") != 1 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := f.do(t.Context(), "b", "key", 200*time.Millisecond, run); err != nil {
+	if _, err := f.Do(t.Context(), "b", "key", 200*time.Millisecond, run); err != nil {
 		t.Errorf("who joined began no other: %v", err)
 	}
-	var p *problem
-	if err := <-first; !errors.As(err, &p) || p.Type != queryTimeout.Path() {
+	if err := <-first; !errors.Is(err, ErrTimeout) {
 		t.Errorf("the first: %v", err)
 	}
 }
