@@ -8,7 +8,7 @@
 //	admit     authorize: the key, its datasets, its rate
 //	negotiate format and coding; request: parameters, page
 //	answer    the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
-//	send      the entry with its headers; problem: any error, once
+//	entry     the answer with its headers; problem: any error, once
 //
 // # Answers
 //

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
@@ -61,11 +60,7 @@ func index(datasets []endpoint.Dataset) ([]byte, error) {
 func indexParams(e endpoint.Endpoint) []indexParam {
 	params := make([]indexParam, 0, len(e.Params))
 	for _, p := range e.Params {
-		value := p.Default
-		if t, ok := value.(time.Time); ok && p.Type == "date" {
-			value = t.Format(time.DateOnly)
-		}
-		params = append(params, indexParam{p.Name, p.Type, p.Required, value, p.Enum, p.Description})
+		params = append(params, indexParam{p.Name, p.Type, p.Required, shown(p, p.Default), p.Enum, p.Description})
 	}
 	return params
 }

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"image/color"
 	"math"
 	"slices"
 
@@ -59,3 +60,24 @@ func step(points []point) float64 {
 	}
 	return least
 }
+
+// The colours of a picture on a light ground. Each has a twin for a dark one,
+// which the viewer's own setting chooses.
+var (
+	inkColor  = color.RGBA{31, 35, 40, 255}
+	axisColor = color.RGBA{110, 119, 129, 255}
+	gridColor = color.RGBA{216, 222, 228, 255}
+	dataColor = color.RGBA{9, 105, 218, 255}
+	areaColor = color.RGBA{181, 214, 250, 255}
+)
+
+// styleSheet turns the colours into those for a dark ground, which the library writes in
+// each element's style, and names fonts of the same widths as the one that was measured.
+const styleSheet = `<style>svg{background:#fff;color-scheme:light dark;max-width:100%;height:auto}` +
+	`text{font-family:"Liberation Sans",Arial,Helvetica,sans-serif!important}@media(prefers-color-scheme:dark){svg{background:#0d1117}` +
+	`[style*="fill:#1F2328"]{fill:#e6edf3!important}` +
+	`[style*="stroke:#6E7781"]{stroke:#8d96a0!important}` +
+	`[style*="stroke:#D8DEE4"]{stroke:#30363d!important}` +
+	`[style*="fill:#0969DA"]{fill:#4493f8!important}` +
+	`[style*="fill:#B5D6FA"]{fill:#1b3a63!important}` +
+	`[style*="stroke:#0969DA"]{stroke:#4493f8!important}}</style>`

@@ -9,6 +9,57 @@ import (
 	"gonum.org/v1/plot"
 )
 
+// evenScale is linear, for numbers of any size.
+type evenScale struct{}
+
+// Normalize implements plot.Normalizer.
+func (evenScale) Normalize(low, high, x float64) float64 {
+	return (x/2 - low/2) / (high/2 - low/2)
+}
+
+// extent is the lowest and the highest of the values that are numbers; of none, +Inf and -Inf.
+func extent(values []float64) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	return low, high
+}
+
+// span is the range of an axis, a little wider than the values; fromZero has nothing in it
+// too, for what stands on it misleads otherwise.
+func span(values []float64, fromZero bool) (low, high float64) {
+	low, high = extent(values)
+	switch {
+	case low > high: // none
+		return 0, 1
+	case fromZero:
+		low, high = min(low, 0), max(high, 0)
+	}
+	size := max(math.Abs(low), math.Abs(high))
+	room := high/20 - low/20
+	if room < size*1e-13 { // nearer points are one on the picture
+		room = size / 20
+	}
+	if room < math.SmallestNonzeroFloat64*100 {
+		room = 1
+	}
+	if fromZero {
+		return low - room*sign(low), high + room*sign(high)
+	}
+	return max(low-room, -math.MaxFloat64), min(high+room, math.MaxFloat64)
+}
+
+// sign is 1 unless the value is nothing.
+func sign(v float64) float64 {
+	if v == 0 {
+		return 0
+	}
+	return 1
+}
+
 // numberTicks marks round numbers.
 type numberTicks struct{}
 

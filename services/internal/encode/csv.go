@@ -6,53 +6,26 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// csvEncoder writes CSV.
-type csvEncoder struct {
-	w       io.Writer
-	buf     []byte
-	columns []Column
-}
-
 // CSV is an encoder of CSV with a header line.
 func CSV(w io.Writer, columns []Column) (Encoder, error) {
-	e := &csvEncoder{w: w, columns: columns}
-	for i, c := range columns {
-		if i > 0 {
-			e.buf = append(e.buf, ',')
-		}
-		e.buf = appendField(e.buf, []byte(c.Name))
-	}
-	e.buf = append(e.buf, "\r\n"...)
-	return e, nil
-}
-
-// Rows implements Encoder.
-func (e *csvEncoder) Rows(chunk *result.Chunk, n int) error {
-	for row := range n {
-		for i := range e.columns {
+	line := func(b []byte, field func(b []byte, i int) []byte) []byte {
+		for i := range columns {
 			if i > 0 {
-				e.buf = append(e.buf, ',')
+				b = append(b, ',')
 			}
-			e.buf = appendCSV(e.buf, &e.columns[i].Type, &chunk.Vectors[i], row)
+			b = field(b, i)
 		}
-		e.buf = append(e.buf, "\r\n"...)
-		if len(e.buf) >= flushAt {
-			if err := e.flush(); err != nil {
-				return err
-			}
-		}
+		return append(b, "\r\n"...)
 	}
-	return nil
+	return &text{
+		w:   w,
+		buf: line(nil, func(b []byte, i int) []byte { return appendField(b, []byte(columns[i].Name)) }),
+		row: func(b []byte, chunk *result.Chunk, row int) []byte {
+			return line(b, func(b []byte, i int) []byte { return appendCSV(b, &columns[i].Type, &chunk.Vectors[i], row) })
+		},
+		end: func(b []byte, _ Meta) []byte { return b },
+	}, nil
 }
-
-func (e *csvEncoder) flush() error {
-	_, err := e.w.Write(e.buf)
-	e.buf = e.buf[:0]
-	return err
-}
-
-// End implements Encoder.
-func (e *csvEncoder) End(Meta) error { return e.flush() }
 
 // appendCSV writes row i of a vector as a field of CSV.
 func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {

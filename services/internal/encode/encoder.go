@@ -8,9 +8,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// flushAt is the size in bytes from which an encoder hands over what it has.
-const flushAt = 32 << 10
-
 // Encoder writes the rows of an answer in a format.
 type Encoder interface {
 	// Rows writes the first n rows of the chunk.

@@ -75,7 +75,14 @@ func (p *parser) attributes(q *Param, all []word) bool {
 		p.fail("the parameter is required and optional", "remove one of the two")
 		return false
 	}
-	return p.enumerated(*q) && p.bounded(*q) && p.defaulted(q, given) && p.exampled(q, given)
+	if !p.enumerated(*q) || !p.bounded(*q) {
+		return false
+	}
+	if _, useless := given["default"]; useless && q.Required {
+		p.fail(fmt.Sprintf("the required parameter %s has a default, which could never be used", q.Name), "remove required or the default")
+		return false
+	}
+	return p.valued(*q, given, "default", &q.Default) && p.valued(*q, given, "example", &q.Example)
 }
 
 // set applies one word of the declaration, but for the default and the example.
@@ -128,36 +135,17 @@ func (p *parser) bounded(q Param) bool {
 	return true
 }
 
-func (p *parser) defaulted(q *Param, given map[string]word) bool {
-	w, ok := given["default"]
+// valued reads the default or the example, which is valid for the parameter.
+func (p *parser) valued(q Param, given map[string]word, key string, to *any) bool {
+	w, ok := given[key]
 	if !ok {
 		return true
 	}
-	text := w.values[0]
-	if q.Required {
-		p.fail(fmt.Sprintf("the required parameter %s has a default, which could never be used", q.Name), "remove required or the default")
-		return false
-	}
-	value, err := q.Value(text)
+	value, err := q.Value(w.values[0])
 	if err != nil {
-		p.fail(fmt.Sprintf("the default %q of %s is not valid: it %s", text, q.Name, err), "correct the default")
+		p.fail(fmt.Sprintf("the %s %q of %s is not valid: it %s", key, w.values[0], q.Name, err), "correct the "+key)
 		return false
 	}
-	q.Default = value
-	return true
-}
-
-func (p *parser) exampled(q *Param, given map[string]word) bool {
-	w, ok := given["example"]
-	if !ok {
-		return true
-	}
-	text := w.values[0]
-	value, err := q.Value(text)
-	if err != nil {
-		p.fail(fmt.Sprintf("the example %q of %s is not valid: it %s", text, q.Name, err), "correct the example")
-		return false
-	}
-	q.Example = value
+	*to = value
 	return true
 }

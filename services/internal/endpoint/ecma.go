@@ -266,14 +266,11 @@ func without(ranges []rune, table *unicode.RangeTable) (rest []rune, ok bool) {
 		low = r + 1
 		return true
 	}
+	var all []unicode.Range32
 	for _, r := range table.R16 {
-		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
-			if !take(c) {
-				return nil, false
-			}
-		}
+		all = append(all, unicode.Range32{Lo: uint32(r.Lo), Hi: uint32(r.Hi), Stride: uint32(r.Stride)})
 	}
-	for _, r := range table.R32 {
+	for _, r := range append(all, table.R32...) {
 		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
 			if !take(c) {
 				return nil, false

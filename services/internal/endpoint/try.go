@@ -2,10 +2,7 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -56,30 +53,4 @@ func (e *Endpoint) examples() (map[string]any, error) {
 		}
 	}
 	return args, nil
-}
-
-// inspect refuses a plan whose work grows faster than the answer is worth: every
-// row with every row, or all rows of a table in one piece.
-func (c *Checker) inspect(ctx context.Context, e *Endpoint, args map[string]any) error {
-	plan, err := c.explain(ctx, e, args)
-	if err != nil {
-		return fmt.Errorf("%s: explain endpoint: %w", e.File, err)
-	}
-	errs := []error{c.implied(ctx, e, plan)}
-	bounded, table := len(e.Order) > 0, ""
-	plan.walk(func(o operator) {
-		name := strings.TrimSpace(o.Name)
-		switch {
-		case slices.Contains([]string{"CROSS_PRODUCT", "BLOCKWISE_NL_JOIN", "NESTED_LOOP_JOIN"}, name) && o.tables() > 1:
-			errs = append(errs, e.fault(e.Line, "joins every row of a table with every row of another ("+name+")", "join on columns that are equal"))
-		case strings.Contains(name, "GROUP_BY"), strings.Contains(name, "AGGREGATE"), strings.Contains(name, "LIMIT"), name == "TOP_N":
-			bounded = true
-		case name == "SEQ_SCAN" && o.Info.Filters == nil:
-			table = o.Info.Table
-		}
-	})
-	if !bounded && table != "" {
-		errs = append(errs, e.fault(e.Line, "answers with every row of "+table+" in one piece", "add -- order: to page it, or a filter, an aggregate or LIMIT"))
-	}
-	return errors.Join(errs...)
 }
