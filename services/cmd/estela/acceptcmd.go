@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -99,7 +100,7 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 // replayable refuses while there are rejects of shards that are no more: nothing could store
 // them.
 func (o *ownership) replayable(ctx context.Context, d *dataset) error {
-	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: contract.ID{MS: math.MaxInt64}})
+	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
 		err = refusedError{fmt.Errorf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
 			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)}

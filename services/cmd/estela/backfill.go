@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -166,10 +167,10 @@ func (f *filling) add(ctx context.Context, r warehouse.Document) error {
 		f.one = f.dataset.NewBatch(0, 1)
 	}
 	f.one.Reset()
-	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
+	if r.Problem != nil || !f.decoder.Decode(f.one, r.JSON, event.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
 		return usageError{fmt.Errorf("line %d is no event of %s", r.Line, f.dataset.Name)}
 	}
-	shard := contract.Shard(f.one.PartitionString(0), f.dataset.Shards)
+	shard := event.Shard(f.one.PartitionString(0), f.dataset.Shards)
 	if f.batches[shard] == nil {
 		f.batches[shard] = f.dataset.NewBatch(shard, backfillRows)
 	}

@@ -8,25 +8,25 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // describe is the warehouse as others are told of it: no token that its location may hold.
-func describe(ctx context.Context, w *warehouse.Warehouse) (contract.Warehouse, error) {
+func describe(ctx context.Context, w *warehouse.Warehouse) (event.Warehouse, error) {
 	identity, err := w.Identity(ctx)
 	if err != nil {
-		return contract.Warehouse{}, err
+		return event.Warehouse{}, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return contract.Warehouse{}, fmt.Errorf("find this machine's name: %w", err)
+		return event.Warehouse{}, fmt.Errorf("find this machine's name: %w", err)
 	}
 	location := w.Location()
 	if w.Remote() {
 		location, _, _ = strings.Cut(location, "?")
 	}
-	return contract.Warehouse{Identity: identity, Location: location, Host: host}, nil
+	return event.Warehouse{Identity: identity, Location: location, Host: host}, nil
 }
 
 // bind makes sure that the datasets' streams are this warehouse's and notes by which

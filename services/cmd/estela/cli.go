@@ -5,6 +5,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -81,7 +82,7 @@ func exitCode(err error) int {
 	var table *warehouse.RefusedError
 	var server *stream.RefusedError
 	var change *breakError
-	var other *contract.OtherWarehouseError
+	var other *event.OtherWarehouseError
 	switch {
 	case err == nil:
 		return exitDone

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -156,9 +157,9 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 
 // verdict is one line of 'contract validate'.
 type verdict struct {
-	Line       int64                `json:"line"`
-	Valid      bool                 `json:"valid"`
-	Violations []contract.Violation `json:"violations,omitempty"`
+	Line       int64             `json:"line"`
+	Valid      bool              `json:"valid"`
+	Violations []event.Violation `json:"violations,omitempty"`
 }
 
 // Run is 'estela contract validate'.
@@ -177,7 +178,7 @@ func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	err = file.each(ctx, s, &dataset{Contract: k}, func(r warehouse.Document) error {
 		v := verdict{Line: r.Line}
 		if r.Problem != nil {
-			v.Violations = []contract.Violation{{Keyword: "json", Message: r.Problem.Error()}}
+			v.Violations = []event.Violation{{Keyword: "json", Message: r.Problem.Error()}}
 		} else {
 			v.Violations = decoder.Validate(r.JSON)
 		}

@@ -11,16 +11,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // inventory is what a warehouse knows, whatever the flags say.
 type inventory struct {
-	Warehouse contract.Warehouse     `json:"warehouse"`
+	Warehouse event.Warehouse        `json:"warehouse"`
 	Datasets  []warehouse.Registered `json:"datasets"`
-	Positions []contract.Position    `json:"positions"`
+	Positions []event.Position       `json:"positions"`
 }
 
 func takeInventory(ctx context.Context, w *warehouse.Warehouse) (*inventory, error) {
@@ -102,10 +102,10 @@ func (all *inventory) unstored(dataset string, s stream.Summary) int64 {
 }
 
 // position is how far a shard is stored; zero if nobody has owned it.
-func (all *inventory) position(dataset string, shard int) contract.Position {
-	i := slices.IndexFunc(all.Positions, func(p contract.Position) bool { return p.Dataset == dataset && p.Shard == shard })
+func (all *inventory) position(dataset string, shard int) event.Position {
+	i := slices.IndexFunc(all.Positions, func(p event.Position) bool { return p.Dataset == dataset && p.Shard == shard })
 	if i < 0 {
-		return contract.Position{Added: -1}
+		return event.Position{Added: -1}
 	}
 	return all.Positions[i]
 }

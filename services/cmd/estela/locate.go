@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -58,7 +59,7 @@ type journey struct {
 	// DuplicateOf is the entry of the event that was stored under the same key.
 	DuplicateOf string `json:"duplicate_of,omitempty"`
 	// Violations are why it was rejected, or is going to be.
-	Violations []contract.Violation `json:"violations,omitempty"`
+	Violations []event.Violation `json:"violations,omitempty"`
 	// Position is how far the shard is stored.
 	Position string `json:"position,omitempty"`
 	// Stream is the key of a stream that no worker reads; then Shard is -1.
@@ -104,7 +105,7 @@ func (n *node) search(ctx context.Context, in []*dataset, asked string) (f found
 	} else {
 		f.Searched += fmt.Sprintf(", and for a key the newest %d entries of each stream", searchedEntries)
 	}
-	if id, err := contract.ParseID(asked); err == nil && strings.Contains(asked, "-") {
+	if id, err := event.ParseID(asked); err == nil && strings.Contains(asked, "-") {
 		f.Events, err = n.track(ctx, redis, in, func(t *tracker) error { return t.at(ctx, id) })
 		if err != nil || len(f.Events) > 0 {
 			return f, err
@@ -132,7 +133,7 @@ func astray(ctx context.Context, redis *stream.Client, in []*dataset, asked stri
 				continue
 			}
 			t := &tracker{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
-			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e contract.Entry) { t.stray(s.Key, e, asked) }); err != nil {
+			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e event.Entry) { t.stray(s.Key, e, asked) }); err != nil {
 				return found, err
 			}
 			found = append(found, t.events...)
@@ -142,10 +143,10 @@ func astray(ctx context.Context, redis *stream.Client, in []*dataset, asked stri
 }
 
 // stray adds the events of an entry that has the ID, or those of the key.
-func (t *tracker) stray(key string, e contract.Entry, asked string) {
+func (t *tracker) stray(key string, e event.Entry, asked string) {
 	t.batch.Reset()
 	t.decoder.DecodeEntry(t.batch, e)
-	add := func(line uint32, of string, violations []contract.Violation) {
+	add := func(line uint32, of string, violations []event.Violation) {
 		if of == asked || e.ID.String() == asked {
 			t.events = append(t.events, journey{
 				Dataset: t.dataset.Name, Shard: -1, Stream: key, ID: e.ID.String(), Line: line, Key: of,
@@ -181,7 +182,7 @@ func (n *node) track(ctx context.Context, redis *stream.Client, in []*dataset, l
 	all := []journey{}
 	for _, d := range in {
 		t := &tracker{
-			store: n.store, redis: redis, dataset: d, positions: make([]contract.Position, d.Shards),
+			store: n.store, redis: redis, dataset: d, positions: make([]event.Position, d.Shards),
 			decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
 		}
 		for shard := range d.Shards {
@@ -204,14 +205,14 @@ type tracker struct {
 	store     *warehouse.Warehouse
 	redis     *stream.Client // nil where there is none to look into
 	dataset   *dataset
-	positions []contract.Position // by shard, read before anything else
+	positions []event.Position // by shard, read before anything else
 	decoder   *contract.Decoder
 	batch     *contract.Batch // of the entry that is looked at
 	events    []journey
 }
 
 // at looks for what came from a stream entry.
-func (t *tracker) at(ctx context.Context, id contract.ID) error {
+func (t *tracker) at(ctx context.Context, id event.ID) error {
 	for shard := range t.dataset.Shards {
 		if err := t.tables(ctx, shard, id); err != nil {
 			return err
@@ -231,7 +232,7 @@ func (t *tracker) at(ctx context.Context, id contract.ID) error {
 }
 
 // tables adds what is stored and rejected of a stream entry.
-func (t *tracker) tables(ctx context.Context, shard int, id contract.ID) error {
+func (t *tracker) tables(ctx context.Context, shard int, id event.ID) error {
 	rows, err := t.store.RowsAt(ctx, t.dataset.Contract, shard, id)
 	if err != nil {
 		return err
@@ -268,7 +269,7 @@ func (t *tracker) of(ctx context.Context, key string) error {
 		if t.redis == nil {
 			break
 		}
-		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e contract.Entry) {
+		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e event.Entry) {
 			t.entry(shard, e, func(k string) bool { return k == key })
 		})
 		if err != nil {
@@ -291,7 +292,7 @@ func (t *tracker) rejected(r warehouse.StoredReject) {
 	t.events = append(t.events, j)
 }
 
-func (t *tracker) journey(shard int, id contract.ID, line uint32, state string) journey {
+func (t *tracker) journey(shard int, id event.ID, line uint32, state string) journey {
 	j := journey{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
 	if !id.IsZero() {
 		j.ID = id.String()
@@ -304,7 +305,7 @@ func (t *tracker) journey(shard int, id contract.ID, line uint32, state string) 
 
 // entry adds the events of an entry that is in the stream, or notes that those which the
 // tables know are there still.
-func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) bool) {
+func (t *tracker) entry(shard int, e event.Entry, wanted func(key string) bool) {
 	b := t.batch
 	b.Reset()
 	t.decoder.DecodeEntry(b, e)
@@ -320,7 +321,7 @@ func (t *tracker) entry(shard int, e contract.Entry, wanted func(key string) boo
 	}
 }
 
-func (t *tracker) inStream(shard int, id contract.ID, line uint32, key string, violations []contract.Violation) {
+func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
 	text := id.String()
 	for i := range t.events {
 		if j := &t.events[i]; j.Shard == shard && j.ID == text && j.Line == line {
@@ -370,7 +371,7 @@ func (t *tracker) sameWindow(j *journey, stored warehouse.Row) bool {
 	if stored.Shard != j.Shard {
 		return false
 	}
-	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(contract.MaxAhead)) {
+	if stored.ID.IsZero() || j.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(event.MaxAhead)) {
 		return true
 	}
 	return j.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe

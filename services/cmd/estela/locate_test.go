@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -83,8 +84,8 @@ func TestJourneyBelowThePosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, d := c.NewBatch(0, 1), c.NewDecoder()
-	d.Decode(b, []byte(`{"id":"b","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 6}, 0)
-	b.Last = contract.ID{MS: 10}
+	d.Decode(b, []byte(`{"id":"b","at":"2026-01-01T00:00:00Z"}`), event.ID{MS: 6}, 0)
+	b.Last = event.ID{MS: 10}
 	if pos, err = n.store.Commit(t.Context(), pos, b); err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +98,8 @@ func TestJourneyBelowThePosition(t *testing.T) {
 	}
 	state(stateUnsettled)
 	b.Reset()
-	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), contract.ID{MS: 7}, 0)
-	b.Last = contract.ID{MS: 10}
+	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), event.ID{MS: 7}, 0)
+	b.Last = event.ID{MS: 10}
 	if _, err = n.store.Commit(t.Context(), pos, b); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -34,7 +35,7 @@ type node struct {
 	store    *warehouse.Warehouse // never nil
 	worker   *worker.Worker       // nil in an API apart
 	owner    string               // the worker's token on leases and the list of workers
-	house    contract.Warehouse   // the warehouse as it is noted beside leases
+	house    event.Warehouse      // the warehouse as it is noted beside leases
 	stored   *inventory           // what was in it at the start of the worker
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/telemetrytest"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -36,8 +37,8 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 	commit := func(trace string) {
 		t.Helper()
 		b := c.NewBatch(0, 1)
-		b.Last = contract.ID{MS: pos.Last.MS + 1}
-		b.Traces = []contract.Traced{{ID: b.Last, Parent: "00-" + trace + "-b7ad6b7169203331-01"}}
+		b.Last = event.ID{MS: pos.Last.MS + 1}
+		b.Traces = []event.Traced{{ID: b.Last, Parent: "00-" + trace + "-b7ad6b7169203331-01"}}
 		if pos, err = store.Commit(t.Context(), pos, b); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -19,7 +19,7 @@ import (
 type ownership struct {
 	store *warehouse.Warehouse
 	redis *stream.Client
-	house contract.Warehouse
+	house event.Warehouse
 	local *localRedis // nil where --redis names one
 }
 
@@ -71,7 +71,7 @@ func (o *ownership) own(ctx context.Context, dataDir string, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	if len(positions) == 0 || slices.ContainsFunc(positions, func(p contract.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
+	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
 		return nil, usageError{errors.New("no Redis: give --redis URL, the one that the worker is given")}
 	}
 	return startEmbedded()
@@ -102,7 +102,7 @@ func leased(dataset string, streams []stream.Summary) error {
 	return nil
 }
 
-func warehouseName(w contract.Warehouse) string {
+func warehouseName(w event.Warehouse) string {
 	if w.Identity == "" {
 		return "a warehouse that is not noted"
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -218,7 +219,7 @@ func (p *publisher) send(r warehouse.Document) error {
 	if err := p.pace.wait(p.ctx); err != nil {
 		return err
 	}
-	shard := contract.Shard(p.batch.PartitionString(0), p.dataset.Shards)
+	shard := event.Shard(p.batch.PartitionString(0), p.dataset.Shards)
 	return p.producer.Add(p.ctx, shard, r.JSON)
 }
 
@@ -226,10 +227,10 @@ func (p *publisher) send(r warehouse.Document) error {
 func (p *publisher) holds(r warehouse.Document) (bool, error) {
 	p.batch.Reset()
 	p.seen++
-	if r.Problem == nil && p.decoder.Decode(p.batch, r.JSON, contract.ID{}, 0) {
+	if r.Problem == nil && p.decoder.Decode(p.batch, r.JSON, event.ID{}, 0) {
 		return true, nil
 	}
-	var violations []contract.Violation
+	var violations []event.Violation
 	if r.Problem == nil {
 		violations = p.batch.Rejects[0].Violations
 	}

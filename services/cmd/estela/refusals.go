@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -69,10 +69,10 @@ func (f *errorFlags) refusals(input os.FileInfo) (*refusals, error) {
 
 // refusal is a line of the file of --errors.
 type refusal struct {
-	Row        int64                `json:"row"`
-	Problem    string               `json:"problem,omitempty"`
-	Violations []contract.Violation `json:"violations,omitempty"`
-	Event      json.RawMessage      `json:"event,omitempty"`
+	Row        int64             `json:"row"`
+	Problem    string            `json:"problem,omitempty"`
+	Violations []event.Violation `json:"violations,omitempty"`
+	Event      json.RawMessage   `json:"event,omitempty"`
 	// Raw and RawBase64 are the row where it can't be Event: no JSON, no text.
 	Raw       *string `json:"raw,omitempty"`
 	RawBase64 []byte  `json:"raw_base64,omitempty"`
@@ -97,7 +97,7 @@ func (l *refusal) hold(d warehouse.Document) {
 }
 
 // add counts a row and writes it.
-func (r *refusals) add(d warehouse.Document, violations []contract.Violation) error {
+func (r *refusals) add(d warehouse.Document, violations []event.Violation) error {
 	r.rows++
 	if d.Problem != nil {
 		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
@@ -130,7 +130,7 @@ func (r *refusals) add(d warehouse.Document, violations []contract.Violation) er
 var valuesIn = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
 
 // keyOf is the same for violations of one kind, whatever was found, at whatever place of a list.
-func keyOf(v contract.Violation) string {
+func keyOf(v event.Violation) string {
 	expected := v.Message
 	for _, found := range []string{", found ", ", has ", " (byte "} {
 		expected, _, _ = strings.Cut(expected, found)

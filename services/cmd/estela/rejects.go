@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 type rejectsCmd struct {
@@ -43,12 +43,12 @@ type rejectsPurgeCmd struct {
 
 // reject is one reject as the control interface shows it.
 type reject struct {
-	Dataset    string               `json:"dataset"`
-	ID         string               `json:"id"`
-	RejectedAt time.Time            `json:"rejected_at"`
-	Schema     string               `json:"schema_version"`
-	Violations []contract.Violation `json:"violations"`
-	Payload    []byte               `json:"payload"`
+	Dataset    string            `json:"dataset"`
+	ID         string            `json:"id"`
+	RejectedAt time.Time         `json:"rejected_at"`
+	Schema     string            `json:"schema_version"`
+	Violations []event.Violation `json:"violations"`
+	Payload    []byte            `json:"payload"`
 }
 
 func (r *reject) text() string {

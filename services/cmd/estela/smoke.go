@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -214,12 +214,12 @@ func (t *smokeTest) read(ctx context.Context, path string) ([]canary, error) {
 }
 
 // send publishes one canary, as any producer would.
-func (t *smokeTest) send(ctx context.Context, event canary) error {
+func (t *smokeTest) send(ctx context.Context, c canary) error {
 	d, err := t.g.pick("canary")
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(event)
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (t *smokeTest) send(ctx context.Context, event canary) error {
 		return errors.Join(err, client.Close())
 	}
 	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})
-	return errors.Join(producer.Add(ctx, contract.Shard(event.ID, d.Shards), text), producer.Close(ctx), client.Close())
+	return errors.Join(producer.Add(ctx, event.Shard(c.ID, d.Shards), text), producer.Close(ctx), client.Close())
 }
 
 // get asks for a JSON document.

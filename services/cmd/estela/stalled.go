@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -103,16 +103,16 @@ func examineShards(ctx context.Context, d *dataset, known *inventory, client *st
 		return nil, err
 	}
 	var found []finding
-	suspects := map[int]contract.ID{}
+	suspects := map[int]event.ID{}
 	for _, b := range all {
 		last, left := b.Stored.Last, b.Entries
 		if known != nil {
 			pos := known.position(d.Name, b.Shard)
-			last, left = contract.Later(last, pos.Last), min(left, b.Unstored(pos))
+			last, left = event.Later(last, pos.Last), min(left, b.Unstored(pos))
 		}
 		f := finding{name: "stream " + stream.Key(d.Name, b.Shard)}
 		switch {
-		case b.Last == contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
+		case b.Last == event.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
 			f.found = "has given out the highest ID there is: Redis takes no event for it any more"
 			f.fix = "a producer gives IDs of its own: let it XADD with *. The position in the warehouse is as high, so go on under a dataset of a new name"
 			found = append(found, f)
@@ -123,7 +123,7 @@ func examineShards(ctx context.Context, d *dataset, known *inventory, client *st
 		case left > 0:
 			suspects[b.Shard] = last
 		}
-		if ahead := time.UnixMilli(int64(min(b.Last.MS, math.MaxInt64))); b.Last.MS < math.MaxUint64 && time.Until(ahead) > contract.MaxAhead {
+		if ahead := time.UnixMilli(int64(min(b.Last.MS, math.MaxInt64))); b.Last.MS < math.MaxUint64 && time.Until(ahead) > event.MaxAhead {
 			f.found, f.warning = "has an ID of the future, "+b.Last.String()+": every new entry gets one from there on", true
 			f.fix = "look for a producer that gives IDs of its own (XADD with anything but *), or a server whose clock was wrong"
 			found = append(found, f)
@@ -134,7 +134,7 @@ func examineShards(ctx context.Context, d *dataset, known *inventory, client *st
 }
 
 // stillThere looks at shards with something to store until they have moved, or have not for long.
-func stillThere(ctx context.Context, d *dataset, suspects map[int]contract.ID, client *stream.Client) (found []finding, err error) {
+func stillThere(ctx context.Context, d *dataset, suspects map[int]event.ID, client *stream.Client) (found []finding, err error) {
 	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < standstill; {
 		select {
 		case <-time.After(storedEvery):

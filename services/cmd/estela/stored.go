@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -202,7 +203,7 @@ func examineIdentity(ctx context.Context, all []*dataset, known *inventory, clie
 				continue
 			}
 			if s.Owner.Identity != known.Warehouse.Identity {
-				other := contract.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
+				other := event.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
 				return finding{name: f.name, found: other.Found(), fix: other.WayOut()}
 			}
 			f.found = known.Warehouse.Identity + ", to which the streams belong"

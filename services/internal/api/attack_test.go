@@ -16,6 +16,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -155,7 +156,7 @@ func TestStatementsDontGetOut(t *testing.T) {
 				}
 				for _, v := range chunk.Vectors {
 					for row := range chunk.Rows {
-						if v.Kind == result.Varchar && !v.Null(row) {
+						if v.Kind == column.Varchar && !v.Null(row) {
 							got.Write(v.Bytes(row))
 						}
 					}

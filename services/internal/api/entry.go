@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/queue"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -39,7 +40,7 @@ func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Sn
 	}
 	e.seen.Store(time.Now().UnixNano())
 	if !at.AsOf.IsZero() {
-		e.asOf = encode.AppendTime(nil, result.TimestampTZ, at.AsOf)
+		e.asOf = encode.AppendTime(nil, column.TimestampTZ, at.AsOf)
 	}
 	if m.Next != "" {
 		e.link = []byte("<" + q.following(m.Next) + `>; rel="next"`)

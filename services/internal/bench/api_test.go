@@ -29,6 +29,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -50,9 +51,9 @@ func (bd *bed) store(n int) {
 	for from := 0; from < n; from += size {
 		batch.Reset()
 		for i := from; i < min(from+size, n); i++ {
-			decoder.Decode(batch, flight(i), contract.ID{MS: 1, Seq: uint64(i)}, 0)
+			decoder.Decode(batch, flight(i), event.ID{MS: 1, Seq: uint64(i)}, 0)
 		}
-		batch.Last = contract.ID{MS: 1, Seq: uint64(from + size)}
+		batch.Last = event.ID{MS: 1, Seq: uint64(from + size)}
 		if pos, err = bd.warehouse.Commit(bd.b.Context(), pos, batch); err != nil {
 			bd.b.Fatal(err)
 		}
@@ -323,7 +324,7 @@ type paced struct {
 	given     int
 }
 
-func (p *paced) Read(ctx context.Context) ([]contract.Entry, func(), error) {
+func (p *paced) Read(ctx context.Context) ([]event.Entry, func(), error) {
 	entries, release, err := p.Source.Read(ctx)
 	if p.start.IsZero() {
 		p.start = time.Now()

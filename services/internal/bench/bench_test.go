@@ -32,6 +32,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -267,11 +268,11 @@ func (bd *bed) measureR(n int) float64 {
 	bd.b.Helper()
 	source := bd.redis.Shard("flights", 0, "bench", stream.ShardConfig{})
 	defer func() { _ = source.Close() }()
-	if _, err := source.Attach(bd.b.Context(), 1, contract.ID{}); err != nil {
+	if _, err := source.Attach(bd.b.Context(), 1, event.ID{}); err != nil {
 		bd.b.Fatal(err)
 	}
 	type part struct {
-		entries []contract.Entry
+		entries []event.Entry
 		release func()
 	}
 	parts := make(chan part, 1)
@@ -321,7 +322,7 @@ func (bd *bed) measureD(n, size int) float64 {
 	for k := range kept {
 		b := bd.contract.NewBatch(0, size)
 		for i := range size {
-			decoder.Decode(b, flight(k*size+i), contract.ID{MS: 1, Seq: uint64(k*size + i)}, 0)
+			decoder.Decode(b, flight(k*size+i), event.ID{MS: 1, Seq: uint64(k*size + i)}, 0)
 		}
 		b.Entries = size
 		batches = append(batches, b)
@@ -333,7 +334,7 @@ func (bd *bed) measureD(n, size int) float64 {
 	start := time.Now()
 	for i := range (n + size - 1) / size {
 		b := batches[i%kept]
-		b.Last = contract.ID{MS: uint64(i + 1)}
+		b.Last = event.ID{MS: uint64(i + 1)}
 		if pos, err = bd.warehouse.Commit(bd.b.Context(), pos, b); err != nil {
 			bd.b.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -217,7 +217,7 @@ func TestChaosHighestIDs(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	w := p.work()
-	for _, id := range []contract.ID{
+	for _, id := range []event.ID{
 		{MS: 5, Seq: 1<<63 - 2},
 		{MS: 5, Seq: 1 << 63},
 		{MS: 5, Seq: math.MaxUint64 - 1},
@@ -229,7 +229,7 @@ func TestChaosHighestIDs(t *testing.T) {
 		p.model.Row(e)
 		p.add(id, e.JSON())
 		p.model.Reject([]byte("no event"))
-		p.add(contract.ID{MS: id.MS, Seq: id.Seq + 1}, []byte("no event"))
+		p.add(event.ID{MS: id.MS, Seq: id.Seq + 1}, []byte("no event"))
 		p.drain(w)
 	}
 	p.verify()
@@ -282,7 +282,7 @@ func TestChaosEntryOfTheFuture(t *testing.T) {
 	p.drain(w)
 	ahead := p.source.Fresh()
 	p.model.Row(ahead)
-	p.add(contract.ID{MS: uint64(time.Now().Add(72 * time.Hour).UnixMilli())}, ahead.JSON())
+	p.add(event.ID{MS: uint64(time.Now().Add(72 * time.Hour).UnixMilli())}, ahead.JSON())
 	p.drain(w)
 	p.send(1, sent[:100]...)
 	p.send(1, sent[100:]...)

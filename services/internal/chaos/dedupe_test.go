@@ -9,6 +9,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/chaos"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -21,7 +22,7 @@ type looked struct {
 	widest     uint64 // stream time in milliseconds
 }
 
-func (l *looked) Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error) {
+func (l *looked) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
 	l.mu.Lock()
 	l.calls++
 	l.candidates += len(candidates)
@@ -91,7 +92,7 @@ func TestChaosDedupeWindow(t *testing.T) {
 		if stored {
 			p.model.Again(e)
 		}
-		p.add(contract.ID{MS: start + ms}, e.JSON())
+		p.add(event.ID{MS: start + ms}, e.JSON())
 	}
 	w := p.work()
 	at(0, true)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -72,32 +72,32 @@ func (s *gatedSource) Release(ctx context.Context) error {
 	return s.source.Release(ctx)
 }
 
-func (s *gatedSource) State(ctx context.Context) (contract.StreamState, error) {
+func (s *gatedSource) State(ctx context.Context) (event.StreamState, error) {
 	defer s.pass()()
 	return s.source.State(ctx)
 }
 
-func (s *gatedSource) Attach(ctx context.Context, epoch int64, after contract.ID) (contract.ID, error) {
+func (s *gatedSource) Attach(ctx context.Context, epoch int64, after event.ID) (event.ID, error) {
 	defer s.pass()()
 	return s.source.Attach(ctx, epoch, after)
 }
 
-func (s *gatedSource) Read(ctx context.Context) (entries []contract.Entry, release func(), err error) {
+func (s *gatedSource) Read(ctx context.Context) (entries []event.Entry, release func(), err error) {
 	defer s.pass()()
 	return s.source.Read(ctx)
 }
 
-func (s *gatedSource) Lift(ctx context.Context, to contract.ID) error {
+func (s *gatedSource) Lift(ctx context.Context, to event.ID) error {
 	defer s.pass()()
 	return s.source.Lift(ctx, to)
 }
 
-func (s *gatedSource) Trim(ctx context.Context, to contract.ID) error {
+func (s *gatedSource) Trim(ctx context.Context, to event.ID) error {
 	defer s.pass()()
 	return s.source.Trim(ctx, to)
 }
 
-func (s *gatedSource) ReportPosition(ctx context.Context, at contract.Position) error {
+func (s *gatedSource) ReportPosition(ctx context.Context, at event.Position) error {
 	defer s.pass()()
 	return s.source.ReportPosition(ctx, at)
 }

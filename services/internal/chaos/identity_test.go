@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
 // of is a worker whose leases are the warehouse's.
-func (p *pipeline) of(house contract.Warehouse) func(*worker.Config) {
+func (p *pipeline) of(house event.Warehouse) func(*worker.Config) {
 	return func(cfg *worker.Config) {
 		cfg.Source = func(c *contract.Contract, shard int) worker.Source {
 			return p.client.Shard(c.Name, shard, house.Identity, stream.ShardConfig{
@@ -32,8 +33,8 @@ func TestChaosOtherWarehouse(t *testing.T) {
 	p := setup(t, setting{shards: 4, lease: time.Second})
 	second := warehousetest.New(t)
 	must(t, second.Register(t.Context(), p.contract, "", nil))
-	mine := contract.Warehouse{Identity: "first", Location: p.location, Host: "here"}
-	other := contract.Warehouse{Identity: "second", Location: second.Location(), Host: "there"}
+	mine := event.Warehouse{Identity: "first", Location: p.location, Host: "here"}
+	other := event.Warehouse{Identity: "second", Location: second.Location(), Host: "there"}
 	stop := p.publishing(p.client, 100, 5*time.Millisecond)
 	first := p.work(p.of(mine))
 	eventually(t, "the first owns all", func() bool { return first.owns() == 4 })
@@ -46,7 +47,7 @@ func TestChaosOtherWarehouse(t *testing.T) {
 		}
 		select {
 		case err := <-intruder.ended:
-			var refused *contract.OtherWarehouseError
+			var refused *event.OtherWarehouseError
 			if !errors.As(err, &refused) || refused.Owner != mine || refused.Dataset != p.contract.Name {
 				t.Fatalf("refused with %v", err)
 			}
@@ -89,8 +90,8 @@ func TestChaosIdentity(t *testing.T) {
 func TestChaosFlushedNotes(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{shards: 4, lease: time.Second})
-	mine := contract.Warehouse{Identity: "first", Location: p.location, Host: "here"}
-	other := contract.Warehouse{Identity: "second", Location: "elsewhere", Host: "there"}
+	mine := event.Warehouse{Identity: "first", Location: p.location, Host: "here"}
+	other := event.Warehouse{Identity: "second", Location: "elsewhere", Host: "there"}
 	owners := func() (first, second int) {
 		all, err := p.client.Summaries(t.Context(), p.contract.Name, p.shards)
 		must(t, err)
@@ -112,7 +113,7 @@ func TestChaosFlushedNotes(t *testing.T) {
 		p.redis.Do("FLUSHALL")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 		err := p.client.ClaimShards(t.Context(), []*contract.Contract{p.contract}, other)
-		var refused *contract.OtherWarehouseError
+		var refused *event.OtherWarehouseError
 		switch {
 		case errors.As(err, &refused):
 			eventually(t, "all shards are the first's again", func() bool { n, m := owners(); return n == p.shards && m == 0 })

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -32,7 +33,7 @@ func (p *pipeline) producer(client *stream.Client, cfg ...stream.ProducerConfig)
 // next hands the source's next event to the producer.
 func (p *pipeline) next(producer *stream.Producer) {
 	payload, key := p.source.Next()
-	if err := producer.Add(p.t.Context(), contract.Shard(key, p.shards), payload); err != nil {
+	if err := producer.Add(p.t.Context(), event.Shard(key, p.shards), payload); err != nil {
 		p.t.Error(err)
 	}
 }
@@ -82,7 +83,7 @@ func (p *pipeline) publishing(client *stream.Client, burst int, every time.Durat
 }
 
 // add puts one entry into shard 0 under an ID of the test's choice.
-func (p *pipeline) add(id contract.ID, payload []byte) {
+func (p *pipeline) add(id event.ID, payload []byte) {
 	p.t.Helper()
 	p.redis.Do("XADD", p.key(0), id.String(), "event", payload)
 }
@@ -93,7 +94,7 @@ func (p *pipeline) key(shard int) string { return stream.Key(p.contract.Name, sh
 func (p *pipeline) backfill(payloads ...[]byte) *contract.Batch {
 	b, d := p.contract.NewBatch(0, len(payloads)), p.contract.NewDecoder()
 	for i, payload := range payloads {
-		d.Decode(b, payload, contract.ID{MS: uint64(time.Now().UnixMilli())}, uint32(i+1))
+		d.Decode(b, payload, event.ID{MS: uint64(time.Now().UnixMilli())}, uint32(i+1))
 	}
 	b.Unstreamed = true
 	return b

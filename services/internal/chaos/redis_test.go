@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
@@ -62,7 +62,7 @@ func TestChaosFlushedStreamStaysAbovePosition(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{})
 	w := p.work()
-	ahead := contract.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli()), Seq: 3}
+	ahead := event.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli()), Seq: 3}
 	first := p.source.Fresh()
 	p.model.Row(first)
 	p.add(ahead, first.JSON())
@@ -133,7 +133,7 @@ func TestChaosStepBackIsReadToTheEnd(t *testing.T) {
 	t.Parallel()
 	var faults warehousetest.Faults
 	p := setup(t, setting{hook: faults.Hook, maxCount: 10})
-	ahead := contract.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli())}
+	ahead := event.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli())}
 	first := p.source.Fresh()
 	p.model.Row(first)
 	p.add(ahead, first.JSON())
@@ -145,7 +145,7 @@ func TestChaosStepBackIsReadToTheEnd(t *testing.T) {
 	for i := range uint64(2000) {
 		e := p.source.Fresh()
 		p.model.Row(e)
-		p.add(contract.ID{MS: ahead.MS - 3000 + 2*i, Seq: 1}, e.JSON()) // up to above the position
+		p.add(event.ID{MS: ahead.MS - 3000 + 2*i, Seq: 1}, e.JSON()) // up to above the position
 	}
 	other := warehousetest.Another(t, p.store)
 	var successors atomic.Int64

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -56,7 +57,7 @@ type heldReply struct {
 	hold func()
 }
 
-func (s *heldReply) Read(ctx context.Context) ([]contract.Entry, func(), error) {
+func (s *heldReply) Read(ctx context.Context) ([]event.Entry, func(), error) {
 	entries, release, err := s.Source.Read(ctx)
 	if err == nil && len(entries) == 0 {
 		s.hold()

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/chaos"
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -70,7 +70,7 @@ func (p *pipeline) number(query string) (n int64) {
 }
 
 // position is the stored position of a shard.
-func (p *pipeline) position(shard int) contract.Position {
+func (p *pipeline) position(shard int) event.Position {
 	p.t.Helper()
 	pos, _, err := p.store.Position(p.t.Context(), p.contract, shard)
 	must(p.t, err)
@@ -78,7 +78,7 @@ func (p *pipeline) position(shard int) contract.Position {
 }
 
 // state is that of a shard's stream.
-func (p *pipeline) state(shard int) contract.StreamState {
+func (p *pipeline) state(shard int) event.StreamState {
 	p.t.Helper()
 	state, err := p.client.Shard(p.contract.Name, shard, "look", stream.ShardConfig{}).State(p.t.Context())
 	must(p.t, err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -110,12 +111,12 @@ func (e *encoder) notes(m encode.Meta) []string {
 	return notes
 }
 
-func isNumber(k result.Kind) bool {
-	return k >= result.TinyInt && k <= result.Double || k == result.HugeInt || k == result.UHugeInt || k == result.Decimal
+func isNumber(k column.Kind) bool {
+	return k >= column.TinyInt && k <= column.Double || k == column.HugeInt || k == column.UHugeInt || k == column.Decimal
 }
 
-func isTime(k result.Kind) bool {
-	return k == result.Date || k >= result.Timestamp && k <= result.TimestampS
+func isTime(k column.Kind) bool {
+	return k == column.Date || k >= column.Timestamp && k <= column.TimestampS
 }
 
 // number is a value to be drawn; NaN is none.

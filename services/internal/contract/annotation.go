@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // MaxShards is the most streams that a dataset can be split into.
@@ -52,11 +54,11 @@ var duties = map[string]string{
 func (c *compiler) annotate(to *Contract, m member, at string) {
 	switch m.name {
 	case "key":
-		to.Key = c.column(to, m, at, Varchar, UUID, TinyInt, SmallInt, Integer, BigInt)
+		to.Key = c.column(to, m, at, column.Varchar, column.UUID, column.TinyInt, column.SmallInt, column.Integer, column.BigInt)
 	case "partition":
-		to.Partition = c.column(to, m, at, Varchar, UUID, TinyInt, SmallInt, Integer, BigInt)
+		to.Partition = c.column(to, m, at, column.Varchar, column.UUID, column.TinyInt, column.SmallInt, column.Integer, column.BigInt)
 	case "time":
-		to.Time = c.column(to, m, at, TimestampTZ)
+		to.Time = c.column(to, m, at, column.TimestampTZ)
 	case "shards":
 		to.Shards = c.shards(m.value, at)
 	case "dedupe":
@@ -69,7 +71,7 @@ func (c *compiler) annotate(to *Contract, m member, at string) {
 }
 
 // column finds the property that m names and checks that it can do m's duty.
-func (c *compiler) column(to *Contract, m member, at string, types ...Type) int {
+func (c *compiler) column(to *Contract, m member, at string, types ...column.Kind) int {
 	for i := range to.Columns {
 		column := &to.Columns[i]
 		if m.value.kind != kindString || column.Name != m.value.text {
@@ -96,7 +98,7 @@ func wanted(duty string) string {
 
 func (c *compiler) shards(n node, at string) int {
 	if n.kind == kindNumber {
-		if shards, ok := n.decimal().int64(); ok && shards >= 1 && shards <= MaxShards {
+		if shards, ok := n.decimal().Int64(); ok && shards >= 1 && shards <= MaxShards {
 			return int(shards)
 		}
 	}

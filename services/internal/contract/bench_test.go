@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // movement is an event of 12 properties and about 300 bytes.
@@ -63,12 +64,12 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-func benchmarkDecode(b *testing.B, c *contract.Contract, event func(int) []byte) {
+func benchmarkDecode(b *testing.B, c *contract.Contract, eventOf func(int) []byte) {
 	b.Helper()
 	const rows = 10_000
 	events := make([][]byte, rows)
 	for i := range events {
-		events[i] = event(i)
+		events[i] = eventOf(i)
 	}
 	d, batch := c.NewDecoder(), c.NewBatch(0, rows)
 	b.SetBytes(int64(len(events[0])))
@@ -79,7 +80,7 @@ func benchmarkDecode(b *testing.B, c *contract.Contract, event func(int) []byte)
 			batch.Reset()
 			n = 0
 		}
-		if !d.Decode(batch, events[n], contract.ID{MS: 1}, 0) {
+		if !d.Decode(batch, events[n], event.ID{MS: 1}, 0) {
 			b.Fatal(batch.Rejects[0].Violations)
 		}
 		n++

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // Limits of one event.
@@ -27,7 +30,7 @@ const (
 	keywordLimit = "limit" // more than MaxViolations
 )
 
-// checker walks once over a document and holds it against a schema. It finds
+// checker walks once over a document and validates it against a schema. It finds
 // every violation, or, when quiet, whether there is one.
 //
 // It keeps no tree: the schema goes down with the walk. Only an object or array
@@ -38,10 +41,10 @@ type checker struct {
 	quiet   bool
 	stopped bool // nothing can be said about what follows
 	failed  bool
-	out     []Violation
+	out     []event.Violation
 	path    []step
-	names   [][]byte          // of the properties met in the open objects
-	met     []bool            // which properties of their schemas
+	names   [][]byte          // of the properties of the open objects
+	seen    []bool            // which properties of their schemas were found
 	buffer  []byte            // texts of strings with escapes
 	digits  []byte            // of the number at hand
 	form    []byte            // of the number at hand, when enum or const ask
@@ -62,7 +65,7 @@ type span struct{ from, to int }
 func (c *checker) reset(p []byte) {
 	c.p, c.i, c.out = p, 0, nil
 	c.stopped, c.failed = false, false
-	c.path, c.names, c.met, c.buffer = c.path[:0], c.names[:0], c.met[:0], c.buffer[:0]
+	c.path, c.names, c.seen, c.buffer = c.path[:0], c.names[:0], c.seen[:0], c.buffer[:0]
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -87,7 +90,7 @@ func (c *checker) document(s *schema) {
 	}
 }
 
-// value checks the value that begins at c.i, at that depth, and moves behind it.
+// value checks the value that begins at c.i, at that depth, and moves past it.
 func (c *checker) value(s *schema, depth int) {
 	if c.i >= len(c.p) {
 		c.stop("ends where a value should be")
@@ -181,14 +184,7 @@ func choices(enum []constant) string {
 }
 
 // space moves to the next byte that is not white space.
-func (c *checker) space() { c.i = skipSpace(c.p, c.i) }
-
-func skipSpace(p []byte, i int) int {
-	for i < len(p) && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {
-		i++
-	}
-	return i
-}
+func (c *checker) space() { c.i = jsontext.Space(c.p, c.i) }
 
 // next is the byte at hand, 0 at the end.
 func (c *checker) next() byte {
@@ -198,7 +194,7 @@ func (c *checker) next() byte {
 	return 0
 }
 
-// stop notes that the document is no JSON from here on.
+// stop reports that the document is no JSON from here on.
 func (c *checker) stop(reason string) {
 	if !c.stopped {
 		c.fail(keywordJSON, "%s (byte %d)", reason, c.i)
@@ -206,7 +202,7 @@ func (c *checker) stop(reason string) {
 	}
 }
 
-// fail notes a violation of the value at hand.
+// fail reports a violation of the value at hand.
 func (c *checker) fail(keyword, format string, args ...any) {
 	c.failed = true
 	if c.quiet {
@@ -217,12 +213,12 @@ func (c *checker) fail(keyword, format string, args ...any) {
 	}
 	if len(c.out) == MaxViolations {
 		c.stopped = true
-		c.out = append(c.out, Violation{
+		c.out = append(c.out, event.Violation{
 			Keyword: keywordLimit, Message: fmt.Sprintf("has more than %d violations: the rest is not listed", MaxViolations),
 		})
 		return
 	}
-	c.out = append(c.out, Violation{Pointer: c.pointer(), Keyword: keyword, Message: fmt.Sprintf(format, args...)})
+	c.out = append(c.out, event.Violation{Pointer: c.pointer(), Keyword: keyword, Message: fmt.Sprintf(format, args...)})
 }
 
 // maxToken is how much of a name in a document goes into a pointer.

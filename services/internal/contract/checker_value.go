@@ -3,6 +3,8 @@ package contract
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 func (c *checker) object(s *schema, depth int) {
@@ -11,28 +13,28 @@ func (c *checker) object(s *schema, depth int) {
 		return
 	}
 	s = c.typed(s, kindObject, from)
-	o := objectScan{names: len(c.names), met: len(c.met), depth: depth}
+	o := objectScan{names: len(c.names), seen: len(c.seen), depth: depth}
 	if s != nil {
 		for range s.properties {
-			c.met = append(c.met, false)
+			c.seen = append(c.seen, false)
 		}
 	}
 	for more := c.begin('}'); more; more = c.more('}') {
 		c.member(s, &o)
 	}
 	if s != nil && !c.stopped {
-		c.complete(s, c.met[o.met:])
+		c.complete(s, c.seen[o.seen:])
 		c.listed(s, kindObject, nil, from)
 	}
 	clear(c.names[o.names:]) // they hold on to the document
-	c.names, c.met = c.names[:o.names], c.met[:o.met]
+	c.names, c.seen = c.names[:o.names], c.seen[:o.seen]
 }
 
 // objectScan is the state of one open object: where its part of the checker's
 // stacks begins.
 type objectScan struct {
-	names, met, depth int
-	many              map[string]struct{} // the names, once there are many
+	names, seen, depth int
+	many               map[string]struct{} // the names, once there are many
 }
 
 // enter steps over an opening bracket.
@@ -102,7 +104,7 @@ func (c *checker) member(s *schema, o *objectScan) {
 	}
 	if at >= 0 {
 		below = s.properties[at].schema
-		c.met[o.met+at] = true
+		c.seen[o.seen+at] = true
 	}
 	c.path = append(c.path, step{name: name})
 	if ok && c.repeated(o, name) {
@@ -142,7 +144,7 @@ func (c *checker) property(s *schema, name []byte) int {
 // manyNames is the number of properties from which a map finds repeated names.
 const manyNames = 32
 
-// repeated notes the name and reports whether its object had it before.
+// repeated records the name and reports whether its object had it before.
 func (c *checker) repeated(o *objectScan, name []byte) bool {
 	names := c.names[o.names:]
 	c.names = append(c.names, name)
@@ -165,10 +167,10 @@ func (c *checker) repeated(o *objectScan, name []byte) bool {
 	return again
 }
 
-// complete notes the required properties that were not met.
-func (c *checker) complete(s *schema, met []bool) {
+// complete reports the required properties that are missing.
+func (c *checker) complete(s *schema, seen []bool) {
 	for _, p := range s.required {
-		if !met[p] {
+		if !seen[p] {
 			c.fail("required", "lacks the required property %q", s.properties[p].name)
 		}
 	}
@@ -199,18 +201,18 @@ func (c *checker) array(s *schema, depth int) {
 // whether the walk can go on is another matter.
 func (c *checker) text() (text []byte, ok bool) {
 	from := c.i + 1
-	end, ascii, escaped, closed := endOfText(c.p, from)
+	end, ascii, escaped, closed := jsontext.End(c.p, from)
 	if !closed {
 		c.unclosed(end)
 		return nil, false
 	}
 	c.i = end + 1
-	text, buffer, fault := plainText(c.buffer, c.p[from:end], ascii, escaped)
+	text, buffer, fault := jsontext.Plain(c.buffer, c.p[from:end], ascii, escaped)
 	c.buffer = buffer
 	switch fault {
-	case textFine:
+	case jsontext.Fine:
 		return text, true
-	case textEscape:
+	case jsontext.BadEscape:
 		c.stop(fault.String())
 	default:
 		c.fail(keywordJSON, "%s", fault)
@@ -235,8 +237,8 @@ func (c *checker) str(s *schema) {
 	if s.minLength != nil || s.maxLength != nil {
 		c.length(s, utf8.RuneCount(text))
 	}
-	if s.pattern != nil && !s.pattern.match(text, isASCII(text)) {
-		c.fail("pattern", "must match %s, found %s", s.pattern.source, c.excerpt(from))
+	if s.pattern != nil && !s.pattern.Match(text, isASCII(text)) {
+		c.fail("pattern", "must match %s, found %s", s.pattern.String(), c.excerpt(from))
 	}
 	if s.format != formatNone {
 		c.format(s.format, text, from)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // columns makes the table's columns of the root's properties.
@@ -21,7 +23,7 @@ func (c *compiler) columns(root *schema) []Column {
 			c.problem(at, "name %q must match %s, since it names a column; those beginning with _ are the pipeline's own",
 				p.name, columnName)
 		}
-		if p.schema.kinds == kindAny && !c.noted(at+"/type") {
+		if p.schema.kinds == kindAny && !c.reported(at+"/type") {
 			c.problem(at, "type is missing: the column needs one")
 		}
 		columns = append(columns, Column{
@@ -42,35 +44,35 @@ func rawOf(all []node) []json.RawMessage {
 }
 
 // column is the type of the column that holds the schema's values.
-func (s *schema) column() Type {
+func (s *schema) column() column.Kind {
 	switch s.kind() {
 	case kindString:
-		return [...]Type{formatNone: Varchar, formatDateTime: TimestampTZ, formatDate: Date, formatUUID: UUID}[s.format]
+		return [...]column.Kind{formatNone: column.Varchar, formatDateTime: column.TimestampTZ, formatDate: column.Date, formatUUID: column.UUID}[s.format]
 	case kindBoolean:
-		return Boolean
+		return column.Boolean
 	case kindNumber:
-		return Double
+		return column.Double
 	case kindInteger:
 		return integerColumn(s.integers())
 	default:
-		return JSON
+		return column.JSON
 	}
 }
 
-func integerColumn(low, high int64) Type {
+func integerColumn(low, high int64) column.Kind {
 	switch {
 	case low >= math.MinInt8 && high <= math.MaxInt8:
-		return TinyInt
+		return column.TinyInt
 	case low >= math.MinInt16 && high <= math.MaxInt16:
-		return SmallInt
+		return column.SmallInt
 	case low >= math.MinInt32 && high <= math.MaxInt32:
-		return Integer
+		return column.Integer
 	default:
-		return BigInt
+		return column.BigInt
 	}
 }
 
-// noted reports whether there is a problem at that place already.
-func (c *compiler) noted(at string) bool {
+// reported reports whether there is a problem at that place already.
+func (c *compiler) reported(at string) bool {
 	return slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Pointer == at })
 }

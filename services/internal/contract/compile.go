@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/automaton"
+	"github.com/estela-dev/estela/services/internal/decimal"
 )
 
 const draft = "https://json-schema.org/draft/2020-12/schema"
@@ -59,10 +62,10 @@ func keywords() map[string]keyword {
 		"minLength": {of: kindString, compile: length(func(s *schema) **int { return &s.minLength })},
 		"maxLength": {of: kindString, compile: length(func(s *schema) **int { return &s.maxLength })},
 
-		"minimum":          {of: numeric, compile: number(func(s *schema) **decimal { return &s.minimum })},
-		"maximum":          {of: numeric, compile: number(func(s *schema) **decimal { return &s.maximum })},
-		"exclusiveMinimum": {of: numeric, compile: number(func(s *schema) **decimal { return &s.above })},
-		"exclusiveMaximum": {of: numeric, compile: number(func(s *schema) **decimal { return &s.below })},
+		"minimum":          {of: numeric, compile: number(func(s *schema) **decimal.Decimal { return &s.minimum })},
+		"maximum":          {of: numeric, compile: number(func(s *schema) **decimal.Decimal { return &s.maximum })},
+		"exclusiveMinimum": {of: numeric, compile: number(func(s *schema) **decimal.Decimal { return &s.above })},
+		"exclusiveMaximum": {of: numeric, compile: number(func(s *schema) **decimal.Decimal { return &s.below })},
 		"multipleOf":       {of: numeric, compile: (*compiler).multipleOf},
 	}
 }
@@ -224,7 +227,7 @@ func (c *compiler) pattern(s *schema, n node, at string) {
 		c.problem(at, "must be a string, found %s", n.raw)
 		return
 	}
-	m, err := newPattern(n.text)
+	m, err := automaton.Compile(n.text)
 	if err != nil {
 		c.problem(at, "is not an RE2 expression: %v", err)
 		return
@@ -244,7 +247,7 @@ func (c *compiler) format(s *schema, n node, at string) {
 func length(field func(*schema) **int) func(*compiler, *schema, node, string) {
 	return func(c *compiler, s *schema, n node, at string) {
 		if n.kind == kindNumber {
-			if v, ok := n.decimal().int64(); ok && v >= 0 {
+			if v, ok := n.decimal().Int64(); ok && v >= 0 {
 				i := int(v)
 				*field(s) = &i
 				return
@@ -255,7 +258,7 @@ func length(field func(*schema) **int) func(*compiler, *schema, node, string) {
 }
 
 // number compiles a bound.
-func number(field func(*schema) **decimal) func(*compiler, *schema, node, string) {
+func number(field func(*schema) **decimal.Decimal) func(*compiler, *schema, node, string) {
 	return func(c *compiler, s *schema, n node, at string) {
 		if n.kind != kindNumber {
 			c.problem(at, "must be a number, found %s", n.raw)
@@ -266,21 +269,18 @@ func number(field func(*schema) **decimal) func(*compiler, *schema, node, string
 	}
 }
 
-// maxDivisorDigits is what fits 64 bits.
-const maxDivisorDigits = 18
-
 func (c *compiler) multipleOf(s *schema, n node, at string) {
 	if n.kind != kindNumber {
 		c.problem(at, "must be a number, found %s", n.raw)
 		return
 	}
 	d := n.decimal()
-	if d.sign() <= 0 || len(d.digits) > maxDivisorDigits {
-		c.problem(at, "must be above 0 and have at most %d significant digits, found %s", maxDivisorDigits, n.raw)
+	divisor, ok := d.Divisor()
+	if !ok {
+		c.problem(at, "must be above 0 and have at most %d significant digits, found %s", decimal.MaxDivisorDigits, n.raw)
 		return
 	}
-	digits, _ := decimal{digits: d.digits}.int64()
-	s.multipleOf, s.divisor = &d, divisor{uint64(digits), d.exponent}
+	s.multipleOf, s.divisor = &d, divisor
 }
 
 func (c *compiler) enum(s *schema, n node, at string) {

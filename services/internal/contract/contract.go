@@ -10,6 +10,8 @@ import (
 	"path"
 	"regexp"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // Contract is the compiled contract of one dataset: the promise to producers.
@@ -41,7 +43,7 @@ type Contract struct {
 // Column is one property of the contract as a table column.
 type Column struct {
 	Name     string
-	Type     Type
+	Type     column.Kind
 	Required bool // neither absent nor null
 	// Title, Description and Examples are the property's, as the contract has them.
 	Title, Description string

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 func ExampleDecoder_Validate() {
@@ -38,10 +39,10 @@ func ExampleDecoder_Validate() {
 }
 
 // verdict decodes one document and checks that every way of doing so agrees.
-func verdict(t *testing.T, c *contract.Contract, document string) (*contract.Batch, []contract.Violation) {
+func verdict(t *testing.T, c *contract.Contract, document string) (*contract.Batch, []event.Violation) {
 	t.Helper()
 	b, slow, d := c.NewBatch(3, 1), c.NewBatch(3, 0), c.NewDecoder()
-	id := contract.ID{MS: 7, Seq: 8}
+	id := event.ID{MS: 7, Seq: 8}
 	ok := d.Decode(b, []byte(document), id, 9)
 	again := d.DecodeSlow(slow, []byte(document), id, 9)
 	violations := d.Validate([]byte(document))
@@ -171,7 +172,7 @@ func TestValues(t *testing.T) {
 		{`{"type": "array", "items": {"enum": ["a", 1, true, null, [2]]}}`, `["a",1,true,null,[2]]`, `["a",1,true,null,[2]]`},
 	}
 	for _, c := range cases {
-		b, violations := verdict(t, parse(t, withProperties(`"x": `+c.schema)), event(`"x": `+c.value))
+		b, violations := verdict(t, parse(t, withProperties(`"x": `+c.schema)), eventOf(`"x": `+c.value))
 		if violations != nil {
 			t.Errorf("%s of %s: %v", c.value, c.schema, violations)
 		} else if got := row(b, 0)[2]; got != c.want {
@@ -254,7 +255,7 @@ func TestViolations(t *testing.T) {
 		{`{"type": "array", "items": {"const": "1"}}`, `[1]`, "/x/0", "const", `must be "1", found 1`},
 	}
 	for _, c := range cases {
-		_, got := verdict(t, parse(t, withProperties(`"x": `+c.schema)), event(`"x": `+c.value))
+		_, got := verdict(t, parse(t, withProperties(`"x": `+c.schema)), eventOf(`"x": `+c.value))
 		if len(got) != 1 || got[0].Pointer != c.pointer || got[0].Keyword != c.keyword || !strings.Contains(got[0].Message, c.message) {
 			t.Errorf("%s of %s: got %+v, want %s at %s: %s", c.value, c.schema, got, c.keyword, c.pointer, c.message)
 		}
@@ -269,10 +270,10 @@ func TestBrokenDocuments(t *testing.T) {
 	cases := []struct{ document, pointer, keyword, message string }{
 		{``, "", "json", "is empty (byte 0)"},
 		{" \n\t", "", "json", "is empty"},
-		{"\xef\xbb\xbf" + event(""), "", "json", "byte order mark"},
-		{event("") + event(""), "", "json", "has more after its end (byte 38)"},
-		{event("") + ",", "", "json", "has more after its end"},
-		{event("") + "\x00", "", "json", "has more after its end"},
+		{"\xef\xbb\xbf" + eventOf(""), "", "json", "byte order mark"},
+		{eventOf("") + eventOf(""), "", "json", "has more after its end (byte 38)"},
+		{eventOf("") + ",", "", "json", "has more after its end"},
+		{eventOf("") + "\x00", "", "json", "has more after its end"},
 		{`{"id":"a"`, "", "json", "lacks a comma or }"},
 		{`{"id":"a",}`, "", "json", "lacks a property's name"},
 		{`{"id" "a"}`, "", "json", "lacks a colon"},
@@ -286,41 +287,41 @@ func TestBrokenDocuments(t *testing.T) {
 		{`{"id":"\x"}`, "/id", "json", "escape that JSON does not have"},
 		{`{"id":"\u12g4"}`, "/id", "json", "escape that JSON does not have"},
 		{`{"\q":1}`, "", "json", "escape that JSON does not have"},
-		{event(`"x":tru`), "/x", "json", "has no value"},
-		{event(`"x":nul`), "/x", "json", "has no value"},
-		{event(`"x":NaN`), "/x", "json", "has no value"},
-		{event(`"x":'a'`), "/x", "json", "has no value"},
-		{event(`"x":01`), "/x", "json", "not JSON's"},
-		{event(`"x":-`), "/x", "json", "not JSON's"},
-		{event(`"x":1.`), "/x", "json", "not JSON's"},
-		{event(`"x":.5`), "/x", "json", "has no value"},
-		{event(`"x":+1`), "/x", "json", "has no value"},
-		{event(`"x":1e`), "/x", "json", "not JSON's"},
-		{event(`"x":1e+`), "/x", "json", "not JSON's"},
-		{event(`"x":0x10`), "", "json", "lacks a comma"},
-		{event(`"x":[1 2]`), "/x/1", "json", "lacks a comma or ]"},
-		{event(`"x":[1,]`), "/x/1", "json", "has no value"},
-		{event(`"x":/**/1`), "/x", "json", "has no value"},
-		{event(`"id":"b"`), "/id", "json", "more than once"},
-		{event(`"\u0069d":"b"`), "/id", "json", "more than once"},
-		{event(`"y":1,"y":1`), "/y", "json", "more than once"},
-		{event(`"x":{"a":[{"b":1,"b":1}]}`), "/x/a/0/b", "json", "more than once"},
-		{event(`"y":{"a":1,"a":1}`), "/y/a", "json", "more than once"},
+		{eventOf(`"x":tru`), "/x", "json", "has no value"},
+		{eventOf(`"x":nul`), "/x", "json", "has no value"},
+		{eventOf(`"x":NaN`), "/x", "json", "has no value"},
+		{eventOf(`"x":'a'`), "/x", "json", "has no value"},
+		{eventOf(`"x":01`), "/x", "json", "not JSON's"},
+		{eventOf(`"x":-`), "/x", "json", "not JSON's"},
+		{eventOf(`"x":1.`), "/x", "json", "not JSON's"},
+		{eventOf(`"x":.5`), "/x", "json", "has no value"},
+		{eventOf(`"x":+1`), "/x", "json", "has no value"},
+		{eventOf(`"x":1e`), "/x", "json", "not JSON's"},
+		{eventOf(`"x":1e+`), "/x", "json", "not JSON's"},
+		{eventOf(`"x":0x10`), "", "json", "lacks a comma"},
+		{eventOf(`"x":[1 2]`), "/x/1", "json", "lacks a comma or ]"},
+		{eventOf(`"x":[1,]`), "/x/1", "json", "has no value"},
+		{eventOf(`"x":/**/1`), "/x", "json", "has no value"},
+		{eventOf(`"id":"b"`), "/id", "json", "more than once"},
+		{eventOf(`"\u0069d":"b"`), "/id", "json", "more than once"},
+		{eventOf(`"y":1,"y":1`), "/y", "json", "more than once"},
+		{eventOf(`"x":{"a":[{"b":1,"b":1}]}`), "/x/a/0/b", "json", "more than once"},
+		{eventOf(`"y":{"a":1,"a":1}`), "/y/a", "json", "more than once"},
 		{`{"id":"` + "\xff" + `","at":"2001-01-01T00:00:00Z"}`, "/id", "json", "not UTF-8"},
-		{event(`"y":"` + "\xc0\x80" + `"`), "/y", "json", "not UTF-8"},
-		{event(`"y":"` + "\xed\xa0\x80" + `"`), "/y", "json", "not UTF-8"},
-		{event("\"y\xff\":1"), "", "json", "not UTF-8"},
-		{event(`"x":{"` + "\xff" + `":[1]}`), "/x", "json", "not UTF-8"},
-		{event(`"x":"\ud800"`), "/x", "json", "surrogate"},
-		{event(`"x":"\udc00"`), "/x", "json", "surrogate"},
-		{event(`"x":"\ud800\u0041"`), "/x", "json", "surrogate"},
-		{event(`"x":"\ud800\ud800"`), "/x", "json", "surrogate"},
-		{event(`"y":["\ud800x"]`), "/y/0", "json", "surrogate"},
-		{event(`"x":"a\u0000b"`), "/x", "json", "U+0000"},
-		{event(`"x":{"\u0000":1}`), "/x", "json", "U+0000"},
-		{event(`"x":` + deep(64)), "/x" + strings.Repeat("/0", 63), "json", "64 levels"},
-		{event(`"y":` + deep(100_000)), "/y" + strings.Repeat("/0", 63), "json", "64 levels"},
-		{event(`"y":1e400`), "/y", "json", "64-bit float"},
+		{eventOf(`"y":"` + "\xc0\x80" + `"`), "/y", "json", "not UTF-8"},
+		{eventOf(`"y":"` + "\xed\xa0\x80" + `"`), "/y", "json", "not UTF-8"},
+		{eventOf("\"y\xff\":1"), "", "json", "not UTF-8"},
+		{eventOf(`"x":{"` + "\xff" + `":[1]}`), "/x", "json", "not UTF-8"},
+		{eventOf(`"x":"\ud800"`), "/x", "json", "surrogate"},
+		{eventOf(`"x":"\udc00"`), "/x", "json", "surrogate"},
+		{eventOf(`"x":"\ud800\u0041"`), "/x", "json", "surrogate"},
+		{eventOf(`"x":"\ud800\ud800"`), "/x", "json", "surrogate"},
+		{eventOf(`"y":["\ud800x"]`), "/y/0", "json", "surrogate"},
+		{eventOf(`"x":"a\u0000b"`), "/x", "json", "U+0000"},
+		{eventOf(`"x":{"\u0000":1}`), "/x", "json", "U+0000"},
+		{eventOf(`"x":` + deep(64)), "/x" + strings.Repeat("/0", 63), "json", "64 levels"},
+		{eventOf(`"y":` + deep(100_000)), "/y" + strings.Repeat("/0", 63), "json", "64 levels"},
+		{eventOf(`"y":1e400`), "/y", "json", "64-bit float"},
 		{`[]`, "", "type", "must be object, found array"},
 		{`null`, "", "type", "must be object, found null"},
 		{`"a"`, "", "type", "must be object, found string"},
@@ -344,25 +345,25 @@ func TestTakenDocuments(t *testing.T) {
 	t.Parallel()
 	c := parse(t, withProperties(`"x": {"type": "array"}, "s": {"type": "string"}`))
 	documents := []string{
-		event(""),
-		" \r\n\t" + event("") + "\r\n",
+		eventOf(""),
+		" \r\n\t" + eventOf("") + "\r\n",
 		"{ \"at\" :\t\"2001-01-01T00:00:00Z\" ,\n\"id\" : \"a\" }",
 		`{"i\u0064":"a","at":"2001-01-01T00:00:00Z"}`,
-		event(`"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63)),
-		event(`"extra":{"a":[1,{"b":null}]},"":0,"more":"\u00e9"`),
-		event(`"s":"` + strings.Repeat("x", contract.MaxEvent-100) + `"`),
-		event(`"\u00e9":1,"` + "é́" + `":2`),
+		eventOf(`"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63)),
+		eventOf(`"extra":{"a":[1,{"b":null}]},"":0,"more":"\u00e9"`),
+		eventOf(`"s":"` + strings.Repeat("x", contract.MaxEvent-100) + `"`),
+		eventOf(`"\u00e9":1,"` + "é́" + `":2`),
 	}
 	var many strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&many, `%s"y%d":%d`, strings.Repeat(",", min(1, i)), i, i)
 	}
-	for _, document := range append(documents, event(many.String())) {
+	for _, document := range append(documents, eventOf(many.String())) {
 		if _, got := verdict(t, c, document); got != nil {
 			t.Errorf("%.100q: %v", document, got)
 		}
 	}
-	if _, got := verdict(t, c, event(many.String()+`,"y17":1`)); len(got) != 1 || got[0].Pointer != "/y17" {
+	if _, got := verdict(t, c, eventOf(many.String()+`,"y17":1`)); len(got) != 1 || got[0].Pointer != "/y17" {
 		t.Errorf("a repeated name among many: %v", got)
 	}
 }
@@ -389,11 +390,11 @@ func TestEveryViolationAtOnce(t *testing.T) {
 func TestViolationsAreCapped(t *testing.T) {
 	t.Parallel()
 	c := parse(t, withProperties(`"x": {"type": "array", "items": {"type": "string"}}`))
-	_, got := verdict(t, c, event(`"x":[`+strings.Repeat("1,", 5000)+`1]`))
+	_, got := verdict(t, c, eventOf(`"x":[`+strings.Repeat("1,", 5000)+`1]`))
 	if len(got) != contract.MaxViolations+1 || got[contract.MaxViolations].Keyword != "limit" {
 		t.Errorf("got %d violations, the last %v", len(got), got[len(got)-1])
 	}
-	_, got = verdict(t, c, event(`"x":[`+strings.Repeat("1,", contract.MaxViolations-1)+`1]`))
+	_, got = verdict(t, c, eventOf(`"x":[`+strings.Repeat("1,", contract.MaxViolations-1)+`1]`))
 	if len(got) != contract.MaxViolations {
 		t.Errorf("got %d violations, want just %d", len(got), contract.MaxViolations)
 	}
@@ -402,7 +403,7 @@ func TestViolationsAreCapped(t *testing.T) {
 func TestMessagesStayShort(t *testing.T) {
 	t.Parallel()
 	c := parse(t, withProperties(`"x": {"type": "string", "maxLength": 9, "enum": ["a"]}`))
-	_, got := verdict(t, c, event(`"x":"`+strings.Repeat("é", 1000)+`","`+strings.Repeat("n", 1000)+`":1e999`))
+	_, got := verdict(t, c, eventOf(`"x":"`+strings.Repeat("é", 1000)+`","`+strings.Repeat("n", 1000)+`":1e999`))
 	for _, v := range got {
 		if len(v.Message) > 300 || len(v.Pointer) > 300 {
 			t.Errorf("violation is long: %+v", v)
@@ -417,10 +418,10 @@ func TestMessagesStayShort(t *testing.T) {
 func TestHugePayload(t *testing.T) { //nolint:paralleltest // it measures what it allocates
 	c := parse(t, withProperties(""))
 	d, b := c.NewDecoder(), c.NewBatch(0, 1)
-	payload := []byte(event(`"x":"` + strings.Repeat("x", 10_000_000) + `"`))
+	payload := []byte(eventOf(`"x":"` + strings.Repeat("x", 10_000_000) + `"`))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if d.Decode(b, payload, contract.ID{}, 0) {
+	if d.Decode(b, payload, event.ID{}, 0) {
 		t.Fatal("10 MB became a row")
 	}
 	runtime.ReadMemStats(&after)
@@ -454,7 +455,7 @@ func TestUsualEventsAreFast(t *testing.T) { //nolint:paralleltest // it measures
 		if !d.IsFast(b, payload) {
 			t.Errorf("takes the slow path: %s", document)
 		}
-		if n := testing.AllocsPerRun(100, func() { b.Reset(); d.Decode(b, payload, contract.ID{}, 0) }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { b.Reset(); d.Decode(b, payload, event.ID{}, 0) }); n > 0 {
 			t.Errorf("allocates %v times: %s", n, document)
 		}
 	}
@@ -469,10 +470,10 @@ func TestUsualEventsAreFast(t *testing.T) { //nolint:paralleltest // it measures
 func TestUnnamedProperties(t *testing.T) {
 	t.Parallel()
 	c := parse(t, withProperties(""))
-	for _, document := range []string{event(`"Count":5,"o":{"inside":1}`), event(`"\u0043ount":5,"o":[{"inside":1}]`)} {
+	for _, document := range []string{eventOf(`"Count":5,"o":{"inside":1}`), eventOf(`"\u0043ount":5,"o":[{"inside":1}]`)} {
 		d, met := c.NewDecoder(), map[string]bool{}
 		d.OnUnnamed(func(name []byte) { met[string(name)] = true })
-		if !d.Decode(c.NewBatch(0, 1), []byte(document), contract.ID{}, 0) || len(met) != 2 || !met["Count"] || !met["o"] {
+		if !d.Decode(c.NewBatch(0, 1), []byte(document), event.ID{}, 0) || len(met) != 2 || !met["Count"] || !met["o"] {
 			t.Errorf("%s: %v", document, met)
 		}
 	}

@@ -4,26 +4,29 @@ import (
 	"bytes"
 	"math/bits"
 	"regexp"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // Decoder turns documents into rows. It belongs to one goroutine.
 //
 // It has two ways. The fast one walks once over a document and writes each value
-// into its column as it goes; at the first thing out of the ordinary it gives up,
+// into its column as it goes; at the first thing out of the ordinary it stops,
 // and the row is undone. The slow one is the checker, which lists every violation
-// and otherwise tells where the values lie. Both give the same row; a fuzz test
+// and otherwise finds where each value is. Both give the same row; a fuzz test
 // holds them together.
 type Decoder struct {
 	contract *Contract
 	fields   []field
 	index    map[string]int
 	// follows is, for the beginning and then each column, the column that
-	// came behind it the last time: it is likely to again, and a property that
+	// followed it the last time: it is likely to again, and a property that
 	// is left out costs one wrong guess.
 	follows  []int32
 	optional []int // columns that may be NULL
 	required []uint64
-	// seen and filled are sets of columns: met in this document, and given a value.
+	// seen and filled are sets of columns: found in this document, and given a value.
 	seen, filled []uint64
 	check        checker
 	spans        []span
@@ -58,7 +61,7 @@ func (c *Contract) NewDecoder() *Decoder {
 // Decode checks one document and appends it to b as a row from the given place;
 // or, if it breaks the contract, as a reject with every violation. It reports
 // whether it became a row. The payload is copied where it is kept.
-func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
+func (d *Decoder) Decode(b *Batch, payload []byte, id event.ID, line uint32) bool {
 	if len(payload) <= MaxEvent {
 		if d.fast(b, payload) {
 			d.finish(b, id, line)
@@ -72,25 +75,25 @@ func (d *Decoder) Decode(b *Batch, payload []byte, id ID, line uint32) bool {
 // DecodeEntry decodes every event of a stream entry into b and counts the entry.
 // Lines are counted from 1; blank ones are passed over. A Foreign entry becomes
 // a reject, and so does one that holds no event. The batch's Last is the caller's to set.
-func (d *Decoder) DecodeEntry(b *Batch, e Entry) {
+func (d *Decoder) DecodeEntry(b *Batch, e event.Entry) {
 	b.Entries++
 	if len(e.Trace) > 0 {
 		b.trace(e)
 	}
 	switch {
-	case e.Kind == Foreign:
+	case e.Kind == event.Foreign:
 		b.rejectEntry(e, `must have either the field "event" (one JSON document) or the field "events" (NDJSON), once`)
-	case skipSpace(e.Payload, 0) == len(e.Payload) && e.Kind == Single:
+	case jsontext.Space(e.Payload, 0) == len(e.Payload) && e.Kind == event.Single:
 		b.rejectEntry(e, `holds no event: its field "event" is empty`)
-	case e.Kind == Single:
+	case e.Kind == event.Single:
 		d.Decode(b, e.Payload, e.ID, 0)
 	case !d.decodeLines(b, e):
 		b.rejectEntry(e, `holds no event: its field "events" has no line that is not blank`)
 	}
 }
 
-func (b *Batch) rejectEntry(e Entry, message string) {
-	b.reject(e.Payload, e.ID, 0, []Violation{{Keyword: keywordEntry, Message: message}})
+func (b *Batch) rejectEntry(e event.Entry, message string) {
+	b.reject(e.Payload, e.ID, 0, []event.Violation{{Keyword: keywordEntry, Message: message}})
 }
 
 // maxTraces bounds what a producer that marks every entry costs.
@@ -100,25 +103,25 @@ const maxTraces = 16
 // https://www.w3.org/TR/trace-context/#traceparent-header
 var sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
 
-// trace notes an entry whose traceparent says that it is sampled.
-func (b *Batch) trace(e Entry) {
+// trace records an entry whose traceparent says that it is sampled.
+func (b *Batch) trace(e event.Entry) {
 	if len(b.Traces) < maxTraces && sampled.Match(e.Trace) {
-		b.Traces = append(b.Traces, Traced{e.ID, string(e.Trace)})
+		b.Traces = append(b.Traces, event.Traced{ID: e.ID, Parent: string(e.Trace)})
 	}
 }
 
 // decodeLines reports whether there was one.
-func (d *Decoder) decodeLines(b *Batch, e Entry) (found bool) {
+func (d *Decoder) decodeLines(b *Batch, e event.Entry) (found bool) {
 	rest := e.Payload
 	for line := uint32(1); len(rest) > 0; line++ {
-		event := rest
+		doc := rest
 		if end := bytes.IndexByte(rest, '\n'); end >= 0 {
-			event, rest = rest[:end], rest[end+1:]
+			doc, rest = rest[:end], rest[end+1:]
 		} else {
 			rest = nil
 		}
-		if skipSpace(event, 0) < len(event) {
-			d.Decode(b, event, e.ID, line)
+		if jsontext.Space(doc, 0) < len(doc) {
+			d.Decode(b, doc, e.ID, line)
 			found = true
 		}
 	}
@@ -127,7 +130,7 @@ func (d *Decoder) decodeLines(b *Batch, e Entry) (found bool) {
 
 // Validate reports every violation of one document, none if it is valid. Beyond
 // MaxViolations a last one says that there are more.
-func (d *Decoder) Validate(payload []byte) []Violation {
+func (d *Decoder) Validate(payload []byte) []event.Violation {
 	d.check.reset(payload)
 	d.check.quiet, d.check.spans = false, nil
 	d.check.document(d.contract.root)
@@ -136,7 +139,7 @@ func (d *Decoder) Validate(payload []byte) []Violation {
 }
 
 // slow decodes a document that the fast path gave up on.
-func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
+func (d *Decoder) slow(b *Batch, payload []byte, id event.ID, line uint32) bool {
 	clear(d.spans)
 	d.check.reset(payload)
 	d.check.quiet, d.check.spans = false, d.spans
@@ -148,7 +151,7 @@ func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
 	}
 	clear(d.filled)
 	for i, at := range d.spans {
-		if at.to > 0 && b.Columns[i].write(payload[at.from:at.to]) {
+		if at.to > 0 && write(&b.Columns[i], payload[at.from:at.to]) {
 			d.filled[i>>6] |= 1 << (i & 63)
 		}
 	}
@@ -157,23 +160,23 @@ func (d *Decoder) slow(b *Batch, payload []byte, id ID, line uint32) bool {
 }
 
 // finish ends the row: whatever was not filled is NULL.
-func (d *Decoder) finish(b *Batch, id ID, line uint32) {
+func (d *Decoder) finish(b *Batch, id event.ID, line uint32) {
 	for _, i := range d.optional {
 		v := &b.Columns[i]
 		if d.filled[i>>6]>>(i&63)&1 == 0 {
-			v.appendNull(b.Rows)
+			v.AppendNull(b.Rows)
 		} else if v.Nulls != nil {
 			v.Nulls = append(v.Nulls, 0)
 		}
 	}
-	b.add(id, line, b.Columns[d.contract.Key].hash(b.Rows))
+	b.add(id, line, b.Columns[d.contract.Key].Hash(b.Rows))
 }
 
-func (b *Batch) reject(payload []byte, id ID, line uint32, violations []Violation) {
-	b.Rejects = append(b.Rejects, Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
+func (b *Batch) reject(payload []byte, id event.ID, line uint32, violations []event.Violation) {
+	b.Rejects = append(b.Rejects, event.Reject{ID: id, Line: line, Payload: bytes.Clone(payload), Violations: violations})
 }
 
-// lacking reports whether a required property was not met.
+// lacking reports whether a required property is missing.
 func (d *Decoder) lacking() bool {
 	var missing uint64
 	for i, want := range d.required {

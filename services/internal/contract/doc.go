@@ -40,7 +40,7 @@
 //   - Bytes that are not UTF-8, half a surrogate pair (\ud800) or the character
 //     U+0000, in any string or name: violation "json". The pipeline hands text to
 //     SQL, CSV and C libraries, not all of which would give it back.
-//   - A byte order mark, nothing at all, anything behind the document's end, a
+//   - A byte order mark, nothing at all, anything after the document's end, a
 //     comment, NaN: violation "json", and nothing more is said about the rest.
 //   - More than 64 levels (the event is the first): violation "json".
 //   - More than 1 MiB: violation "size"; nothing of it is read.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/decimal"
 )
 
 // Change is a difference to an older contract that would break somebody.
@@ -168,7 +170,7 @@ func (s *schema) listedValues() []constant {
 }
 
 func (d *differ) texts(at string, s, old *schema) {
-	if s.pattern != nil && (old.pattern == nil || s.pattern.source != old.pattern.source) {
+	if s.pattern != nil && (old.pattern == nil || s.pattern.String() != old.pattern.String()) {
 		d.change(at+"/pattern", "pattern is new or another one: what producers send may not match; it may only be dropped")
 	}
 	if s.minLength != nil && *s.minLength > 0 && (old.minLength == nil || *s.minLength > *old.minLength) {
@@ -182,10 +184,10 @@ func (d *differ) texts(at string, s, old *schema) {
 func (d *differ) numbers(at string, s, old *schema) {
 	bounds := []struct {
 		keyword  string
-		is, was  *decimal
+		is, was  *decimal.Decimal
 		open     bool
-		opposite *decimal // the other keyword on the same side, in old
-		raised   int      // the sign of a narrowing
+		opposite *decimal.Decimal // the other keyword on the same side, in old
+		raised   int              // the sign of a narrowing
 	}{
 		{"minimum", s.minimum, old.minimum, false, old.above, 1},
 		{"exclusiveMinimum", s.above, old.above, true, old.minimum, 1},
@@ -193,17 +195,17 @@ func (d *differ) numbers(at string, s, old *schema) {
 		{"exclusiveMaximum", s.below, old.below, true, old.maximum, -1},
 	}
 	for _, b := range bounds {
-		if b.is == nil || b.was != nil && b.is.compare(*b.was)*b.raised <= 0 {
+		if b.is == nil || b.was != nil && b.is.Compare(*b.was)*b.raised <= 0 {
 			continue
 		}
 		if b.opposite != nil {
-			if order := b.is.compare(*b.opposite) * b.raised; order < 0 || order == 0 && !b.open {
+			if order := b.is.Compare(*b.opposite) * b.raised; order < 0 || order == 0 && !b.open {
 				continue
 			}
 		}
 		d.change(at+"/"+b.keyword, "%s narrows to %s: producers may send what lies beyond", b.keyword, b.is)
 	}
-	if s.multipleOf != nil && (old.multipleOf == nil || !s.divisor.divides(*old.multipleOf)) {
+	if s.multipleOf != nil && (old.multipleOf == nil || !s.divisor.Divides(*old.multipleOf)) {
 		d.change(at+"/multipleOf", "multipleOf %s is new or no divisor of the old one: producers may send other numbers", s.multipleOf)
 	}
 }

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/decimal"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // fast decodes a document into the columns of b, not yet as a row. It reports
@@ -11,19 +15,19 @@ import (
 // or right and rare.
 func (d *Decoder) fast(b *Batch, p []byte) bool {
 	d.begin(p)
-	i := skipSpace(p, 0)
+	i := jsontext.Space(p, 0)
 	if i >= len(p) || p[i] != '{' {
 		return false
 	}
-	i = skipSpace(p, i+1)
-	behind := 0 // 1 + the column of the last property
+	i = jsontext.Space(p, i+1)
+	after := 0 // 1 + the column of the last property
 	for {
-		column, end := d.name(p, i, behind)
+		column, end := d.name(p, i, after)
 		if end < 0 {
 			return false
 		}
 		if column >= 0 {
-			behind = column + 1
+			after = column + 1
 			i = d.property(b, p, end, column)
 		} else {
 			i = d.extra(p, i, end)
@@ -31,16 +35,16 @@ func (d *Decoder) fast(b *Batch, p []byte) bool {
 		if i < 0 {
 			return false
 		}
-		if i = skipSpace(p, i); i >= len(p) {
+		if i = jsontext.Space(p, i); i >= len(p) {
 			return false
 		}
 		if p[i] == ',' {
 			if i++; i < len(p) && p[i] != '"' {
-				i = skipSpace(p, i)
+				i = jsontext.Space(p, i)
 			}
 			continue
 		}
-		return p[i] == '}' && skipSpace(p, i+1) == len(p) && !d.lacking()
+		return p[i] == '}' && jsontext.Space(p, i+1) == len(p) && !d.lacking()
 	}
 }
 
@@ -54,25 +58,25 @@ func (d *Decoder) begin(p []byte) {
 
 // name finds the column of the property whose name begins at i, -1 if it has
 // none, and where its value begins; -1 if the name isn't a plain one.
-func (d *Decoder) name(p []byte, i, behind int) (column, value int) {
-	column = int(d.follows[behind])
+func (d *Decoder) name(p []byte, i, after int) (column, value int) {
+	column = int(d.follows[after])
 	quoted := d.fields[column].quoted
 	if end := i + len(quoted); end < len(p) && string(p[i:end]) == quoted {
 		if p[end] > ' ' {
 			return column, end
 		}
-		return column, skipSpace(p, end)
+		return column, jsontext.Space(p, end)
 	}
-	return d.lookup(p, i, behind)
+	return d.lookup(p, i, after)
 }
 
 // lookup is name for a property that isn't the expected one. It expects it the
 // next time.
-func (d *Decoder) lookup(p []byte, i, behind int) (column, value int) {
+func (d *Decoder) lookup(p []byte, i, after int) (column, value int) {
 	if i >= len(p) || p[i] != '"' {
 		return -1, -1
 	}
-	end, ascii := scanText(p, i+1)
+	end, ascii := jsontext.Scan(p, i+1)
 	if end >= len(p) || p[end] != '"' || !ascii && !utf8.Valid(p[i+1:end]) {
 		return -1, -1
 	}
@@ -80,16 +84,16 @@ func (d *Decoder) lookup(p []byte, i, behind int) (column, value int) {
 	if !ok {
 		return -1, afterColon(p, end+1)
 	}
-	d.follows[behind] = int32(column)
+	d.follows[after] = int32(column)
 	return column, afterColon(p, end+1)
 }
 
 // afterColon is where the value begins, -1 if there is no colon before it.
 func afterColon(p []byte, i int) int {
-	if i = skipSpace(p, i); i >= len(p) || p[i] != ':' {
+	if i = jsontext.Space(p, i); i >= len(p) || p[i] != ':' {
 		return -1
 	}
-	return skipSpace(p, i+1)
+	return jsontext.Space(p, i+1)
 }
 
 // property reads the value at i into its column. It gives the end of the value,
@@ -139,25 +143,25 @@ func (d *Decoder) extra(p []byte, i, value int) int {
 }
 
 // any reads a value through the checker.
-func (d *Decoder) any(f *field, v *Vector, p []byte, i int) int {
+func (d *Decoder) any(f *field, v *column.Vector, p []byte, i int) int {
 	c := &d.check
 	c.i = i
-	if c.value(f.schema, 1); c.failed || !v.write(p[i:c.i]) {
+	if c.value(f.schema, 1); c.failed || !write(v, p[i:c.i]) {
 		return -1
 	}
 	return c.i
 }
 
-func (d *Decoder) text(f *field, v *Vector, p []byte, i int) int {
+func (d *Decoder) text(f *field, v *column.Vector, p []byte, i int) int {
 	if p[i] != '"' {
 		return -1
 	}
-	end, ascii := scanText(p, i+1)
+	end, ascii := jsontext.Scan(p, i+1)
 	if end >= len(p) || p[end] != '"' || !ascii {
 		return d.rareText(f, v, p, i)
 	}
-	if n := end - i - 1; f.reading == readText && n <= inPlace && len(p)-i > inPlace {
-		v.appendShort(p[i+1:], n)
+	if n := end - i - 1; f.reading == readText && n <= column.Inline && len(p)-i > column.Inline {
+		v.AppendShort(p[i+1:], n)
 		if f.free || f.admits(p[i+1:end], true) {
 			return end + 1
 		}
@@ -170,36 +174,36 @@ func (d *Decoder) text(f *field, v *Vector, p []byte, i int) int {
 }
 
 // rareText reads a string with escapes or with characters beyond ASCII.
-func (d *Decoder) rareText(f *field, v *Vector, p []byte, i int) int {
-	end, ascii, escaped, ok := endOfText(p, i+1)
+func (d *Decoder) rareText(f *field, v *column.Vector, p []byte, i int) int {
+	end, ascii, escaped, ok := jsontext.End(p, i+1)
 	if !ok {
 		return -1
 	}
-	text, buffer, fault := plainText(d.check.buffer, p[i+1:end], ascii, escaped)
+	text, buffer, fault := jsontext.Plain(d.check.buffer, p[i+1:end], ascii, escaped)
 	d.check.buffer = buffer
-	if fault != textFine || !f.store(v, text, ascii && !escaped) {
+	if fault != jsontext.Fine || !f.store(v, text, ascii && !escaped) {
 		return -1
 	}
 	return end + 1
 }
 
 // store adds a text to the column, in the column's type, if it is valid.
-func (f *field) store(v *Vector, text []byte, ascii bool) bool {
+func (f *field) store(v *column.Vector, text []byte, ascii bool) bool {
 	switch f.reading {
 	case readInstant:
 		micros, ok := parseInstant(text)
-		v.appendInt(micros)
+		v.AppendInt(micros)
 		return ok
 	case readDate:
 		days, ok := parseDate(text)
-		v.appendInt(int64(days))
+		v.AppendInt(int64(days))
 		return ok
 	case readUUID:
 		id, ok := parseUUID(text)
 		v.Data = append(v.Data, id[:]...)
 		return ok
 	default:
-		v.appendText(text)
+		v.AppendText(text)
 		return f.admits(text, ascii)
 	}
 }
@@ -215,7 +219,7 @@ func (f *field) admits(text []byte, ascii bool) bool {
 			return false
 		}
 	}
-	if f.pattern != nil && !f.pattern.match(text, ascii) {
+	if f.pattern != nil && !f.pattern.Match(text, ascii) {
 		return false
 	}
 	return f.words == nil || slices.ContainsFunc(f.words, func(w string) bool { return w == string(text) })
@@ -224,7 +228,7 @@ func (f *field) admits(text []byte, ascii bool) bool {
 // maxFastDigits is how many digits surely fit 64 bits.
 const maxFastDigits = 18
 
-func (d *Decoder) integer(f *field, v *Vector, p []byte, i int) int {
+func (d *Decoder) integer(f *field, v *column.Vector, p []byte, i int) int {
 	from, negative := i, p[i] == '-'
 	if negative {
 		i++
@@ -247,26 +251,26 @@ func (d *Decoder) integer(f *field, v *Vector, p []byte, i int) int {
 	if n < f.low || n > f.high || f.step != 0 && n%f.step != 0 {
 		return -1
 	}
-	v.appendInt(n)
+	v.AppendInt(n)
 	return i
 }
 
-func (d *Decoder) double(f *field, v *Vector, p []byte, i int) int {
-	x, end, ok := shortDouble(p, i)
+func (d *Decoder) double(f *field, v *column.Vector, p []byte, i int) int {
+	x, end, ok := decimal.ShortFloat(p, i)
 	if !ok || !(x > f.above && x < f.below) {
 		return d.any(f, v, p, i)
 	}
-	v.appendDouble(x)
+	v.AppendDouble(x)
 	return end
 }
 
-func boolean(v *Vector, p []byte, i int) int {
+func boolean(v *column.Vector, p []byte, i int) int {
 	switch {
 	case bytes.HasPrefix(p[i:], []byte("true")):
-		v.appendBool(true)
+		v.AppendBool(true)
 		return i + len("true")
 	case bytes.HasPrefix(p[i:], []byte("false")):
-		v.appendBool(false)
+		v.AppendBool(false)
 		return i + len("false")
 	}
 	return -1

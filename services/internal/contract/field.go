@@ -1,6 +1,11 @@
 package contract
 
-import "math"
+import (
+	"math"
+
+	"github.com/estela-dev/estela/services/internal/automaton"
+	"github.com/estela-dev/estela/services/internal/decimal"
+)
 
 // reading is how the fast path reads a property.
 type reading uint8
@@ -26,7 +31,7 @@ type field struct {
 	// Of readText.
 	minLength, maxLength int
 	measured, free       bool // there are lengths; there is nothing to check
-	pattern              *pattern
+	pattern              *automaton.Pattern
 	words                []string // enum or const; nil: neither
 
 	// Of readInteger.
@@ -101,7 +106,7 @@ func (f *field) ofInteger(s *schema) {
 	}
 	f.low, f.high = s.integers()
 	if s.multipleOf != nil {
-		step, ok := s.multipleOf.int64()
+		step, ok := s.multipleOf.Int64()
 		if !ok {
 			return
 		}
@@ -115,20 +120,14 @@ func (f *field) ofNumber(s *schema) {
 		return
 	}
 	f.reading, f.above, f.below = readDouble, math.Inf(-1), math.Inf(1)
-	for _, d := range []*decimal{s.minimum, s.above} {
+	for _, d := range []*decimal.Decimal{s.minimum, s.above} {
 		if d != nil {
-			f.above = max(f.above, d.double())
+			f.above = max(f.above, d.Float())
 		}
 	}
-	for _, d := range []*decimal{s.maximum, s.below} {
+	for _, d := range []*decimal.Decimal{s.maximum, s.below} {
 		if d != nil {
-			f.below = min(f.below, d.double())
+			f.below = min(f.below, d.Float())
 		}
 	}
-}
-
-// double is the nearest double.
-func (d decimal) double() float64 {
-	x, _ := parseDouble([]byte(d.String()))
-	return x
 }

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
@@ -68,27 +69,27 @@ func TestColumns(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		schema string
-		want   contract.Type
+		want   column.Kind
 	}{
-		{`{"type": "string"}`, contract.Varchar},
-		{`{"type": ["null", "string"]}`, contract.Varchar},
-		{`{"type": "string", "format": "date-time"}`, contract.TimestampTZ},
-		{`{"type": "string", "format": "date"}`, contract.Date},
-		{`{"type": "string", "format": "uuid"}`, contract.UUID},
-		{`{"type": "boolean"}`, contract.Boolean},
-		{`{"type": "number"}`, contract.Double},
-		{`{"type": "object"}`, contract.JSON},
-		{`{"type": "array", "items": {"type": "integer"}}`, contract.JSON},
-		{`{"type": "integer"}`, contract.BigInt},
-		{`{"type": "integer", "minimum": 0}`, contract.BigInt},
-		{`{"type": "integer", "minimum": -128, "maximum": 127}`, contract.TinyInt},
-		{`{"type": "integer", "minimum": -129, "maximum": 127}`, contract.SmallInt},
-		{`{"type": "integer", "minimum": -128.9, "exclusiveMaximum": 128}`, contract.TinyInt},
-		{`{"type": "integer", "exclusiveMinimum": -32769, "maximum": 32767.5}`, contract.SmallInt},
-		{`{"type": "integer", "minimum": 0, "maximum": 32768}`, contract.Integer},
-		{`{"type": "integer", "minimum": -2147483648, "maximum": 2147483647}`, contract.Integer},
-		{`{"type": "integer", "minimum": -1e30, "maximum": 2147483648}`, contract.BigInt},
-		{`{"type": "integer", "minimum": 0, "maximum": 1e2}`, contract.TinyInt},
+		{`{"type": "string"}`, column.Varchar},
+		{`{"type": ["null", "string"]}`, column.Varchar},
+		{`{"type": "string", "format": "date-time"}`, column.TimestampTZ},
+		{`{"type": "string", "format": "date"}`, column.Date},
+		{`{"type": "string", "format": "uuid"}`, column.UUID},
+		{`{"type": "boolean"}`, column.Boolean},
+		{`{"type": "number"}`, column.Double},
+		{`{"type": "object"}`, column.JSON},
+		{`{"type": "array", "items": {"type": "integer"}}`, column.JSON},
+		{`{"type": "integer"}`, column.BigInt},
+		{`{"type": "integer", "minimum": 0}`, column.BigInt},
+		{`{"type": "integer", "minimum": -128, "maximum": 127}`, column.TinyInt},
+		{`{"type": "integer", "minimum": -129, "maximum": 127}`, column.SmallInt},
+		{`{"type": "integer", "minimum": -128.9, "exclusiveMaximum": 128}`, column.TinyInt},
+		{`{"type": "integer", "exclusiveMinimum": -32769, "maximum": 32767.5}`, column.SmallInt},
+		{`{"type": "integer", "minimum": 0, "maximum": 32768}`, column.Integer},
+		{`{"type": "integer", "minimum": -2147483648, "maximum": 2147483647}`, column.Integer},
+		{`{"type": "integer", "minimum": -1e30, "maximum": 2147483648}`, column.BigInt},
+		{`{"type": "integer", "minimum": 0, "maximum": 1e2}`, column.TinyInt},
 	}
 	for _, c := range cases {
 		columns := parse(t, withProperties(`"x": `+c.schema)).Columns

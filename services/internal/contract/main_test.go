@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
@@ -38,8 +39,8 @@ func withProperties(properties string) string {
 		"properties": {"id": {"type": "string"}, "at": {"type": "string", "format": "date-time"}` + properties + `}}`
 }
 
-// event makes an event of such a contract.
-func event(properties string) string {
+// eventOf makes an event of such a contract.
+func eventOf(properties string) string {
 	if properties != "" {
 		properties = "," + properties
 	}
@@ -49,45 +50,46 @@ func event(properties string) string {
 // uuid is a UUID vector's value.
 type uuid struct{ low, high uint64 }
 
-// value reads a batch's value as the layout of batch.go has it: nil, string,
+// value reads a batch's value as its layout has it: nil, string,
 // bool, int64, float64 or uuid.
-func value(b *contract.Batch, column, row int) any {
-	v := &b.Columns[column]
+func value(b *contract.Batch, at, row int) any {
+	v := &b.Columns[at]
 	if v.Nulls != nil && v.Nulls[row] == 1 {
 		return nil
 	}
 	switch v.Type {
-	case contract.Varchar, contract.JSON:
+	case column.Varchar, column.JSON:
 		return text(v, row)
-	case contract.Boolean:
+	case column.Boolean:
 		return v.Data[row] == 1
-	case contract.TinyInt:
-		return int64(contract.Values[int8](v)[row])
-	case contract.SmallInt:
-		return int64(contract.Values[int16](v)[row])
-	case contract.Integer, contract.Date:
-		return int64(contract.Values[int32](v)[row])
-	case contract.BigInt, contract.TimestampTZ:
-		return contract.Values[int64](v)[row]
-	case contract.Double:
-		return contract.Values[float64](v)[row]
+	case column.TinyInt:
+		return int64(column.Values[int8](v)[row])
+	case column.SmallInt:
+		return int64(column.Values[int16](v)[row])
+	case column.Integer, column.Date:
+		return int64(column.Values[int32](v)[row])
+	case column.BigInt, column.TimestampTZ:
+		return column.Values[int64](v)[row]
+	case column.Double:
+		return column.Values[float64](v)[row]
 	default:
-		return contract.Values[uuid](v)[row]
+		return column.Values[uuid](v)[row]
 	}
 }
 
+// record is column.Record, read here by hand.
 type record struct {
 	length uint32
 	prefix [4]byte
 	rest   [8]byte
 }
 
-func text(v *contract.Vector, row int) string {
-	r := contract.Values[record](v)[row]
+func text(v *column.Vector, row int) string {
+	r := column.Values[record](v)[row]
 	if r.length <= 12 {
 		return (string(r.prefix[:]) + string(r.rest[:]))[:r.length]
 	}
-	at := contract.Values[uint64](v)[2*row+1]
+	at := column.Values[uint64](v)[2*row+1]
 	s := string(v.Heap[at : at+uint64(r.length)])
 	if s[:4] != string(r.prefix[:]) {
 		return "the prefix differs from the heap"

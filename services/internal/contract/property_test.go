@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // literals are values at the edges of what the schemas ask for.
@@ -67,7 +68,7 @@ func TestVerdictsOfEdges(t *testing.T) {
 	t.Parallel()
 	for i, schema := range schemas {
 		c, other := parse(t, schema), reference(t, schema)
-		valid := event("")
+		valid := eventOf("")
 		if i < 2 {
 			valid = seeds[i]
 		}
@@ -88,7 +89,7 @@ func TestEveryEdge(t *testing.T) {
 		c, other := parse(t, schema), reference(t, schema)
 		for _, column := range c.Columns[2:] {
 			for _, literal := range literals {
-				document := []byte(event(fmt.Sprintf("%q:%s", column.Name, literal)))
+				document := []byte(eventOf(fmt.Sprintf("%q:%s", column.Name, literal)))
 				agree(t, c, other, document)
 				alike(t, c, document)
 			}
@@ -135,7 +136,7 @@ func TestRowsAreWhatWasSent(t *testing.T) {
 			rt.Fatal(err)
 		}
 		b := c.NewBatch(0, 1)
-		if !d.Decode(b, payload, contract.ID{}, 0) {
+		if !d.Decode(b, payload, event.ID{}, 0) {
 			rt.Fatalf("%s: %v", payload, b.Rejects[0].Violations)
 		}
 		for i, got := range row(b, 0) {

@@ -1,15 +1,19 @@
 package contract
 
-import "strconv"
+import (
+	"strconv"
 
-// satisfiable notes bounds that no value is within.
+	"github.com/estela-dev/estela/services/internal/decimal"
+)
+
+// satisfiable reports bounds that no value is within.
 func (c *compiler) satisfiable(s *schema, at string) {
 	if s.minLength != nil && s.maxLength != nil && *s.minLength > *s.maxLength {
 		c.problem(at+"/minLength", "minLength %d is above maxLength %d: no string is valid", *s.minLength, *s.maxLength)
 	}
 	pairs := []struct {
 		keyword   string
-		low, high *decimal
+		low, high *decimal.Decimal
 		open      bool
 	}{
 		{"minimum", s.minimum, s.maximum, false},
@@ -21,7 +25,7 @@ func (c *compiler) satisfiable(s *schema, at string) {
 		if p.low == nil || p.high == nil {
 			continue
 		}
-		if order := p.low.compare(*p.high); order > 0 || order == 0 && p.open {
+		if order := p.low.Compare(*p.high); order > 0 || order == 0 && p.open {
 			c.problem(at+"/"+p.keyword, "no number is both above this and below the maximum")
 			return
 		}
@@ -31,7 +35,7 @@ func (c *compiler) satisfiable(s *schema, at string) {
 	}
 }
 
-// reachable notes the values of enum and const that the rest of their schema
+// reachable reports the values of enum and const that the rest of their schema
 // forbids: nobody could ever send them.
 func (c *compiler) reachable(s *schema, at string) {
 	rest := *s

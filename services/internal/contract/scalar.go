@@ -2,14 +2,19 @@ package contract
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/decimal"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // scalars are the types that a value can have whose text stands alone.
-var scalars = map[string]Type{
-	"string": Varchar, "integer": BigInt, "number": Double, "boolean": Boolean,
-	"date": Date, "date-time": TimestampTZ, "uuid": UUID,
+var scalars = map[string]column.Kind{
+	"string": column.Varchar, "integer": column.BigInt, "number": column.Double, "boolean": column.Boolean,
+	"date": column.Date, "date-time": column.TimestampTZ, "uuid": column.UUID,
 }
 
 // ScalarNames lists the types that ScalarType knows.
@@ -18,7 +23,7 @@ const ScalarNames = "string, integer, number, boolean, date, date-time and uuid"
 // ScalarType is the column of values of a type that is named as contracts do, by the
 // type or by the format of a string: string, integer, number, boolean, date, date-time
 // or uuid.
-func ScalarType(name string) (Type, bool) {
+func ScalarType(name string) (column.Kind, bool) {
 	t, ok := scalars[name]
 	return t, ok
 }
@@ -27,7 +32,7 @@ func ScalarType(name string) (Type, bool) {
 // field of a reference table. It takes what an event's property of that type takes and
 // says in the same words what it expected. The value is a string, of a Double a
 // float64, of integers an int64, a bool, or a time.Time in UTC; a UUID is in lower case.
-func ParseScalar(t Type, text string) (any, error) {
+func ParseScalar(t column.Kind, text string) (any, error) {
 	value, want := parseScalar(t, []byte(text))
 	if want != "" {
 		return nil, fmt.Errorf("must %s, found %q", want, shorten(text))
@@ -36,39 +41,39 @@ func ParseScalar(t Type, text string) (any, error) {
 }
 
 // parseScalar gives the value, or what it must be.
-func parseScalar(t Type, text []byte) (value any, want string) {
+func parseScalar(t column.Kind, text []byte) (value any, want string) {
 	switch t {
-	case Varchar:
+	case column.Varchar:
 		return string(text), ""
-	case Boolean:
+	case column.Boolean:
 		if s := string(text); s == "true" || s == "false" {
 			return s == "true", ""
 		}
 		return nil, "be true or false"
-	case Double:
+	case column.Double:
 		return parseNumber(text)
-	case Date:
+	case column.Date:
 		days, _ := parseDate(text)
 		return time.Unix(int64(days)*secondsOfDay, 0).UTC(), formatDate.wants(text)
-	case TimestampTZ:
+	case column.TimestampTZ:
 		micros, _ := parseInstant(text)
 		return time.UnixMicro(micros).UTC(), formatDateTime.wants(text)
-	case UUID:
+	case column.UUID:
 		id, _ := parseUUID(text)
-		return uuidText(id[:]), formatUUID.wants(text)
+		return string(column.AppendUUID(nil, binary.NativeEndian.Uint64(id[:]), binary.NativeEndian.Uint64(id[8:]))), formatUUID.wants(text)
 	default:
 		return parseInteger(text)
 	}
 }
 
 func parseNumber(text []byte) (value any, want string) {
-	if end, ok := scanNumber(text, 0); !ok || end < len(text) {
+	if end, ok := jsontext.Number(text, 0); !ok || end < len(text) {
 		if unsigned := bytes.TrimPrefix(text, []byte("-")); len(unsigned) > 1 && unsigned[0] == '0' && unsigned[1]-'0' <= 9 {
 			return nil, "have no leading zeros"
 		}
 		return nil, "be a number such as 1, -2.5 or 1e3"
 	}
-	x, ok := parseDouble(text)
+	x, ok := decimal.ParseFloat(text)
 	if !ok {
 		return nil, "be within the range of a 64-bit float"
 	}
@@ -76,12 +81,12 @@ func parseNumber(text []byte) (value any, want string) {
 }
 
 func parseInteger(text []byte) (value any, want string) {
-	if end, ok := scanNumber(text, 0); ok && end == len(text) {
-		d := parseDecimal(nil, text)
-		if n, ok := d.int64(); ok {
+	if end, ok := jsontext.Number(text, 0); ok && end == len(text) {
+		d := decimal.Parse(nil, text)
+		if n, ok := d.Int64(); ok {
 			return n, ""
 		}
-		if d.isInteger() {
+		if d.IsInteger() {
 			return nil, "be an integer of 64 bits"
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
@@ -100,7 +101,7 @@ func FuzzParseScalar(f *testing.F) {
 			} else if strings.TrimSpace(text) != text || text == "null" || strings.ContainsAny(text, `,:"{}[]`) {
 				continue // that is more than a value, or white space around it
 			}
-			b, violations := verdict(t, c, event(`"x": `+written))
+			b, violations := verdict(t, c, eventOf(`"x": `+written))
 			if (err == nil) != (violations == nil) {
 				t.Fatalf("%s %q: %v, in an event %v", name, text, err, violations)
 			}
@@ -116,7 +117,7 @@ func sameValue(t *testing.T, b *contract.Batch, got any) {
 	want := value(b, 2, 0)
 	switch v := got.(type) {
 	case time.Time:
-		if got = v.UnixMicro(); b.Columns[2].Type == contract.Date {
+		if got = v.UnixMicro(); b.Columns[2].Type == column.Date {
 			got = v.Unix() / (24 * 60 * 60)
 		}
 	case string:

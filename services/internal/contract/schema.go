@@ -1,8 +1,12 @@
 package contract
 
 import (
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/automaton"
+	"github.com/estela-dev/estela/services/internal/decimal"
 )
 
 // kinds is a set of JSON types.
@@ -77,13 +81,13 @@ type schema struct {
 
 	// Of strings. Lengths count code points.
 	minLength, maxLength *int
-	pattern              *pattern
+	pattern              *automaton.Pattern
 	format               format
 
 	// Of numbers.
-	minimum, maximum, above, below *decimal
-	multipleOf                     *decimal
-	divisor                        divisor
+	minimum, maximum, above, below *decimal.Decimal
+	multipleOf                     *decimal.Decimal
+	divisor                        decimal.Divisor
 
 	enum     []constant
 	constant *constant
@@ -96,7 +100,7 @@ type property struct {
 }
 
 // constant is a value of enum or const. Its form is the text of a string, else
-// what canonical makes of it; the kind tells the two apart.
+// what canonical makes of it; the kind distinguishes the two.
 type constant struct {
 	kind kinds
 	raw  string // as the file has it
@@ -125,34 +129,34 @@ func (s *schema) kind() kinds { return s.kinds &^ kindNull }
 // integers are the bounds of an integer, the widest that 64 bits hold where the
 // contract names none. They are empty, low above high, if no integer is within.
 func (s *schema) integers() (low, high int64) {
-	low, high = minInt64, maxInt64
+	low, high = math.MinInt64, math.MaxInt64
 	empty := false
 	raise := func(n int64, out int, step int64) {
-		empty = empty || out > 0 || step > 0 && n == maxInt64
+		empty = empty || out > 0 || step > 0 && n == math.MaxInt64
 		if out == 0 && !empty {
 			low = max(low, n+step)
 		}
 	}
 	lower := func(n int64, out int, step int64) {
-		empty = empty || out < 0 || step > 0 && n == minInt64
+		empty = empty || out < 0 || step > 0 && n == math.MinInt64
 		if out == 0 && !empty {
 			high = min(high, n-step)
 		}
 	}
 	if s.minimum != nil {
-		n, out := s.minimum.ceil()
+		n, out := s.minimum.Ceil()
 		raise(n, out, 0)
 	}
 	if s.above != nil {
-		n, out := s.above.floor()
+		n, out := s.above.Floor()
 		raise(n, out, 1)
 	}
 	if s.maximum != nil {
-		n, out := s.maximum.floor()
+		n, out := s.maximum.Floor()
 		lower(n, out, 0)
 	}
 	if s.below != nil {
-		n, out := s.below.ceil()
+		n, out := s.below.Ceil()
 		lower(n, out, 1)
 	}
 	if empty {

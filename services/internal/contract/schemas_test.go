@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // schemas are the contracts that fuzz and property tests run on. Between them
@@ -178,7 +179,7 @@ func alike(tb failer, c *contract.Contract, documents ...[]byte) {
 	tb.Helper()
 	d, fast, slow := c.NewDecoder(), c.NewBatch(0, 0), c.NewBatch(0, 0)
 	for i, document := range documents {
-		ok, again := d.Decode(fast, document, contract.ID{MS: 1}, uint32(i)), d.DecodeSlow(slow, document, contract.ID{MS: 1}, uint32(i))
+		ok, again := d.Decode(fast, document, event.ID{MS: 1}, uint32(i)), d.DecodeSlow(slow, document, event.ID{MS: 1}, uint32(i))
 		if ok != again || ok != (len(d.Validate(document)) == 0) {
 			tb.Fatalf("%q: fast %t, slow %t, %v", document, ok, again, d.Validate(document))
 		}

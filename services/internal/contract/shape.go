@@ -1,6 +1,10 @@
 package contract
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/column"
+)
 
 // Shape is what the contract says of a place in its events, for those who make
 // events of values that are not JSON. The zero Shape says nothing.
@@ -13,9 +17,9 @@ func (c *Contract) Shape() Shape { return Shape{c.root} }
 func (s Shape) Known() bool { return s.s != nil }
 
 // Column is the type of a column that holds the values; false if there could be none.
-func (s Shape) Column() (Type, bool) {
+func (s Shape) Column() (column.Kind, bool) {
 	if s.s == nil || s.s.kinds == kindAny {
-		return JSON, false
+		return column.JSON, false
 	}
 	return s.s.column(), true
 }

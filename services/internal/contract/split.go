@@ -1,5 +1,7 @@
 package contract
 
+import "github.com/estela-dev/estela/services/internal/event"
+
 // Member is a property of an object: its name as text, its value as it stands there.
 type Member struct{ Name, Value []byte }
 
@@ -12,7 +14,7 @@ type Splitter struct {
 
 // Split gives the members of a document, which has any size, in their order; or why
 // it is no JSON object. They are valid until the next call.
-func (s *Splitter) Split(doc []byte) ([]Member, []Violation) {
+func (s *Splitter) Split(doc []byte) ([]Member, []event.Violation) {
 	c := &s.check
 	c.reset(doc)
 	s.members = s.members[:0]

@@ -1,18 +1,23 @@
 package contract
 
+import (
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/event"
+)
+
 // NewBatch makes an empty batch with room for rows rows.
 func (c *Contract) NewBatch(shard, rows int) *Batch {
 	b := &Batch{
 		Contract: c, Shard: shard,
-		Columns: make([]Vector, len(c.Columns)),
+		Columns: make([]column.Vector, len(c.Columns)),
 		MS:      make([]uint64, 0, rows),
 		Seq:     make([]uint64, 0, rows),
 		Line:    make([]uint32, 0, rows),
 		Hashes:  make([]uint64, 0, rows),
 	}
-	for i, column := range c.Columns {
+	for i, property := range c.Columns {
 		// Eight bytes at least, so that the allocator aligns them to eight.
-		b.Columns[i] = Vector{Type: column.Type, Data: make([]byte, 0, max(8, rows*column.Type.Width()))}
+		b.Columns[i] = column.Vector{Type: property.Type, Data: make([]byte, 0, max(8, rows*property.Type.Width()))}
 	}
 	return b
 }
@@ -22,11 +27,7 @@ func (c *Contract) NewBatch(shard, rows int) *Batch {
 // rejects are not.
 func (b *Batch) Reset() {
 	for i := range b.Columns {
-		v := &b.Columns[i]
-		v.Data, v.Heap = v.Data[:0], v.Heap[:0]
-		if v.Nulls != nil {
-			v.spare, v.Nulls = v.Nulls[:0], nil
-		}
+		b.Columns[i].Reset()
 	}
 	clear(b.Rejects)
 	*b = Batch{
@@ -42,59 +43,23 @@ func (b *Batch) Remove(rows []int) {
 		return
 	}
 	for i := range b.Columns {
-		v := &b.Columns[i]
-		v.Data = without(v.Data, rows, v.Type.Width())
-		if v.Nulls != nil {
-			v.Nulls = without(v.Nulls, rows, 1)
-		}
+		b.Columns[i].Remove(rows)
 	}
-	b.MS, b.Seq = without(b.MS, rows, 1), without(b.Seq, rows, 1)
-	b.Line, b.Hashes = without(b.Line, rows, 1), without(b.Hashes, rows, 1)
+	b.MS, b.Seq = column.Without(b.MS, rows, 1), column.Without(b.Seq, rows, 1)
+	b.Line, b.Hashes = column.Without(b.Line, rows, 1), column.Without(b.Hashes, rows, 1)
 	b.Rows = len(b.MS)
-}
-
-// without closes the gaps that the given rows, of that many values each, leave.
-func without[T any](values []T, rows []int, width int) []T {
-	to := rows[0] * width
-	for i, row := range rows {
-		next := len(values)
-		if i+1 < len(rows) {
-			next = rows[i+1] * width
-		}
-		if from := (row + 1) * width; from < next {
-			to += copy(values[to:], values[from:next])
-		}
-	}
-	return values[:to]
 }
 
 // Append copies row i of from, a batch of the same contract, to the end of b.
 func (b *Batch) Append(from *Batch, i int) {
 	for c := range b.Columns {
-		b.Columns[c].appendRow(b.Rows, &from.Columns[c], i)
+		b.Columns[c].AppendRow(b.Rows, &from.Columns[c], i)
 	}
-	b.add(ID{from.MS[i], from.Seq[i]}, from.Line[i], from.Hashes[i])
-}
-
-// appendRow copies row i of another vector as row number row.
-func (v *Vector) appendRow(row int, from *Vector, i int) {
-	if from.Nulls != nil && from.Nulls[i] == 1 {
-		v.appendNull(row)
-		return
-	}
-	if v.Type == Varchar || v.Type == JSON {
-		v.appendText(from.text(i))
-	} else {
-		width := v.Type.Width()
-		v.Data = append(v.Data, from.Data[i*width:(i+1)*width]...)
-	}
-	if v.Nulls != nil {
-		v.Nulls = append(v.Nulls, 0)
-	}
+	b.add(event.ID{MS: from.MS[i], Seq: from.Seq[i]}, from.Line[i], from.Hashes[i])
 }
 
 // add ends a row whose columns are filled.
-func (b *Batch) add(id ID, line uint32, hash uint64) {
+func (b *Batch) add(id event.ID, line uint32, hash uint64) {
 	b.MS, b.Seq = append(b.MS, id.MS), append(b.Seq, id.Seq)
 	b.Line, b.Hashes = append(b.Line, line), append(b.Hashes, hash)
 	b.Rows++
@@ -103,12 +68,12 @@ func (b *Batch) add(id ID, line uint32, hash uint64) {
 // undo drops what was added to the columns since the last whole row.
 func (b *Batch) undo() {
 	for i := range b.Columns {
-		b.Columns[i].truncate(b.Rows)
+		b.Columns[i].Truncate(b.Rows)
 	}
 }
 
-// KeyString is the key of row i as text, for look-ups and messages.
-func (b *Batch) KeyString(i int) string { return b.Columns[b.Contract.Key].string(i) }
+// KeyString is the key of row i as text, for lookups and messages.
+func (b *Batch) KeyString(i int) string { return b.Columns[b.Contract.Key].Format(i) }
 
 // PartitionString is the partition of row i as text, for Shard.
-func (b *Batch) PartitionString(i int) string { return b.Columns[b.Contract.Partition].string(i) }
+func (b *Batch) PartitionString(i int) string { return b.Columns[b.Contract.Partition].Format(i) }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // wideSchema has a column of every type, each of which may be NULL but the key,
@@ -41,7 +42,7 @@ func fill(t failer, c *contract.Contract, seeds ...int) *contract.Batch {
 	t.Helper()
 	b, d := c.NewBatch(2, 4), c.NewDecoder()
 	for n, i := range seeds {
-		if !d.Decode(b, []byte(wide(i)), contract.ID{MS: uint64(100 + n), Seq: uint64(n)}, uint32(n+1)) {
+		if !d.Decode(b, []byte(wide(i)), event.ID{MS: uint64(100 + n), Seq: uint64(n)}, uint32(n+1)) {
 			t.Fatal(b.Rejects[0].Violations)
 		}
 	}
@@ -94,7 +95,7 @@ func TestRemove(t *testing.T) {
 			stay[i] = seeds[place]
 		}
 		same(t, b, stay, test.stay)
-		if !c.NewDecoder().Decode(b, []byte(wide(12)), contract.ID{MS: 106, Seq: 6}, 7) {
+		if !c.NewDecoder().Decode(b, []byte(wide(12)), event.ID{MS: 106, Seq: 6}, 7) {
 			t.Fatal("a batch after Remove takes no row")
 		}
 		same(t, b, slices.Concat(stay, []int{12}), slices.Concat(test.stay, []int{6}))
@@ -110,7 +111,7 @@ func TestAppend(t *testing.T) {
 	}
 	from.Reset()
 	for range 4 { // overwrites what from held: nothing of it may be shared
-		c.NewDecoder().Decode(from, []byte(wide(39)), contract.ID{}, 0)
+		c.NewDecoder().Decode(from, []byte(wide(39)), event.ID{}, 0)
 	}
 	same(t, to, []int{7, 19, -2, 38, 19}, []int{2, 0, 1, 3, 0})
 }
@@ -119,9 +120,9 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	c := parse(t, wideSchema)
 	b, d := fill(t, c, 4, -1, 25), c.NewDecoder()
-	d.DecodeEntry(b, contract.Entry{Kind: contract.Foreign, Payload: []byte(`{}`)})
-	b.Duplicates, b.Unstreamed, b.RunID, b.Last = 1, true, "x", contract.ID{MS: 1}
-	b.Replayed = append(b.Replayed, contract.Reject{})
+	d.DecodeEntry(b, event.Entry{Kind: event.Foreign, Payload: []byte(`{}`)})
+	b.Duplicates, b.Unstreamed, b.RunID, b.Last = 1, true, "x", event.ID{MS: 1}
+	b.Replayed = append(b.Replayed, event.Reject{})
 	b.Reset()
 	if b.Contract != c || b.Shard != 2 || b.Rows+b.Entries+b.Duplicates+len(b.Rejects)+len(b.Replayed) != 0 ||
 		b.Unstreamed || b.RunID != "" || !b.Last.IsZero() {
@@ -129,7 +130,7 @@ func TestReset(t *testing.T) {
 	}
 	same(t, b, nil, nil)
 	for n, seed := range []int{5, 6, -1} {
-		d.Decode(b, []byte(wide(seed)), contract.ID{MS: uint64(100 + n), Seq: uint64(n)}, uint32(n+1))
+		d.Decode(b, []byte(wide(seed)), event.ID{MS: uint64(100 + n), Seq: uint64(n)}, uint32(n+1))
 		if n == 1 && b.Columns[3].Nulls != nil {
 			t.Error("NULLs of before Reset are still there")
 		}
@@ -146,7 +147,7 @@ func TestRejectedRowLeavesNothing(t *testing.T) {
 	heap := len(b.Columns[0].Heap)
 	good := wide(33)
 	for cut := range len(good) {
-		if d.Decode(b, []byte(good[:cut]), contract.ID{}, 0) {
+		if d.Decode(b, []byte(good[:cut]), event.ID{}, 0) {
 			t.Fatalf("a cut document became a row: %s", good[:cut])
 		}
 	}
@@ -170,12 +171,12 @@ func TestBatchModel(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"decode": func(rt *rapid.T) {
 				seed, place := rapid.IntRange(-3, 40).Draw(rt, "seed"), rapid.IntRange(0, 99).Draw(rt, "place")
-				d.Decode(b, []byte(wide(seed)), contract.ID{MS: uint64(100 + place), Seq: uint64(place)}, uint32(place+1))
+				d.Decode(b, []byte(wide(seed)), event.ID{MS: uint64(100 + place), Seq: uint64(place)}, uint32(place+1))
 				seeds, places = append(seeds, seed), append(places, place)
 			},
 			"reject": func(rt *rapid.T) {
 				document := wide(rapid.IntRange(0, 40).Draw(rt, "seed"))
-				d.Decode(b, []byte(document[:rapid.IntRange(0, len(document)-1).Draw(rt, "cut")]), contract.ID{}, 0)
+				d.Decode(b, []byte(document[:rapid.IntRange(0, len(document)-1).Draw(rt, "cut")]), event.ID{}, 0)
 			},
 			"append": func(rt *rapid.T) {
 				i := rapid.IntRange(0, 2).Draw(rt, "row")
@@ -238,41 +239,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestHashesAreStable pins the hashes: they outlive a process.
-func TestHashesAreStable(t *testing.T) {
-	t.Parallel()
-	if got := contract.HashString("a"); got != 0xe6c632b61e964e1f { // XXH3_64bits("a") of the reference
-		t.Errorf("HashString is %x", got)
-	}
-	if got, want := contract.HashInt(0x6867666564636261), contract.HashString("abcdefgh"); got != want {
-		t.Errorf("HashInt is %x, want %x, of its bytes from the lowest", got, want)
-	}
-	if got, want := contract.HashUUID([16]byte([]byte("abcdefghabcdefgh"))), contract.HashString("abcdefghabcdefgh"); got != want {
-		t.Errorf("HashUUID is %x, want %x", got, want)
-	}
-}
-
-// TestShard pins the protocol: CRC-32 of "123456789" is 0xcbf43926, the check
-// value of every catalogue.
-func TestShard(t *testing.T) {
-	t.Parallel()
-	if got := contract.Shard("123456789", 1000); got != 0xcbf43926%1000 {
-		t.Errorf("shard is %d", got)
-	}
-	if contract.Shard("x", 1) != 0 || contract.Shard("x", 0) != 0 {
-		t.Error("one shard is not shard 0")
-	}
-	var counts [16]int
-	for i := range 16_000 {
-		counts[contract.Shard(fmt.Sprintf("20010101T0655-LAX-BNA-%d", i), 16)]++
-	}
-	for shard, n := range counts {
-		if n < 800 || n > 1200 {
-			t.Errorf("shard %d has %d of 16,000 partitions", shard, n)
-		}
-	}
-}
-
 func TestDecodeEntry(t *testing.T) {
 	t.Parallel()
 	c := parse(t, withProperties(""))
@@ -280,25 +246,25 @@ func TestDecodeEntry(t *testing.T) {
 	lines := good("a") + "\n\n  \t\n" + good("b") + "\r\nbad\r\n\r\n" + `{"id":1}` + "\n" + good("c")
 	long := strings.Repeat(" ", contract.MaxEvent) + good("z")
 	cases := []struct {
-		kind    contract.Kind
+		kind    event.Kind
 		payload string
 		rows    string // line:key
 		rejects string // line:payload:keyword
 	}{
-		{contract.Single, good("x"), "0:x ", ""},
-		{contract.Single, "", "", "0::entry "},
-		{contract.Single, " \r\n\t", "", "0: \r\n\t:entry "},
-		{contract.Single, good("x") + "\n" + good("y"), "", "0:" + good("x") + "\n" + good("y") + ":json "},
-		{contract.Lines, lines, "1:a 4:b 8:c ", "5:bad\r:json 7:{\"id\":1}:type 7:{\"id\":1}:required "},
-		{contract.Lines, good("a") + "\n", "1:a ", ""},
-		{contract.Lines, "", "", "0::entry "},
-		{contract.Lines, "\n \r\n", "", "0:\n \r\n:entry "},
-		{contract.Lines, long + "\n" + good("a"), "2:a ", "1:" + long + ":size "},
-		{contract.Foreign, `{"field":"x"}`, "", `0:{"field":"x"}:entry `},
+		{event.Single, good("x"), "0:x ", ""},
+		{event.Single, "", "", "0::entry "},
+		{event.Single, " \r\n\t", "", "0: \r\n\t:entry "},
+		{event.Single, good("x") + "\n" + good("y"), "", "0:" + good("x") + "\n" + good("y") + ":json "},
+		{event.Lines, lines, "1:a 4:b 8:c ", "5:bad\r:json 7:{\"id\":1}:type 7:{\"id\":1}:required "},
+		{event.Lines, good("a") + "\n", "1:a ", ""},
+		{event.Lines, "", "", "0::entry "},
+		{event.Lines, "\n \r\n", "", "0:\n \r\n:entry "},
+		{event.Lines, long + "\n" + good("a"), "2:a ", "1:" + long + ":size "},
+		{event.Foreign, `{"field":"x"}`, "", `0:{"field":"x"}:entry `},
 	}
 	for _, test := range cases {
 		b, d := c.NewBatch(0, 0), c.NewDecoder()
-		d.DecodeEntry(b, contract.Entry{ID: contract.ID{MS: 5, Seq: 6}, Kind: test.kind, Payload: []byte(test.payload)})
+		d.DecodeEntry(b, event.Entry{ID: event.ID{MS: 5, Seq: 6}, Kind: test.kind, Payload: []byte(test.payload)})
 		var rows, rejects string
 		for i := range b.Rows {
 			rows += fmt.Sprintf("%d:%s ", b.Line[i], b.KeyString(i))
@@ -307,7 +273,7 @@ func TestDecodeEntry(t *testing.T) {
 			for _, v := range r.Violations {
 				rejects += fmt.Sprintf("%d:%s:%s ", r.Line, r.Payload, v.Keyword)
 			}
-			if r.ID != (contract.ID{MS: 5, Seq: 6}) {
+			if r.ID != (event.ID{MS: 5, Seq: 6}) {
 				t.Errorf("reject is from %v", r.ID)
 			}
 		}
@@ -324,7 +290,7 @@ func TestRejectKeepsItsBytes(t *testing.T) {
 	c := parse(t, withProperties(""))
 	b, payload := c.NewBatch(0, 0), []byte(`{"id":"a long text that goes to the heap","at":1}`)
 	kept := string(payload)
-	c.NewDecoder().Decode(b, payload, contract.ID{}, 0)
+	c.NewDecoder().Decode(b, payload, event.ID{}, 0)
 	clear(payload)
 	if string(b.Rejects[0].Payload) != kept {
 		t.Errorf("payload is %q", b.Rejects[0].Payload)

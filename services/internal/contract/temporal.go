@@ -1,6 +1,10 @@
 package contract
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/estela-dev/estela/services/internal/jsontext"
+)
 
 const (
 	secondsOfDay = 24 * 60 * 60
@@ -135,7 +139,7 @@ func parseUUID(s []byte) (id [16]byte, ok bool) {
 	var bad uint8
 	for i := range 16 {
 		at := 2*i + int(uuidDashes[i])
-		a, b := hexDigits[s[at]], hexDigits[s[at+1]]
+		a, b := jsontext.HexDigits[s[at]], jsontext.HexDigits[s[at+1]]
 		bad |= (a | b) & 0xf0
 		high = high<<8 | low>>56
 		low = low<<8 | uint64(a)<<4 | uint64(b)
@@ -147,17 +151,3 @@ func parseUUID(s []byte) (id [16]byte, ok bool) {
 
 // uuidDashes counts the dashes before each byte of a UUID.
 const uuidDashes = "\x00\x00\x00\x00\x01\x01\x02\x02\x03\x03\x04\x04\x04\x04\x04\x04"
-
-// uuidText is the reverse of parseUUID, in lower case.
-func uuidText(id []byte) string {
-	const hex = "0123456789abcdef"
-	var bytes [16]byte
-	binary.BigEndian.PutUint64(bytes[8:], binary.NativeEndian.Uint64(id[:8]))
-	binary.BigEndian.PutUint64(bytes[:8], binary.NativeEndian.Uint64(id[8:])^1<<63)
-	text := []byte("00000000-0000-0000-0000-000000000000")
-	for i, b := range bytes {
-		at := 2*i + int(uuidDashes[i])
-		text[at], text[at+1] = hex[b>>4], hex[b&15]
-	}
-	return string(text)
-}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Only what is sampled is followed, a few entries of a batch at most, and nothing of what a
@@ -28,14 +28,14 @@ func TestTracesOfABatch(t *testing.T) {
 		{"", 0},
 	} {
 		b.Reset()
-		id := contract.ID{MS: uint64(i + 1)}
-		d.DecodeEntry(b, contract.Entry{ID: id, Payload: movement(i), Trace: []byte(test.parent)})
-		if len(b.Traces) != test.kept || b.Rows != 1 || test.kept == 1 && b.Traces[0] != (contract.Traced{ID: id, Parent: test.parent}) {
+		id := event.ID{MS: uint64(i + 1)}
+		d.DecodeEntry(b, event.Entry{ID: id, Payload: movement(i), Trace: []byte(test.parent)})
+		if len(b.Traces) != test.kept || b.Rows != 1 || test.kept == 1 && b.Traces[0] != (event.Traced{ID: id, Parent: test.parent}) {
 			t.Errorf("%q: kept %+v, %d rows", test.parent, b.Traces, b.Rows)
 		}
 	}
 	for i := range 100 {
-		d.DecodeEntry(b, contract.Entry{ID: contract.ID{MS: uint64(i)}, Payload: movement(i), Trace: fmt.Appendf(nil, "00-%032x-b7ad6b7169203331-01", i+1)})
+		d.DecodeEntry(b, event.Entry{ID: event.ID{MS: uint64(i)}, Payload: movement(i), Trace: fmt.Appendf(nil, "00-%032x-b7ad6b7169203331-01", i+1)})
 	}
 	if len(b.Traces) != 16 || b.Traces[1].Trace() != fmt.Sprintf("%032x", 2) {
 		t.Errorf("%d kept of 100: %+v", len(b.Traces), b.Traces)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/estela-dev/estela/services/internal/decimal"
 )
 
 // node is a value of a contract file. It keeps the order of properties, which
@@ -98,7 +100,7 @@ func (n node) get(name string) (node, bool) {
 }
 
 // decimal is the value of a number.
-func (n node) decimal() decimal { return parseDecimal(nil, n.raw) }
+func (n node) decimal() decimal.Decimal { return decimal.Parse(nil, n.raw) }
 
 // canonical appends the one form that all equal values of JSON Schema share:
 // numbers by value, properties sorted, strings without escapes.
@@ -115,7 +117,7 @@ func canonical(dst []byte, value any) []byte {
 	case string:
 		return strconv.AppendQuote(dst, v)
 	case json.Number:
-		return parseDecimal(nil, []byte(v)).appendTo(dst)
+		return decimal.Parse(nil, []byte(v)).Append(dst)
 	case bool:
 		return strconv.AppendBool(dst, v)
 	default:

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -25,21 +26,21 @@ func (e *DigitsError) Error() string { return "The column " + e.Column + " has "
 func (*DigitsError) Unwrap() error { return errDigits }
 
 // arrowTypes are the types that Arrow has too.
-var arrowTypes = map[result.Kind]arrow.DataType{
-	result.Boolean: arrow.FixedWidthTypes.Boolean,
-	result.TinyInt: arrow.PrimitiveTypes.Int8, result.SmallInt: arrow.PrimitiveTypes.Int16,
-	result.Integer: arrow.PrimitiveTypes.Int32, result.BigInt: arrow.PrimitiveTypes.Int64,
-	result.UTinyInt: arrow.PrimitiveTypes.Uint8, result.USmallInt: arrow.PrimitiveTypes.Uint16,
-	result.UInteger: arrow.PrimitiveTypes.Uint32, result.UBigInt: arrow.PrimitiveTypes.Uint64,
-	result.HugeInt:  &arrow.Decimal128Type{Precision: hugeDigits},
-	result.UHugeInt: &arrow.Decimal128Type{Precision: hugeDigits},
-	result.Float:    arrow.PrimitiveTypes.Float32, result.Double: arrow.PrimitiveTypes.Float64,
-	result.Blob: arrow.BinaryTypes.Binary, result.Date: arrow.FixedWidthTypes.Date32,
-	result.Timestamp:   &arrow.TimestampType{Unit: arrow.Microsecond},
-	result.TimestampS:  &arrow.TimestampType{Unit: arrow.Second},
-	result.TimestampMS: &arrow.TimestampType{Unit: arrow.Millisecond},
-	result.TimestampNS: &arrow.TimestampType{Unit: arrow.Nanosecond},
-	result.TimestampTZ: arrow.FixedWidthTypes.Timestamp_us,
+var arrowTypes = map[column.Kind]arrow.DataType{
+	column.Boolean: arrow.FixedWidthTypes.Boolean,
+	column.TinyInt: arrow.PrimitiveTypes.Int8, column.SmallInt: arrow.PrimitiveTypes.Int16,
+	column.Integer: arrow.PrimitiveTypes.Int32, column.BigInt: arrow.PrimitiveTypes.Int64,
+	column.UTinyInt: arrow.PrimitiveTypes.Uint8, column.USmallInt: arrow.PrimitiveTypes.Uint16,
+	column.UInteger: arrow.PrimitiveTypes.Uint32, column.UBigInt: arrow.PrimitiveTypes.Uint64,
+	column.HugeInt:  &arrow.Decimal128Type{Precision: hugeDigits},
+	column.UHugeInt: &arrow.Decimal128Type{Precision: hugeDigits},
+	column.Float:    arrow.PrimitiveTypes.Float32, column.Double: arrow.PrimitiveTypes.Float64,
+	column.Blob: arrow.BinaryTypes.Binary, column.Date: arrow.FixedWidthTypes.Date32,
+	column.Timestamp:   &arrow.TimestampType{Unit: arrow.Microsecond},
+	column.TimestampS:  &arrow.TimestampType{Unit: arrow.Second},
+	column.TimestampMS: &arrow.TimestampType{Unit: arrow.Millisecond},
+	column.TimestampNS: &arrow.TimestampType{Unit: arrow.Nanosecond},
+	column.TimestampTZ: arrow.FixedWidthTypes.Timestamp_us,
 }
 
 // jsonField is how a field of text says that it is JSON (Arrow's canonical extension
@@ -56,7 +57,7 @@ func arrowSchema(columns []Column) *arrow.Schema {
 
 func arrowField(name string, t *result.Type) arrow.Field {
 	f := arrow.Field{Name: name, Type: arrowType(t), Nullable: true}
-	if t.Alias == jsonAlias || t.Kind == result.Union {
+	if t.Alias == jsonAlias || t.Kind == column.Union {
 		f.Metadata = jsonField
 	}
 	return f
@@ -66,15 +67,15 @@ func arrowField(name string, t *result.Type) arrow.Field {
 // has none.
 func arrowType(t *result.Type) arrow.DataType {
 	switch t.Kind {
-	case result.Decimal:
+	case column.Decimal:
 		return &arrow.Decimal128Type{Precision: int32(t.Width), Scale: int32(t.Scale)}
-	case result.List, result.Array:
+	case column.List, column.Array:
 		return arrow.ListOfField(arrowField("item", &t.Fields[0].Type))
-	case result.Map:
+	case column.Map:
 		key := arrowField("key", &t.Fields[0].Type)
 		key.Nullable = false
 		return arrow.MapOfFields(key, arrowField("value", &t.Fields[1].Type))
-	case result.Struct:
+	case column.Struct:
 		fields := make([]arrow.Field, len(t.Fields))
 		for i := range fields {
 			fields[i] = arrowField(t.Fields[i].Name, &t.Fields[i].Type)
@@ -148,7 +149,7 @@ func part[T any](v *result.Vector, from, n int) []T { return result.Values[T](*v
 // finite marks infinite times as NULL: Arrow has none.
 func finite(v *result.Vector, from int, valid []bool) []bool {
 	for i := range valid {
-		if v.Kind == result.Date {
+		if v.Kind == column.Date {
 			n := result.At[int32](*v, from+i)
 			valid[i] = valid[i] && n != 1<<31-1 && n != -(1<<31-1)
 			continue
@@ -182,7 +183,7 @@ func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error 
 	case *array.ListBuilder:
 		b.Append(true)
 		from, n := i*t.Size, t.Size
-		if v.Kind == result.List {
+		if v.Kind == column.List {
 			span := result.At[result.Span](*v, i)
 			from, n = int(span.Offset), int(span.Length)
 		}
@@ -196,12 +197,12 @@ func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error 
 // decimalOf is a decimal or an integer of 128 bits.
 func decimalOf(t *result.Type, v *result.Vector, i int) (decimal128.Num, error) {
 	kind := v.Kind
-	if kind == result.Decimal {
+	if kind == column.Decimal {
 		kind = t.Physical
 	}
 	h := v.Integer(kind, i)
 	n := decimal128.New(h.High, h.Low)
-	if v.Kind == result.UHugeInt && h.High < 0 || v.Kind != result.Decimal && !n.FitsInPrecision(hugeDigits) {
+	if v.Kind == column.UHugeInt && h.High < 0 || v.Kind != column.Decimal && !n.FitsInPrecision(hugeDigits) {
 		return n, errDigits
 	}
 	return n, nil

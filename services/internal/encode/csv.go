@@ -3,6 +3,7 @@ package encode
 import (
 	"io"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -32,9 +33,9 @@ func appendCSV(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch {
 	case v.Null(i):
 		return b
-	case v.Kind == result.Varchar && t.Alias != jsonAlias:
+	case v.Kind == column.Varchar && t.Alias != jsonAlias:
 		return appendField(b, v.Bytes(i))
-	case v.Kind == result.Varchar, v.Kind == result.Enum, v.Inside != nil:
+	case v.Kind == column.Varchar, v.Kind == column.Enum, v.Inside != nil:
 		return appendField(b, AppendText(nil, t, v, i))
 	default:
 		return AppendText(b, t, v, i)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -40,7 +42,7 @@ func (m Meta) append(b []byte) []byte {
 	if m.AsOf.IsZero() {
 		b = append(b, "null"...)
 	} else {
-		b = append(AppendTime(append(b, '"'), result.TimestampTZ, m.AsOf.UTC()), '"')
+		b = append(AppendTime(append(b, '"'), column.TimestampTZ, m.AsOf.UTC()), '"')
 	}
 	b = append(b, `,"rows":`...)
 	b = strconv.AppendInt(b, int64(m.Rows), 10)
@@ -48,7 +50,7 @@ func (m Meta) append(b []byte) []byte {
 	if m.Next == "" {
 		b = append(b, "null"...)
 	} else {
-		b = AppendString(b, m.Next)
+		b = jsontext.AppendString(b, m.Next)
 	}
 	return append(b, '}')
 }

@@ -3,6 +3,7 @@ package encode
 import (
 	"io"
 
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -36,7 +37,7 @@ func NDJSON(w io.Writer, columns []Column) (Encoder, error) {
 func objects(columns []Column) func(b []byte, chunk *result.Chunk, i int) []byte {
 	keys := make([]string, len(columns)) // with the punctuation around them
 	for i, c := range columns {
-		keys[i] = "{,"[min(i, 1):][:1] + string(AppendString(nil, c.Name)) + ":"
+		keys[i] = "{,"[min(i, 1):][:1] + string(jsontext.AppendString(nil, c.Name)) + ":"
 	}
 	return func(b []byte, chunk *result.Chunk, row int) []byte {
 		for i := range columns {

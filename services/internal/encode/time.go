@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -12,7 +13,7 @@ import (
 // infinite ones and years outside 0 to 9999.
 func Time(v *result.Vector, i int) (time.Time, bool) {
 	const day = 24 * 60 * 60
-	if v.Kind == result.Date {
+	if v.Kind == column.Date {
 		n := result.At[int32](*v, i)
 		at := time.Unix(int64(n)*day, 0).UTC()
 		return at, n != math.MaxInt32 && n != -math.MaxInt32 && writable(at)
@@ -20,11 +21,11 @@ func Time(v *result.Vector, i int) (time.Time, bool) {
 	n := result.At[int64](*v, i)
 	at := time.UnixMicro(n)
 	switch v.Kind {
-	case result.TimestampNS:
+	case column.TimestampNS:
 		at = time.Unix(0, n)
-	case result.TimestampMS:
+	case column.TimestampMS:
 		at = time.UnixMilli(n)
-	case result.TimestampS:
+	case column.TimestampS:
 		at = time.Unix(n, 0)
 	default:
 	}
@@ -35,11 +36,11 @@ func Time(v *result.Vector, i int) (time.Time, bool) {
 func writable(at time.Time) bool { return at.Year() >= 0 && at.Year() <= 9999 }
 
 // AppendTime writes a time of that kind as RFC 3339, without what the kind does not have.
-func AppendTime(b []byte, kind result.Kind, at time.Time) []byte {
+func AppendTime(b []byte, kind column.Kind, at time.Time) []byte {
 	switch kind {
-	case result.Date:
+	case column.Date:
 		return at.AppendFormat(b, time.DateOnly)
-	case result.TimestampTZ:
+	case column.TimestampTZ:
 		return at.AppendFormat(b, time.RFC3339Nano) // which Go writes faster than others
 	default:
 		b = at.AppendFormat(b, time.RFC3339Nano)

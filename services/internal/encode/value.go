@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -19,26 +21,26 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		return append(b, "null"...)
 	}
 	switch v.Kind {
-	case result.Varchar:
+	case column.Varchar:
 		if t.Alias == jsonAlias {
 			return appendJSON(b, v.Bytes(i))
 		}
-		return AppendString(b, v.Text(i))
-	case result.Enum:
-		return AppendString(b, enumWord(t, v, i))
-	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+		return jsontext.AppendString(b, v.Text(i))
+	case column.Enum:
+		return jsontext.AppendString(b, enumWord(t, v, i))
+	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
 		return append(appendWord(append(b, '"'), v, i), '"')
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := Time(v, i)
 		if !ok {
 			return append(b, "null"...)
 		}
 		return append(AppendTime(append(b, '"'), v.Kind, at), '"')
-	case result.Float:
+	case column.Float:
 		return appendFloat(b, float64(result.At[float32](*v, i)), 32)
-	case result.Double:
+	case column.Double:
 		return appendFloat(b, result.At[float64](*v, i), 64)
-	case result.List, result.Array, result.Map, result.Struct, result.Union:
+	case column.List, column.Array, column.Map, column.Struct, column.Union:
 		return appendNested(b, t, v, i)
 	default:
 		return appendExact(b, t, v, i)
@@ -51,24 +53,24 @@ func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		return b
 	}
 	switch v.Kind {
-	case result.Varchar:
+	case column.Varchar:
 		if t.Alias == jsonAlias {
 			return appendJSON(b, v.Bytes(i))
 		}
 		return append(b, v.Bytes(i)...)
-	case result.Enum:
+	case column.Enum:
 		return append(b, enumWord(t, v, i)...)
-	case result.Blob, result.UUID, result.Time, result.TimeNS, result.TimeTZ, result.Interval:
+	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
 		return appendWord(b, v, i)
-	case result.Date, result.Timestamp, result.TimestampTZ, result.TimestampNS, result.TimestampMS, result.TimestampS:
+	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := Time(v, i)
 		if !ok {
 			return b
 		}
 		return AppendTime(b, v.Kind, at)
-	case result.Float:
+	case column.Float:
 		return strconv.AppendFloat(b, float64(result.At[float32](*v, i)), 'g', -1, 32)
-	case result.Double:
+	case column.Double:
 		return strconv.AppendFloat(b, result.At[float64](*v, i), 'g', -1, 64)
 	default: // nested and exact ones are written as in JSON
 		return appendValue(b, t, v, i)
@@ -79,12 +81,12 @@ func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 // union, by its tag, as a JSON object.
 func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.List:
+	case column.List:
 		span := result.At[result.Span](*v, i)
 		return appendItems(b, t, v, int(span.Offset), int(span.Length))
-	case result.Array:
+	case column.Array:
 		return appendItems(b, t, v, i*t.Size, t.Size)
-	case result.Map:
+	case column.Map:
 		span := result.At[result.Span](*v, i)
 		b = append(b, '{')
 		for n := range int(span.Length) {
@@ -92,7 +94,7 @@ func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 			b = appendKey(b, n, string(AppendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
 			b = appendValue(b, &t.Fields[1].Type, &v.Inside[1], at)
 		}
-	case result.Union:
+	case column.Union:
 		tag := result.At[uint8](v.Inside[0], i)
 		b = appendKey(append(b, '{'), 0, t.Fields[tag].Name)
 		b = appendValue(b, &t.Fields[tag].Type, &v.Inside[1+tag], i)
@@ -121,7 +123,7 @@ func appendKey(b []byte, n int, name string) []byte {
 	if n > 0 {
 		b = append(b, ',')
 	}
-	return append(AppendString(b, name), ':')
+	return append(jsontext.AppendString(b, name), ':')
 }
 
 // enumWord is the value of an enum.
@@ -132,15 +134,15 @@ func enumWord(t *result.Type, v *result.Vector, i int) string {
 // appendWord writes what is text without characters that JSON or CSV would quote.
 func appendWord(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Blob:
+	case column.Blob:
 		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
-	case result.UUID:
+	case column.UUID:
 		return result.At[result.Huge](*v, i).AppendUUID(b)
-	case result.Time:
+	case column.Time:
 		return appendClock(b, time.Duration(result.At[int64](*v, i))*time.Microsecond)
-	case result.TimeNS:
+	case column.TimeNS:
 		return appendClock(b, time.Duration(result.At[int64](*v, i)))
-	case result.TimeTZ:
+	case column.TimeTZ:
 		day, zone := result.Clock(result.At[uint64](*v, i))
 		return appendZone(appendClock(b, day), zone)
 	default:
@@ -151,15 +153,15 @@ func appendWord(b []byte, v *result.Vector, i int) []byte {
 // appendPlain writes a boolean or an integer.
 func appendPlain(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Boolean:
+	case column.Boolean:
 		return strconv.AppendBool(b, result.At[bool](*v, i))
-	case result.UTinyInt:
+	case column.UTinyInt:
 		return strconv.AppendUint(b, uint64(result.At[uint8](*v, i)), 10)
-	case result.USmallInt:
+	case column.USmallInt:
 		return strconv.AppendUint(b, uint64(result.At[uint16](*v, i)), 10)
-	case result.UInteger:
+	case column.UInteger:
 		return strconv.AppendUint(b, uint64(result.At[uint32](*v, i)), 10)
-	case result.UBigInt:
+	case column.UBigInt:
 		return strconv.AppendUint(b, result.At[uint64](*v, i), 10)
 	default:
 		return strconv.AppendInt(b, integer(v, i), 10)
@@ -169,11 +171,11 @@ func appendPlain(b []byte, v *result.Vector, i int) []byte {
 // integer is a value of a signed integer kind.
 func integer(v *result.Vector, i int) int64 {
 	switch v.Kind {
-	case result.TinyInt:
+	case column.TinyInt:
 		return int64(result.At[int8](*v, i))
-	case result.SmallInt:
+	case column.SmallInt:
 		return int64(result.At[int16](*v, i))
-	case result.Integer:
+	case column.Integer:
 		return int64(result.At[int32](*v, i))
 	default:
 		return result.At[int64](*v, i)
@@ -194,11 +196,11 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 // appendExact writes a boolean, an integer or a decimal, every digit of it.
 func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
-	case result.Decimal:
+	case column.Decimal:
 		return v.Integer(t.Physical, i).AppendDecimal(b, int(t.Scale))
-	case result.HugeInt:
+	case column.HugeInt:
 		return result.At[result.Huge](*v, i).Append(b)
-	case result.UHugeInt:
+	case column.UHugeInt:
 		return result.At[result.Huge](*v, i).AppendUnsigned(b)
 	default:
 		return appendPlain(b, v, i)

@@ -39,7 +39,7 @@ func unparsed(raw string) string {
 
 var (
 	schemeOnly = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
-	// address is what looks like a URL in a text, also with a password that should have
+	// address is what may be a URL in a text, also with a password that should have
 	// been percent-encoded, and with a slash too few; MotherDuck's has none.
 	address = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/+(?:[^\n/]*@)?|(?:md|motherduck):)\S+`)
 	// schemeAlone is how a sentence names a kind of URL.
@@ -50,15 +50,15 @@ var (
 	key = regexp.MustCompile(`\bestela_[A-Za-z0-9]{16,}`)
 )
 
-// behind is what may follow a URL in a sentence.
-const behind = `"'` + "`" + `.,:;)]}>`
+// trailing is what may follow a URL in a sentence.
+const trailing = `"'` + "`" + `.,:;)]}>`
 
 // Text is a text without the secrets of the URLs in it, without API keys, and without
 // values that are called a token, a password or a secret (NAME=VALUE).
 func Text(text string) string {
 	if strings.Contains(text, ":") {
 		text = address.ReplaceAllStringFunc(text, func(found string) string {
-			raw := strings.TrimRight(found, behind)
+			raw := strings.TrimRight(found, trailing)
 			masked := URL(raw)
 			if masked == raw || raw == unparsed(raw) || schemeAlone.MatchString(raw) { // or masked before
 				return found

@@ -58,7 +58,7 @@ func (w *Watch) Enter(ctx context.Context) (_ context.Context, leave func(), err
 	w.running = append(w.running, q)
 	if !w.looking {
 		w.looking = true
-		go w.look()
+		go w.run()
 	}
 	return ctx, func() { w.leave(q) }, nil
 }
@@ -75,8 +75,8 @@ func (w *Watch) leave(q *query) {
 	}
 }
 
-// look goes on while queries run.
-func (w *Watch) look() {
+// run samples while queries run.
+func (w *Watch) run() {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for range tick.C {
@@ -108,7 +108,7 @@ func (w *Watch) once() (more bool) {
 	return true
 }
 
-// Resident is the process' resident memory in bytes; where the system does not tell,
+// Resident is the process' resident memory in bytes; where the system does not say,
 // what Go's runtime has of it.
 func Resident() int64 {
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
@@ -124,7 +124,7 @@ func Resident() int64 {
 }
 
 // Available is the memory in bytes that the process can have: that of its cgroup, else
-// the machine's; 0 if the system does not tell.
+// the machine's; 0 if the system does not say.
 func Available() int64 {
 	least := int64(0)
 	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
@@ -138,7 +138,7 @@ func Available() int64 {
 	return least
 }
 
-// number is the first number of a file behind a word.
+// number is the first number of a file after a word.
 func number(file, word string) int64 {
 	text, err := os.ReadFile(file)
 	if err != nil || runtime.GOOS != "linux" {

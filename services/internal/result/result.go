@@ -6,6 +6,8 @@ package result
 import (
 	"time"
 	"unsafe"
+
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // Column is a column of an answer, its type by DuckDB's name.
@@ -15,55 +17,14 @@ type Column struct{ Name, Type string }
 type Snapshot struct {
 	// AsOf is the time of the last commit in it, the zero time if there was none.
 	AsOf time.Time
-	// Revision grows with every commit. It tells states apart that were committed
+	// Revision grows with every commit. It distinguishes states that were committed
 	// within a microsecond.
 	Revision int64
 }
 
-// Kind is how the values of a vector lie in memory; Other is what nobody here reads.
-type Kind uint8
-
-// The kinds, each with the Go type of its values.
-const (
-	Other       Kind = iota
-	Boolean          // bool
-	TinyInt          // int8
-	SmallInt         // int16
-	Integer          // int32
-	BigInt           // int64
-	UTinyInt         // uint8
-	USmallInt        // uint16
-	UInteger         // uint32
-	UBigInt          // uint64
-	Float            // float32
-	Double           // float64
-	Varchar          // read with Bytes
-	Blob             // read with Bytes
-	Date             // int32, days since 1970
-	Timestamp        // int64, microseconds since 1970, in no zone
-	TimestampTZ      // int64, microseconds since 1970 in UTC
-	TimestampNS      // int64, nanoseconds since 1970, in no zone
-	TimestampMS      // int64, milliseconds since 1970, in no zone
-	TimestampS       // int64, seconds since 1970, in no zone
-	Time             // int64, microseconds of the day
-	TimeNS           // int64, nanoseconds of the day
-	TimeTZ           // uint64, see Clock
-	Interval         // Duration
-	HugeInt          // Huge
-	UHugeInt         // Huge, its High without a sign
-	UUID             // Huge, its top bit flipped
-	Decimal          // integers of the kind Type.Physical, without their point
-	Enum             // places in Type.Words, of the kind Type.Physical
-	List             // Span of Inside[0]
-	Array            // nothing: row i has the Type.Size values of Inside[0] from i*Size on
-	Map              // Span of Inside[0], the keys, and Inside[1], their values
-	Struct           // nothing: its members' values are in row i of Inside
-	Union            // as Struct; Inside[0] has the tag, a uint8: which of the others counts
-)
-
 // Vector is one column of a chunk.
 type Vector struct {
-	Kind Kind
+	Kind column.Kind
 	// Data are the values, Valid a bit a row that is 0 for NULL; nil: none is NULL.
 	Data  unsafe.Pointer
 	Valid *uint64
@@ -89,22 +50,9 @@ func At[T any](v Vector, i int) T {
 // Values are the first n values.
 func Values[T any](v Vector, n int) []T { return unsafe.Slice((*T)(v.Data), n) }
 
-// text is DuckDB's string_t: up to 12 bytes lie in it, more where the last field
-// points to.
-type text struct {
-	length uint32
-	prefix [4]byte
-	at     *byte
-}
-
 // Bytes is the string or blob of row i, which lives as long as its chunk.
 func (v Vector) Bytes(i int) []byte {
-	const inPlace = 12
-	t := (*text)(unsafe.Add(v.Data, uintptr(i)*unsafe.Sizeof(text{})))
-	if t.length <= inPlace {
-		return unsafe.Slice(&t.prefix[0], t.length)
-	}
-	return unsafe.Slice(t.at, t.length)
+	return (*column.Record)(unsafe.Add(v.Data, uintptr(i)*column.RecordSize)).Bytes()
 }
 
 // Text is Bytes as a string, just as long-lived.

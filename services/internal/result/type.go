@@ -1,23 +1,23 @@
 package result
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"math/bits"
 	"strconv"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // Type is what the values of a vector are, with what is inside of them.
 type Type struct {
-	Kind Kind
+	Kind column.Kind
 	// Alias is the name of a type that lies in memory as another: "JSON" is a Varchar.
 	Alias string
 	// Name is what DuckDB calls a type of no kind.
 	Name string
 	// Physical is the kind of a Decimal's or an Enum's values in memory.
-	Physical Kind
-	// Width and Scale are the digits of a Decimal and those of them behind the point.
+	Physical column.Kind
+	// Width and Scale are the digits of a Decimal and those of them after the point.
 	Width, Scale uint8
 	// Words are an Enum's.
 	Words []string
@@ -56,23 +56,23 @@ func Clock(v uint64) (day, zone time.Duration) {
 }
 
 // Integer is the value of row i of an integer kind.
-func (v Vector) Integer(kind Kind, i int) Huge {
+func (v Vector) Integer(kind column.Kind, i int) Huge {
 	switch kind {
-	case TinyInt:
+	case column.TinyInt:
 		return signed(int64(At[int8](v, i)))
-	case SmallInt:
+	case column.SmallInt:
 		return signed(int64(At[int16](v, i)))
-	case Integer:
+	case column.Integer:
 		return signed(int64(At[int32](v, i)))
-	case BigInt:
+	case column.BigInt:
 		return signed(At[int64](v, i))
-	case UTinyInt:
+	case column.UTinyInt:
 		return Huge{Low: uint64(At[uint8](v, i))}
-	case USmallInt:
+	case column.USmallInt:
 		return Huge{Low: uint64(At[uint16](v, i))}
-	case UInteger:
+	case column.UInteger:
 		return Huge{Low: uint64(At[uint32](v, i))}
-	case UBigInt:
+	case column.UBigInt:
 		return Huge{Low: At[uint64](v, i)}
 	default:
 		return At[Huge](v, i)
@@ -107,7 +107,7 @@ func (h Huge) AppendUnsigned(b []byte) []byte {
 	return appendPadded(b, strconv.FormatUint(rest, 10), digits)
 }
 
-// AppendDecimal writes the integer with its last scale digits behind a point.
+// AppendDecimal writes the integer with its last scale digits after a point.
 func (h Huge) AppendDecimal(b []byte, scale int) []byte {
 	if scale == 0 {
 		return h.Append(b)
@@ -136,15 +136,4 @@ func appendPadded(b []byte, digits string, n int) []byte {
 }
 
 // AppendUUID writes a UUID in lower case.
-func (h Huge) AppendUUID(b []byte) []byte {
-	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(h.High)^1<<63)
-	binary.BigEndian.PutUint64(raw[8:], h.Low)
-	for i, end := range [...]int{4, 6, 8, 10, 16} {
-		if i > 0 {
-			b = append(b, '-')
-		}
-		b = hex.AppendEncode(b, raw[[...]int{0, 4, 6, 8, 10}[i]:end])
-	}
-	return b
-}
+func (h Huge) AppendUUID(b []byte) []byte { return column.AppendUUID(b, h.Low, uint64(h.High)) }

@@ -11,7 +11,7 @@
 // # How large a value may be
 //
 // DuckDB evaluates expressions outside of its buffer manager, in vectors of 2,048
-// rows, and does not look for an interrupt within one; those of constants already
+// rows, and does not check for an interrupt within one; those of constants already
 // while it plans. Measured with DuckDB 1.5.6, memory_limit 512 MB, interrupted after
 // 2 s (time until it ended, peak of RSS):
 //

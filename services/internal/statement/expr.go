@@ -21,7 +21,7 @@ func (v value) plus(o value) value {
 
 func (v value) sized(bytes float64) value { return value{bytes, v.rows, v.tables} }
 
-// sum looks at all that is directly inside of n.
+// sum walks all that is directly inside of n.
 func (w *walker) sum(n any, s *scope, skip ...string) (v value) {
 	inside(n, skip, func(t tree) {
 		r := w.value(t, s)
@@ -66,7 +66,7 @@ func (w *walker) charge(place int, what string, v value) value {
 // names are columns that DuckDB takes for a function where no column is called so.
 var namesOfInstance = map[string]bool{"current_catalog": true, "current_database": true, "current_schema": true, "current_role": true, "current_user": true, "session_user": true}
 
-// expr looks at an expression.
+// expr walks an expression.
 func (w *walker) expr(n tree, s *scope) value {
 	switch class := word(n, "class"); class {
 	case "CONSTANT":

@@ -67,7 +67,7 @@ type Statement struct {
 	// Changing are the places where a value that is another at each query gets into what
 	// the columns show, or chance into which rows there are: not where now() only filters.
 	Changing []*FaultError
-	// Stars are the places where rows of a table are told apart by all of its columns.
+	// Stars are the places where rows of a table are compared by all of its columns.
 	Stars []Star
 	// Faults are what an endpoint must not have.
 	Faults []*FaultError
@@ -75,7 +75,7 @@ type Statement struct {
 	relation relation
 }
 
-// Check looks at a query. views are the statements of the views that it may name, by
+// Check analyses a query. views are the statements of the views that it may name, by
 // name in lower case: they say how large their columns are. Its error is the parser's,
 // or a *FaultError where DuckDB can't parse the text.
 func Check(ctx context.Context, parse Parser, query string, params map[string]Param, views map[string]*Statement) (*Statement, error) {

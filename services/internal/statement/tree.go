@@ -26,7 +26,7 @@ func word(n tree, key string) string {
 
 func lower(n tree, key string) string { return strings.ToLower(word(n, key)) }
 
-// at is the byte of the statement that the node stands at, -1 if it isn't told.
+// at is the byte of the statement that the node stands at, -1 if unknown.
 func at(n tree) int {
 	if place, ok := n["query_location"].(float64); ok {
 		return int(place)

@@ -57,7 +57,7 @@ func Views(text string) ([]View, *FaultError) {
 func view(text string, at int) (View, *FaultError) {
 	head := viewHead.FindStringSubmatchIndex(text)
 	if head == nil {
-		return View{}, &FaultError{at, "has a statement that is no CREATE VIEW", "write CREATE OR REPLACE VIEW name AS SELECT …, with comments above CREATE or behind AS"}
+		return View{}, &FaultError{at, "has a statement that is no CREATE VIEW", "write CREATE OR REPLACE VIEW name AS SELECT …, with comments above CREATE or after AS"}
 	}
 	name := viewName.FindStringSubmatch(text[head[2]:head[3]])
 	if name == nil {
@@ -66,7 +66,7 @@ func view(text string, at int) (View, *FaultError) {
 	return View{strings.ToLower(name[1] + name[2]), text[head[1]:], at + head[1], text}, nil
 }
 
-// ViewOf is the query of a view as DuckDB lists it; false if it can't be told.
+// ViewOf is the query of a view as DuckDB lists it; false if it can't be found.
 func ViewOf(name, sql string) (View, bool) {
 	sql = strings.TrimRight(strings.TrimSpace(sql), ";")
 	head := viewHead.FindStringIndex(sql)

@@ -84,7 +84,7 @@ func (w *walker) fail(place int, reason, fix string) {
 	}
 }
 
-// node looks at a query.
+// node walks a query.
 func (w *walker) node(n tree, outer *scope) relation {
 	s := &scope{outer: outer, ctes: map[string]relation{}, units: map[string]float64{}}
 	for _, one := range list(sub(n, "cte_map"), "map") {
@@ -183,7 +183,7 @@ func excludesSystem(star tree) bool {
 	})
 }
 
-// clock are the functions and names that tell the time of the query, chance those that
+// clock are the functions and names that give the time of the query, chance those that
 // are another for each row.
 var (
 	clock = map[string]bool{
@@ -197,7 +197,7 @@ var (
 func (w *walker) changes(place int, name string) {
 	w.out.Changing = append(w.out.Changing, &FaultError{
 		place, name + " makes the answer another for each page, so that rows would be left out or come twice",
-		"leave it out, or use it in WHERE only if it tells the time; without -- order: the answer comes in one piece",
+		"leave it out, or use it in WHERE only if it gives the time; without -- order: the answer comes in one piece",
 	})
 }
 
@@ -222,7 +222,7 @@ func (w *walker) sample(n tree) {
 	}
 }
 
-// recursion looks at a CTE that refers to itself. Each round may add to a value, not
+// recursion checks a CTE that refers to itself. Each round may add to a value, not
 // multiply it: its size after n rounds would be beyond any bound.
 func (w *walker) recursion(n tree, s *scope) relation {
 	left := w.node(sub(n, "left"), s)
@@ -253,7 +253,7 @@ func (w *walker) recursion(n tree, s *scope) relation {
 	return relation{max(left.width, min(right.width, math.MaxFloat32)), left.columns, left.tables + right.tables, left.star}
 }
 
-// visit looks at an expression, a query or a table.
+// visit walks an expression, a query or a table.
 func (w *walker) visit(n tree, s *scope) relation {
 	switch kind := word(n, "type"); {
 	case n["class"] != nil:
@@ -266,7 +266,7 @@ func (w *walker) visit(n tree, s *scope) relation {
 	}
 }
 
-// from looks at what stands behind FROM.
+// from walks what follows FROM.
 func (w *walker) from(n tree, s *scope) (r relation) {
 	names := []string{lower(n, "alias")}
 	switch kind := word(n, "type"); kind {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Attach creates the group estela:EPOCH.N that reads after the given ID, N counting up, and
@@ -20,13 +20,13 @@ import (
 // pipeline at the given one or beyond. Then the stream was replaced, or its cursor moved back,
 // and entries at or below that ID may be other ones.
 //
-// If a group of a later epoch exists, it fails with [contract.ErrFenced]; unless the caller
+// If a group of a later epoch exists, it fails with [event.ErrFenced]; unless the caller
 // owns the lease: then the group is a leftover of a warehouse that was restored or replaced
 // since, and is destroyed too.
-func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error) {
+func (s *Shard) Attach(ctx context.Context, epoch int64, after event.ID) (from event.ID, err error) {
 	_ = s.Close() // it may be broken, which is why this re-attaches
 	s.n++
-	s.trimmed = contract.ID{}
+	s.trimmed = event.ID{}
 	group := groupName(epoch, s.n)
 	if from, err = s.createGroup(ctx, epoch, group, after); err != nil {
 		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
@@ -39,7 +39,7 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after contract.ID) (fro
 	return from, nil
 }
 
-func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, after contract.ID) (from contract.ID, err error) {
+func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, after event.ID) (from event.ID, err error) {
 	answer, err := s.client.eval(ctx, attachScript, []string{s.key, s.leaseKey()},
 		epoch, s.n, group, after.String(), s.token).Slice()
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, afte
 	}
 	younger, _ := answer[1].(string)
 	if answer[0] != int64(1) {
-		return from, fmt.Errorf("group %s exists: %w", younger, contract.ErrFenced)
+		return from, fmt.Errorf("group %s exists: %w", younger, event.ErrFenced)
 	}
 	if younger != "" {
 		s.client.logger.Warn("destroyed consumer group of a later epoch, this worker owns the lease",
@@ -66,7 +66,7 @@ func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, afte
 
 // Lift sets the stream's last ID to at least the given one, and makes the
 // stream if there is none.
-func (s *Shard) Lift(ctx context.Context, to contract.ID) error {
+func (s *Shard) Lift(ctx context.Context, to event.ID) error {
 	if to.IsZero() {
 		return nil
 	}
@@ -80,13 +80,13 @@ func (s *Shard) Lift(ctx context.Context, to contract.ID) error {
 	return nil
 }
 
-func (s *Shard) lift(ctx context.Context, to contract.ID) error {
+func (s *Shard) lift(ctx context.Context, to event.ID) error {
 	return s.client.eval(ctx, liftScript, []string{s.key}, to.String()).Err()
 }
 
 // liftByEntry adds an entry with that ID and deletes it, in one transaction:
 // miniredis has no XSETID.
-func (s *Shard) liftByEntry(ctx context.Context, to contract.ID) error {
+func (s *Shard) liftByEntry(ctx context.Context, to event.ID) error {
 	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
 		state, err := s.client.streamInfo(ctx, s.key)
 		if err != nil || state.Last.Compare(to) >= 0 {

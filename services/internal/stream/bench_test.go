@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -64,7 +64,7 @@ func BenchmarkRead(b *testing.B) {
 			before, n := cpu(b), 0
 			for b.Loop() {
 				epoch++
-				if _, err := s.Attach(b.Context(), epoch, contract.ID{}); err != nil {
+				if _, err := s.Attach(b.Context(), epoch, event.ID{}); err != nil {
 					b.Fatal(err)
 				}
 				n += readAll(b, s)

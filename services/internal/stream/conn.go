@@ -12,7 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // conn is a connection of its own, outside go-redis' pool, for what has to be
@@ -144,17 +144,17 @@ func readInt(in *bufio.Reader, kind byte) (int64, error) {
 }
 
 // readID reads a bulk string that is the ID of an entry.
-func readID(in *bufio.Reader) (contract.ID, error) {
+func readID(in *bufio.Reader) (event.ID, error) {
 	if _, err := readInt(in, '$'); err != nil {
-		return contract.ID{}, err
+		return event.ID{}, err
 	}
 	line, err := readLine(in)
 	if err != nil {
-		return contract.ID{}, err
+		return event.ID{}, err
 	}
 	id, ok := parseID(line)
 	if !ok {
-		return contract.ID{}, errProtocol
+		return event.ID{}, errProtocol
 	}
 	return id, nil
 }

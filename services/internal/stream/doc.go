@@ -21,7 +21,7 @@
 // An entry has the field "event" (one JSON document) or the field "events"
 // (NDJSON, one document a line). The field "traceparent" beside it (W3C) makes
 // it part of a trace; others are allowed and ignored. An entry with neither field, with both, or with one
-// of them twice is [contract.Foreign]: its payload is a JSON object of all its
+// of them twice is [event.Foreign]: its payload is a JSON object of all its
 // fields, so that nothing of it is lost when it is rejected. In that object a
 // name or value that is not valid UTF-8, or that begins with "base64:", is
 // written as "base64:" and its standard base64. IDs come from the server
@@ -40,7 +40,7 @@
 // A group is the cursor of one owner, named estela:EPOCH.N. It is part of its stream, so it also
 // identifies the stream: one that replaced it has no such group. Attach creates the next one at
 // the last ID received and destroys every other one of this pipeline, in one script on the
-// server. Where a group of a later epoch exists it fails with [contract.ErrFenced], unless the
+// server. Where a group of a later epoch exists it fails with [event.ErrFenced], unless the
 // caller owns the lease: then the group is a leftover of a warehouse that has been restored or
 // replaced since. Groups of other names are never changed.
 //
@@ -52,7 +52,7 @@
 //   - no group of the last owner is at the position or beyond: the stream was deleted, emptied
 //     or restored, or the cursor moved back. Attach detects it in the script that creates the
 //     next group, and starts at the oldest entry.
-//   - an entry at or below the last one received: Read fails with [contract.ErrCursorMoved].
+//   - an entry at or below the last one received: Read fails with [event.ErrCursorMoved].
 //   - a cursor that is not at the last entry received: State fails with it.
 //   - the group is gone, or is not at the bound of a trim yet: Trim fails with it, in the script
 //     that would have trimmed.
@@ -82,7 +82,7 @@
 // What a worker has consumed from a stream is in its warehouse and nowhere else, so a shard
 // belongs to one warehouse. The first to ask claims it, in a key beside the lease; the scripts
 // that acquire and renew the lease compare the claim, and fail for another warehouse with
-// [contract.OtherWarehouseError]. Each renewal writes the claim again, for a FLUSHALL removes
+// [event.OtherWarehouseError]. Each renewal writes the claim again, for a FLUSHALL removes
 // it. A process claims all its shards at its start, in order, or none (ClaimShards), so that of
 // two that start at once one gets all; MoveShard moves a shard whose lease nobody owns.
 // The members of a group are the live workers of one warehouse and the same datasets: workers

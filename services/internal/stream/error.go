@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // ErrNoGroup means that a reader's group is gone: another worker took the shard
-// over, or the stream was deleted. It is a [contract.ErrFenced]: acquire or renew the lease
+// over, or the stream was deleted. It is a [event.ErrFenced]: acquire or renew the lease
 // before doing anything else.
-var ErrNoGroup = fmt.Errorf("the group of this reader is gone: %w", contract.ErrFenced)
+var ErrNoGroup = fmt.Errorf("the group of this reader is gone: %w", event.ErrFenced)
 
 // The reasons to refuse a server; see [RefusedError].
 var (

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"io"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // ParseReply reads one reply as a reader would, from reads of at most step
 // bytes, and returns copies of the entries.
-func ParseReply(reply []byte, step int) ([]contract.Entry, error) {
+func ParseReply(reply []byte, step int) ([]event.Entry, error) {
 	var in replyReader
 	defer in.reset()
 	from := &stepReader{in: bytes.NewReader(reply), step: step}
-	var all []contract.Entry
+	var all []event.Entry
 	for {
 		seg, err := in.next(from)
 		if err != nil {

@@ -10,17 +10,18 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Lag is how far the stored position of a shard is behind its stream, by the report of the
 // worker that owns it. It is for producers and operators, who may reach Redis only: the position
 // that workers resume from is in the warehouse.
 type Lag struct {
-	contract.StreamState
+	event.StreamState
 
 	Shard int
 	// Stored is the position up to which all of the stream is stored; zero if none was reported.
-	Stored contract.Position
+	Stored event.Position
 	// Reported is true if a worker has reported it.
 	Reported bool
 	// Entries is the lag in entries: those above Stored.
@@ -33,7 +34,7 @@ func storedKey(stream string) string { return stream + ":stored" }
 
 // ReportPosition writes the stored position and the total of stored events. Without the lease
 // it writes nothing. It may be called while another goroutine uses the reader.
-func (s *Shard) ReportPosition(ctx context.Context, at contract.Position) error {
+func (s *Shard) ReportPosition(ctx context.Context, at event.Position) error {
 	err := s.client.eval(ctx, storedScript, []string{s.leaseKey(), storedKey(s.key)},
 		s.token, at.Last.String(), at.Added, at.Rows+at.Duplicates).Err()
 	if err != nil {

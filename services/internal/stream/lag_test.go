@@ -5,13 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
 // owning is a reader that owns the lease of shard 0, and the state of its stream.
-func owning(t *testing.T, client *stream.Client) (*stream.Shard, contract.StreamState) {
+func owning(t *testing.T, client *stream.Client) (*stream.Shard, event.StreamState) {
 	t.Helper()
 	s := shard(t, client, stream.ShardConfig{})
 	owned, err := s.Acquire(t.Context())
@@ -29,7 +29,7 @@ func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 		const highWater = 500
 		publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 		s, state := owning(t, client)
-		must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
+		must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
 		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 			HighWater: highWater, OnWait: func(w stream.Waiting) { t.Errorf("the producer waits: %s", w) },
 		})
@@ -53,7 +53,7 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	server, client := setup(t)
 	publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 	s, state := owning(t, client)
-	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	waits := make(chan stream.Waiting, 100)
 	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 		HighWater: highWater, FlushEvents: flush, OnWait: func(w stream.Waiting) {
@@ -77,11 +77,11 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	want(t, "says so", w.Err == nil && w.Lag.Reported && w.Lag.Lease != "", true)
 	state, err := s.State(t.Context())
 	must(t, err)
-	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	must(t, <-added)
 	state, err = s.State(t.Context())
 	must(t, err)
-	must(t, s.ReportPosition(t.Context(), contract.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	must(t, p.Close(t.Context()))
 	want(t, "acknowledged", p.Acked(), 2*highWater)
 }
@@ -92,7 +92,7 @@ func TestOnlyTheOwnerReports(t *testing.T) {
 	server := redistest.Start(t)
 	client := open(t, server.URL())
 	publish(t, client, 1, 10, stream.ProducerConfig{})
-	at := contract.Position{Last: contract.ID{MS: 1 << 62}, Added: 10}
+	at := event.Position{Last: event.ID{MS: 1 << 62}, Added: 10}
 	must(t, shard(t, client, stream.ShardConfig{}).ReportPosition(t.Context(), at))
 	lag := func() stream.Lag {
 		all, err := client.Lags(t.Context(), "flights", 2)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -28,11 +28,11 @@ type link struct {
 	// may be added to each above the mark before the lag is looked up again.
 	lengths, room []int64
 	// last are the IDs of the newest entries that were acknowledged, by shard.
-	last []contract.ID
+	last []event.ID
 }
 
 func newLink(client *Client, cfg ProducerConfig, shards int) *link {
-	return &link{client: client, cfg: cfg, room: make([]int64, shards), last: make([]contract.ID, shards)}
+	return &link{client: client, cfg: cfg, room: make([]int64, shards), last: make([]event.ID, shards)}
 }
 
 func (l *link) close() {

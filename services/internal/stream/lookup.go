@@ -4,17 +4,17 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // lookupPage is how many entries one lookup in a stream requests.
 const lookupPage = 1000
 
 // Entry looks up the entry with the ID in the shard's stream; false: it isn't there (any more).
-func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contract.ID) (contract.Entry, bool, error) {
+func (c *Client) Entry(ctx context.Context, dataset string, shard int, id event.ID) (event.Entry, bool, error) {
 	entries, err := c.lookup(ctx, "XRANGE", Key(dataset, shard), id.String(), id.String(), "COUNT", "1")
 	if err != nil || len(entries) == 0 {
-		return contract.Entry{}, false, err
+		return event.Entry{}, false, err
 	}
 	return entries[0], true, nil
 }
@@ -22,11 +22,11 @@ func (c *Client) Entry(ctx context.Context, dataset string, shard int, id contra
 // Newest calls each with at most limit entries of the shard's stream, the newest first.
 // It is for searches by people: it moves no cursor, and costs the server as much as a reader of
 // as many entries.
-func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(contract.Entry)) error {
+func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(event.Entry)) error {
 	return c.newest(ctx, Key(dataset, shard), limit, each)
 }
 
-func (c *Client) newest(ctx context.Context, key string, limit int, each func(contract.Entry)) error {
+func (c *Client) newest(ctx context.Context, key string, limit int, each func(event.Entry)) error {
 	before := "+"
 	for limit > 0 {
 		n := min(limit, lookupPage)
@@ -45,12 +45,12 @@ func (c *Client) newest(ctx context.Context, key string, limit int, each func(co
 	return nil
 }
 
-func (c *Client) lookup(ctx context.Context, command, key string, args ...any) ([]contract.Entry, error) {
+func (c *Client) lookup(ctx context.Context, command, key string, args ...any) ([]event.Entry, error) {
 	answer, err := c.rdb.Do(ctx, append([]any{command, key}, args...)...).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("look up entries of %s: %w", key, err)
 	}
-	entries := make([]contract.Entry, len(answer))
+	entries := make([]event.Entry, len(answer))
 	for i, a := range answer {
 		if entries[i], err = entryOf(a); err != nil {
 			return nil, fmt.Errorf("look up entries of %s: %w", key, err)
@@ -60,10 +60,10 @@ func (c *Client) lookup(ctx context.Context, command, key string, args ...any) (
 }
 
 // entryOf decodes an entry from a reply of go-redis, with the same parser of fields as a read.
-func entryOf(answer any) (contract.Entry, error) {
+func entryOf(answer any) (event.Entry, error) {
 	parts, _ := answer.([]any)
 	if len(parts) != 2 {
-		return contract.Entry{}, errProtocol
+		return event.Entry{}, errProtocol
 	}
 	text, _ := parts[0].(string)
 	id, ok := parseID([]byte(text))
@@ -73,7 +73,7 @@ func entryOf(answer any) (contract.Entry, error) {
 		fields[i], _ = v.(string)
 	}
 	if !ok {
-		return contract.Entry{}, errProtocol
+		return event.Entry{}, errProtocol
 	}
 	in := cursor{buf: appendCommand(nil, fields...)}
 	entry, err := in.fields()

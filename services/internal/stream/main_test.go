@@ -10,7 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -88,7 +88,7 @@ func publish(t *testing.T, client *stream.Client, first, last int, cfg stream.Pr
 }
 
 // drain reads until nothing comes any more and returns the payloads and the last ID.
-func drain(t *testing.T, s *stream.Shard) (payloads []string, last contract.ID) {
+func drain(t *testing.T, s *stream.Shard) (payloads []string, last event.ID) {
 	t.Helper()
 	for {
 		entries, release, err := s.Read(t.Context())
@@ -145,14 +145,14 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // attach attaches the reader, which must go as asked.
-func attach(t *testing.T, s *stream.Shard, epoch int64, after contract.ID) {
+func attach(t *testing.T, s *stream.Shard, epoch int64, after event.ID) {
 	t.Helper()
 	from, err := s.Attach(t.Context(), epoch, after)
 	must(t, err)
 	want(t, "reads after", from, after)
 }
 
-func attachError(t *testing.T, s *stream.Shard, epoch int64, after contract.ID) error {
+func attachError(t *testing.T, s *stream.Shard, epoch int64, after event.ID) error {
 	t.Helper()
 	_, err := s.Attach(t.Context(), epoch, after)
 	return err

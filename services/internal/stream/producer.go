@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -173,7 +174,7 @@ func (p *Producer) Acked() int64 { return p.acked.Load() }
 
 // Last is the ID of the newest entry of the shard that was acknowledged, zero if there is none.
 // It is for after Close.
-func (p *Producer) Last(shard int) contract.ID { return p.link.last[shard] }
+func (p *Producer) Last(shard int) event.ID { return p.link.last[shard] }
 
 // Add adds an event, which it copies, to a shard. It blocks while two flushes are in flight.
 // An error of ctx or of validation concerns this event alone, which is not added; after any

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -21,7 +21,7 @@ import (
 func consume(t *testing.T, s *stream.Shard, n int, pause time.Duration) (payloads []string) {
 	t.Helper()
 	seen := make(map[string]bool)
-	var last contract.ID
+	var last event.ID
 	for len(seen) < n {
 		entries, release, err := s.Read(t.Context())
 		if err != nil {
@@ -76,8 +76,8 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	want(t, "lease", ok, true)
 	_, err = client.Heartbeat(t.Context(), "", "late", time.Minute)
 	must(t, err)
-	must(t, s.Lift(t.Context(), contract.ID{MS: 1}))
-	attach(t, s, 1, contract.ID{})
+	must(t, s.Lift(t.Context(), event.ID{MS: 1}))
+	attach(t, s, 1, event.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 	must(t, <-added)
 	want(t, "acknowledged", p.Acked(), events)
@@ -123,7 +123,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 	n, _ := server.Do("XLEN", stream.Key("flights", 0)).(int64)
 	want(t, "stopped at the mark", n >= highWater && n <= highWater+flush, true)
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	wantRange(t, consume(t, s, events, time.Millisecond), 1, events)
 	must(t, <-added)
 	want(t, "acknowledged", acked.Load(), events)
@@ -144,7 +144,7 @@ func TestProducerSurvivesCuts(t *testing.T) {
 	must(t, p.Close(t.Context()))
 	want(t, "acknowledged", p.Acked(), events)
 	s := shard(t, direct, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 }
 
@@ -161,7 +161,7 @@ func TestProducerSurvivesACrashOfRedis(t *testing.T) {
 	}
 	must(t, p.Close(t.Context()))
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -27,8 +27,8 @@ var errDetached = errors.New("no cursor: Attach first")
 //
 // After any error the group's cursor is unknown and the connection is closed: re-attach at the
 // last ID received. The error is [ErrNoGroup] if the group is gone, and
-// [contract.ErrCursorMoved] for entries at or below the last one received.
-func (s *Shard) Read(ctx context.Context) (entries []contract.Entry, release func(), err error) {
+// [event.ErrCursorMoved] for entries at or below the last one received.
+func (s *Shard) Read(ctx context.Context) (entries []event.Entry, release func(), err error) {
 	seg, err := s.read(ctx)
 	if err != nil {
 		_ = s.Close()
@@ -63,7 +63,7 @@ func (s *Shard) read(ctx context.Context) (*segment, error) {
 func (s *Shard) checkOrder(seg *segment) error {
 	first, last := seg.entries[0].ID, seg.entries[len(seg.entries)-1].ID
 	if first.Compare(s.delivered) <= 0 {
-		err := fmt.Errorf("%w: entry %s was delivered after %s", contract.ErrCursorMoved, first, s.delivered)
+		err := fmt.Errorf("%w: entry %s was delivered after %s", event.ErrCursorMoved, first, s.delivered)
 		seg.release()
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -18,7 +18,7 @@ func TestReadIsBounded(t *testing.T) {
 	t.Parallel()
 	_, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{Block: time.Hour})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	began := time.Now()
 	entries, release, err := s.Read(t.Context())
 	must(t, err)
@@ -33,7 +33,7 @@ func TestCancelEndsABlockedReadAtOnce(t *testing.T) {
 	t.Parallel()
 	_, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{Block: 2 * time.Second})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
@@ -43,7 +43,7 @@ func TestCancelEndsABlockedReadAtOnce(t *testing.T) {
 		t.Fatalf("the read went on for %s", took)
 	}
 	publish(t, client, 1, 5, stream.ProducerConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 5)
 }
@@ -53,7 +53,7 @@ func TestSilentServerEndsInTime(t *testing.T) {
 	server, direct := setup(t)
 	proxy := redistest.NewProxy(t, server.Addr())
 	s := shard(t, open(t, proxy.URL()), stream.ShardConfig{Timeout: 200 * time.Millisecond})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	proxy.Pause()
 	publish(t, direct, 1, 5, stream.ProducerConfig{})
 	began := time.Now()
@@ -62,7 +62,7 @@ func TestSilentServerEndsInTime(t *testing.T) {
 	want(t, "a time-out", errors.As(err, &timeout) && timeout.Timeout(), true)
 	want(t, "in time", time.Since(began) < 2*time.Second, true)
 	proxy.Resume()
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 5)
 }
@@ -78,7 +78,7 @@ func TestReplyLostOnTheWay(t *testing.T) {
 	s := shard(t, open(t, proxy.URL()), stream.ShardConfig{MaxCount: 1000})
 	var (
 		got    []string
-		last   contract.ID
+		last   event.ID
 		failed int
 	)
 	reattach := func() {
@@ -112,7 +112,7 @@ func TestZombieReadTakesNothing(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	type answer struct {
 		reply any
 		err   error
@@ -127,7 +127,7 @@ func TestZombieReadTakesNothing(t *testing.T) {
 		info, _ := server.Try("INFO", "clients")
 		return strings.Contains(fmt.Sprint(info), "blocked_clients:1")
 	})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 100)
@@ -147,7 +147,7 @@ func TestEmptiedServerIsNoGroup(t *testing.T) {
 			t.Parallel()
 			server, client := setup(t)
 			s := shard(t, client, stream.ShardConfig{Block: 2 * time.Second})
-			attach(t, s, 1, contract.ID{})
+			attach(t, s, 1, event.ID{})
 			failed := make(chan error, 1)
 			go func() {
 				_, _, err := s.Read(t.Context())
@@ -177,7 +177,7 @@ func TestLargeRepliesComeInParts(t *testing.T) {
 	}
 	server.Do("XADD", stream.Key("flights", 0), "*", "event", strings.Repeat("y", 3*size))
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	seen := 0
 	for seen < 5000+large+1 {
 		entries, release, err := s.Read(t.Context())
@@ -204,23 +204,23 @@ func TestForeignEntriesLoseNothing(t *testing.T) {
 	key := stream.Key("flights", 0)
 	for _, test := range []struct {
 		fields   []any
-		kind     contract.Kind
+		kind     event.Kind
 		expected string
 	}{
-		{[]any{"event", "{}", "traceparent", "00-ab"}, contract.Single, "{}"},
-		{[]any{"a", "1", "events", "1\n2"}, contract.Lines, "1\n2"},
-		{[]any{"Event", "{}"}, contract.Foreign, `{"Event":"{}"}`},
-		{[]any{"b", "2", "a", "é\n\"<"}, contract.Foreign, `{"b":"2","a":"é\n\"\u003c"}`},
-		{[]any{"a", "1", "a", "2"}, contract.Foreign, `{"a":"1","a":"2"}`},
-		{[]any{"event", "1", "events", "2"}, contract.Foreign, `{"event":"1","events":"2"}`},
-		{[]any{"event", "1", "event", "2"}, contract.Foreign, `{"event":"1","event":"2"}`},
-		{[]any{"raw", "\xff\x00"}, contract.Foreign, `{"raw":"base64:/wA="}`},
-		{[]any{"\xff", "base64:x"}, contract.Foreign, `{"base64:/w==":"base64:YmFzZTY0Ong="}`},
-		{[]any{"", ""}, contract.Foreign, `{"":""}`},
+		{[]any{"event", "{}", "traceparent", "00-ab"}, event.Single, "{}"},
+		{[]any{"a", "1", "events", "1\n2"}, event.Lines, "1\n2"},
+		{[]any{"Event", "{}"}, event.Foreign, `{"Event":"{}"}`},
+		{[]any{"b", "2", "a", "é\n\"<"}, event.Foreign, `{"b":"2","a":"é\n\"\u003c"}`},
+		{[]any{"a", "1", "a", "2"}, event.Foreign, `{"a":"1","a":"2"}`},
+		{[]any{"event", "1", "events", "2"}, event.Foreign, `{"event":"1","events":"2"}`},
+		{[]any{"event", "1", "event", "2"}, event.Foreign, `{"event":"1","event":"2"}`},
+		{[]any{"raw", "\xff\x00"}, event.Foreign, `{"raw":"base64:/wA="}`},
+		{[]any{"\xff", "base64:x"}, event.Foreign, `{"base64:/w==":"base64:YmFzZTY0Ong="}`},
+		{[]any{"", ""}, event.Foreign, `{"":""}`},
 	} {
 		server.Do(append([]any{"XADD", key, "*"}, test.fields...)...)
 		s := shard(t, client, stream.ShardConfig{})
-		attach(t, s, time.Now().UnixNano(), contract.ID{})
+		attach(t, s, time.Now().UnixNano(), event.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		want(t, "entries", len(entries), 1)
@@ -293,19 +293,19 @@ func FuzzEntry(f *testing.F) {
 	f.Add(uint64(1), uint64(2), "event", []byte("{}"), 5)
 	f.Add(uint64(1<<63), uint64(0), "x", []byte("\r\n$3\r\n"), 1)
 	f.Fuzz(func(t *testing.T, ms, seq uint64, name string, value []byte, step int) {
-		id := contract.ID{MS: ms, Seq: seq}
+		id := event.ID{MS: ms, Seq: seq}
 		reply := fmt.Appendf(nil, "*1\r\n*2\r\n$1\r\nk\r\n*1\r\n*2\r\n$%d\r\n%s\r\n*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n",
 			len(id.String()), id, len(name), name, len(value), value)
 		entries, err := stream.ParseReply(reply, 1+int(uint(step)%64))
 		if err != nil || len(entries) != 1 || entries[0].ID != id {
 			t.Fatalf("got %v, %v", entries, err)
 		}
-		known := map[string]contract.Kind{"event": contract.Single, "events": contract.Lines}
+		known := map[string]event.Kind{"event": event.Single, "events": event.Lines}
 		kind, isKnown := known[name]
 		if isKnown && (entries[0].Kind != kind || !bytes.Equal(entries[0].Payload, value)) {
 			t.Fatalf("got %v, want %q", entries[0], value)
 		}
-		if !isKnown && entries[0].Kind != contract.Foreign {
+		if !isKnown && entries[0].Kind != event.Foreign {
 			t.Fatalf("got kind %d of field %q", entries[0].Kind, name)
 		}
 	})

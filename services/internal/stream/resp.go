@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 var (
@@ -28,7 +28,7 @@ const (
 // segment is a piece of a reply: its bytes and the entries that alias them.
 type segment struct {
 	buf     []byte
-	entries []contract.Entry
+	entries []event.Entry
 }
 
 var segments = sync.Pool{New: func() any { return &segment{buf: make([]byte, 0, segmentSize)} }}
@@ -204,21 +204,21 @@ func (c *cursor) failure() error {
 }
 
 // entry reads *2 $ID *N and N fields and values.
-func (c *cursor) entry() (contract.Entry, error) {
+func (c *cursor) entry() (event.Entry, error) {
 	n, err := c.header('*')
 	if err != nil {
-		return contract.Entry{}, err
+		return event.Entry{}, err
 	}
 	if n != 2 {
-		return contract.Entry{}, errProtocol
+		return event.Entry{}, errProtocol
 	}
 	text, err := c.bulk()
 	if err != nil {
-		return contract.Entry{}, err
+		return event.Entry{}, err
 	}
 	id, ok := parseID(text)
 	if !ok {
-		return contract.Entry{}, errProtocol
+		return event.Entry{}, errProtocol
 	}
 	entry, err := c.fields()
 	entry.ID = id
@@ -226,30 +226,30 @@ func (c *cursor) entry() (contract.Entry, error) {
 }
 
 // fields reads *N and N fields and values: an entry without its ID.
-func (c *cursor) fields() (contract.Entry, error) {
+func (c *cursor) fields() (event.Entry, error) {
 	n, err := c.header('*')
 	if err != nil {
-		return contract.Entry{}, err
+		return event.Entry{}, err
 	}
 	if n < 0 || n%2 != 0 {
-		return contract.Entry{}, errProtocol
+		return event.Entry{}, errProtocol
 	}
 	start, found := c.pos, 0
-	var entry contract.Entry
+	var entry event.Entry
 	for range n / 2 {
 		name, err := c.bulk()
 		if err != nil {
-			return contract.Entry{}, err
+			return event.Entry{}, err
 		}
 		value, err := c.bulk()
 		if err != nil {
-			return contract.Entry{}, err
+			return event.Entry{}, err
 		}
 		switch string(name) {
 		case "event":
-			entry.Kind, entry.Payload, found = contract.Single, value, found+1
+			entry.Kind, entry.Payload, found = event.Single, value, found+1
 		case "events":
-			entry.Kind, entry.Payload, found = contract.Lines, value, found+1
+			entry.Kind, entry.Payload, found = event.Lines, value, found+1
 		case "traceparent":
 			entry.Trace = value
 		}
@@ -258,7 +258,7 @@ func (c *cursor) fields() (contract.Entry, error) {
 		return entry, nil
 	}
 	again := cursor{buf: c.buf, pos: start}
-	entry.Kind = contract.Foreign
+	entry.Kind = event.Foreign
 	entry.Payload, err = again.object(n / 2)
 	return entry, err
 }
@@ -328,15 +328,15 @@ func (c *cursor) null(i int) (int, error) {
 }
 
 // parseID reads "MS-SEQ" without allocating.
-func parseID(text []byte) (contract.ID, bool) {
+func parseID(text []byte) (event.ID, bool) {
 	for i, b := range text {
 		if b == '-' {
 			ms, ok1 := parseUint(text[:i])
 			seq, ok2 := parseUint(text[i+1:])
-			return contract.ID{MS: ms, Seq: seq}, ok1 && ok2
+			return event.ID{MS: ms, Seq: seq}, ok1 && ok2
 		}
 	}
-	return contract.ID{}, false
+	return event.ID{}, false
 }
 
 func parseUint(text []byte) (uint64, bool) {

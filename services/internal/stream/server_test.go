@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -63,11 +63,11 @@ func TestServerThatSteppedBack(t *testing.T) {
 	server.Restart()
 	after, err := s.State(t.Context())
 	must(t, err)
-	want(t, "all is gone", after, contract.StreamState{RunID: after.RunID, Now: after.Now})
+	want(t, "all is gone", after, event.StreamState{RunID: after.RunID, Now: after.Now})
 	want(t, "another run", after.RunID != before.RunID && after.RunID != "", true)
 
 	must(t, s.Lift(t.Context(), before.Last))
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	publish(t, client, 11, 12, stream.ProducerConfig{})
 	got, last := drain(t, s)
 	wantRange(t, got, 11, 12)
@@ -146,7 +146,7 @@ func carries(t *testing.T, client *stream.Client) {
 	t.Helper()
 	must(t, client.Check(t.Context()))
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	publish(t, client, 1, 3000, stream.ProducerConfig{})
 	got, _ := drain(t, s)
 	wantRange(t, got, 1, 3000)
@@ -204,7 +204,7 @@ func TestLoginChanges(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { client.Close() })
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	got, last := drain(t, s)
 	wantRange(t, got, 1, 100)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // maxBlock bounds a blocked read.
@@ -57,7 +57,7 @@ type ShardConfig struct {
 	// claimed the streams, the first to ask, acquire the lease.
 	//
 	// Default: any.
-	Warehouse contract.Warehouse
+	Warehouse event.Warehouse
 
 	// WarnAfter is how long a foreign group may block trim without advancing before that is
 	// logged.
@@ -101,9 +101,9 @@ type Shard struct {
 	in    replyReader
 	count int
 	// delivered is where the group's cursor must be: the last entry read with it.
-	delivered contract.ID
+	delivered event.ID
 	// trimmed is the bound of the last Trim since Attach.
-	trimmed contract.ID
+	trimmed event.ID
 	blocker trimBlocker
 }
 
@@ -131,7 +131,7 @@ func (s *Shard) leaseKey() string   { return leaseKey(s.key) }
 func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
 
 // Acquire acquires the lease, or reports false while another worker owns it. It is idempotent
-// for the owner. *contract.OtherWarehouseError: the shard is claimed by another warehouse than
+// for the owner. *event.OtherWarehouseError: the shard is claimed by another warehouse than
 // ShardConfig's.
 func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, acquireScript)
@@ -141,7 +141,7 @@ func (s *Shard) Acquire(ctx context.Context) (bool, error) {
 	return ok, nil
 }
 
-// Renew renews the lease; false: it was lost. *contract.OtherWarehouseError: the shard was
+// Renew renews the lease; false: it was lost. *event.OtherWarehouseError: the shard was
 // moved to another warehouse.
 func (s *Shard) Renew(ctx context.Context) (bool, error) {
 	ok, err := s.onLease(ctx, renewScript)
@@ -174,17 +174,17 @@ func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
 }
 
 // State returns the state of the stream and its server. A stream that does not exist has zeros.
-// While attached it is [contract.ErrCursorMoved] or [ErrNoGroup] if the group's cursor is not
+// While attached it is [event.ErrCursorMoved] or [ErrNoGroup] if the group's cursor is not
 // where this reader left it.
-func (s *Shard) State(ctx context.Context) (contract.StreamState, error) {
+func (s *Shard) State(ctx context.Context) (event.StreamState, error) {
 	state, err := s.state(ctx)
 	if err != nil {
-		return contract.StreamState{}, fmt.Errorf("look up state of %s: %w", s.key, err)
+		return event.StreamState{}, fmt.Errorf("look up state of %s: %w", s.key, err)
 	}
 	return state, nil
 }
 
-func (s *Shard) state(ctx context.Context) (state contract.StreamState, err error) {
+func (s *Shard) state(ctx context.Context) (state event.StreamState, err error) {
 	if state, err = s.client.streamInfo(ctx, s.key); err != nil {
 		return state, err
 	}
@@ -206,7 +206,7 @@ func (s *Shard) state(ctx context.Context) (state contract.StreamState, err erro
 	if err != nil {
 		return state, err
 	}
-	state.TrimmedTo, err = contract.ParseID(trimmed)
+	state.TrimmedTo, err = event.ParseID(trimmed)
 	return state, err
 }
 
@@ -229,7 +229,7 @@ func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 	}
 	if at := groups[i].LastDeliveredID; at != s.delivered.String() {
 		_ = s.Close() // as after a failed read: only Attach can resume
-		return known, fmt.Errorf("%w: group %s is at %s, and was left at %s", contract.ErrCursorMoved, s.group, at, s.delivered)
+		return known, fmt.Errorf("%w: group %s is at %s, and was left at %s", event.ErrCursorMoved, s.group, at, s.delivered)
 	}
 	return known, nil
 }
@@ -246,7 +246,7 @@ func (c *Client) currentRunID(ctx context.Context) (string, error) {
 }
 
 // streamInfo looks up XINFO STREAM; a stream that does not exist has zeros.
-func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamState, error) {
+func (c *Client) streamInfo(ctx context.Context, key string) (event.StreamState, error) {
 	state, err := c.parseStream(c.rdb.Do(ctx, "XINFO", "STREAM", key))
 	if err != nil || state.Length == 0 || !state.First.IsZero() {
 		return state, err
@@ -260,7 +260,7 @@ func (c *Client) streamInfo(ctx context.Context, key string) (contract.StreamSta
 }
 
 // parseStream reads the reply to XINFO STREAM by name: its fields differ between servers.
-func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err error) {
+func (c *Client) parseStream(answer *redis.Cmd) (state event.StreamState, err error) {
 	if c.embedded {
 		state.Added = -1 // miniredis doesn't count
 	}
@@ -291,7 +291,7 @@ func (c *Client) parseStream(answer *redis.Cmd) (state contract.StreamState, err
 }
 
 // end is the ID at one end of a stream, zero if it has no entry.
-func (c *Client) end(ctx context.Context, command, key, from, to string) (id contract.ID, err error) {
+func (c *Client) end(ctx context.Context, command, key, from, to string) (id event.ID, err error) {
 	entries, err := c.lookup(ctx, command, key, from, to, "COUNT", 1)
 	if len(entries) > 0 {
 		id = entries[0].ID
@@ -299,19 +299,19 @@ func (c *Client) end(ctx context.Context, command, key, from, to string) (id con
 	return id, err
 }
 
-func setEntryID(id *contract.ID, entry any) error {
+func setEntryID(id *event.ID, entry any) error {
 	if parts, ok := entry.([]any); ok && len(parts) > 0 {
 		return setID(id, parts[0])
 	}
 	return nil
 }
 
-func setID(id *contract.ID, value any) (err error) {
+func setID(id *event.ID, value any) (err error) {
 	text, _ := value.(string)
 	if text == "" {
 		return nil
 	}
-	*id, err = contract.ParseID(text)
+	*id, err = event.ParseID(text)
 	return err
 }
 

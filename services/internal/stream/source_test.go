@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -46,7 +46,7 @@ func TestReadsEveryEntryOnceInOrder(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		attach(t, s, 1, contract.ID{})
+		attach(t, s, 1, event.ID{})
 		publish(t, client, 1, 5000, stream.ProducerConfig{})
 		got, last := drain(t, s)
 		wantRange(t, got, 1, 5000)
@@ -69,16 +69,16 @@ func TestStateOfAStream(t *testing.T) {
 			added = -1 // miniredis doesn't count
 		}
 		want(t, "has a run id", runID != "", true)
-		want(t, "absent stream", state, contract.StreamState{RunID: runID, Now: state.Now, Added: min(added, 0)})
+		want(t, "absent stream", state, event.StreamState{RunID: runID, Now: state.Now, Added: min(added, 0)})
 
 		publish(t, client, 1, 10, stream.ProducerConfig{})
-		attach(t, s, 1, contract.ID{})
+		attach(t, s, 1, event.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		defer release()
 		state, err = s.State(t.Context())
 		must(t, err)
-		want(t, "state", state, contract.StreamState{
+		want(t, "state", state, event.StreamState{
 			RunID: runID, Now: state.Now, Known: true, First: entries[0].ID, Newest: entries[9].ID, Last: entries[9].ID, Length: 10, Added: added,
 		})
 	})
@@ -88,14 +88,14 @@ func TestAttachDestroysOlderGroups(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		old, young := shard(t, client, stream.ShardConfig{}), shard(t, client, stream.ShardConfig{})
-		attach(t, old, 9, contract.ID{})
-		attach(t, old, 9, contract.ID{})
+		attach(t, old, 9, event.ID{})
+		attach(t, old, 9, event.ID{})
 		want(t, "counter", old.Group(), "estela:9.2")
-		attach(t, young, 10, contract.ID{})
+		attach(t, young, 10, event.ID{})
 		_, _, err := old.Read(t.Context())
 		wantErr(t, err, stream.ErrNoGroup)
-		wantErr(t, err, contract.ErrFenced)
-		wantErr(t, attachError(t, old, 9, contract.ID{}), contract.ErrFenced)
+		wantErr(t, err, event.ErrFenced)
+		wantErr(t, attachError(t, old, 9, event.ID{}), event.ErrFenced)
 		_, _, err = old.Read(t.Context())
 		want(t, "read without a cursor fails", err != nil, true)
 		publish(t, client, 1, 3, stream.ProducerConfig{})
@@ -109,12 +109,12 @@ func TestAttachWithLeaseReplacesLeftovers(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		before, restored := shard(t, client, stream.ShardConfig{}), shard(t, client, stream.ShardConfig{})
-		attach(t, before, 7, contract.ID{})
-		wantErr(t, attachError(t, restored, 1, contract.ID{}), contract.ErrFenced)
+		attach(t, before, 7, event.ID{})
+		wantErr(t, attachError(t, restored, 1, event.ID{}), event.ErrFenced)
 		ok, err := restored.Acquire(t.Context())
 		must(t, err)
 		want(t, "lease", ok, true)
-		attach(t, restored, 1, contract.ID{})
+		attach(t, restored, 1, event.ID{})
 		_, _, err = before.Read(t.Context())
 		wantErr(t, err, stream.ErrNoGroup)
 		publish(t, client, 1, 3, stream.ProducerConfig{})
@@ -127,20 +127,20 @@ func TestLiftKeepsIDsAbove(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Lift(t.Context(), contract.ID{}))
-		to := contract.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli()), Seq: 7}
+		must(t, s.Lift(t.Context(), event.ID{}))
+		to := event.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli()), Seq: 7}
 		must(t, s.Lift(t.Context(), to)) // there is no stream yet
-		last := func() contract.ID {
+		last := func() event.ID {
 			state, err := s.State(t.Context())
 			must(t, err)
 			return state.Last
 		}
 		want(t, "last ID", last(), to)
-		attach(t, s, 1, contract.ID{})
+		attach(t, s, 1, event.ID{})
 		publish(t, client, 1, 2, stream.ProducerConfig{})
 		got, read := drain(t, s)
 		wantRange(t, got, 1, 2)
-		want(t, "new IDs are above", read, contract.ID{MS: to.MS, Seq: 9})
+		want(t, "new IDs are above", read, event.ID{MS: to.MS, Seq: 9})
 		must(t, s.Lift(t.Context(), to)) // the stream is beyond it: nothing to do
 		want(t, "last ID after a late lift", last(), read)
 	})
@@ -155,7 +155,7 @@ func TestLiftNeverLowers(t *testing.T) {
 		before, err := s.State(t.Context())
 		must(t, err)
 		must(t, s.Trim(t.Context(), before.Last))
-		must(t, s.Lift(t.Context(), contract.ID{MS: 5}))
+		must(t, s.Lift(t.Context(), event.ID{MS: 5}))
 		after, err := s.State(t.Context())
 		must(t, err)
 		want(t, "last ID", after.Last, before.Last)
@@ -166,9 +166,9 @@ func TestTrim(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Trim(t.Context(), contract.ID{MS: 1})) // there is no stream
+		must(t, s.Trim(t.Context(), event.ID{MS: 1})) // there is no stream
 		publish(t, client, 1, 250, stream.ProducerConfig{})
-		attach(t, s, 1, contract.ID{})
+		attach(t, s, 1, event.ID{})
 		entries, release, err := s.Read(t.Context())
 		must(t, err)
 		defer release()
@@ -179,7 +179,7 @@ func TestTrim(t *testing.T) {
 		want(t, "length", state.Length, 100)
 		want(t, "first", state.First, entries[150].ID)
 		want(t, "trimmed to", state.TrimmedTo, entries[149].ID)
-		want(t, "nothing was deleted one by one", state.MaxDeleted, contract.ID{})
+		want(t, "nothing was deleted one by one", state.MaxDeleted, event.ID{})
 
 		attach(t, s, 1, entries[249].ID)
 		must(t, s.Trim(t.Context(), entries[9].ID)) // a late one
@@ -213,7 +213,7 @@ func TestKindsOfEntries(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		attach(t, s, 1, contract.ID{})
+		attach(t, s, 1, event.ID{})
 		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{Batch: 3})
 		for _, event := range []string{"1", "2", "3", "4", "{\n}", "5", "", "6\r", "7"} {
 			must(t, p.Add(t.Context(), 0, []byte(event)))
@@ -221,17 +221,17 @@ func TestKindsOfEntries(t *testing.T) {
 		must(t, p.Close(t.Context()))
 		want(t, "acknowledged", p.Acked(), 9)
 		type entry struct {
-			kind    contract.Kind
+			kind    event.Kind
 			payload string
 		}
 		expected := []entry{
-			{contract.Lines, "1\n2\n3\n"},
-			{contract.Lines, "4\n"},
-			{contract.Single, "{\n}"}, // would be two lines
-			{contract.Lines, "5\n"},
-			{contract.Single, ""},
-			{contract.Single, "6\r"},
-			{contract.Lines, "7\n"},
+			{event.Lines, "1\n2\n3\n"},
+			{event.Lines, "4\n"},
+			{event.Single, "{\n}"}, // would be two lines
+			{event.Lines, "5\n"},
+			{event.Single, ""},
+			{event.Single, "6\r"},
+			{event.Lines, "7\n"},
 		}
 		entries, release, err := s.Read(t.Context())
 		must(t, err)

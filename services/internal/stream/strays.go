@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Stray is a key that somebody meant for a dataset, and that no worker reads.
@@ -157,6 +158,6 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 }
 
 // Stray calls each with at most limit entries of the stream, the newest first.
-func (c *Client) Stray(ctx context.Context, key string, limit int, each func(contract.Entry)) error {
+func (c *Client) Stray(ctx context.Context, key string, limit int, each func(event.Entry)) error {
 	return c.newest(ctx, key, limit, each)
 }

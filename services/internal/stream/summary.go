@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // contractsKey is a hash, the registry of contracts: each dataset's current one and, as fields
@@ -17,11 +18,11 @@ const contractsKey = "estela:contracts"
 
 // Summary is the state of one shard of a dataset in Redis.
 type Summary struct {
-	contract.StreamState
+	event.StreamState
 
 	Shard int
 	// Owner is the warehouse that claimed the shard, zero if none has.
-	Owner contract.Warehouse
+	Owner event.Warehouse
 	// Lease is the token of the worker that owns it, "" without one.
 	Lease string
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -28,7 +28,7 @@ func TestProducerTraces(t *testing.T) {
 				publish(t, client, 1, 20, cfg)
 			}
 			s := shard(t, client, stream.ShardConfig{})
-			attach(t, s, int64(perEntry), contract.ID{})
+			attach(t, s, int64(perEntry), event.ID{})
 			var traces []string
 			entries := 0
 			for entries < 60/perEntry {
@@ -44,7 +44,7 @@ func TestProducerTraces(t *testing.T) {
 			}
 			want(t, fmt.Sprint(perEntry, " an entry"), fmt.Sprint(traces), fmt.Sprintf("[0 trace 1 %d trace 3]", 40/perEntry))
 			want(t, "acknowledged", acked.Load(), 2)
-			must(t, s.Trim(t.Context(), contract.ID{MS: 1 << 62}))
+			must(t, s.Trim(t.Context(), event.ID{MS: 1 << 62}))
 		}
 	})
 }

@@ -10,19 +10,19 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Trim removes the entries at or before the given ID, except those that a foreign consumer group
 // still needs and those that KeepFor keeps. It writes the bound to trimmed_to before it removes
 // any.
 //
-// It is [contract.ErrCursorMoved] if the group of this reader is gone or is not at the ID yet:
+// It is [event.ErrCursorMoved] if the group of this reader is gone or is not at the ID yet:
 // then this is not the stream that was read, and nothing is removed.
 //
 // The bound is exact (MINID =, not ~): whole nodes of the stream are removed at the same cost
 // either way, and only one node is rewritten.
-func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
+func (s *Shard) Trim(ctx context.Context, to event.ID) error {
 	bound, err := s.trimBound(ctx, to)
 	if err != nil {
 		return fmt.Errorf("find trim bound of %s: %w", s.key, err)
@@ -33,7 +33,7 @@ func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
 	keys := []string{s.key, s.trimmedKey()}
 	removed, err := s.client.eval(ctx, trimScript, keys, bound.String(), next(bound).String(), s.group).Int64()
 	if err == nil && removed < 0 {
-		err = contract.ErrCursorMoved
+		err = event.ErrCursorMoved
 	}
 	if err != nil {
 		return fmt.Errorf("trim %s to %s: %w", s.key, bound, err)
@@ -42,10 +42,10 @@ func (s *Shard) Trim(ctx context.Context, to contract.ID) error {
 	return nil
 }
 
-func (s *Shard) trimBound(ctx context.Context, to contract.ID) (contract.ID, error) {
+func (s *Shard) trimBound(ctx context.Context, to event.ID) (event.ID, error) {
 	foreign, group, err := s.foreignBound(ctx)
 	if err != nil {
-		return contract.ID{}, err
+		return event.ID{}, err
 	}
 	bound := to
 	if foreign.Compare(to) < 0 {
@@ -63,14 +63,14 @@ func (s *Shard) trimBound(ctx context.Context, to contract.ID) (contract.ID, err
 // trimBlocker is the foreign group that decides the trim bound.
 type trimBlocker struct {
 	group  string
-	at     contract.ID
+	at     event.ID
 	since  time.Time
 	warned bool
 }
 
 // warnBlocked warns, once, of a group whose cursor doesn't advance while it blocks trim: if it
 // isn't used any more, the stream fills the server.
-func (s *Shard) warnBlocked(group string, at contract.ID) {
+func (s *Shard) warnBlocked(group string, at event.ID) {
 	if group == "" || group != s.blocker.group || at != s.blocker.at {
 		s.blocker = trimBlocker{group: group, at: at, since: time.Now()}
 	}
@@ -85,8 +85,8 @@ func (s *Shard) warnBlocked(group string, at contract.ID) {
 
 // foreignBound is the highest ID that every foreign group has consumed, and the group that
 // decides it.
-func (s *Shard) foreignBound(ctx context.Context) (contract.ID, string, error) {
-	lowest, holder := contract.ID{MS: math.MaxUint64, Seq: math.MaxUint64}, ""
+func (s *Shard) foreignBound(ctx context.Context) (event.ID, string, error) {
+	lowest, holder := event.ID{MS: math.MaxUint64, Seq: math.MaxUint64}, ""
 	groups, err := s.client.rdb.XInfoGroups(ctx, s.key).Result()
 	if isNoKey(err) {
 		return lowest, "", nil
@@ -111,8 +111,8 @@ func (s *Shard) foreignBound(ctx context.Context) (contract.ID, string, error) {
 
 // groupBound is the lower of the group's cursor and the ID before its oldest
 // pending entry.
-func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (contract.ID, error) {
-	bound, err := contract.ParseID(group.LastDeliveredID)
+func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (event.ID, error) {
+	bound, err := event.ParseID(group.LastDeliveredID)
 	if err != nil || group.Pending == 0 {
 		return bound, err
 	}
@@ -123,7 +123,7 @@ func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (contrac
 	if err != nil {
 		return bound, err
 	}
-	oldest, err := contract.ParseID(pending.Lower)
+	oldest, err := event.ParseID(pending.Lower)
 	if err == nil && previous(oldest).Compare(bound) < 0 {
 		bound = previous(oldest)
 	}
@@ -132,7 +132,7 @@ func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (contrac
 
 // keepBound lowers the bound to what KeepFor keeps, unless the stream is above
 // KeepMax.
-func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, error) {
+func (s *Shard) keepBound(ctx context.Context, bound event.ID) (event.ID, error) {
 	now, err := s.client.rdb.Time(ctx).Result()
 	if err != nil {
 		return bound, err
@@ -144,7 +144,7 @@ func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, 
 			return bound, err
 		}
 		if state.Length > s.cfg.KeepMax && state.First.Compare(bound) <= 0 {
-			keep = contract.Later(keep, middle(state.First, bound))
+			keep = event.Later(keep, middle(state.First, bound))
 		}
 	}
 	if keep.Compare(bound) < 0 {
@@ -155,27 +155,27 @@ func (s *Shard) keepBound(ctx context.Context, bound contract.ID) (contract.ID, 
 
 // middle is halfway between two IDs in time; entries of one millisecond go
 // together.
-func middle(first, last contract.ID) contract.ID {
-	return contract.ID{MS: first.MS + (last.MS-first.MS)/2, Seq: math.MaxUint64}
+func middle(first, last event.ID) event.ID {
+	return event.ID{MS: first.MS + (last.MS-first.MS)/2, Seq: math.MaxUint64}
 }
 
-func before(t time.Time) contract.ID {
-	return previous(contract.ID{MS: uint64(max(t.UnixMilli(), 0))})
+func before(t time.Time) event.ID {
+	return previous(event.ID{MS: uint64(max(t.UnixMilli(), 0))})
 }
 
-func next(id contract.ID) contract.ID {
+func next(id event.ID) event.ID {
 	if id.Seq == math.MaxUint64 {
-		return contract.ID{MS: id.MS + 1}
+		return event.ID{MS: id.MS + 1}
 	}
-	return contract.ID{MS: id.MS, Seq: id.Seq + 1}
+	return event.ID{MS: id.MS, Seq: id.Seq + 1}
 }
 
-func previous(id contract.ID) contract.ID {
+func previous(id event.ID) event.ID {
 	switch {
 	case id.Seq > 0:
-		return contract.ID{MS: id.MS, Seq: id.Seq - 1}
+		return event.ID{MS: id.MS, Seq: id.Seq - 1}
 	case id.MS > 0:
-		return contract.ID{MS: id.MS - 1, Seq: math.MaxUint64}
+		return event.ID{MS: id.MS - 1, Seq: math.MaxUint64}
 	default:
 		return id
 	}

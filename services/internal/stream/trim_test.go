@@ -7,18 +7,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
 // ids are those of the stream of shard 0, oldest first.
-func ids(t *testing.T, server *redistest.Server) []contract.ID {
+func ids(t *testing.T, server *redistest.Server) []event.ID {
 	t.Helper()
 	entries, _ := server.Do("XRANGE", stream.Key("flights", 0), "-", "+").([]any)
-	all := make([]contract.ID, 0, len(entries))
+	all := make([]event.ID, 0, len(entries))
 	for _, entry := range entries {
-		id, err := contract.ParseID(entry.([]any)[0].(string))
+		id, err := event.ParseID(entry.([]any)[0].(string))
 		must(t, err)
 		all = append(all, id)
 	}
@@ -30,10 +30,10 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 	key := stream.Key("flights", 0)
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})
-	attach(t, s, 1, contract.ID{})
+	attach(t, s, 1, event.ID{})
 	publish(t, client, 1, 100, stream.ProducerConfig{})
 	all := ids(t, server)
-	wantErr(t, s.Trim(t.Context(), all[99]), contract.ErrCursorMoved) // nobody has read them
+	wantErr(t, s.Trim(t.Context(), all[99]), event.ErrCursorMoved) // nobody has read them
 	want(t, "entries left", len(ids(t, server)), 100)
 	drain(t, s)
 	trim := func(to, left int) {
@@ -42,7 +42,7 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 		want(t, "entries left", len(ids(t, server)), left)
 		state, err := s.State(t.Context())
 		must(t, err)
-		var gone contract.ID
+		var gone event.ID
 		if left < len(all) {
 			gone = all[len(all)-left-1]
 		}
@@ -120,7 +120,7 @@ func TestTrimKeepsForAWhile(t *testing.T) {
 	server, client := setup(t)
 	key := stream.Key("flights", 0)
 	for _, age := range []time.Duration{time.Hour, 30 * time.Minute, 10 * time.Second} {
-		id := contract.ID{MS: uint64(time.Now().Add(-age).UnixMilli())}
+		id := event.ID{MS: uint64(time.Now().Add(-age).UnixMilli())}
 		server.Do("XADD", key, id.String(), "event", "1")
 	}
 	all := ids(t, server)
@@ -138,7 +138,7 @@ func TestKeepMaxLimitsKeepFor(t *testing.T) {
 	key := stream.Key("flights", 0)
 	start := uint64(time.Now().Add(-time.Hour).UnixMilli())
 	for i := range uint64(64) {
-		server.Do("XADD", key, contract.ID{MS: start + 1000*i}.String(), "event", "1")
+		server.Do("XADD", key, event.ID{MS: start + 1000*i}.String(), "event", "1")
 	}
 	all := ids(t, server)
 	s := shard(t, client, stream.ShardConfig{KeepFor: 2 * time.Hour, KeepMax: 20})

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Functions shared by the scripts that claim a shard for a warehouse. The claim is the last key;
@@ -52,12 +53,12 @@ func warehouseKey(stream string) string { return stream + ":warehouse" }
 func leaseKey(stream string) string { return stream + ":lease" }
 
 // warehouseArgs are the arguments of a script that claims a shard.
-func warehouseArgs(token string, ttl int64, w contract.Warehouse) []any {
+func warehouseArgs(token string, ttl int64, w event.Warehouse) []any {
 	return []any{token, ttl, w.Identity, w.Location, w.Host}
 }
 
 // warehouseOf reads a claim from a reply of HMGET or a script.
-func warehouseOf(fields []any) (w contract.Warehouse) {
+func warehouseOf(fields []any) (w event.Warehouse) {
 	for i, field := range []*string{&w.Identity, &w.Location, &w.Host} {
 		if i < len(fields) {
 			*field, _ = fields[i].(string)
@@ -67,12 +68,12 @@ func warehouseOf(fields []any) (w contract.Warehouse) {
 }
 
 // claimReply decodes the reply of a script that fails for another warehouse.
-func (c *Client) claimReply(reply any, dataset string, this contract.Warehouse) (int64, error) {
+func (c *Client) claimReply(reply any, dataset string, this event.Warehouse) (int64, error) {
 	switch r := reply.(type) {
 	case int64:
 		return r, nil
 	case []any:
-		return 0, &contract.OtherWarehouseError{Dataset: dataset, Owner: warehouseOf(r), This: this, Redis: c.where}
+		return 0, &event.OtherWarehouseError{Dataset: dataset, Owner: warehouseOf(r), This: this, Redis: c.where}
 	default:
 		return 0, errProtocol
 	}
@@ -80,9 +81,9 @@ func (c *Client) claimReply(reply any, dataset string, this contract.Warehouse) 
 
 // ClaimShards claims all shards of the datasets for the warehouse, so that only its workers
 // acquire leases on them. Where one is claimed by another, it fails with
-// *contract.OtherWarehouseError and claims none. Concurrent claims conflict at the first shard:
+// *event.OtherWarehouseError and claims none. Concurrent claims conflict at the first shard:
 // one gets all.
-func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w contract.Warehouse) error {
+func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w event.Warehouse) error {
 	all = slices.SortedFunc(slices.Values(all), func(a, b *contract.Contract) int { return cmp.Compare(a.Name, b.Name) })
 	var claimed []string
 	for _, d := range all {
@@ -107,7 +108,7 @@ func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w co
 
 // unclaim rolls claims back. One that remains blocks only other warehouses, until the shard is
 // moved.
-func (c *Client) unclaim(ctx context.Context, claimed []string, w contract.Warehouse) {
+func (c *Client) unclaim(ctx context.Context, claimed []string, w event.Warehouse) {
 	for _, key := range claimed {
 		if err := c.eval(ctx, unclaimScript, []string{key}, warehouseArgs("", 0, w)...).Err(); err != nil {
 			c.logger.Warn("roll back claim failed", slog.String("key", key), slog.Any("error", err))
@@ -118,7 +119,7 @@ func (c *Client) unclaim(ctx context.Context, claimed []string, w contract.Wareh
 // MoveShard claims the dataset's shard for the warehouse in place of any other. It returns the
 // token of the worker of another warehouse that owns the shard's lease, if there is one: then
 // nothing was changed.
-func (c *Client) MoveShard(ctx context.Context, dataset string, shard int, w contract.Warehouse) (holder string, err error) {
+func (c *Client) MoveShard(ctx context.Context, dataset string, shard int, w event.Warehouse) (holder string, err error) {
 	key := Key(dataset, shard)
 	holder, err = c.eval(ctx, moveScript, []string{leaseKey(key), warehouseKey(key)}, warehouseArgs("", 0, w)...).Text()
 	if err != nil {

@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-func house(name string) contract.Warehouse {
-	return contract.Warehouse{Identity: name, Location: "/" + name + ".duckdb", Host: "host-of-" + name}
+func house(name string) event.Warehouse {
+	return event.Warehouse{Identity: name, Location: "/" + name + ".duckdb", Host: "host-of-" + name}
 }
 
 // refusedBy makes sure that the error names whose the streams are.
-func refusedBy(t *testing.T, err error, owner contract.Warehouse) {
+func refusedBy(t *testing.T, err error, owner event.Warehouse) {
 	t.Helper()
-	var other *contract.OtherWarehouseError
+	var other *event.OtherWarehouseError
 	if !errors.As(err, &other) || other.Owner != owner {
 		t.Fatalf("%v, want a refusal that names %v", err, owner)
 	}
@@ -28,10 +29,10 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, sleep func(time.Duration)) {
 		ctx := t.Context()
-		of := func(w contract.Warehouse, owner string) *stream.Shard {
+		of := func(w event.Warehouse, owner string) *stream.Shard {
 			return client.Shard("flights", 0, owner, stream.ShardConfig{Lease: time.Second, Warehouse: w})
 		}
-		a, peer, b, anyone := of(house("a"), "a"), of(house("a"), "peer"), of(house("b"), "b"), of(contract.Warehouse{}, "any")
+		a, peer, b, anyone := of(house("a"), "a"), of(house("a"), "peer"), of(house("b"), "b"), of(event.Warehouse{}, "any")
 		acquire := func(s *stream.Shard, held bool) {
 			t.Helper()
 			ok, err := s.Acquire(ctx)
@@ -100,7 +101,7 @@ func TestNoteWarehouseIsAllOrNothing(t *testing.T) {
 		for _, d := range []struct {
 			name   string
 			shards int
-			owner  contract.Warehouse
+			owner  event.Warehouse
 		}{{"first", 2, house("c")}, {"second", 3, house("a")}} {
 			all, err := client.Summaries(ctx, d.name, d.shards)
 			must(t, err)

@@ -81,9 +81,9 @@ func (t *Table) peekHeader() ([]string, error) {
 }
 
 func (t *Table) checkHeader(names []string) error {
-	met := map[string]int{}
+	seen := map[string]int{}
 	for i, name := range names {
-		before, twice := met[name]
+		before, twice := seen[name]
 		switch {
 		case name == "":
 			return fmt.Errorf("line %d: column %d of the header has no name", t.w.line, i+1)
@@ -92,7 +92,7 @@ func (t *Table) checkHeader(names []string) error {
 		case twice:
 			return fmt.Errorf("line %d: the header names %q twice, columns %d and %d", t.w.line, name, before, i+1)
 		}
-		met[name] = i + 1
+		seen[name] = i + 1
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (t *Table) checkHeader(names []string) error {
 // It finds out how lines end.
 func (t *Table) headerEnd() (end int, err error) {
 	var blank int
-	err = t.w.look(MaxRecord, func(p []byte) bool {
+	err = t.w.peek(MaxRecord, func(p []byte) bool {
 		for blank = 0; blank < len(p) && (p[blank] == '\n' || p[blank] == '\r'); blank++ {
 		}
 		quoted := false
@@ -148,7 +148,7 @@ func commonest(header []byte) byte {
 	return best
 }
 
-// Each calls fn with every record behind the header, or what is wrong with it.
+// Each calls fn with every record after the header, or what is wrong with it.
 func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, problem error) error) error {
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
@@ -240,7 +240,7 @@ func (t *Table) separator() string {
 }
 
 // scan takes the record that p begins with apart and gives its length, with the
-// line's end; 0 if it goes on behind p.
+// line's end; 0 if it goes on after p.
 func (t *Table) scan(p []byte, end bool) (size int, problem error) {
 	t.fields, t.text = t.fields[:0], t.text[:0]
 	for i := 0; ; i++ {
@@ -270,7 +270,7 @@ func (t *Table) scan(p []byte, end bool) (size int, problem error) {
 }
 
 // bare reads a field without quotes. It gives where the field ends, -1 if that is
-// behind p.
+// after p.
 func (t *Table) bare(p []byte, i int, end bool) (f Field, at int, problem error) {
 	for at = i; at < len(p); at++ {
 		if !t.special[p[at]] {
@@ -333,7 +333,7 @@ func (t *Table) quoted(p []byte, i int, end bool) (f Field, at int, problem erro
 		return f, -1, nil
 	case p[at] == '\r' && t.endsLine(p, at, end):
 	default:
-		problem = fmt.Errorf("has text behind the quotes of field %d: write a quote inside of quotes twice", len(t.fields)+1)
+		problem = fmt.Errorf("has text after the quotes of field %d: write a quote inside of quotes twice", len(t.fields)+1)
 	}
 	return f, at, problem
 }

@@ -8,7 +8,7 @@
 //     Options.Encoding names any other. What can't be decoded is the fault of its
 //     row, never another character.
 //   - The format is the one that is asked for, else the one the file's name says,
-//     else what its content looks like. A name and a content that contradict each
+//     else its content. A name and a content that contradict each
 //     other are settled by the content.
 //   - CSV begins with a header. Fields are separated by the comma, semicolon, tab or
 //     bar that the header has most of outside of quotes, or by what a line "sep=;" before
@@ -19,7 +19,7 @@
 //   - An empty field is no value; "" is the empty string.
 //   - NDJSON is a document a line, so that one that is broken costs its line only.
 //     JSON is arrays of documents, or documents one after another, on as many lines
-//     as they like. Which of the two a file is its first document tells.
+//     as they like. Its first document decides which of the two a file is.
 //
 // Rows are numbered by the line they begin on, from 1, as an editor counts.
 package tabular

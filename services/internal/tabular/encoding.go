@@ -32,7 +32,7 @@ func (in *Input) decode(name string) error {
 	if err != nil {
 		return err
 	}
-	err = in.w.look(sniffed, func(start []byte) bool {
+	err = in.w.peek(sniffed, func(start []byte) bool {
 		for _, m := range marks {
 			if len(start) < len(m.mark) && strings.HasPrefix(m.mark, string(start)) {
 				return false

@@ -66,12 +66,12 @@ func byName(name string) Format {
 // sniffed bounds what is read to know a format by its content.
 const sniffed = 64 << 10
 
-// settle finds the format of a text: what was expected, if the content agrees.
+// detect finds the format of a text: what was expected, if the content agrees.
 // Asked: the user named that format.
-func (in *Input) settle(expected Format, asked bool) (Format, error) {
+func (in *Input) detect(expected Format, asked bool) (Format, error) {
 	const few = 4 // bytes that UTF-16 has a zero among
 	blank := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
-	err := in.w.look(MaxRecord, func(p []byte) bool {
+	err := in.w.peek(MaxRecord, func(p []byte) bool {
 		return blank(p) < len(p) && (len(p) >= few || bytes.IndexByte(p, '\n') >= 0)
 	})
 	start := in.w.rest()
@@ -87,7 +87,7 @@ func (in *Input) settle(expected Format, asked bool) (Format, error) {
 	case asked && (expected.IsTable() || expected == NDJSON):
 		return expected, nil
 	case start[at] == '[' || start[at] == '{':
-		return in.settleJSON(at, expected)
+		return in.detectJSON(at, expected)
 	case expected.IsDocuments() && !asked && in.columns() > 1:
 		return CSV, nil
 	case expected != Auto:
@@ -100,9 +100,9 @@ func (in *Input) settle(expected Format, asked bool) (Format, error) {
 
 var newline = []byte{'\n'}
 
-// settleJSON tells apart documents that have a line each, those that have not, and
+// detectJSON distinguishes documents that have a line each, those that have not, and
 // a header that begins like either.
-func (in *Input) settleJSON(at int, expected Format) (Format, error) {
+func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 	other := expected
 	if expected == Auto {
 		other = NDJSON
@@ -110,15 +110,15 @@ func (in *Input) settleJSON(at int, expected Format) (Format, error) {
 	var first json.RawMessage
 	var state error
 	var end int
-	err := in.w.look(sniffed, func(p []byte) bool {
+	err := in.w.peek(sniffed, func(p []byte) bool {
 		if p[at] == '[' {
 			return len(bytes.TrimLeft(p[at+1:], " \t\r\n")) > 0
 		}
 		d := json.NewDecoder(bytes.NewReader(p[at:]))
 		state = d.Decode(&first)
 		end = at + int(d.InputOffset())
-		behind := bytes.TrimLeft(p[min(end, len(p)):], " \t")
-		return state == nil && len(behind) > 0 && string(behind) != "\r" || state != nil && !errors.Is(state, io.ErrUnexpectedEOF)
+		after := bytes.TrimLeft(p[min(end, len(p)):], " \t")
+		return state == nil && len(after) > 0 && string(after) != "\r" || state != nil && !errors.Is(state, io.ErrUnexpectedEOF)
 	})
 	p := in.w.rest()
 	switch {
@@ -133,8 +133,8 @@ func (in *Input) settleJSON(at int, expected Format) (Format, error) {
 	case state == nil:
 		return in.oneLineEach(first, bytes.TrimLeft(p[end:], " \t")), nil
 	case errors.Is(state, io.ErrUnexpectedEOF) && !expected.IsTable() && bytes.IndexByte(p, '\n') >= 0:
-		_, behind, _ := bytes.Cut(p[at:], newline)
-		if second, _, ended := bytes.Cut(behind, newline); ended && bytes.HasPrefix(second, []byte("{")) && json.Valid(second) {
+		_, after, _ := bytes.Cut(p[at:], newline)
+		if second, _, ended := bytes.Cut(after, newline); ended && bytes.HasPrefix(second, []byte("{")) && json.Valid(second) {
 			return NDJSON, nil // its first line is broken
 		}
 		return JSON, nil
@@ -143,10 +143,10 @@ func (in *Input) settleJSON(at int, expected Format) (Format, error) {
 }
 
 // oneLineEach is NDJSON if the document has a line for itself.
-func (in *Input) oneLineEach(first, behind []byte) Format {
-	alone := len(behind) == 0 || behind[0] != '{' && behind[0] != '\r'
-	if len(behind) > 0 && behind[0] == '\r' {
-		alone = len(behind) > 1 && behind[1] == '\n'
+func (in *Input) oneLineEach(first, after []byte) Format {
+	alone := len(after) == 0 || after[0] != '{' && after[0] != '\r'
+	if len(after) > 0 && after[0] == '\r' {
+		alone = len(after) > 1 && after[1] == '\n'
 		in.w.returns = !alone
 	}
 	if alone && !bytes.ContainsAny(first, "\r\n") {
@@ -164,7 +164,7 @@ func (in *Input) columns() int {
 		return 0
 	}
 	size, _ := t.scan(in.w.rest(), in.w.end)
-	err := in.w.look(size+sniffed, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
+	err := in.w.peek(size+sniffed, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
 	next := bytes.TrimLeft(in.w.rest()[size:], " \t\r\n")
 	if err != nil || len(next) > 0 && next[0] == '{' {
 		return 0

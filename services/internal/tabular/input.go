@@ -43,7 +43,7 @@ type Input struct {
 	zstd     *zstd.Decoder
 }
 
-// Open looks at the beginning of the file.
+// Open inspects the beginning of the file.
 func Open(file io.Reader, o Options) (*Input, error) {
 	in := &Input{w: newWindow(file), Plain: true, utf8: o.UTF8}
 	if err := in.open(o); err != nil {
@@ -91,7 +91,7 @@ func (in *Input) open(o Options) error {
 	if err := in.decode(o.Encoding); err != nil {
 		return err
 	}
-	in.Format, err = in.settle(expected, asked)
+	in.Format, err = in.detect(expected, asked)
 	return err
 }
 
@@ -149,14 +149,14 @@ func unprintable(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r !=
 
 func (in *Input) kind() (kind string, err error) {
 	open := true
-	err = in.w.look(sniffed, func(start []byte) bool {
+	err = in.w.peek(sniffed, func(start []byte) bool {
 		kind, open = magic(start)
 		return !open
 	})
 	return kind, err
 }
 
-// decompress looks for a compression and undoes it. It gives the kind of file that
+// decompress detects a compression and undoes it. It returns the kind of file that
 // comes out.
 func (in *Input) decompress() (string, error) {
 	kind, err := in.kind()

@@ -58,10 +58,10 @@ func (in *Input) lines(ctx context.Context, fn func(line int64, doc []byte, prob
 
 // values reads arrays of documents, or documents one after another.
 type values struct {
-	w      *window
-	array  int64 // the line that the open array begins on, 0 if none is open
-	behind bool  // a value, inside of the array: a comma or the end follows
-	comma  bool  // a comma was just read: a value follows
+	w     *window
+	array int64 // the line that the open array begins on, 0 if none is open
+	done  bool  // a value, inside of the array: a comma or the end follows
+	comma bool  // a comma was just read: a value follows
 }
 
 func (v *values) each(ctx context.Context, fn func(line int64, doc []byte, problem error) error) error {
@@ -87,7 +87,7 @@ func (v *values) each(ctx context.Context, fn func(line int64, doc []byte, probl
 func (v *values) toValue() (done bool, err error) {
 	for {
 		space := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
-		if err := v.w.look(1, func(p []byte) bool { v.w.skip(space(p)); return len(v.w.rest()) > 0 }); err != nil {
+		if err := v.w.peek(1, func(p []byte) bool { v.w.skip(space(p)); return len(v.w.rest()) > 0 }); err != nil {
 			return false, fmt.Errorf("line %d: %w", v.w.line, err)
 		}
 		p := v.w.rest()
@@ -103,13 +103,13 @@ func (v *values) toValue() (done bool, err error) {
 		case v.array == 0:
 			return false, nil
 		case p[0] == ']' && !v.comma:
-			v.array, v.behind = 0, false
-		case p[0] == ',' && v.behind:
-			v.behind, v.comma = false, true
-		case v.behind:
+			v.array, v.done = 0, false
+		case p[0] == ',' && v.done:
+			v.done, v.comma = false, true
+		case v.done:
 			return false, fmt.Errorf("line %d: a comma or ] should follow a value of the array, found %q", v.w.line, p[0])
 		default:
-			v.behind, v.comma = true, false
+			v.done, v.comma = true, false
 			return false, nil
 		}
 		v.w.skip(1)
@@ -142,8 +142,8 @@ func (v *values) value() ([]byte, error) {
 	}
 }
 
-// valueEnd is the length of the value that p begins with; -1 if it goes on behind p,
-// 0 if there is none. Inside of brackets and braces it looks for the last only:
+// valueEnd is the length of the value that p begins with; -1 if it goes on after p,
+// 0 if there is none. Inside of brackets and braces only the last matters:
 // whether it is JSON is not its business.
 func valueEnd(p []byte, end bool) int {
 	depth := 0

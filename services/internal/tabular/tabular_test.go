@@ -84,7 +84,7 @@ func TestTables(t *testing.T) {
 	expect(t, "a,b\n1\n1,2,3\nx\"y,2\n\"x\"y,2\n3,4\n", o, "a|b",
 		"2 !has 1 fields, the header has 2", "3 !has 3 fields, the header has 2: a field with a comma in it must be in quotes",
 		"4 !has a quote inside field 1: put the field in quotes and write the quote twice",
-		"5 !has text behind the quotes of field 1: write a quote inside of quotes twice", "6 3|4")
+		"5 !has text after the quotes of field 1: write a quote inside of quotes twice", "6 3|4")
 	expect(t, "a,b\n1,\"x\n2,y\n3,z\n", o, "a|b", "2 !has a quote before field 2 that is never closed", "3 2|y", "4 3|z")
 	expect(t, "a\n\"x\"\"\n", o, "a", "2 !has a quote before field 1 that is never closed")
 }

@@ -50,9 +50,9 @@ func (w *window) more() (bool, error) {
 	return err == nil, err
 }
 
-// look calls enough with what is in the window, and reads on until it says so, the
+// peek calls enough with what is in the window, and reads on until it says so, the
 // input ends or the window has reached size bytes.
-func (w *window) look(size int, enough func(start []byte) bool) error {
+func (w *window) peek(size int, enough func(start []byte) bool) error {
 	for !enough(w.rest()) && len(w.rest()) < size {
 		more, err := w.more()
 		if !more {

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Shard is the state of one shard at a scrape.
@@ -33,7 +33,7 @@ var (
 	oldestDesc = prometheus.NewDesc("estela_oldest_uncommitted_seconds",
 		"Age of the oldest event that was or should have been read and is not committed.", shardLabels, nil)
 	ownedDesc = prometheus.NewDesc("estela_shard_owned",
-		"1 while this process carries the shard.", shardLabels, nil)
+		"1 while this process owns the shard.", shardLabels, nil)
 	keysDesc = prometheus.NewDesc("estela_dedupe_keys_bytes",
 		"Memory of the keys in the dedupe window.", shardLabels, nil)
 )
@@ -121,8 +121,8 @@ func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
 	return age, bucket
 }
 
-// exemplify makes an event that carries a trace the example of its bucket.
-func (f *freshness) exemplify(ctx context.Context, dataset string, traced contract.Traced, now time.Time) {
+// exemplify makes an event with a trace the exemplar of its bucket.
+func (f *freshness) exemplify(ctx context.Context, dataset string, traced event.Traced, now time.Time) {
 	id := trace.SpanContextFromContext(remote(ctx, traced.Parent)).TraceID()
 	if !id.IsValid() {
 		return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
@@ -29,7 +30,7 @@ func TestExposition(t *testing.T) {
 	m.Read("flights", 10)
 	m.Retried("flights")
 	m.Reconciled("flights", 10, 0)
-	m.Stored("flights", &contract.Batch{Rows: 8, Rejects: make([]contract.Reject, 1), Duplicates: 1}, 10*time.Millisecond)
+	m.Stored("flights", &contract.Batch{Rows: 8, Rejects: make([]event.Reject, 1), Duplicates: 1}, 10*time.Millisecond)
 	m.Request("flights/departures", 200, 0.01)
 	m.Request("flights/departures", 503, 0.01)
 	var kept strings.Builder

@@ -135,7 +135,7 @@ func (m *Metrics) Request(endpoint string, status int, seconds float64) {
 	m.tracing.read(endpoint, status, seconds)
 }
 
-// Trace sends the way of events that carry a trace. It comes before anything is counted.
+// Trace sends the spans of events that have a trace. It comes before anything is counted.
 func (m *Metrics) Trace(t *Tracing) { m.tracing = t }
 
 // Gauges calls read at every scrape for the values that are states.

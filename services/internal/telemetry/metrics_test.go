@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
@@ -34,7 +35,7 @@ func TestCommittedCountsEveryEventOnce(t *testing.T) {
 	now := uint64(time.Now().UnixMilli())
 	m.Committed("flights", &contract.Batch{
 		Rows: 4, MS: []uint64{now - 20_000, now - 20_000, now - 400, now - 400},
-		Rejects: make([]contract.Reject, 2), Duplicates: 3,
+		Rejects: make([]event.Reject, 2), Duplicates: 3,
 	}, 10*time.Millisecond)
 	m.Request("flights/events", 200, 0.001)
 

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// tracedEvery is how often a producer of ours marks an event: one a second tells as
+	// tracedEvery is how often a producer of ours samples an event: one a second says as
 	// much of the way as all would, whatever the load.
 	tracedEvery = time.Second
 	// maxUnread bounds the commits of a dataset that wait for their first read.
@@ -141,7 +141,7 @@ func (t *Tracing) Readable(ctx context.Context, dataset, traceparent string, sin
 	}
 }
 
-// read tells of a request, if it is the first that could see an event.
+// read records a request, if it is the first that could see an event.
 func (t *Tracing) read(endpoint string, status int, seconds float64) {
 	if t == nil || t.count.Load() == 0 || status >= http.StatusBadRequest {
 		return

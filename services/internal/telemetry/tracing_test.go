@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
@@ -49,9 +50,9 @@ func TestOneTraceFromPublishToRead(t *testing.T) { //nolint:paralleltest // rece
 		t.Fatalf("marked %q and, within a second, %q", parent, again)
 	}
 	acked()
-	id := contract.ID{MS: uint64(time.Now().UnixMilli()), Seq: 7}
+	id := event.ID{MS: uint64(time.Now().UnixMilli()), Seq: 7}
 	m.Request("flights/departures", 200, 0.001) // before the commit
-	m.Committed("flights", &contract.Batch{Rows: 1, MS: []uint64{id.MS}, Traces: []contract.Traced{
+	m.Committed("flights", &contract.Batch{Rows: 1, MS: []uint64{id.MS}, Traces: []event.Traced{
 		{ID: id, Parent: parent}, {ID: id, Parent: "00-00000000000000000000000000000000-b7ad6b7169203331-01"},
 	}}, time.Millisecond)
 	m.Request("flights/departures", 200, 3600) // begun before the commit
@@ -104,6 +105,6 @@ func TestNoTracing(t *testing.T) {
 	tracing.Readable(t.Context(), "flights", "", time.Now())
 	m := telemetry.New([]string{"flights"})
 	m.Trace(tracing)
-	m.Committed("flights", &contract.Batch{Traces: make([]contract.Traced, 1)}, 0)
+	m.Committed("flights", &contract.Batch{Traces: make([]event.Traced, 1)}, 0)
 	m.Request("flights/routes", 200, 0)
 }

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
@@ -19,18 +21,18 @@ import (
 // wide is a dataset of 12 columns whose events take about 300 bytes as JSON.
 func wide() *contract.Contract {
 	return &contract.Contract{Name: "wide", Version: "v1", Schema: []byte("{}"), Shards: 1, Columns: []contract.Column{
-		{Name: "event_id", Type: contract.Varchar},
-		{Name: "flight_id", Type: contract.Varchar},
-		{Name: "occurred_at", Type: contract.TimestampTZ},
-		{Name: "scheduled_at", Type: contract.TimestampTZ},
-		{Name: "actual_at", Type: contract.TimestampTZ},
-		{Name: "origin", Type: contract.Varchar},
-		{Name: "destination", Type: contract.Varchar},
-		{Name: "zone", Type: contract.Varchar},
-		{Name: "status", Type: contract.Varchar},
-		{Name: "delay", Type: contract.SmallInt},
-		{Name: "distance", Type: contract.SmallInt},
-		{Name: "diverted", Type: contract.Boolean},
+		{Name: "event_id", Type: column.Varchar},
+		{Name: "flight_id", Type: column.Varchar},
+		{Name: "occurred_at", Type: column.TimestampTZ},
+		{Name: "scheduled_at", Type: column.TimestampTZ},
+		{Name: "actual_at", Type: column.TimestampTZ},
+		{Name: "origin", Type: column.Varchar},
+		{Name: "destination", Type: column.Varchar},
+		{Name: "zone", Type: column.Varchar},
+		{Name: "status", Type: column.Varchar},
+		{Name: "delay", Type: column.SmallInt},
+		{Name: "distance", Type: column.SmallInt},
+		{Name: "diverted", Type: column.Boolean},
 	}}
 }
 
@@ -43,7 +45,7 @@ func fillWide(c *contract.Contract, rows, from int) warehousetest.Batch {
 		at := start.Add(time.Duration(i) * time.Second)
 		origin, destination := airports[i%7], airports[i/7%7]
 		flight := fmt.Sprintf("%s-%s-%s-%d", at.Format("20060102"), origin, destination, i)
-		b.Add(contract.ID{MS: uint64(i / 10), Seq: uint64(i % 10)}, 0,
+		b.Add(event.ID{MS: uint64(i / 10), Seq: uint64(i % 10)}, 0,
 			flight+"-departed", flight, at, at.Add(-time.Minute), at.Add(time.Hour), origin, destination,
 			"America/Los_Angeles", "departed", i%200-20, i%3000, i%50 == 0)
 	}
@@ -54,7 +56,7 @@ func fillWide(c *contract.Contract, rows, from int) warehousetest.Batch {
 const rowGroup = 122_880
 
 // benchWide opens a new warehouse with the wide dataset.
-func benchWide(b *testing.B, staged bool) (*warehouse.Warehouse, *contract.Contract, contract.Position) {
+func benchWide(b *testing.B, staged bool) (*warehouse.Warehouse, *contract.Contract, event.Position) {
 	w := warehousetest.New(b, func(c *warehouse.Config) { c.Staged = staged })
 	c := wide()
 	if err := w.Register(b.Context(), c, "", nil); err != nil {
@@ -96,10 +98,10 @@ func BenchmarkLookup(b *testing.B) {
 		b.Run(fmt.Sprintf("rows=%d", groups*rowGroup), func(b *testing.B) {
 			w, c, rows := filled(b, groups)
 			again := fillWide(c, 1000, rows)
-			candidates := make([]contract.Candidate, again.Rows)
+			candidates := make([]event.Candidate, again.Rows)
 			from := uint64(rows-100_000) / 10
 			for i := range candidates {
-				candidates[i] = contract.Candidate{Row: i, FromMS: from, ToMS: uint64(rows) / 10}
+				candidates[i] = event.Candidate{Row: i, FromMS: from, ToMS: uint64(rows) / 10}
 			}
 			for b.Loop() {
 				found, err := w.Lookup(b.Context(), again.Batch, candidates)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // settleTime bounds the reading of the position after a commit has failed.
@@ -18,10 +19,10 @@ var errMoved = errors.New("position has moved")
 
 // Commit stores the batch's rows and rejects, deletes the rejects it settles and
 // moves the position from at to the batch's Last, in one transaction, and
-// returns the new position. contract.ErrFenced: another owner moved it, drop the
+// returns the new position. event.ErrFenced: another owner moved it, drop the
 // batch. After any other error nothing was stored, or nothing could be learnt;
 // Commit with the same arguments again settles which.
-func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error) {
+func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error) {
 	for b.Token == 0 {
 		//nolint:gosec // G404: it tells commits apart and keeps no secret; database/sql takes 63 bits
 		b.Token = rand.Uint64() >> 1
@@ -34,7 +35,7 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 		next, err = w.settle(ctx, at, next, err)
 	}
 	if err != nil {
-		return contract.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
+		return event.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
 	}
 	if b.Rows >= backlogRows {
 		w.hurried.Store(time.Now().UnixNano())
@@ -43,7 +44,7 @@ func (w *Warehouse) Commit(ctx context.Context, at contract.Position, b *contrac
 }
 
 // advanced is the position after the batch. Times are kept to the microsecond.
-func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.Position {
+func advanced(at event.Position, b *contract.Batch, now time.Time) event.Position {
 	next := at
 	next.Last = b.Last
 	if b.Added != 0 {
@@ -67,7 +68,7 @@ func advanced(at contract.Position, b *contract.Batch, now time.Time) contract.P
 // commit is one try. Staging comes before BEGIN, because a transaction writes to
 // one attached database; the position comes first in it, so that a fenced owner
 // writes nothing.
-func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Position, b *contract.Batch) error {
+func (w *Warehouse) commit(ctx context.Context, s *session, at, next event.Position, b *contract.Batch) error {
 	loads, err := w.loads(ctx, s, b, next.CommittedAt)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next contract.Po
 // move updates the position row, which must be exactly as the owner knows it.
 // rev is compared too, because a batch that came from no stream leaves Last as
 // it is.
-func move(ctx context.Context, s *session, at, next contract.Position) error {
+func move(ctx context.Context, s *session, at, next event.Position) error {
 	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
 		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
@@ -110,7 +111,7 @@ func move(ctx context.Context, s *session, at, next contract.Position) error {
 		at.Dataset, at.Shard, at.Epoch, at.Rev, unsigned(at.Last.MS), unsigned(at.Last.Seq))
 	switch {
 	case isConflict(err):
-		return fmt.Errorf("%w: %w", contract.ErrFenced, err)
+		return fmt.Errorf("%w: %w", event.ErrFenced, err)
 	case err != nil:
 		return fmt.Errorf("move position: %w", err)
 	case n != 1:
@@ -121,14 +122,14 @@ func move(ctx context.Context, s *session, at, next contract.Position) error {
 
 // settle finds out what became of a commit that failed with cause. It asks even
 // when ctx has ended, because the answer decides whether the batch is dropped.
-func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, cause error) (contract.Position, error) {
-	if errors.Is(cause, contract.ErrFenced) || errors.Is(cause, ErrReadOnly) {
+func (w *Warehouse) settle(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
+	if errors.Is(cause, event.ErrFenced) || errors.Is(cause, ErrReadOnly) {
 		return next, cause
 	}
 	w.layouts.Delete(at.Dataset) // it may be why
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	var now contract.Position
+	var now event.Position
 	err := w.write(lasting, func(ctx context.Context, s *session) (err error) {
 		now, err = position(ctx, s.conn, at.Dataset, at.Shard)
 		return err
@@ -141,13 +142,13 @@ func (w *Warehouse) settle(ctx context.Context, at, next contract.Position, caus
 	case sameStep(now, at):
 		return next, cause
 	default:
-		return next, fmt.Errorf("%w: %w", contract.ErrFenced, cause)
+		return next, fmt.Errorf("%w: %w", event.ErrFenced, cause)
 	}
 }
 
 // sameStep reports whether the row is at the same change: of the same owner, by
 // the same batch. Within an epoch others than the owner raise rev too (a backfill
 // by another process), perhaps with as many rows: hence the token.
-func sameStep(a, b contract.Position) bool {
+func sameStep(a, b event.Position) bool {
 	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last && a.Token == b.Token
 }

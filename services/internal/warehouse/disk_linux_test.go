@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
@@ -54,7 +54,7 @@ func fillDisk(t *testing.T, size int, staged bool) {
 		ballast := fill(t, dir)
 		failures := 0
 		for deadline := time.Now().Add(time.Minute); failures < 3 && time.Now().Before(deadline); {
-			if err := commit(); errors.Is(err, contract.ErrFenced) {
+			if err := commit(); errors.Is(err, event.ErrFenced) {
 				t.Fatalf("round %d: a full disk fenced the owner: %v", round, err)
 			} else if err != nil {
 				failures++
@@ -65,7 +65,7 @@ func fillDisk(t *testing.T, size int, staged bool) {
 		}
 		if round%2 == 1 { // what a checkpoint leaves undone must not be lost either
 			t.Logf("checkpoint on a full disk: %v", w.Checkpoint(t.Context()))
-			if err := commit(); errors.Is(err, contract.ErrFenced) {
+			if err := commit(); errors.Is(err, event.ErrFenced) {
 				t.Fatalf("a broken instance fenced the owner: %v", err)
 			}
 		}
@@ -82,7 +82,7 @@ func fillDisk(t *testing.T, size int, staged bool) {
 }
 
 // expectRows compares the table with the position that the last commit gave.
-func expectRows(t *testing.T, w *warehouse.Warehouse, pos contract.Position) {
+func expectRows(t *testing.T, w *warehouse.Warehouse, pos event.Position) {
 	t.Helper()
 	if got := count(t, w, "sample"); int64(got) != pos.Rows {
 		t.Fatalf("%d rows, position %+v", got, pos)
@@ -116,7 +116,7 @@ func place(b warehousetest.Batch, from int) {
 	for i := range b.MS {
 		b.MS[i] = uint64(from + i)
 	}
-	b.Last = contract.ID{MS: b.MS[len(b.MS)-1]}
+	b.Last = event.ID{MS: b.MS[len(b.MS)-1]}
 }
 
 // tmpfs mounts a small file system in memory. It needs root, which tests have in

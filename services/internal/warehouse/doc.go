@@ -38,7 +38,7 @@
 //
 // After an error of a commit the position is read again and tells what became of
 // it: moved by this commit, it was stored; unchanged, it was not, and may be
-// tried again; anything else, another owner has the shard (contract.ErrFenced).
+// tried again; anything else, another owner has the shard (event.ErrFenced).
 // A fatal error of DuckDB, such as a full disk in the wrong moment, leaves its
 // instance unusable: the warehouse closes it, interrupting the queries that run,
 // and opens a new one for the next call, until that succeeds.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -20,7 +22,7 @@ type documentColumn struct {
 type documentWriter struct {
 	columns  []documentColumn
 	line     int // the column _row, -1 if there is none
-	lineKind result.Kind
+	lineKind column.Kind
 	fn       func(Document) error
 	rows     int64
 	vectors  []result.Vector
@@ -52,64 +54,34 @@ func (w *documentWriter) row(i int) (_ []byte, fault error) {
 	b := append(w.buf[:0], '{')
 	defer func() { w.buf = b }()
 	for c := range w.columns {
-		column := &w.columns[c]
-		v := w.vectors[column.at]
-		if v.Null(i) && !column.null {
+		to := &w.columns[c]
+		v := w.vectors[to.at]
+		if v.Null(i) && !to.null {
 			continue
 		}
 		from := len(b)
 		if from > 1 {
 			b = append(b, ',')
 		}
-		b = append(b, column.label...)
+		b = append(b, to.label...)
 		if v.Null(i) {
 			b = append(b, "null"...)
 			continue
 		}
 		value := len(b)
-		written, err := column.write(b, v, i)
+		written, err := to.write(b, v, i)
 		switch {
 		case err == nil:
 			b = written
-		case v.Kind == result.Varchar:
-			fault, b = cmp.Or(fault, err), appendJSONString(b[:value], v.Bytes(i))
+		case v.Kind == column.Varchar:
+			fault, b = cmp.Or(fault, err), jsontext.AppendString(b[:value], v.Bytes(i))
 		default:
 			fault, b = cmp.Or(fault, err), append(b[:value], "null"...)
 		}
-		if err == nil && !column.null && string(b[value:]) == "null" {
+		if err == nil && !to.null && string(b[value:]) == "null" {
 			b = b[:from]
 		}
 	}
 	b = append(b, '}')
 	return b, fault
-}
-
-const hexDigits = "0123456789abcdef"
-
-// escaped are the bytes of valid UTF-8 that stand otherwise in a JSON string.
-var escaped = func() (table [256]bool) {
-	for i := range ' ' {
-		table[i] = true
-	}
-	table['"'], table['\\'] = true, true
-	return table
-}()
-
-// appendJSONString writes valid UTF-8 text as a JSON string.
-func appendJSONString(buf, text []byte) []byte {
-	buf = append(buf, '"')
-	from := 0
-	for i, c := range text {
-		if !escaped[c] {
-			continue
-		}
-		buf = append(buf, text[from:i]...)
-		from = i + 1
-		if c == '"' || c == '\\' {
-			buf = append(buf, '\\', c)
-		} else {
-			buf = append(buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	return append(append(buf, text[from:]...), '"')
 }

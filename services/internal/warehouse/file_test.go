@@ -87,12 +87,12 @@ func TestCSV(t *testing.T) {
 	},
 		`2 {"id":"1","delay":2,"note":"a"}`,
 		`4 {"id":"2","delay":"x","note":"b"}`,
-		`5 {"id":"3","delay":4,"note":"two\u000alines \"quoted\""}`,
+		`5 {"id":"3","delay":4,"note":"two\nlines \"quoted\""}`,
 		`7 !has 2 fields, the header has 3`,
 		`8 {"id":"007","delay":-1.5e3}`,
-		`9 !has text behind the quotes of field 3: write a quote inside of quotes twice`,
+		`9 !has text after the quotes of field 3: write a quote inside of quotes twice`,
 		`10 !column note: holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252`,
-		`11 {"id":"10","delay":11,"note":"é\\\u0009"}`,
+		`11 {"id":"10","delay":11,"note":"é\\\t"}`,
 	)
 }
 
@@ -120,13 +120,13 @@ func TestCSVWithMapping(t *testing.T) {
 		References: map[string][]byte{"places": []byte("code,place\n1,\"one, or so\"\n3,three\n")},
 	},
 		`7 !has 2 fields, the header has 3`,
-		`9 !has text behind the quotes of field 3: write a quote inside of quotes twice`,
+		`9 !has text after the quotes of field 3: write a quote inside of quotes twice`,
 		`10 !column note: holds bytes that are not UTF-8: say which encoding the file is in, such as --encoding windows-1252`,
 		`2 {"id":"id-1","delay":2,"place":"one, or so","note":"a"}`,
 		`4 {"id":"id-2","note":"b"}`,
-		`5 {"id":"id-3","delay":4,"place":"three","note":"two\u000alines \"quoted\""}`,
+		`5 {"id":"id-3","delay":4,"place":"three","note":"two\nlines \"quoted\""}`,
 		`8 {"id":"id-007","delay":-1500}`,
-		`11 {"id":"id-10","delay":11,"note":"é\\\u0009"}`,
+		`11 {"id":"id-10","delay":11,"note":"é\\\t"}`,
 	)
 }
 

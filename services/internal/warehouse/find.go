@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Row is where a stored event came from and when it was stored.
@@ -14,13 +15,13 @@ type Row struct {
 	Key   string
 	Shard int
 	// ID is zero for a row that came from no stream (a backfill).
-	ID       contract.ID
+	ID       event.ID
 	Line     uint32
 	StoredAt time.Time
 }
 
 // RowsAt are the events stored from one stream entry, by line.
-func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id contract.ID) ([]Row, error) {
+func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id event.ID) ([]Row, error) {
 	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, unsigned(id.MS), unsigned(id.Seq))
 }
 
@@ -46,7 +47,7 @@ func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string
 				return err
 			}
 			if unstreamed {
-				r.ID = contract.ID{}
+				r.ID = event.ID{}
 			}
 			r.StoredAt = r.StoredAt.UTC()
 			all = append(all, r)
@@ -60,7 +61,7 @@ func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string
 }
 
 // RejectsAt are the rejects that came from one stream entry, by line.
-func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id contract.ID) ([]StoredReject, error) {
+func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
 	var all []StoredReject
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
 		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, unsigned(id.MS), unsigned(id.Seq))

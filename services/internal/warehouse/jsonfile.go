@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // loadDocuments puts the documents that are JSON objects into source.
@@ -42,7 +43,7 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 }
 
 // faultOf is what is wrong with a document, nil if nothing is.
-func faultOf(wrong []contract.Violation) error {
+func faultOf(wrong []event.Violation) error {
 	switch {
 	case len(wrong) == 0:
 		return nil

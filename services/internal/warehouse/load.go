@@ -9,6 +9,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // load is rows on their way into a table.
@@ -135,7 +136,7 @@ func replayed(b *contract.Batch) settled {
 }
 
 // placesOf are the columns by which stored rejects are found: rejectKeyFields.
-func placesOf(b *contract.Batch, rejects []contract.Reject) []source {
+func placesOf(b *contract.Batch, rejects []event.Reject) []source {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
 	var payloads stringColumn

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -24,8 +26,8 @@ type span struct{ from, to uint64 }
 // which of the batch's rejects are stored. Its cost is that of the stream time
 // it must look at, not of the table's size: rows lie in the order of their
 // stream time, so DuckDB skips what is outside.
-func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error) {
-	var found contract.Found
+func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
+	var found event.Found
 	err := w.look(ctx, func(ctx context.Context, s *session) error {
 		if err := lookupRows(ctx, s, b, candidates, &found); err != nil {
 			return err
@@ -33,12 +35,12 @@ func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []
 		return lookupRejects(ctx, s, b, &found)
 	})
 	if err != nil {
-		return contract.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
+		return event.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
 	}
 	return found, nil
 }
 
-func lookupRows(ctx context.Context, s *session, b *contract.Batch, candidates []contract.Candidate, found *contract.Found) error {
+func lookupRows(ctx context.Context, s *session, b *contract.Batch, candidates []event.Candidate, found *event.Found) error {
 	if len(candidates) == 0 {
 		return nil
 	}
@@ -57,7 +59,7 @@ func lookupRows(ctx context.Context, s *session, b *contract.Batch, candidates [
 
 // candidateLoad stages the candidates' keys, so that any key is data and never
 // SQL.
-func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
+func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	n := len(candidates)
 	rows, from, to := make([]int32, n), make([]uint64, n), make([]uint64, n)
 	ms, seq, line := make([]uint64, n), make([]uint64, n), make([]uint32, n)
@@ -88,7 +90,7 @@ func candidateLoad(b *contract.Batch, candidates []contract.Candidate) load {
 }
 
 // gather is the values of the candidates' rows.
-func gather(v *contract.Vector, candidates []contract.Candidate) source {
+func gather(v *column.Vector, candidates []event.Candidate) source {
 	s := vectorSource(v)
 	s.data = make([]byte, 0, len(candidates)*s.width)
 	for _, c := range candidates {
@@ -133,7 +135,7 @@ func spanQuery(c *contract.Contract) string {
 
 // spansOf covers every time at which a candidate may be stored by few spans:
 // its own and those of its duplicates.
-func spansOf(b *contract.Batch, candidates []contract.Candidate) []span {
+func spansOf(b *contract.Batch, candidates []event.Candidate) []span {
 	all := make([]span, 0, 2*len(candidates))
 	for _, c := range candidates {
 		if c.FromMS <= c.ToMS {
@@ -174,7 +176,7 @@ func fewSpans(spans []span) []span {
 }
 
 // lookupRejects compares all rejects of the batch by place and bytes.
-func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *contract.Found) error {
+func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *event.Found) error {
 	if len(b.Rejects) == 0 {
 		return nil
 	}

@@ -11,7 +11,8 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
-	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // rowColumn is the column that tells where in the file a row comes from.
@@ -100,7 +101,7 @@ func (f *File) newDocumentWriter(a *answer, fn func(Document) error) (*documentW
 			return nil, err
 		}
 		w.columns = append(w.columns, documentColumn{
-			at: i, label: append(appendJSONString(nil, []byte(name)), ':'), write: write, null: f.cfg.Shape.NeedsNull(name),
+			at: i, label: append(jsontext.AppendString(nil, []byte(name)), ':'), write: write, null: f.cfg.Shape.NeedsNull(name),
 		})
 	}
 	f.warnOf(names)
@@ -171,10 +172,10 @@ func (f *File) inWords(err error) error {
 }
 
 // isInteger reports whether values of the kind are integers.
-func isInteger(kind result.Kind) bool {
+func isInteger(kind column.Kind) bool {
 	switch kind {
-	case result.TinyInt, result.SmallInt, result.Integer, result.BigInt, result.HugeInt,
-		result.UTinyInt, result.USmallInt, result.UInteger, result.UBigInt:
+	case column.TinyInt, column.SmallInt, column.Integer, column.BigInt, column.HugeInt,
+		column.UTinyInt, column.USmallInt, column.UInteger, column.UBigInt:
 		return true
 	default:
 		return false

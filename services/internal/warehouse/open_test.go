@@ -15,6 +15,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
@@ -52,7 +53,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 	t.Parallel()
 	cfg := warehouse.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}
 	c := warehousetest.Sample(t)
-	var pos contract.Position
+	var pos event.Position
 	for i := range 3 {
 		w, err := warehouse.Open(t.Context(), cfg)
 		if err != nil {
@@ -264,7 +265,7 @@ func rows(c *contract.Contract, n int, fromMS uint64) warehousetest.Batch {
 	for i := range n {
 		values := make([]any, len(c.Columns))
 		values[0], values[1] = fmt.Sprintf("key-%d-of-some-length", fromMS+uint64(i)), time.UnixMilli(int64(fromMS)+int64(i))
-		b.Add(contract.ID{MS: fromMS + uint64(i)}, 0, values...)
+		b.Add(event.ID{MS: fromMS + uint64(i)}, 0, values...)
 	}
 	return b
 }

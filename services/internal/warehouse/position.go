@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // TakeOver makes the caller the owner of the shard: epoch and rev go up by one,
 // committed before the position is read. A commit of the last owner that is
-// under way is waited for. contract.ErrFenced: yet another took over meanwhile.
-func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (contract.Position, error) {
-	var pos contract.Position
+// under way is waited for. event.ErrFenced: yet another took over meanwhile.
+func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error) {
+	var pos event.Position
 	err := w.write(ctx, func(ctx context.Context, s *session) error {
 		var epoch int64
 		err := retryConflicts(ctx, func() error {
@@ -27,12 +28,12 @@ func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard in
 			return err
 		}
 		if pos, err = position(ctx, s.conn, c.Name, shard); err == nil && pos.Epoch != epoch {
-			return contract.ErrFenced
+			return event.ErrFenced
 		}
 		return err
 	})
 	if err != nil {
-		return contract.Position{}, fmt.Errorf("take over %s:%d: %w", c.Name, shard, err)
+		return event.Position{}, fmt.Errorf("take over %s:%d: %w", c.Name, shard, err)
 	}
 	return pos, nil
 }
@@ -59,13 +60,13 @@ const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, r
 	FROM warehouse.estela.positions `
 
 // position reads a shard's row.
-func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (contract.Position, error) {
+func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (event.Position, error) {
 	row := conn.QueryRowContext(ctx, selectPositions+"WHERE dataset = ? AND shard = ?", dataset, shard)
 	return scanPosition(row.Scan)
 }
 
-func scanPosition(scan func(...any) error) (contract.Position, error) {
-	var p contract.Position
+func scanPosition(scan func(...any) error) (event.Position, error) {
+	var p event.Position
 	err := scan(&p.Dataset, &p.Shard, &p.Last.MS, &p.Last.Seq, &p.Epoch, &p.Rev, &p.RunID, &p.Token,
 		&p.Rows, &p.Rejected, &p.Duplicates, &p.CommittedAt, &p.Added, &p.Trace)
 	p.CommittedAt = p.CommittedAt.UTC()
@@ -73,8 +74,8 @@ func scanPosition(scan func(...any) error) (contract.Position, error) {
 }
 
 // Positions lists how far every shard of every dataset is stored.
-func (w *Warehouse) Positions(ctx context.Context) ([]contract.Position, error) {
-	var all []contract.Position
+func (w *Warehouse) Positions(ctx context.Context) ([]event.Position, error) {
+	var all []event.Position
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		rows, err := conn.QueryContext(ctx, selectPositions+"ORDER BY dataset, shard")
 		if err != nil {
@@ -98,17 +99,17 @@ func (w *Warehouse) Positions(ctx context.Context) ([]contract.Position, error) 
 
 // Position reads the shard's position without taking it over; false: nobody has
 // owned it yet.
-func (w *Warehouse) Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error) {
-	var pos contract.Position
+func (w *Warehouse) Position(ctx context.Context, c *contract.Contract, shard int) (event.Position, bool, error) {
+	var pos event.Position
 	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
 		pos, err = position(ctx, conn, c.Name, shard)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return contract.Position{}, false, nil
+		return event.Position{}, false, nil
 	}
 	if err != nil {
-		return contract.Position{}, false, fmt.Errorf("read position of %s:%d: %w", c.Name, shard, err)
+		return event.Position{}, false, fmt.Errorf("read position of %s:%d: %w", c.Name, shard, err)
 	}
 	return pos, true, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
@@ -112,7 +113,7 @@ func (r *reference) header() (err error) {
 	}
 	met := map[string]string{}
 	for _, text := range r.table.Header {
-		c := contract.Column{Name: text}
+		c := contract.Column{Name: text, Type: column.Varchar}
 		if at := strings.LastIndexByte(text, ':'); at >= 0 {
 			var ok bool
 			if c.Type, ok = contract.ScalarType(text[at+1:]); !ok {
@@ -184,7 +185,7 @@ func (r *reference) row(to []driver.Value, record []tabular.Field) error {
 			return fmt.Errorf("column %s: holds the character U+0000, which a text column can't keep", c.Name)
 		}
 		value, err := contract.ParseScalar(c.Type, string(f.Text))
-		if text, ok := value.(string); ok && c.Type == contract.UUID {
+		if text, ok := value.(string); ok && c.Type == column.UUID {
 			var id duckdb.UUID
 			err = id.Scan(text)
 			value = id

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
@@ -172,9 +173,9 @@ func alterations(c *contract.Contract, have []field) []string {
 // lists it.
 func contractFields(c *contract.Contract) []field {
 	fields := make([]field, len(c.Columns))
-	for i, column := range c.Columns {
-		fields[i] = field{column.Name, column.Type.String()}
-		if column.Type == contract.TimestampTZ {
+	for i, property := range c.Columns {
+		fields[i] = field{property.Name, property.Type.String()}
+		if property.Type == column.TimestampTZ {
 			fields[i].kind = "TIMESTAMP WITH TIME ZONE"
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // ErrNoReject says that no reject is stored under a key.
@@ -20,13 +20,13 @@ var ErrNoReject = errors.New("no such reject")
 // SHARD/MS-SEQ/LINE.
 type RejectKey struct {
 	Shard int
-	ID    contract.ID
+	ID    event.ID
 	Line  uint32
 }
 
 // StoredReject is a reject as it is kept.
 type StoredReject struct {
-	contract.Reject
+	event.Reject
 
 	Dataset       string
 	Shard         int
@@ -41,7 +41,7 @@ func ParseRejectKey(text string) (RejectKey, error) {
 		return RejectKey{}, fmt.Errorf("parse reject %q: want SHARD/MS-SEQ/LINE, for example 0/1526919030474-55/0", text)
 	}
 	shard, err1 := strconv.ParseInt(parts[0], 10, 32)
-	id, err2 := contract.ParseID(parts[1])
+	id, err2 := event.ParseID(parts[1])
 	line, err3 := strconv.ParseUint(parts[2], 10, 32)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return RejectKey{}, fmt.Errorf("parse reject %q: want SHARD/MS-SEQ/LINE, for example 0/1526919030474-55/0: %w", text, err)

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -444,7 +445,7 @@ func compare(t *testing.T, what string, c *contract.Contract, cfg warehouse.File
 			return nil
 		}
 		batch.Reset()
-		if !decoder.Decode(batch, d.JSON, contract.ID{}, 0) {
+		if !decoder.Decode(batch, d.JSON, event.ID{}, 0) {
 			t.Errorf("%s: line %d: %s: %v", what, d.Line, d.JSON, batch.Rejects[0].Violations)
 		}
 		var id struct{ ID string }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
@@ -42,7 +44,7 @@ type textColumn struct {
 }
 
 func newTextColumn(name string, shape contract.Shape) textColumn {
-	c := textColumn{name: name, label: append(appendJSONString(nil, []byte(name)), ':'), null: shape.NeedsNull(name)}
+	c := textColumn{name: name, label: append(jsontext.AppendString(nil, []byte(name)), ':'), null: shape.NeedsNull(name)}
 	c.shape, _ = shape.Member(name)
 	return c
 }
@@ -66,7 +68,7 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ [
 		} else {
 			var err error
 			if buf, err = appendTyped(buf, field.Text, c.shape, c.name); err != nil {
-				buf = appendJSONString(buf[:value], field.Text)
+				buf = jsontext.AppendString(buf[:value], field.Text)
 				fault = cmp.Or(fault, fmt.Errorf("column %s: %w", c.name, err))
 			}
 		}
@@ -81,17 +83,17 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ [
 // not read as that stays a string, so that the contract's decoder says what is wrong
 // with it.
 func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, error) {
-	column, known := shape.Column()
+	kind, known := shape.Column()
 	switch {
 	case !known || shape.IsText() && (len(text) > 0 || shape.IsFree()):
-		return appendJSONString(buf, text), nil
+		return jsontext.AppendString(buf, text), nil
 	case len(text) == 0:
 		return append(buf, "null"...), nil
-	case column == contract.JSON && json.Valid(text):
+	case kind == column.JSON && json.Valid(text):
 		return appendJSON(buf, text)
-	case column == contract.Boolean && (string(text) == "true" || string(text) == "false"):
+	case kind == column.Boolean && (string(text) == "true" || string(text) == "false"):
 		return append(buf, text...), nil
-	case column == contract.Boolean && (bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false"))):
+	case kind == column.Boolean && (bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false"))):
 		return buf, fmt.Errorf("has \"%[1]s\" where booleans are true and false: use a mapping, "+
 			"such as SELECT * REPLACE (lower(%[2]s) AS %[2]s) FROM source", text, quoteName(name))
 	case !shape.IsNumber():
@@ -104,7 +106,7 @@ func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, e
 		return buf, fmt.Errorf("has a decimal comma where numbers have a point: use a mapping, "+
 			"such as SELECT * REPLACE (replace(replace(%[1]s, '.', ''), ',', '.') AS %[1]s) FROM source", quoteName(name))
 	}
-	return appendJSONString(buf, text), nil
+	return jsontext.AppendString(buf, text), nil
 }
 
 // commaNumber is a number as half of the world writes it.

@@ -3,26 +3,27 @@ package warehouse
 import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // kinds are the types whose values others may read.
-var kinds = map[mapping.Type]result.Kind{
-	mapping.TypeBoolean: result.Boolean,
-	mapping.TypeTinyInt: result.TinyInt, mapping.TypeSmallInt: result.SmallInt,
-	mapping.TypeInteger: result.Integer, mapping.TypeBigInt: result.BigInt,
-	mapping.TypeUTinyInt: result.UTinyInt, mapping.TypeUSmallInt: result.USmallInt,
-	mapping.TypeUInteger: result.UInteger, mapping.TypeUBigInt: result.UBigInt,
-	mapping.TypeHugeInt: result.HugeInt, mapping.TypeUHugeInt: result.UHugeInt,
-	mapping.TypeFloat: result.Float, mapping.TypeDouble: result.Double, mapping.TypeDecimal: result.Decimal,
-	mapping.TypeVarchar: result.Varchar, mapping.TypeBlob: result.Blob,
-	mapping.TypeUUID: result.UUID, mapping.TypeEnum: result.Enum,
-	mapping.TypeDate: result.Date, mapping.TypeInterval: result.Interval,
-	mapping.TypeTime: result.Time, mapping.TypeTimeNS: result.TimeNS, mapping.TypeTimeTZ: result.TimeTZ,
-	mapping.TypeTimestamp: result.Timestamp, mapping.TypeTimestampTZ: result.TimestampTZ,
-	mapping.TypeTimestampS: result.TimestampS, mapping.TypeTimestampMS: result.TimestampMS, mapping.TypeTimestampNS: result.TimestampNS,
-	mapping.TypeList: result.List, mapping.TypeArray: result.Array, mapping.TypeMap: result.Map,
-	mapping.TypeStruct: result.Struct, mapping.TypeUnion: result.Union,
+var kinds = map[mapping.Type]column.Kind{
+	mapping.TypeBoolean: column.Boolean,
+	mapping.TypeTinyInt: column.TinyInt, mapping.TypeSmallInt: column.SmallInt,
+	mapping.TypeInteger: column.Integer, mapping.TypeBigInt: column.BigInt,
+	mapping.TypeUTinyInt: column.UTinyInt, mapping.TypeUSmallInt: column.USmallInt,
+	mapping.TypeUInteger: column.UInteger, mapping.TypeUBigInt: column.UBigInt,
+	mapping.TypeHugeInt: column.HugeInt, mapping.TypeUHugeInt: column.UHugeInt,
+	mapping.TypeFloat: column.Float, mapping.TypeDouble: column.Double, mapping.TypeDecimal: column.Decimal,
+	mapping.TypeVarchar: column.Varchar, mapping.TypeBlob: column.Blob,
+	mapping.TypeUUID: column.UUID, mapping.TypeEnum: column.Enum,
+	mapping.TypeDate: column.Date, mapping.TypeInterval: column.Interval,
+	mapping.TypeTime: column.Time, mapping.TypeTimeNS: column.TimeNS, mapping.TypeTimeTZ: column.TimeTZ,
+	mapping.TypeTimestamp: column.Timestamp, mapping.TypeTimestampTZ: column.TimestampTZ,
+	mapping.TypeTimestampS: column.TimestampS, mapping.TypeTimestampMS: column.TimestampMS, mapping.TypeTimestampNS: column.TimestampNS,
+	mapping.TypeList: column.List, mapping.TypeArray: column.Array, mapping.TypeMap: column.Map,
+	mapping.TypeStruct: column.Struct, mapping.TypeUnion: column.Union,
 }
 
 // types are those of the answer's columns.
@@ -47,27 +48,27 @@ func typeOf(logical mapping.LogicalType) result.Type {
 		t.Fields = append(t.Fields, result.Field{Name: name, Type: takenType(inner)})
 	}
 	switch t.Kind {
-	case result.Decimal:
+	case column.Decimal:
 		t.Physical = kinds[mapping.DecimalInternalType(logical)]
 		t.Width, t.Scale = mapping.DecimalWidth(logical), mapping.DecimalScale(logical)
-	case result.Enum:
+	case column.Enum:
 		t.Physical = kinds[mapping.EnumInternalType(logical)]
 		for i := range mapping.IdxT(mapping.EnumDictionarySize(logical)) {
 			t.Words = append(t.Words, mapping.EnumDictionaryValue(logical, i))
 		}
-	case result.List:
+	case column.List:
 		inside("", mapping.ListTypeChildType(logical))
-	case result.Array:
+	case column.Array:
 		t.Size = int(mapping.ArrayTypeArraySize(logical))
 		inside("", mapping.ArrayTypeChildType(logical))
-	case result.Map:
+	case column.Map:
 		inside("", mapping.MapTypeKeyType(logical))
 		inside("", mapping.MapTypeValueType(logical))
-	case result.Struct:
+	case column.Struct:
 		for i := range mapping.StructTypeChildCount(logical) {
 			inside(mapping.StructTypeChildName(logical, i), mapping.StructTypeChildType(logical, i))
 		}
-	case result.Union:
+	case column.Union:
 		for i := range mapping.UnionTypeMemberCount(logical) {
 			inside(mapping.UnionTypeMemberName(logical, i), mapping.UnionTypeMemberType(logical, i))
 		}
@@ -90,16 +91,16 @@ func vectorIn(vector mapping.Vector) result.Vector {
 		Valid: (*uint64)(mapping.VectorGetValidity(vector)),
 	}
 	switch v.Kind {
-	case result.List:
+	case column.List:
 		v.Inside = []result.Vector{vectorIn(mapping.ListVectorGetChild(vector))}
-	case result.Array:
+	case column.Array:
 		v.Inside = []result.Vector{vectorIn(mapping.ArrayVectorGetChild(vector))}
-	case result.Map:
+	case column.Map:
 		pairs := mapping.ListVectorGetChild(vector)
 		v.Inside = membersOf(pairs, 2)
-	case result.Struct:
+	case column.Struct:
 		v.Inside = membersOf(vector, mapping.StructTypeChildCount(logical))
-	case result.Union:
+	case column.Union:
 		v.Inside = membersOf(vector, mapping.UnionTypeMemberCount(logical)+1)
 	default:
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
@@ -72,38 +73,38 @@ func show(of *result.Type, v result.Vector, i int) string {
 		return "[" + strings.Join(parts, " ") + "]"
 	}
 	switch of.Kind {
-	case result.Varchar:
+	case column.Varchar:
 		return v.Text(i)
-	case result.Double:
+	case column.Double:
 		return fmt.Sprint(result.At[float64](v, i))
-	case result.List:
+	case column.List:
 		at := result.At[result.Span](v, i)
 		return all(int(at.Offset), int(at.Length), func(j int) string { return show(&of.Fields[0].Type, v.Inside[0], j) })
-	case result.Array:
+	case column.Array:
 		return all(i*of.Size, of.Size, func(j int) string { return show(&of.Fields[0].Type, v.Inside[0], j) })
-	case result.Map:
+	case column.Map:
 		at := result.At[result.Span](v, i)
 		return all(int(at.Offset), int(at.Length), func(j int) string {
 			return show(&of.Fields[0].Type, v.Inside[0], j) + "=" + show(&of.Fields[1].Type, v.Inside[1], j)
 		})
-	case result.Struct:
+	case column.Struct:
 		var parts []string
 		for m := range of.Fields {
 			parts = append(parts, of.Fields[m].Name+":"+show(&of.Fields[m].Type, v.Inside[m], i))
 		}
 		return "{" + strings.Join(parts, " ") + "}"
-	case result.Union:
+	case column.Union:
 		tag := result.At[uint8](v.Inside[0], i)
 		return of.Fields[tag].Name + ":" + show(&of.Fields[tag].Type, v.Inside[1+tag], i)
-	case result.Decimal:
+	case column.Decimal:
 		return string(v.Integer(of.Physical, i).AppendDecimal(nil, int(of.Scale)))
-	case result.UHugeInt:
+	case column.UHugeInt:
 		return string(v.Integer(of.Kind, i).AppendUnsigned(nil))
-	case result.UUID:
+	case column.UUID:
 		return string(result.At[result.Huge](v, i).AppendUUID(nil))
-	case result.Enum:
+	case column.Enum:
 		return of.Words[v.Integer(of.Physical, i).Low]
-	case result.TimeTZ:
+	case column.TimeTZ:
 		day, zone := result.Clock(result.At[uint64](v, i))
 		return day.String() + "+" + zone.String()
 	default:

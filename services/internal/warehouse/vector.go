@@ -9,14 +9,14 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/column"
 )
 
 // vectorSize is the number of rows in a DuckDB chunk.
 const vectorSize = 2048
 
 // source is what one column of a table is filled from. Its layout is that of
-// contract.Vector.
+// column.Vector.
 type source struct {
 	data  []byte
 	width int
@@ -38,10 +38,10 @@ type record struct {
 // inPlace is the length up to which a record holds the string itself.
 const inPlace = 12
 
-func vectorSource(v *contract.Vector) source {
+func vectorSource(v *column.Vector) source {
 	return source{
 		data: v.Data, width: v.Type.Width(), heap: v.Heap, nulls: v.Nulls,
-		text: v.Type == contract.Varchar || v.Type == contract.JSON,
+		text: v.Type == column.Varchar || v.Type == column.JSON,
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -47,26 +49,26 @@ func (p placed) Unwrap() error { return p.error }
 
 func (b writerBuilder) bare(t *result.Type, shape contract.Shape, where string) (writer, error) {
 	switch t.Kind {
-	case result.Varchar, result.Blob, result.Enum:
+	case column.Varchar, column.Blob, column.Enum:
 		return b.text(t, shape, where), nil
-	case result.Float, result.Double:
+	case column.Float, column.Double:
 		return writeFloat, nil
-	case result.Decimal:
+	case column.Decimal:
 		physical, scale := t.Physical, int(t.Scale)
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return v.Integer(physical, i).AppendDecimal(buf, scale), nil
 		}, nil
-	case result.Timestamp, result.TimestampS, result.TimestampMS, result.TimestampNS:
+	case column.Timestamp, column.TimestampS, column.TimestampMS, column.TimestampNS:
 		if shape.HasZone() {
 			return nil, fmt.Errorf("%s is a time without a zone, for a date-time, which has one: "+
 				"say in a mapping which, such as timezone('Europe/Madrid', it) or it AT TIME ZONE 'UTC'", where)
 		}
 		return writeTime, nil
-	case result.TimestampTZ, result.Date:
+	case column.TimestampTZ, column.Date:
 		return writeTime, nil
-	case result.Time, result.TimeNS, result.TimeTZ, result.Interval, result.UUID, result.Boolean, result.UHugeInt:
+	case column.Time, column.TimeNS, column.TimeTZ, column.Interval, column.UUID, column.Boolean, column.UHugeInt:
 		return writeOther, nil
-	case result.List, result.Array, result.Map, result.Struct, result.Union:
+	case column.List, column.Array, column.Map, column.Struct, column.Union:
 		return b.nested(t, shape, where)
 	default:
 		if isInteger(t.Kind) {
@@ -83,7 +85,7 @@ func writeInteger(b []byte, v result.Vector, i int) ([]byte, error) {
 func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
 	var x float64
 	bits := 64
-	if v.Kind == result.Float {
+	if v.Kind == column.Float {
 		// A fraction is what people wrote (0.1); a whole number has all its digits.
 		if x = float64(result.At[float32](v, i)); x != math.Trunc(x) {
 			bits = 32
@@ -105,21 +107,21 @@ func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
 // text writes VARCHAR, BLOB and ENUM.
 func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) writer {
 	switch {
-	case t.Kind == result.Enum:
+	case t.Kind == column.Enum:
 		words, physical := make([][]byte, len(t.Words)), t.Physical
 		for i, word := range t.Words {
-			words[i] = appendJSONString(nil, []byte(word))
+			words[i] = jsontext.AppendString(nil, []byte(word))
 		}
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return append(buf, words[v.Integer(physical, i).Low]...), nil
 		}
-	case t.Kind == result.Blob:
+	case t.Kind == column.Blob:
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			text := v.Bytes(i)
 			if !utf8.Valid(text) {
 				return buf, errors.New("holds bytes that are no UTF-8 text: hex() or base64() in a mapping makes text of any bytes")
 			}
-			return appendJSONString(buf, text), nil
+			return jsontext.AppendString(buf, text), nil
 		}
 	case t.Alias == "JSON":
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendJSON(buf, v.Bytes(i)) }
@@ -130,7 +132,7 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) 
 		}
 	default:
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
-			return appendJSONString(buf, v.Bytes(i)), nil
+			return jsontext.AppendString(buf, v.Bytes(i)), nil
 		}
 	}
 }

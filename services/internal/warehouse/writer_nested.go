@@ -1,7 +1,9 @@
 package warehouse
 
 import (
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -11,13 +13,13 @@ func (b writerBuilder) nested(t *result.Type, shape contract.Shape, where string
 	for i, f := range t.Fields {
 		at, place := shape, where
 		switch t.Kind {
-		case result.Struct:
+		case column.Struct:
 			at, _ = shape.Member(f.Name)
 			place += "." + f.Name
-		case result.List, result.Array:
+		case column.List, column.Array:
 			at = shape.Items()
 			place += "[]"
-		case result.Map:
+		case column.Map:
 			at = contract.Shape{}
 		default:
 		}
@@ -27,13 +29,13 @@ func (b writerBuilder) nested(t *result.Type, shape contract.Shape, where string
 		}
 	}
 	switch t.Kind {
-	case result.Struct:
+	case column.Struct:
 		return structWriter(t, shape, inner), nil
-	case result.Map:
+	case column.Map:
 		return mapWriter(inner[0], inner[1]), nil
-	case result.Union:
+	case column.Union:
 		return unionWriter(inner), nil
-	case result.Array:
+	case column.Array:
 		size := t.Size
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			return appendItems(buf, v.Inside[0], i*size, size, inner[0])
@@ -49,7 +51,7 @@ func (b writerBuilder) nested(t *result.Type, shape contract.Shape, where string
 func structWriter(t *result.Type, shape contract.Shape, inner []writer) writer {
 	labels, nulls := make([][]byte, len(inner)), make([]bool, len(inner))
 	for m, f := range t.Fields {
-		labels[m] = append(appendJSONString(nil, []byte(f.Name)), ':')
+		labels[m] = append(jsontext.AppendString(nil, []byte(f.Name)), ':')
 		nulls[m] = shape.NeedsNull(f.Name)
 	}
 	return func(buf []byte, v result.Vector, i int) (_ []byte, err error) {
@@ -106,7 +108,7 @@ func mapWriter(key, value writer) writer {
 			}
 			if buf[from] != '"' {
 				name := string(buf[from:])
-				buf = appendJSONString(buf[:from], []byte(name))
+				buf = jsontext.AppendString(buf[:from], []byte(name))
 			}
 			buf = append(buf, ':')
 			if v.Inside[1].Null(j) {

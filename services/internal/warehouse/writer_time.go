@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -17,19 +18,19 @@ func writeTime(b []byte, v result.Vector, i int) ([]byte, error) {
 	var at time.Time
 	layout := "2006-01-02T15:04:05.999999999"
 	switch v.Kind {
-	case result.Date:
+	case column.Date:
 		at, layout = time.Unix(int64(result.At[int32](v, i))*day, 0), time.DateOnly
-	case result.TimestampS:
+	case column.TimestampS:
 		at = time.Unix(result.At[int64](v, i), 0)
-	case result.TimestampMS:
+	case column.TimestampMS:
 		at = time.UnixMilli(result.At[int64](v, i))
-	case result.TimestampNS:
+	case column.TimestampNS:
 		n := result.At[int64](v, i)
 		if n == math.MaxInt64 || n == -math.MaxInt64 { // infinity, within the years
 			return b, errYears
 		}
 		at = time.Unix(0, n)
-	case result.TimestampTZ:
+	case column.TimestampTZ:
 		at, layout = time.UnixMicro(result.At[int64](v, i)), time.RFC3339Nano
 	default:
 		at = time.UnixMicro(result.At[int64](v, i))
@@ -44,17 +45,17 @@ func writeTime(b []byte, v result.Vector, i int) ([]byte, error) {
 // writeOther writes what has a form of its own.
 func writeOther(b []byte, v result.Vector, i int) ([]byte, error) {
 	switch v.Kind {
-	case result.Boolean:
+	case column.Boolean:
 		return strconv.AppendBool(b, result.At[bool](v, i)), nil
-	case result.UHugeInt:
+	case column.UHugeInt:
 		return result.At[result.Huge](v, i).AppendUnsigned(b), nil
-	case result.UUID:
+	case column.UUID:
 		b = result.At[result.Huge](v, i).AppendUUID(append(b, '"'))
-	case result.Time:
+	case column.Time:
 		b = appendClock(append(b, '"'), time.Duration(result.At[int64](v, i))*time.Microsecond)
-	case result.TimeNS:
+	case column.TimeNS:
 		b = appendClock(append(b, '"'), time.Duration(result.At[int64](v, i)))
-	case result.TimeTZ:
+	case column.TimeTZ:
 		day, zone := result.Clock(result.At[uint64](v, i))
 		b = appendZone(appendClock(append(b, '"'), day), zone)
 	default:

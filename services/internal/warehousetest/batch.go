@@ -8,7 +8,9 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Batch builds a batch value by value, so that a test says exactly what is
@@ -17,7 +19,7 @@ type Batch struct{ *contract.Batch }
 
 // NewBatch is an empty batch of the contract.
 func NewBatch(c *contract.Contract, shard int) Batch {
-	b := &contract.Batch{Contract: c, Shard: shard, Columns: make([]contract.Vector, len(c.Columns))}
+	b := &contract.Batch{Contract: c, Shard: shard, Columns: make([]column.Vector, len(c.Columns))}
 	for i, column := range c.Columns {
 		b.Columns[i].Type = column.Type
 	}
@@ -25,7 +27,7 @@ func NewBatch(c *contract.Contract, shard int) Batch {
 }
 
 // Add appends a row from the given place; nil is NULL. Last follows the ID.
-func (b Batch) Add(id contract.ID, line uint32, values ...any) Batch {
+func (b Batch) Add(id event.ID, line uint32, values ...any) Batch {
 	for i, value := range values {
 		appendTo(&b.Columns[i], b.Rows, value)
 	}
@@ -37,19 +39,19 @@ func (b Batch) Add(id contract.ID, line uint32, values ...any) Batch {
 }
 
 // Reject appends a reject.
-func (b Batch) Reject(id contract.ID, line uint32, payload string, violations ...contract.Violation) Batch {
-	b.Rejects = append(b.Rejects, contract.Reject{ID: id, Line: line, Payload: []byte(payload), Violations: violations})
+func (b Batch) Reject(id event.ID, line uint32, payload string, violations ...event.Violation) Batch {
+	b.Rejects = append(b.Rejects, event.Reject{ID: id, Line: line, Payload: []byte(payload), Violations: violations})
 	b.reach(id)
 	return b
 }
 
-func (b Batch) reach(id contract.ID) {
+func (b Batch) reach(id event.ID) {
 	if id.Compare(b.Last) > 0 {
 		b.Last = id
 	}
 }
 
-func appendTo(v *contract.Vector, row int, value any) {
+func appendTo(v *column.Vector, row int, value any) {
 	if value == nil && v.Nulls == nil {
 		v.Nulls = make([]uint8, row)
 	}
@@ -64,7 +66,7 @@ func appendTo(v *contract.Vector, row int, value any) {
 	appendValue(v, value)
 }
 
-func appendValue(v *contract.Vector, value any) {
+func appendValue(v *column.Vector, value any) {
 	order := binary.NativeEndian
 	switch x := value.(type) {
 	case string:
@@ -87,7 +89,7 @@ func appendValue(v *contract.Vector, value any) {
 	}
 }
 
-func appendString(v *contract.Vector, s string) {
+func appendString(v *column.Vector, s string) {
 	var record [16]byte
 	binary.NativeEndian.PutUint32(record[:], uint32(len(s)))
 	copy(record[4:], s[:min(len(s), 12)])

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -79,10 +80,10 @@ type fixture struct {
 
 var day = time.Date(2001, 1, 13, 14, 56, 0, 0, time.UTC)
 
-func id(ms, seq uint64) contract.ID { return contract.ID{MS: ms, Seq: seq} }
+func id(ms, seq uint64) event.ID { return event.ID{MS: ms, Seq: seq} }
 
 // simple adds a row with nothing but what is required.
-func simple(b Batch, at contract.ID, line uint32, key string) Batch {
+func simple(b Batch, at event.ID, line uint32, key string) Batch {
 	values := make([]any, len(b.Contract.Columns))
 	values[0], values[1] = key, day
 	return b.Add(at, line, values...)
@@ -97,7 +98,7 @@ func (f *fixture) simples(n int, fromMS uint64) Batch {
 	return b
 }
 
-func (f *fixture) takeOver(t *testing.T) contract.Position {
+func (f *fixture) takeOver(t *testing.T) event.Position {
 	t.Helper()
 	pos, err := f.TakeOver(t.Context(), f.c, 0)
 	if err != nil {
@@ -106,7 +107,7 @@ func (f *fixture) takeOver(t *testing.T) contract.Position {
 	return pos
 }
 
-func (f *fixture) commit(t *testing.T, at contract.Position, b Batch) contract.Position {
+func (f *fixture) commit(t *testing.T, at event.Position, b Batch) event.Position {
 	t.Helper()
 	pos, err := f.Commit(t.Context(), at, b.Batch)
 	if err != nil {
@@ -145,7 +146,7 @@ func (f *fixture) expect(t *testing.T, sqlText string, want ...string) {
 	}
 }
 
-func (f *fixture) position(t *testing.T) contract.Position {
+func (f *fixture) position(t *testing.T) event.Position {
 	t.Helper()
 	all, err := f.Positions(t.Context())
 	if err != nil || len(all) != 1 {
@@ -211,7 +212,7 @@ func commitMoves(t *testing.T, f *fixture) {
 	if pos.Epoch != 1 || pos.Rev != 1 || pos.Added != -1 || !pos.Last.IsZero() {
 		t.Fatalf("first position %+v", pos)
 	}
-	b := f.simples(3, 100).Reject(id(200, 1), 2, "{", contract.Violation{Keyword: "json", Message: "ends early"})
+	b := f.simples(3, 100).Reject(id(200, 1), 2, "{", event.Violation{Keyword: "json", Message: "ends early"})
 	b.RunID, b.Duplicates, b.Added = "run1", 4, 9
 	pos = f.commit(t, pos, b)
 	if stored := f.position(t); stored != pos {
@@ -219,7 +220,7 @@ func commitMoves(t *testing.T, f *fixture) {
 	}
 	second := f.simples(2, 300)
 	pos = f.commit(t, pos, second)
-	want := contract.Position{
+	want := event.Position{
 		Dataset: "sample", Last: id(301, 0), Added: 9, Epoch: 1, Rev: 3, RunID: "run1", Rows: 5, Rejected: 1, Duplicates: 4,
 		Token: second.Token, CommittedAt: pos.CommittedAt,
 	}
@@ -261,8 +262,8 @@ func alikeSteps(t *testing.T, f *fixture) {
 
 func (f *fixture) expectFenced(t *testing.T, err error, rows string) {
 	t.Helper()
-	if !errors.Is(err, contract.ErrFenced) {
-		t.Errorf("got error %v, want %v", err, contract.ErrFenced)
+	if !errors.Is(err, event.ErrFenced) {
+		t.Errorf("got error %v, want %v", err, event.ErrFenced)
 	}
 	f.expect(t, "SELECT count(*)::VARCHAR FROM sample", rows)
 }
@@ -288,7 +289,7 @@ func oldOwnerFenced(t *testing.T, f *fixture) {
 func takeoverDuringCommit(t *testing.T, f *fixture) {
 	old := f.takeOver(t)
 	other := Another(t, f.Warehouse)
-	taken := make(chan contract.Position, 1)
+	taken := make(chan event.Position, 1)
 	f.faults.At(warehouse.PointWritten, func() error {
 		go func() {
 			pos, err := other.TakeOver(t.Context(), f.c, 0)
@@ -342,7 +343,7 @@ func manyTakeovers(t *testing.T, f *fixture) {
 		wg.Go(func() {
 			for epochs[i] == 0 {
 				pos, err := other.TakeOver(t.Context(), f.c, 0)
-				if err != nil && !errors.Is(err, contract.ErrFenced) {
+				if err != nil && !errors.Is(err, event.ErrFenced) {
 					t.Error(err)
 					return
 				}
@@ -373,7 +374,7 @@ func unknownNotCommitted(t *testing.T, f *fixture) {
 	pos := f.takeOver(t)
 	f.faults.At(warehouse.PointWritten, func() error { return errInjected })
 	_, err := f.Commit(t.Context(), pos, f.simples(3, 1).Batch)
-	if !errors.Is(err, errInjected) || errors.Is(err, contract.ErrFenced) {
+	if !errors.Is(err, errInjected) || errors.Is(err, event.ErrFenced) {
 		t.Fatalf("got %v", err)
 	}
 	f.commit(t, pos, f.simples(3, 1))

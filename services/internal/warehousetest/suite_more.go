@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -21,12 +22,12 @@ var payloads = []string{
 }
 
 // storeRejects commits the payloads as rejects, one a millisecond.
-func (f *fixture) storeRejects(t *testing.T) (contract.Position, Batch) {
+func (f *fixture) storeRejects(t *testing.T) (event.Position, Batch) {
 	t.Helper()
 	b := NewBatch(f.c, 0)
 	for i, p := range payloads {
 		b.Reject(id(uint64(i)+1, 5), uint32(i), p,
-			contract.Violation{Pointer: "/a~1b", Keyword: "type", Message: "expected a string, found \"é\""}, contract.Violation{Keyword: "json"})
+			event.Violation{Pointer: "/a~1b", Keyword: "type", Message: "expected a string, found \"é\""}, event.Violation{Keyword: "json"})
 	}
 	return f.commit(t, f.takeOver(t), b), b
 }
@@ -60,7 +61,7 @@ func replayedRejects(t *testing.T, f *fixture) {
 	replay := simple(NewBatch(f.c, 0), id(3, 5), 2, "mended")
 	other := b.Rejects[1]
 	other.Payload = []byte("other bytes")
-	replay.Last, replay.Replayed = pos.Last, []contract.Reject{b.Rejects[2], b.Rejects[5], other}
+	replay.Last, replay.Replayed = pos.Last, []event.Reject{b.Rejects[2], b.Rejects[5], other}
 	f.commit(t, pos, replay)
 	f.expect(t, "SELECT line::VARCHAR FROM estela.rejects ORDER BY line", "0", "1", "3", "4", "6")
 	f.expect(t, "SELECT id FROM sample", "mended")
@@ -114,7 +115,7 @@ func lookup(t *testing.T, f *fixture) {
 	simple(b, id(104, 0), 0, "k5")   // 5: a stored place, but another key
 	simple(b, id(106, 0), 0, "k6")   // 6: stored; no range
 	b.Reject(id(150, 1), 0, "bad").Reject(id(150, 1), 0, "other bytes").Reject(id(150, 1), 1, "worse").Reject(id(151, 1), 0, "bad")
-	found, err := f.Lookup(t.Context(), b.Batch, []contract.Candidate{
+	found, err := f.Lookup(t.Context(), b.Batch, []event.Candidate{
 		{Row: 0, FromMS: 0, ToMS: 200},
 		{Row: 1, FromMS: 0, ToMS: 200},
 		{Row: 2, FromMS: 102, ToMS: 102},
@@ -123,7 +124,7 @@ func lookup(t *testing.T, f *fixture) {
 		{Row: 5, FromMS: 1, ToMS: 0},
 		{Row: 6, FromMS: 1, ToMS: 0},
 	})
-	want := contract.Found{Stored: []int{0, 6}, Duplicates: []int{1, 2}, Rejects: []int{0, 2}}
+	want := event.Found{Stored: []int{0, 6}, Duplicates: []int{1, 2}, Rejects: []int{0, 2}}
 	if err != nil || !reflect.DeepEqual(found, want) {
 		t.Errorf("found %+v, %v, want %+v", found, err, want)
 	}
@@ -136,11 +137,11 @@ func lookup(t *testing.T, f *fixture) {
 func lookupSpans(t *testing.T, f *fixture) {
 	const n, apart = 200, 1_000_003
 	stored, again := NewBatch(f.c, 0), NewBatch(f.c, 0)
-	var candidates []contract.Candidate
+	var candidates []event.Candidate
 	for i := range uint64(n) {
 		simple(stored, id(i*apart, 0), 0, fmt.Sprint("key ", i))
 		simple(again, id(n*apart+i, 0), 0, fmt.Sprint("key ", i*2))
-		candidates = append(candidates, contract.Candidate{Row: int(i), FromMS: i * 2 * apart, ToMS: i*2*apart + 5})
+		candidates = append(candidates, event.Candidate{Row: int(i), FromMS: i * 2 * apart, ToMS: i*2*apart + 5})
 	}
 	f.commit(t, f.takeOver(t), stored)
 	found, err := f.Lookup(t.Context(), again.Batch, candidates)
@@ -151,10 +152,10 @@ func lookupSpans(t *testing.T, f *fixture) {
 
 func lookupAnyKey(t *testing.T, f *fixture) {
 	keys := []string{"'; DROP TABLE sample; --", "", "\x00", strings.Repeat("ü", 3000), `"quoted"`, "$1 ? %s"}
-	b, candidates := NewBatch(f.c, 0), []contract.Candidate{}
+	b, candidates := NewBatch(f.c, 0), []event.Candidate{}
 	for i, key := range keys {
 		simple(b, id(uint64(i), 0), 0, key)
-		candidates = append(candidates, contract.Candidate{Row: i, FromMS: 1, ToMS: 0})
+		candidates = append(candidates, event.Candidate{Row: i, FromMS: 1, ToMS: 0})
 	}
 	f.commit(t, f.takeOver(t), b)
 	found, err := f.Lookup(t.Context(), b.Batch, candidates)
@@ -339,7 +340,7 @@ func madeAnew(t *testing.T, f *fixture) {
 	kind("VARCHAR")
 	b := simple(NewBatch(f.c, 0), id(1, 0), 0, "broken")
 	b.Remove([]int{0})
-	b.Rejects = append(b.Rejects, contract.Reject{ID: id(1, 0), Payload: []byte("{}"), Violations: []contract.Violation{{Keyword: "required"}}})
+	b.Rejects = append(b.Rejects, event.Reject{ID: id(1, 0), Payload: []byte("{}"), Violations: []event.Violation{{Keyword: "required"}}})
 	pos := f.commit(t, f.takeOver(t), b)
 	if err := f.Register(t.Context(), number, "", nil); err != nil {
 		t.Fatalf("all was rejected: %v", err)

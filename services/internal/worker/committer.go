@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // committer is the commit queue of a shard, through which everything reaches its table: the
@@ -19,7 +20,7 @@ type committer struct {
 	clock    *clock // nil outside of a shard's owner: no stream time is clamped
 
 	mu    sync.Mutex
-	pos   contract.Position
+	pos   event.Position
 	keys  *keySet
 	limit uint64 // stream times above it are clamped to it; of the current batch
 	state atomic.Pointer[committed]
@@ -27,11 +28,11 @@ type committer struct {
 
 // committed is the state after the last commit.
 type committed struct {
-	position contract.Position
+	position event.Position
 	keyBytes int
 }
 
-func newCommitter(sink Sink, c *contract.Contract, pos contract.Position) *committer {
+func newCommitter(sink Sink, c *contract.Contract, pos event.Position) *committer {
 	q := &committer{sink: sink, contract: c, pos: pos}
 	q.publish()
 	return q
@@ -50,7 +51,7 @@ func (c *committer) takeOver(ctx context.Context, shard int) error {
 
 // setPosition sets the position and rebuilds the keys of the window before it. Both change or,
 // after an error, neither: at the new position without its keys, duplicates would be stored.
-func (c *committer) setPosition(ctx context.Context, pos contract.Position) error {
+func (c *committer) setPosition(ctx context.Context, pos event.Position) error {
 	var keys *keySet
 	if c.contract.Dedupe > 0 {
 		window := uint64(c.contract.Dedupe.Milliseconds())
@@ -76,11 +77,11 @@ func (c *committer) publish() {
 }
 
 // position is the last one committed.
-func (c *committer) position() contract.Position { return c.state.Load().position }
+func (c *committer) position() event.Position { return c.state.Load().position }
 
 // commit dedupes the batch and commits the rest, each through retry. A row at or below reread
 // was read before: it may be stored with its own ID.
-func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contract.ID, retry retryFunc) error {
+func (c *committer) commit(ctx context.Context, b *contract.Batch, reread event.ID, retry retryFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.publish()
@@ -101,7 +102,7 @@ func (c *committer) commit(ctx context.Context, b *contract.Batch, reread contra
 }
 
 // catchUp refreshes the rev and the keys after another process has committed (a backfill,
-// replayed rejects), without taking the shard over. contract.ErrFenced: another owner took it
+// replayed rejects), without taking the shard over. event.ErrFenced: another owner took it
 // over.
 func (c *committer) catchUp(ctx context.Context) error {
 	c.mu.Lock()
@@ -111,7 +112,7 @@ func (c *committer) catchUp(ctx context.Context) error {
 		return err
 	}
 	if !found || pos.Epoch != c.pos.Epoch {
-		return contract.ErrFenced
+		return event.ErrFenced
 	}
 	if pos.Rev == c.pos.Rev || c.keys == nil && c.contract.Dedupe > 0 {
 		return nil // nothing new, or not the owner's queue: it has no keys to keep
@@ -133,7 +134,7 @@ const (
 
 // dedupe removes the rows and rejects that are stored already and the duplicates from the
 // batch. It may be retried after an error.
-func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread contract.ID) error {
+func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread event.ID) error {
 	candidates := c.candidates(b, reread)
 	replayed := hasReread(b, reread)
 	if len(candidates) == 0 && !replayed {
@@ -152,25 +153,25 @@ func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread contra
 
 // hasReread reports whether the batch has rows or rejects that may be stored with their own
 // ID: they were read before, or are replayed.
-func hasReread(b *contract.Batch, reread contract.ID) bool {
+func hasReread(b *contract.Batch, reread event.ID) bool {
 	if b.Unstreamed {
 		return false
 	}
-	old := func(id contract.ID) bool { return id.Compare(reread) <= 0 }
-	return slices.ContainsFunc(b.Rejects, func(r contract.Reject) bool { return old(r.ID) }) ||
-		b.Rows > 0 && old(contract.ID{MS: b.MS[0], Seq: b.Seq[0]})
+	old := func(id event.ID) bool { return id.Compare(reread) <= 0 }
+	return slices.ContainsFunc(b.Rejects, func(r event.Reject) bool { return old(r.ID) }) ||
+		b.Rows > 0 && old(event.ID{MS: b.MS[0], Seq: b.Seq[0]})
 }
 
 // candidates lists the rows to look up, in order: those read before, all of a backfill, and
 // those whose key was seen in the window, in this batch too. The others are new.
-func (c *committer) candidates(b *contract.Batch, reread contract.ID) []contract.Candidate {
-	var candidates []contract.Candidate
+func (c *committer) candidates(b *contract.Batch, reread event.ID) []event.Candidate {
+	var candidates []event.Candidate
 	for i := range b.Rows {
 		if c.keys != nil && i%warmRows == 0 {
 			c.keys.warm(b.Hashes[i:min(i+warmRows, b.Rows)])
 		}
 		if from, to, needed := c.lookupRange(b, i, reread); needed {
-			candidates = append(candidates, contract.Candidate{Row: i, FromMS: from, ToMS: to})
+			candidates = append(candidates, event.Candidate{Row: i, FromMS: from, ToMS: to})
 		} else if c.keys != nil {
 			c.keys.addClamped(b.Hashes[i], b.MS[i], c.clamped(b, i))
 		}
@@ -181,9 +182,9 @@ func (c *committer) candidates(b *contract.Batch, reread contract.ID) []contract
 // lookupRange reports whether row i needs a lookup, and the range of stream time in which its
 // key makes it a duplicate. That is before and after a row that was read before or is replayed;
 // and the whole table for a backfilled one, which has no stream time of its own.
-func (c *committer) lookupRange(b *contract.Batch, i int, reread contract.ID) (fromMS, toMS uint64, needed bool) {
+func (c *committer) lookupRange(b *contract.Batch, i int, reread event.ID) (fromMS, toMS uint64, needed bool) {
 	window := uint64(c.contract.Dedupe.Milliseconds())
-	id := contract.ID{MS: b.MS[i], Seq: b.Seq[i]}
+	id := event.ID{MS: b.MS[i], Seq: b.Seq[i]}
 	switch {
 	case b.Unstreamed:
 		return 0, math.MaxInt64, window > 0
@@ -208,7 +209,7 @@ func (c *committer) clamped(b *contract.Batch, i int) uint64 { return min(b.MS[i
 
 // decide makes the decision on each candidate in row order, removes all but the new rows from
 // the batch and adds the keys of these.
-func (c *committer) decide(b *contract.Batch, candidates []contract.Candidate, found contract.Found) {
+func (c *committer) decide(b *contract.Batch, candidates []event.Candidate, found event.Found) {
 	decisions := make(map[int]decision, len(candidates))
 	sameHash := make(map[uint64][]int, len(candidates)) // rows by the hash of a candidate
 	for _, cand := range candidates {

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // halfKeys is a sink that fails half-way through the keys.
 type halfKeys struct {
 	Sink
 
-	position contract.Position
+	position event.Position
 }
 
 var errHalf = errors.New("interrupted")
 
-func (s *halfKeys) Position(context.Context, *contract.Contract, int) (contract.Position, bool, error) {
+func (s *halfKeys) Position(context.Context, *contract.Contract, int) (event.Position, bool, error) {
 	return s.position, true, nil
 }
 
@@ -32,8 +33,8 @@ func (s *halfKeys) Keys(_ context.Context, _ *contract.Contract, _ int, _ uint64
 // would pass with keys missing.
 func TestCatchUpIsWholeOrNothing(t *testing.T) {
 	t.Parallel()
-	sink := &halfKeys{position: contract.Position{Epoch: 1, Rev: 8}}
-	c := newCommitter(sink, &contract.Contract{Dedupe: time.Hour}, contract.Position{Epoch: 1, Rev: 7})
+	sink := &halfKeys{position: event.Position{Epoch: 1, Rev: 8}}
+	c := newCommitter(sink, &contract.Contract{Dedupe: time.Hour}, event.Position{Epoch: 1, Rev: 7})
 	c.keys = newKeySet(3_600_000)
 	c.keys.add(2, 5)
 	if err := c.catchUp(t.Context()); !errors.Is(err, errHalf) {

@@ -33,6 +33,6 @@
 // embedded server doesn't count.
 //
 // The dedupe window moves with stream time, clamped to the server's clock plus
-// contract.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer choose it) is
+// event.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer choose it) is
 // stored and counted, and moves no key out of the window (clock).
 package worker

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // otherWarehouseTries is how many attempts to acquire the lease must find the shard claimed by
@@ -27,7 +27,7 @@ func (s *shard) isFatal(err error) bool {
 }
 
 func isOtherWarehouse(err error) bool {
-	_, ok := errors.AsType[*contract.OtherWarehouseError](err)
+	_, ok := errors.AsType[*event.OtherWarehouseError](err)
 	return ok
 }
 

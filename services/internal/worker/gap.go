@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // errGap ends an attachment because more entries were added to the stream than were received,
@@ -25,7 +26,7 @@ type gap struct {
 }
 
 // match counts entries of the gap in what was reread.
-func (g *gap) match(entries []contract.Entry) {
+func (g *gap) match(entries []event.Entry) {
 	for _, e := range entries {
 		if e.ID.Compare(g.after) > 0 && e.ID.Compare(g.upTo) <= 0 && !g.received(e.ID) {
 			g.found++
@@ -34,7 +35,7 @@ func (g *gap) match(entries []contract.Entry) {
 }
 
 // received reports whether the entry was received before. Spans are in order.
-func (g *gap) received(id contract.ID) bool {
+func (g *gap) received(id event.ID) bool {
 	i := sort.Search(len(g.spans), func(i int) bool { return id.Compare(g.spans[i].last) <= 0 })
 	return i < len(g.spans) && id.Compare(g.spans[i].first) >= 0
 }
@@ -70,23 +71,23 @@ func (s *shard) reportLost(r reconciliation, entries int64) {
 
 // inGap reports whether a deleted entry is in a gap that is known already, and is counted once
 // the stream has been reread.
-func (s *shard) inGap(id contract.ID) bool {
+func (s *shard) inGap(id event.ID) bool {
 	return slices.ContainsFunc(s.gaps, func(g gap) bool { return id.Compare(g.upTo) <= 0 })
 }
 
 // gapsReread reports whether all that can contain the gaps' entries was reread and committed.
 func (p *pipeline) gapsReread() bool {
-	committed := p.inFlight.committedTo()
-	return p.rereadComplete() && committed.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
+	committed := p.shard.inFlight.committedTo()
+	return p.rereadComplete() && committed.Compare(p.from.reread) >= 0 &&
+		!slices.ContainsFunc(p.shard.gaps, func(g gap) bool { return committed.Compare(g.upTo) < 0 })
 }
 
 // rereadComplete reports whether nothing was skipped while the gaps were reread: an entry that
 // somebody consumed meanwhile would be counted as lost. Without a count that is unknown.
 func (p *pipeline) rereadComplete() bool {
-	verified := p.reconciler.verified
-	return p.reconciler.added == uncounted || verified.Compare(p.reread) >= 0 &&
-		!slices.ContainsFunc(p.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
+	verified := p.shard.reconciler.verified
+	return p.shard.reconciler.added == uncounted || verified.Compare(p.from.reread) >= 0 &&
+		!slices.ContainsFunc(p.shard.gaps, func(g gap) bool { return verified.Compare(g.upTo) < 0 })
 }
 
 // closeGaps reports what of the gaps was recovered and what is lost, once the stream was reread
@@ -94,7 +95,7 @@ func (p *pipeline) rereadComplete() bool {
 // received, entries count as found if any of their rows was new.
 func (p *pipeline) closeGaps() {
 	recovered := p.recovered.Load()
-	for _, g := range p.gaps {
+	for _, g := range p.shard.gaps {
 		if g.missing < 0 {
 			continue
 		}
@@ -102,28 +103,28 @@ func (p *pipeline) closeGaps() {
 		r.received = min(r.missing, g.found+recovered)
 		recovered = 0
 		if lost := r.missing - r.received; lost > 0 {
-			p.reportLost(r, lost)
+			p.shard.reportLost(r, lost)
 			continue
 		}
-		p.observe.Reconciled(p.contract.Name, r.received, 0)
-		p.log.Info("recovered skipped entries", slog.Int64("entries", r.missing))
+		p.shard.observe.Reconciled(p.shard.contract.Name, r.received, 0)
+		p.shard.log.Info("recovered skipped entries", slog.Int64("entries", r.missing))
 	}
-	p.gaps, p.rereads = nil, 0
+	p.shard.gaps, p.shard.rereads = nil, 0
 }
 
 // countRecovered counts the entries up to the ID that have rows or rejects left in the batch
 // after dedupe.
-func countRecovered(b *contract.Batch, upTo contract.ID) (entries int64) {
-	var last contract.ID
+func countRecovered(b *contract.Batch, upTo event.ID) (entries int64) {
+	var last event.ID
 	rejects := b.Rejects
-	count := func(id contract.ID) {
+	count := func(id event.ID) {
 		if id != last && id.Compare(upTo) <= 0 {
 			entries++
 		}
 		last = id
 	}
 	for i := range b.Rows {
-		row := contract.ID{MS: b.MS[i], Seq: b.Seq[i]}
+		row := event.ID{MS: b.MS[i], Seq: b.Seq[i]}
 		for len(rejects) > 0 && rejects[0].ID.Compare(row) <= 0 {
 			count(rejects[0].ID)
 			rejects = rejects[1:]

@@ -4,15 +4,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // inFlight tracks the entries that were read and are not committed.
 type inFlight struct {
 	mu                           sync.Mutex
-	decodingFrom, committingFrom contract.ID // of the batch being decoded, being committed
-	pending                      int         // entries read and not committed
-	committedID                  contract.ID // all up to it is committed, as far as this attachment has read
+	decodingFrom, committingFrom event.ID // of the batch being decoded, being committed
+	pending                      int      // entries read and not committed
+	committedID                  event.ID // all up to it is committed, as far as this attachment has read
 	lastRead                     time.Time
 }
 
@@ -24,9 +24,9 @@ func (f *inFlight) with(do func()) {
 
 // begin starts an attachment that reads after the given ID. While it rereads, that is below the
 // position, and so must be the bound of a trim: entries up to the position may be new.
-func (f *inFlight) begin(after contract.ID) { f.with(func() { f.committedID = after }) }
+func (f *inFlight) begin(after event.ID) { f.with(func() { f.committedID = after }) }
 
-func (f *inFlight) committedTo() (id contract.ID) {
+func (f *inFlight) committedTo() (id event.ID) {
 	f.with(func() { id = f.committedID })
 	return id
 }
@@ -36,14 +36,14 @@ func (f *inFlight) received(entries int) {
 	f.with(func() { f.lastRead, f.pending = time.Now(), f.pending+entries })
 }
 
-func (f *inFlight) decoding(first contract.ID) { f.with(func() { f.decodingFrom = first }) }
+func (f *inFlight) decoding(first event.ID) { f.with(func() { f.decodingFrom = first }) }
 
 func (f *inFlight) committing() {
-	f.with(func() { f.committingFrom, f.decodingFrom = f.decodingFrom, contract.ID{} })
+	f.with(func() { f.committingFrom, f.decodingFrom = f.decodingFrom, event.ID{} })
 }
 
-func (f *inFlight) committed(entries int, last contract.ID) {
-	f.with(func() { f.committingFrom, f.pending, f.committedID = contract.ID{}, f.pending-entries, last })
+func (f *inFlight) committed(entries int, last event.ID) {
+	f.with(func() { f.committingFrom, f.pending, f.committedID = event.ID{}, f.pending-entries, last })
 }
 
 // isEmpty reports whether all that was read is committed.
@@ -53,7 +53,7 @@ func (f *inFlight) isEmpty() (empty bool) {
 }
 
 func (f *inFlight) clear() {
-	f.with(func() { f.decodingFrom, f.committingFrom, f.pending = contract.ID{}, contract.ID{}, 0 })
+	f.with(func() { f.decodingFrom, f.committingFrom, f.pending = event.ID{}, event.ID{}, 0 })
 }
 
 // age is that of the oldest entry in flight; without one, the time since the last read, if that

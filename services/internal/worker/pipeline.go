@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 
 // segment is what one read returned.
 type segment struct {
-	entries []contract.Entry
+	entries []event.Entry
 	release func()
 	// added is the server's count at the last of these entries: see reconciler.
 	added int64
@@ -38,8 +39,8 @@ type segment struct {
 // pipeline is one attachment: reader, decoder and committer, connected by channels. It ends by
 // draining: the reader stops, then what is in flight is decoded and committed.
 type pipeline struct {
-	*shard
-	origin
+	shard    *shard
+	from     origin
 	segments chan segment
 	full     chan *contract.Batch
 	empty    chan *contract.Batch
@@ -50,13 +51,13 @@ type pipeline struct {
 	aheadLogged bool
 	// draining is the number of requests that await the stream to be drained up to drainTo.
 	draining int
-	drainTo  contract.ID
+	drainTo  event.ID
 	reporter reporter
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
 	p := &pipeline{
-		shard: s, origin: from,
+		shard: s, from: from,
 		segments: make(chan segment, 1),
 		full:     make(chan *contract.Batch),
 		empty:    make(chan *contract.Batch, batchesInUse),
@@ -75,7 +76,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	g, hard := errgroup.WithContext(hard)
 	reading, stop := context.WithCancel(soft)
 	defer stop()
-	p.inFlight.begin(p.after)
+	p.shard.inFlight.begin(p.from.after)
 	p.reporter.trigger()
 	defer context.AfterFunc(hard, stop)()
 	g.Go(func() error {
@@ -96,35 +97,35 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 		return nil
 	})
 	err = g.Wait()
-	p.inFlight.clear()
+	p.shard.inFlight.clear()
 	return readErr, err
 }
 
 // read emits what it reads from the stream until that fails or ctx ends.
 func (p *pipeline) read(ctx, hard context.Context) error {
-	lift := p.reread
+	lift := p.from.reread
 	for ctx.Err() == nil {
-		if err := p.renewIfDue(ctx); err != nil {
+		if err := p.shard.renewIfDue(ctx); err != nil {
 			return err
 		}
-		if err := p.trim(ctx); err != nil {
+		if err := p.shard.trim(ctx); err != nil {
 			return err
 		}
-		if p.drains.replayRequested() {
+		if p.shard.drains.replayRequested() {
 			return errReplay
 		}
-		if len(p.gaps) > 0 && p.gapsReread() {
+		if len(p.shard.gaps) > 0 && p.gapsReread() {
 			p.closeGaps()
 		}
 		if err := p.advanceDrain(ctx); err != nil {
 			return err
 		}
-		entries, release, err := p.source.Read(ctx)
+		entries, release, err := p.shard.source.Read(ctx)
 		if err != nil {
 			return err
 		}
-		p.inFlight.received(len(entries))
-		p.hook("read")
+		p.shard.inFlight.received(len(entries))
+		p.shard.hook("read")
 		if len(entries) > 0 {
 			if err := p.received(ctx, hard, entries, release); err != nil {
 				return err
@@ -132,7 +133,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 			continue
 		}
 		release()
-		if err := p.handleReconciliation(p.reconciler.endOfStream()); err != nil {
+		if err := p.shard.handleReconciliation(p.shard.reconciler.endOfStream()); err != nil {
 			return err
 		}
 		if err := p.caughtUp(ctx, &lift); err != nil {
@@ -143,15 +144,15 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 }
 
 // received emits entries, then reports what the reconciliation of them found.
-func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry, release func()) error {
-	p.observe.Read(p.contract.Name, len(entries))
-	for i := range p.gaps {
-		p.gaps[i].match(entries)
+func (p *pipeline) received(ctx, hard context.Context, entries []event.Entry, release func()) error {
+	p.shard.observe.Read(p.shard.contract.Name, len(entries))
+	for i := range p.shard.gaps {
+		p.shard.gaps[i].match(entries)
 	}
 	p.countAhead(entries)
-	added, found, compared := p.reconciler.receive(entries)
+	added, found, compared := p.shard.reconciler.receive(entries)
 	err := p.emit(ctx, hard, segment{entries, release, added})
-	if gap := p.handleReconciliation(found, compared); err == nil {
+	if gap := p.shard.handleReconciliation(found, compared); err == nil {
 		err = gap
 	}
 	return err
@@ -160,22 +161,22 @@ func (p *pipeline) received(ctx, hard context.Context, entries []contract.Entry,
 // caughtUp runs at the end of the stream. The last ID of a stream that was reread is lifted, so
 // that the server generates none up to the position twice. Once all is committed, drain
 // requests complete and the warehouse may run its maintenance.
-func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
+func (p *pipeline) caughtUp(ctx context.Context, lift *event.ID) error {
 	if !lift.IsZero() {
-		if err := p.source.Lift(ctx, *lift); err != nil {
+		if err := p.shard.source.Lift(ctx, *lift); err != nil {
 			return err
 		}
-		*lift = contract.ID{}
-		p.reconciler.uncommittedLoss = true // the count has restarted
-		if _, err := p.reconcile(ctx); err != nil {
+		*lift = event.ID{}
+		p.shard.reconciler.uncommittedLoss = true // the count has restarted
+		if _, err := p.shard.reconcile(ctx); err != nil {
 			return err
 		}
 	}
-	if !p.inFlight.isEmpty() {
+	if !p.shard.inFlight.isEmpty() {
 		return nil
 	}
-	if len(p.gaps) > 0 {
-		if _, err := p.reconcile(ctx); err != nil || !p.rereadComplete() {
+	if len(p.shard.gaps) > 0 {
+		if _, err := p.shard.reconcile(ctx); err != nil || !p.rereadComplete() {
 			return err
 		}
 	}
@@ -186,16 +187,16 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 	p.reporter.caughtUp.Store(true)
 	p.reporter.trigger()
 	p.completeDrain()
-	p.cfg.Sink.Idle(ctx)
-	if p.contract.Retention == 0 || time.Since(p.pruned) < pruneEvery {
+	p.shard.cfg.Sink.Idle(ctx)
+	if p.shard.contract.Retention == 0 || time.Since(p.shard.pruned) < pruneEvery {
 		return nil
 	}
-	p.pruned = time.Now()
-	rows, err := p.cfg.Sink.Prune(ctx, p.contract)
+	p.shard.pruned = time.Now()
+	rows, err := p.shard.cfg.Sink.Prune(ctx, p.shard.contract)
 	if err != nil {
-		p.log.Warn("delete of rows past their retention failed", slog.Any("error", err))
+		p.shard.log.Warn("delete of rows past their retention failed", slog.Any("error", err))
 	} else if rows > 0 {
-		p.log.Info("deleted rows past their retention", slog.Int64("rows", rows))
+		p.shard.log.Info("deleted rows past their retention", slog.Int64("rows", rows))
 	}
 	return nil
 }
@@ -206,19 +207,19 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *contract.ID) error {
 func (p *pipeline) advanceDrain(ctx context.Context) error {
 	start := p.draining == 0
 	if start {
-		p.draining = p.drains.pending()
+		p.draining = p.shard.drains.pending()
 	}
 	switch {
 	case p.draining == 0:
 		return nil
 	case start:
-	case p.reconciler.pending != nil || p.inFlight.committedTo().Compare(p.drainTo) < 0:
+	case p.shard.reconciler.pending != nil || p.shard.inFlight.committedTo().Compare(p.drainTo) < 0:
 		return nil
-	case p.reconciler.verified.Compare(p.drainTo) >= 0:
+	case p.shard.reconciler.verified.Compare(p.drainTo) >= 0:
 		p.completeDrain()
 		return nil
 	}
-	state, err := p.reconcile(ctx)
+	state, err := p.shard.reconcile(ctx)
 	if start {
 		p.drainTo = state.Last
 	}
@@ -226,14 +227,14 @@ func (p *pipeline) advanceDrain(ctx context.Context) error {
 }
 
 func (p *pipeline) completeDrain() {
-	p.drains.complete(p.draining)
+	p.shard.drains.complete(p.draining)
 	p.draining = 0
 }
 
 // emit sends a segment to the decoder and renews the lease while it waits. An error of that is
 // returned once the segment is sent.
 func (p *pipeline) emit(ctx, hard context.Context, c segment) (err error) {
-	tick := time.NewTicker(p.cfg.Renew)
+	tick := time.NewTicker(p.shard.cfg.Renew)
 	defer tick.Stop()
 	for {
 		select {
@@ -243,7 +244,7 @@ func (p *pipeline) emit(ctx, hard context.Context, c segment) (err error) {
 			return hard.Err()
 		case <-tick.C:
 			if err == nil {
-				err = p.renewIfDue(context.WithoutCancel(ctx))
+				err = p.shard.renewIfDue(context.WithoutCancel(ctx))
 			}
 		}
 	}
@@ -251,123 +252,43 @@ func (p *pipeline) emit(ctx, hard context.Context, c segment) (err error) {
 
 // decode fills batches and flushes each to the committer when it is due.
 func (p *pipeline) decode(ctx context.Context) error {
-	d := &decoding{pipeline: p, decoder: p.contract.NewDecoder(), in: p.segments}
-	d.batch = <-p.empty
-	for d.in != nil || d.batch.Entries > 0 {
-		if err := d.step(ctx); err != nil {
+	b := &batcher{
+		decoder: p.shard.contract.NewDecoder(), in: p.segments, full: p.full, empty: p.empty, batch: <-p.empty,
+		every: p.shard.cfg.CommitEvery, inFlight: &p.shard.inFlight, hook: p.shard.hook,
+	}
+	for b.in != nil || b.batch.Entries > 0 {
+		if err := b.step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// decoding is the state of the decoding stage.
-type decoding struct {
-	*pipeline
-	decoder   *contract.Decoder
-	in        chan segment // nil once reading has ended
-	batch     *contract.Batch
-	bytes     int
-	backlog   bool
-	since     time.Time // when the batch got its first entry
-	flushedAt time.Time // when the last batch was flushed
-}
-
-func (d *decoding) step(ctx context.Context) error {
-	in, out := d.in, d.full
-	var wake <-chan time.Time
-	if d.isFull() {
-		in = nil
-	}
-	if wait := d.wait(); d.batch.Entries == 0 {
-		out = nil
-	} else if wait > 0 {
-		out, wake = nil, time.After(wait)
-	}
-	select {
-	case c, ok := <-in:
-		if !ok {
-			d.in = nil
-			return nil
-		}
-		d.decode(c)
-		return nil
-	case out <- d.batch:
-		return d.flushed(ctx)
-	case <-wake:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *decoding) isFull() bool {
-	return d.batch.Rows+len(d.batch.Rejects) >= rowGroup || d.bytes >= batchBytes
-}
-
-// wait is how long the batch lingers before it is flushed.
-func (d *decoding) wait() time.Duration {
-	if d.in == nil || d.isFull() {
-		return 0
-	}
-	wait := d.cfg.CommitEvery - time.Since(d.flushedAt)
-	if d.backlog {
-		wait = max(wait, backlogWait-time.Since(d.since))
-	}
-	return wait
-}
-
-func (d *decoding) decode(c segment) {
-	if d.batch.Entries == 0 {
-		d.since = time.Now()
-		d.inFlight.decoding(c.entries[0].ID)
-	}
-	for _, e := range c.entries {
-		d.decoder.DecodeEntry(d.batch, e)
-		d.bytes += len(e.Payload)
-	}
-	d.batch.Last, d.batch.Added = c.entries[len(c.entries)-1].ID, c.added
-	d.backlog = len(c.entries) >= backlogRead
-	c.release()
-	d.hook("decoded")
-}
-
-// flushed continues with an empty batch after one was flushed.
-func (d *decoding) flushed(ctx context.Context) error {
-	d.bytes, d.flushedAt = 0, time.Now()
-	select {
-	case d.batch = <-d.empty:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // commit stores batches in order.
 func (p *pipeline) commit(ctx context.Context) error {
 	for b := range p.full {
-		p.inFlight.committing()
+		p.shard.inFlight.committing()
 		last := b.Last // the commit may raise it
-		b.RunID = p.runID
-		if last.Compare(p.reread) <= 0 {
-			b.RunID = p.rereadRunID
+		b.RunID = p.from.runID
+		if last.Compare(p.from.reread) <= 0 {
+			b.RunID = p.from.rereadRunID
 		}
-		p.hook("committing")
+		p.shard.hook("committing")
 		start := time.Now()
-		if err := p.committer.commit(ctx, b, p.reread, p.retryCommit(ctx)); err != nil {
+		if err := p.shard.committer.commit(ctx, b, p.from.reread, p.shard.retryCommit(ctx)); err != nil {
 			return err
 		}
-		p.hook("committed")
-		if !p.gapFrom.IsZero() {
-			p.recovered.Add(countRecovered(b, p.gapFrom))
+		p.shard.hook("committed")
+		if !p.from.gapFrom.IsZero() {
+			p.recovered.Add(countRecovered(b, p.from.gapFrom))
 		}
-		p.entries.Add(int64(b.Entries))
-		p.rows.Add(int64(b.Rows))
-		p.observe.Committed(p.contract.Name, b, time.Since(start))
+		p.shard.entries.Add(int64(b.Entries))
+		p.shard.rows.Add(int64(b.Rows))
+		p.shard.observe.Committed(p.shard.contract.Name, b, time.Since(start))
 		for _, traced := range b.Traces {
-			p.log.Debug("traced event committed", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
+			p.shard.log.Debug("traced event committed", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
 		}
-		p.inFlight.committed(b.Entries, last)
+		p.shard.inFlight.committed(b.Entries, last)
 		p.reporter.trigger()
 		b.Reset()
 		p.empty <- b

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // Source is one shard's stream. One goroutine uses it at a time.
 type Source interface {
 	// Acquire acquires the shard's lease or reports false while another worker owns it.
-	// *contract.OtherWarehouseError, also of Renew: the shard is claimed by another warehouse.
+	// *event.OtherWarehouseError, also of Renew: the shard is claimed by another warehouse.
 	Acquire(ctx context.Context) (bool, error)
 	// Renew renews the lease; false: it was lost.
 	Renew(ctx context.Context) (bool, error)
@@ -18,28 +19,28 @@ type Source interface {
 	Release(ctx context.Context) error
 
 	// State returns the state of the stream and its server. While attached it fails with
-	// contract.ErrCursorMoved if the group's cursor is not where Read has left it.
-	State(ctx context.Context) (contract.StreamState, error)
+	// event.ErrCursorMoved if the group's cursor is not where Read has left it.
+	State(ctx context.Context) (event.StreamState, error)
 	// Attach creates a group that reads after the given ID, named by the owner's epoch and a
 	// counter, and destroys every older group of this pipeline. It fails with
-	// contract.ErrFenced if one of a later epoch exists. It returns the ID that is really read
+	// event.ErrFenced if one of a later epoch exists. It returns the ID that is really read
 	// after: zero unless the stream has a cursor of this pipeline at the given ID or beyond.
-	Attach(ctx context.Context, epoch int64, after contract.ID) (from contract.ID, err error)
+	Attach(ctx context.Context, epoch int64, after event.ID) (from event.ID, err error)
 	// Read returns the next entries, none after the bounded wait. Their bytes
 	// are valid until release is called. After any error the group's cursor is
-	// unknown: re-attach at the last ID received. The error is contract.ErrCursorMoved
+	// unknown: re-attach at the last ID received. The error is event.ErrCursorMoved
 	// for entries at or below the last ones.
-	Read(ctx context.Context) (entries []contract.Entry, release func(), err error)
+	Read(ctx context.Context) (entries []event.Entry, release func(), err error)
 	// Lift raises the stream's last ID to at least the given one, so that the server
 	// generates no ID up to it again.
-	Lift(ctx context.Context, to contract.ID) error
+	Lift(ctx context.Context, to event.ID) error
 	// Trim removes entries at or before the given ID that no foreign group still needs,
-	// after writing the bound to Redis. It fails with contract.ErrCursorMoved if this is
+	// after writing the bound to Redis. It fails with event.ErrCursorMoved if this is
 	// not the stream that was read so far.
-	Trim(ctx context.Context, to contract.ID) error
+	Trim(ctx context.Context, to event.ID) error
 	// ReportPosition writes the committed position to Redis, for producers and operators; no
 	// worker reads it. It is called while another goroutine uses the source.
-	ReportPosition(ctx context.Context, at contract.Position) error
+	ReportPosition(ctx context.Context, at event.Position) error
 	// Close closes the connection that Read uses. Attach reconnects.
 	Close() error
 }
@@ -48,17 +49,17 @@ type Source interface {
 type Sink interface {
 	// TakeOver makes the caller the owner of the shard: epoch and rev go up by
 	// one, committed before the position is read.
-	TakeOver(ctx context.Context, c *contract.Contract, shard int) (contract.Position, error)
+	TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error)
 	// Commit stores the batch and moves the position from at to the batch's
-	// Last, in one transaction, and returns the new position. contract.ErrFenced:
+	// Last, in one transaction, and returns the new position. event.ErrFenced:
 	// another owner moved it, drop the batch. Any other error: nothing was
 	// stored, or the outcome is unknown; a retry with the same arguments finds out which.
-	Commit(ctx context.Context, at contract.Position, b *contract.Batch) (contract.Position, error)
+	Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error)
 	// Lookup finds which of the candidate rows are stored already or duplicates.
-	Lookup(ctx context.Context, b *contract.Batch, candidates []contract.Candidate) (contract.Found, error)
+	Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error)
 	// Position looks up the shard's position without taking it over; false: it never
 	// had an owner.
-	Position(ctx context.Context, c *contract.Contract, shard int) (contract.Position, bool, error)
+	Position(ctx context.Context, c *contract.Contract, shard int) (event.Position, bool, error)
 	// Idle is called when nothing is in flight: the time for a checkpoint.
 	Idle(ctx context.Context)
 	// Prune deletes the rows that were stored longer ago than the contract's
@@ -66,7 +67,7 @@ type Sink interface {
 	Prune(ctx context.Context, c *contract.Contract) (int64, error)
 	// Keys calls each with the hash and stream time of every key stored for the shard since the
 	// given stream time (milliseconds), and that time clamped to when it was stored plus
-	// contract.MaxAhead.
+	// event.MaxAhead.
 	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // uncounted is a count of added entries that is unknown.
@@ -22,27 +22,27 @@ const uncounted = -1
 // worker ran is found too.
 type reconciler struct {
 	// added is the server's count at the ID at; uncounted before the first reply.
-	at    contract.ID
+	at    event.ID
 	added int64
 	// received counts the entries since at, last is the newest; spans are their ranges.
 	received int64
-	last     contract.ID
+	last     event.ID
 	spans    []span
 	// pending is a reply whose last ID was not read yet.
-	pending *contract.StreamState
+	pending *event.StreamState
 	// verified is the ID up to which nothing was skipped, so that it may be trimmed.
-	verified contract.ID
+	verified event.ID
 	// uncommittedLoss: entries are missing, and the committed count doesn't include them yet.
 	uncommittedLoss bool
 }
 
 // span is a contiguous range of received entries: none between the first and the last was
 // skipped.
-type span struct{ first, last contract.ID }
+type span struct{ first, last event.ID }
 
 // reconciliation is the result for the entries between two IDs.
 type reconciliation struct {
-	after, upTo contract.ID
+	after, upTo event.ID
 	// received and missing are entries; missing is expected less received. Below zero the count
 	// went back: the stream was replaced.
 	received, missing int64
@@ -59,7 +59,7 @@ func (a reconciliation) needsReread() bool { return a.missing < 0 || a.missing >
 // it may have been replaced. After an accepted loss the count restarts with the next reply, and
 // so it does after maxRereads: where others remove entries all the time, those removed between
 // a reply and the read up to it would look like a gap for ever.
-func newReconciler(pos contract.Position, state contract.StreamState, from origin, accepted bool) reconciler {
+func newReconciler(pos event.Position, state event.StreamState, from origin, accepted bool) reconciler {
 	r := reconciler{at: pos.Last, last: pos.Last, added: pos.Added}
 	switch {
 	case from.rereadRunID != "": // lower IDs are delivered once more
@@ -80,7 +80,7 @@ func newReconciler(pos contract.Position, state contract.StreamState, from origi
 
 // expect takes a reply of the server; it is reconciled once its last ID was read. Without a
 // count the cursor of the reader is the only evidence: it was found where it must be.
-func (r *reconciler) expect(state contract.StreamState) (reconciliation, bool) {
+func (r *reconciler) expect(state event.StreamState) (reconciliation, bool) {
 	if state.Added == uncounted {
 		r.verified, r.spans = r.last, nil
 		return reconciliation{}, false
@@ -94,7 +94,7 @@ func (r *reconciler) expect(state contract.StreamState) (reconciliation, bool) {
 
 // receive takes entries that were read. It returns the server's count at the last of them,
 // uncounted if unknown, 0 if none is new.
-func (r *reconciler) receive(entries []contract.Entry) (added int64, found reconciliation, compared bool) {
+func (r *reconciler) receive(entries []event.Entry) (added int64, found reconciliation, compared bool) {
 	if entries = entries[upTo(entries, r.last):]; len(entries) == 0 {
 		return 0, reconciliation{}, false
 	}
@@ -118,7 +118,7 @@ func (r *reconciler) receive(entries []contract.Entry) (added int64, found recon
 }
 
 // upTo counts the entries, which are in order, up to the ID.
-func upTo(entries []contract.Entry, id contract.ID) int {
+func upTo(entries []event.Entry, id event.ID) int {
 	return sort.Search(len(entries), func(i int) bool { return entries[i].ID.Compare(id) > 0 })
 }
 
@@ -158,17 +158,17 @@ func (r *reconciler) outstanding() (reconciliation, bool) {
 // commitLoss moves the position past entries that are known to be missing, once all that was
 // received is committed, so that the next owner doesn't count them again.
 func (p *pipeline) commitLoss(ctx context.Context) error {
-	if !p.reconciler.uncommittedLoss || p.reconciler.pending != nil {
+	if !p.shard.reconciler.uncommittedLoss || p.shard.reconciler.pending != nil {
 		return nil
 	}
-	b := p.contract.NewBatch(p.number, 0)
-	b.Last, b.Added, b.RunID = contract.Later(p.reconciler.at, p.reconciler.last), uncounted, p.runID
-	if p.reconciler.added != uncounted {
-		b.Added = p.reconciler.added + p.reconciler.received
+	b := p.shard.contract.NewBatch(p.shard.number, 0)
+	b.Last, b.Added, b.RunID = event.Later(p.shard.reconciler.at, p.shard.reconciler.last), uncounted, p.from.runID
+	if p.shard.reconciler.added != uncounted {
+		b.Added = p.shard.reconciler.added + p.shard.reconciler.received
 	}
-	if err := p.committer.commit(ctx, b, contract.ID{}, p.retryCommit(ctx)); err != nil {
+	if err := p.shard.committer.commit(ctx, b, event.ID{}, p.shard.retryCommit(ctx)); err != nil {
 		return err
 	}
-	p.reconciler.uncommittedLoss = false
+	p.shard.reconciler.uncommittedLoss = false
 	return nil
 }

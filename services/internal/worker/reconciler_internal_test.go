@@ -5,22 +5,22 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // fakeStream is a stream whose unread entries somebody takes away now and then.
 type fakeStream struct {
 	random *rand.Rand
-	state  contract.StreamState
-	unread []contract.Entry
+	state  event.StreamState
+	unread []event.Entry
 	lost   int64
 }
 
 func (s *fakeStream) add(n int) {
 	for range n {
-		s.state.Last = contract.ID{MS: s.state.Last.MS + s.random.Uint64N(2), Seq: s.state.Last.Seq + 1}
+		s.state.Last = event.ID{MS: s.state.Last.MS + s.random.Uint64N(2), Seq: s.state.Last.Seq + 1}
 		s.state.Added++
-		s.unread = append(s.unread, contract.Entry{ID: s.state.Last})
+		s.unread = append(s.unread, event.Entry{ID: s.state.Last})
 	}
 }
 
@@ -32,7 +32,7 @@ func (s *fakeStream) take(n int) {
 	}
 }
 
-func (s *fakeStream) read() []contract.Entry {
+func (s *fakeStream) read() []event.Entry {
 	n := min(1+s.random.IntN(10), len(s.unread))
 	entries := s.unread[:n:n]
 	s.unread = s.unread[n:]
@@ -48,7 +48,7 @@ func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 		s := &fakeStream{random: random}
 		s.add(random.IntN(5))
 		s.state.Length = int64(len(s.unread))
-		r := newReconciler(contract.Position{Added: uncounted}, s.state, origin{}, false)
+		r := newReconciler(event.Position{Added: uncounted}, s.state, origin{}, false)
 		var found, stored reconciliation // by all, and as of the stored position
 		note := func(a reconciliation, compared bool) {
 			if compared {
@@ -58,7 +58,7 @@ func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 				t.Fatalf("seed %d: found %+v", seed, a)
 			}
 		}
-		var pos contract.Position
+		var pos event.Position
 		read, restarted := int64(0), false
 		receive := func() bool {
 			entries := s.read()
@@ -106,13 +106,13 @@ func TestReconcilerFindsExactlyWhatIsMissing(t *testing.T) {
 // with them is received, not missing.
 func TestReconcilerAfterAStepBack(t *testing.T) {
 	t.Parallel()
-	pos := contract.Position{Last: contract.ID{MS: 100}, Added: 100}
-	state := contract.StreamState{Last: contract.ID{MS: 50}, Added: 50, Length: 50}
+	pos := event.Position{Last: event.ID{MS: 100}, Added: 100}
+	state := event.StreamState{Last: event.ID{MS: 50}, Added: 50, Length: 50}
 	r := newReconciler(pos, state, origin{reread: pos.Last, rereadRunID: rereading}, false)
-	read := func(from, to uint64) []contract.Entry {
-		entries := make([]contract.Entry, 0, to-from+1)
+	read := func(from, to uint64) []event.Entry {
+		entries := make([]event.Entry, 0, to-from+1)
 		for ms := from; ms <= to; ms++ {
-			entries = append(entries, contract.Entry{ID: contract.ID{MS: ms}})
+			entries = append(entries, event.Entry{ID: event.ID{MS: ms}})
 		}
 		return entries
 	}
@@ -120,14 +120,14 @@ func TestReconcilerAfterAStepBack(t *testing.T) {
 		t.Errorf("compared with nothing: %+v", a)
 	}
 	for _, step := range []struct{ from, to uint64 }{{51, 80}, {81, 120}, {121, 130}} {
-		if a, compared := r.expect(contract.StreamState{Last: contract.ID{MS: step.from - 1}, Added: int64(step.from - 1)}); compared && a.missing != 0 {
+		if a, compared := r.expect(event.StreamState{Last: event.ID{MS: step.from - 1}, Added: int64(step.from - 1)}); compared && a.missing != 0 {
 			t.Errorf("before %d: %+v", step.from, a)
 		}
 		if _, a, compared := r.receive(read(step.from, step.to)); compared && a.missing != 0 {
 			t.Errorf("up to %d: %+v", step.to, a)
 		}
 	}
-	if a, compared := r.expect(contract.StreamState{Last: contract.ID{MS: 130}, Added: 130}); !compared || a.missing != 0 {
+	if a, compared := r.expect(event.StreamState{Last: event.ID{MS: 130}, Added: 130}); !compared || a.missing != 0 {
 		t.Errorf("at the end: %+v, %v", a, compared)
 	}
 }
@@ -136,7 +136,7 @@ func TestReconcilerAfterAStepBack(t *testing.T) {
 func TestReconcilerOutstanding(t *testing.T) {
 	t.Parallel()
 	s := &fakeStream{random: rand.New(rand.NewPCG(1, 1))}
-	r := newReconciler(contract.Position{Added: uncounted}, s.state, origin{}, false)
+	r := newReconciler(event.Position{Added: uncounted}, s.state, origin{}, false)
 	s.add(20)
 	if _, _, compared := r.receive(s.read()); compared {
 		t.Error("compared with nothing")

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // reportTimeout bounds one report: the next one is newer anyway.
@@ -34,7 +34,7 @@ func (r *reporter) trigger() {
 // report reports each change until all is committed, and then once more. A report that fails is
 // retried with the next change: an attachment begins with one.
 func (p *pipeline) report(ctx context.Context) {
-	var reported contract.Position
+	var reported event.Position
 	for more := true; more; {
 		select {
 		case <-p.reporter.due:
@@ -46,8 +46,8 @@ func (p *pipeline) report(ctx context.Context) {
 			continue
 		}
 		bounded, cancel := context.WithTimeout(ctx, reportTimeout)
-		if err := p.source.ReportPosition(bounded, at); err != nil {
-			p.log.Debug("report position failed", slog.Any("error", err))
+		if err := p.shard.source.ReportPosition(bounded, at); err != nil {
+			p.shard.log.Debug("report position failed", slog.Any("error", err))
 		} else {
 			reported = at
 		}
@@ -57,9 +57,9 @@ func (p *pipeline) report(ctx context.Context) {
 
 // storedPosition is the position up to which all of the stream is stored. That is below the
 // committed one while the stream is reread because it may have been replaced.
-func (p *pipeline) storedPosition() contract.Position {
-	at, committedTo := p.committer.position(), p.inFlight.committedTo()
-	if !p.reporter.caughtUp.Load() && committedTo.Compare(p.reread) < 0 {
+func (p *pipeline) storedPosition() event.Position {
+	at, committedTo := p.shard.committer.position(), p.shard.inFlight.committedTo()
+	if !p.reporter.caughtUp.Load() && committedTo.Compare(p.from.reread) < 0 {
 		at.Last, at.Added = committedTo, uncounted
 	}
 	return at

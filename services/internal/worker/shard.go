@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // dueEntries is how many entries make a trim due early: producers wait only for entries that
@@ -23,7 +24,7 @@ var errNotOwner = errors.New("lost shard ownership")
 type LossError struct {
 	Dataset        string
 	Shard          int
-	Position, Gone contract.ID
+	Position, Gone event.ID
 	Reason         string
 }
 
@@ -73,7 +74,7 @@ type shard struct {
 func (s *shard) own(soft, hard context.Context) error {
 	defer s.release(hard)
 	s.setStatus("taking over")
-	c := newCommitter(s.cfg.Sink, s.contract, contract.Position{})
+	c := newCommitter(s.cfg.Sink, s.contract, event.Position{})
 	c.clock = &s.clock
 	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
 	err := s.renewWhile(soft, func() error {
@@ -143,7 +144,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 	from := s.resume(pos, state)
 	begun, err := s.source.Attach(soft, pos.Epoch, from.after)
 	if err != nil {
-		if errors.Is(err, contract.ErrFenced) {
+		if errors.Is(err, event.ErrFenced) {
 			return nil, err
 		}
 		return err, nil
@@ -161,7 +162,7 @@ func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err 
 
 // streamReplaced logs that the stream was replaced, or got other entries at or below the
 // position, and counts those that were removed before they were read.
-func (s *shard) streamReplaced(pos contract.Position, state contract.StreamState) {
+func (s *shard) streamReplaced(pos event.Position, state event.StreamState) {
 	s.log.Warn("stream was replaced or its cursor moved back, rereading it",
 		slog.Any("position", pos.Last), slog.Any("stream_first", state.First), slog.Any("stream_last", state.Last))
 	if a, found := s.reconciler.outstanding(); found && a.missing > 0 {
@@ -181,20 +182,20 @@ const rereading = "rereading"
 
 // origin is where an attachment starts to read.
 type origin struct {
-	after  contract.ID
-	reread contract.ID // entries up to here may be stored already
+	after  event.ID
+	reread event.ID // entries up to here may be stored already
 	// runID is committed with the position, once the reading is past reread; until then
 	// rereadRunID is.
 	runID, rereadRunID string
 	// noCount: too many rereads have found a gap, this one starts without a count.
 	noCount bool
 	// gapFrom is the ID up to which it is unknown which entries were received.
-	gapFrom contract.ID
+	gapFrom event.ID
 }
 
 // fromOldest is the origin of a reread, for the stream may have been replaced.
-func (o origin) fromOldest(pos contract.Position) origin {
-	o.after, o.reread, o.rereadRunID = contract.ID{}, pos.Last, rereading
+func (o origin) fromOldest(pos event.Position) origin {
+	o.after, o.reread, o.rereadRunID = event.ID{}, pos.Last, rereading
 	return o
 }
 
@@ -202,10 +203,10 @@ func (o origin) fromOldest(pos contract.Position) origin {
 // stream was replaced, entries are missing or a replay was requested, the oldest entry. That the
 // stream was replaced shows in its count of added entries and in an entry that was trimmed;
 // Attach detects the other cases.
-func (s *shard) resume(pos contract.Position, state contract.StreamState) origin {
+func (s *shard) resume(pos event.Position, state event.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
 	if s.drains.begin() {
-		from.after, from.reread = contract.ID{}, pos.Last
+		from.after, from.reread = event.ID{}, pos.Last
 	}
 	switch {
 	case pos.Last.IsZero():
@@ -256,7 +257,7 @@ func (s *shard) renewIfDue(ctx context.Context) error {
 }
 
 // reconcile asks the server for its count and compares it with what was received.
-func (s *shard) reconcile(ctx context.Context) (contract.StreamState, error) {
+func (s *shard) reconcile(ctx context.Context) (event.StreamState, error) {
 	state, err := s.source.State(ctx)
 	if err != nil {
 		return state, err
@@ -286,7 +287,7 @@ func (s *shard) trim(ctx context.Context) error {
 }
 
 // checkLoss reports a loss that was found and accepted.
-func (s *shard) checkLoss(pos contract.Position, state contract.StreamState) (lost bool, err error) {
+func (s *shard) checkLoss(pos event.Position, state event.StreamState) (lost bool, err error) {
 	loss := &LossError{Dataset: s.contract.Name, Shard: s.number, Position: pos.Last}
 	switch {
 	case state.TrimmedTo.Compare(pos.Last) > 0:
@@ -334,7 +335,7 @@ func (s *shard) retry(ctx context.Context, message string) retryFunc {
 			if retrying && err == nil {
 				s.setStatus(was)
 			}
-			if err == nil || errors.Is(err, contract.ErrFenced) {
+			if err == nil || errors.Is(err, event.ErrFenced) {
 				return err
 			}
 			s.observe.Retried(s.contract.Name)
@@ -382,7 +383,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // ignoreEnd drops an error that was caused by the end of ctx.
 func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.Is(err, contract.ErrFenced) {
+	if ctx.Err() != nil && !errors.Is(err, event.ErrFenced) {
 		return nil
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const maxBackoff = 5 * time.Second
@@ -201,7 +202,7 @@ type ShardStatus struct {
 	// Reason says why the shard is not running; empty when it is.
 	Reason string
 	// Position is the last committed, while owned.
-	Position contract.Position
+	Position event.Position
 	// Oldest is the lag: the age of the oldest event that was read or should have been, and is
 	// not committed.
 	Oldest time.Duration
@@ -264,15 +265,15 @@ func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 		if err != nil {
 			return err
 		}
-		b.Last = contract.ID{} // commit raises it to the position
+		b.Last = event.ID{} // commit raises it to the position
 		err = c.commit(ctx, b, c.position().Last, once)
-		if !errors.Is(err, contract.ErrFenced) || attempt == 20 {
+		if !errors.Is(err, event.ErrFenced) || attempt == 20 {
 			return err
 		}
 		if !pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) {
 			return ctx.Err()
 		}
-		if err := c.catchUp(ctx); err != nil && !errors.Is(err, contract.ErrFenced) {
+		if err := c.catchUp(ctx); err != nil && !errors.Is(err, event.ErrFenced) {
 			return err
 		}
 	}

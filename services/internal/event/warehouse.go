@@ -1,8 +1,8 @@
-package contract
+package event
 
 import "fmt"
 
-// Warehouse is what tells one warehouse from another. The streams of a dataset belong
+// Warehouse identifies a warehouse. The streams of a dataset belong
 // to one: what its worker has taken out of them is nowhere else.
 type Warehouse struct {
 	// Identity is a random text that the warehouse got when it was made; a copy of a

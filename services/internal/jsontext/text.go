@@ -1,4 +1,4 @@
-package contract
+package jsontext
 
 import (
 	"encoding/binary"
@@ -13,14 +13,14 @@ const (
 	everyHigh = 0x8080808080808080
 )
 
-// scanText finds the first byte of p at or after i that ends the plain part of
+// Scan finds the first byte of p at or after i that ends the plain part of
 // a JSON string: a quote, a backslash or a control character; len(p) if there
 // is none. ascii reports whether every byte before it is below 0x80.
 //
-// It looks at eight bytes at a time (see "Bit Twiddling Hacks", determine if a
+// It tests eight bytes at a time (see "Bit Twiddling Hacks", determine if a
 // word has a byte less than n). A borrow can only mark bytes above a true hit,
 // so the lowest mark is exact.
-func scanText(p []byte, i int) (end int, ascii bool) {
+func Scan(p []byte, i int) (end int, ascii bool) {
 	var seen uint64
 	for ; i+8 <= len(p); i += 8 {
 		w := binary.LittleEndian.Uint64(p[i:])
@@ -39,18 +39,19 @@ func scanText(p []byte, i int) (end int, ascii bool) {
 	return i, seen&everyHigh == 0
 }
 
-// textFault is what is wrong with a JSON string.
-type textFault uint8
+// Fault is what is wrong with a JSON string.
+type Fault uint8
 
+// The faults, each with its reason as String.
 const (
-	textFine textFault = iota
-	textEscape
-	textSurrogate
-	textNUL
-	textUTF8
+	Fine Fault = iota
+	BadEscape
+	HalfSurrogate
+	NUL
+	NotUTF8
 )
 
-func (f textFault) String() string {
+func (f Fault) String() string {
 	return [...]string{
 		"",
 		"holds an escape that JSON does not have",
@@ -61,7 +62,7 @@ func (f textFault) String() string {
 }
 
 // unescape appends the text that raw, the inside of a JSON string, stands for.
-func unescape(dst, raw []byte) ([]byte, textFault) {
+func unescape(dst, raw []byte) ([]byte, Fault) {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
 			from := i
@@ -72,55 +73,55 @@ func unescape(dst, raw []byte) ([]byte, textFault) {
 			continue
 		}
 		r, n, fault := escape(raw[i:])
-		if fault != textFine {
+		if fault != Fine {
 			return dst, fault
 		}
 		dst = utf8.AppendRune(dst, r)
 		i += n
 	}
-	return dst, textFine
+	return dst, Fine
 }
 
 // escape reads the escape that raw begins with and gives its length.
-func escape(raw []byte) (r rune, n int, fault textFault) {
+func escape(raw []byte) (r rune, n int, fault Fault) {
 	if len(raw) < 2 {
-		return 0, 0, textEscape
+		return 0, 0, BadEscape
 	}
 	switch raw[1] {
 	case '"', '\\', '/':
-		return rune(raw[1]), 2, textFine
+		return rune(raw[1]), 2, Fine
 	case 'b':
-		return '\b', 2, textFine
+		return '\b', 2, Fine
 	case 'f':
-		return '\f', 2, textFine
+		return '\f', 2, Fine
 	case 'n':
-		return '\n', 2, textFine
+		return '\n', 2, Fine
 	case 'r':
-		return '\r', 2, textFine
+		return '\r', 2, Fine
 	case 't':
-		return '\t', 2, textFine
+		return '\t', 2, Fine
 	case 'u':
 		return unicodeEscape(raw)
 	default:
-		return 0, 0, textEscape
+		return 0, 0, BadEscape
 	}
 }
 
-func unicodeEscape(raw []byte) (r rune, n int, fault textFault) {
+func unicodeEscape(raw []byte) (r rune, n int, fault Fault) {
 	r, ok := hex4(raw)
 	switch {
 	case !ok:
-		return 0, 0, textEscape
+		return 0, 0, BadEscape
 	case r == 0:
-		return 0, 0, textNUL
+		return 0, 0, NUL
 	case !utf16.IsSurrogate(r):
-		return r, 6, textFine
+		return r, 6, Fine
 	}
 	low, ok := hex4(raw[6:])
 	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
-		return 0, 0, textSurrogate
+		return 0, 0, HalfSurrogate
 	}
-	return r, 12, textFine
+	return r, 12, Fine
 }
 
 // hex4 reads \uXXXX.
@@ -130,7 +131,7 @@ func hex4(raw []byte) (rune, bool) {
 	}
 	var r rune
 	for _, b := range raw[2:6] {
-		digit := hexDigits[b]
+		digit := HexDigits[b]
 		if digit > 15 {
 			return 0, false
 		}
@@ -139,8 +140,8 @@ func hex4(raw []byte) (rune, bool) {
 	return r, true
 }
 
-// hexDigits gives the value of a hex digit, 255 for any other byte.
-var hexDigits = func() (table [256]uint8) {
+// HexDigits gives the value of a hex digit, 255 for any other byte.
+var HexDigits = func() (table [256]uint8) {
 	for i := range table {
 		table[i] = 255
 	}
@@ -153,30 +154,30 @@ var hexDigits = func() (table [256]uint8) {
 	return table
 }()
 
-// plainText gives the text of raw, the inside of a JSON string whose plain
+// Plain gives the text of raw, the inside of a JSON string whose plain
 // parts were scanned: raw itself, or, if it has escapes, a copy at the end of
 // buffer, which is returned grown.
-func plainText(buffer, raw []byte, ascii, escaped bool) (text, grown []byte, fault textFault) {
+func Plain(buffer, raw []byte, ascii, escaped bool) (text, grown []byte, fault Fault) {
 	if !ascii && !utf8.Valid(raw) {
-		return nil, buffer, textUTF8
+		return nil, buffer, NotUTF8
 	}
 	if !escaped {
-		return raw, buffer, textFine
+		return raw, buffer, Fine
 	}
 	from := len(buffer)
 	buffer, fault = unescape(buffer, raw)
-	if fault != textFine {
+	if fault != Fine {
 		return nil, buffer[:from], fault
 	}
-	return buffer[from:len(buffer):len(buffer)], buffer, textFine
+	return buffer[from:len(buffer):len(buffer)], buffer, Fine
 }
 
-// endOfText finds the closing quote of the string whose inside begins at i. It
+// End finds the closing quote of the string whose inside begins at i. It
 // reports false if there is none before the end or before a control character.
-func endOfText(p []byte, i int) (end int, ascii, escaped, ok bool) {
+func End(p []byte, i int) (end int, ascii, escaped, ok bool) {
 	ascii = true
 	for {
-		stop, plain := scanText(p, i)
+		stop, plain := Scan(p, i)
 		ascii = ascii && plain
 		switch {
 		case stop >= len(p):
@@ -187,6 +188,6 @@ func endOfText(p []byte, i int) (end int, ascii, escaped, ok bool) {
 			return stop, ascii, escaped, false
 		}
 		escaped = true
-		i = stop + 2 // whatever the backslash escapes: unescape looks at it
+		i = stop + 2 // whatever the backslash escapes: unescape reads it
 	}
 }

@@ -1,4 +1,6 @@
-package contract
+// Package decimal holds numbers of JSON exactly as they were written, compares and divides
+// them, and reads them as floats.
+package decimal
 
 import (
 	"bytes"
@@ -7,24 +9,27 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // maxExponent is where exponents saturate: far beyond any double, far below an
 // overflow of the sums made with them.
 const maxExponent = 1 << 40
 
-// decimal is a JSON number as it was written, exactly: digits × 10^exponent.
+// Decimal is a JSON number as it was written, exactly: digits × 10^exponent.
 // Digits have no zero at either end; a zero has none at all.
-type decimal struct {
+type Decimal struct {
 	negative bool
-	digits   []byte
+	// Digits may lie in the buffer that Parse was given.
+	Digits   []byte
 	exponent int64
 }
 
-// parseDecimal reads a valid JSON number. The digits lie in buffer, if it is
+// Parse reads a valid JSON number. The digits lie in buffer, if it is
 // large enough.
-func parseDecimal(buffer, raw []byte) decimal {
-	d := decimal{digits: buffer[:0]}
+func Parse(buffer, raw []byte) Decimal {
+	d := Decimal{Digits: buffer[:0]}
 	if raw[0] == '-' {
 		d.negative, raw = true, raw[1:]
 	}
@@ -41,15 +46,15 @@ func parseDecimal(buffer, raw []byte) decimal {
 		if fraction {
 			d.exponent--
 		}
-		if b != '0' || len(d.digits) > 0 {
-			d.digits = append(d.digits, b)
+		if b != '0' || len(d.Digits) > 0 {
+			d.Digits = append(d.Digits, b)
 		}
 	}
-	for n := len(d.digits); n > 0 && d.digits[n-1] == '0'; n-- {
-		d.digits = d.digits[:n-1]
+	for n := len(d.Digits); n > 0 && d.Digits[n-1] == '0'; n-- {
+		d.Digits = d.Digits[:n-1]
 		d.exponent++
 	}
-	if len(d.digits) == 0 {
+	if len(d.Digits) == 0 {
 		d.negative, d.exponent = false, 0
 	}
 	return d
@@ -70,23 +75,27 @@ func parseExponent(raw []byte) int64 {
 	return n
 }
 
-func (d decimal) isZero() bool    { return len(d.digits) == 0 }
-func (d decimal) isInteger() bool { return d.exponent >= 0 }
+// IsZero reports whether d is 0 or -0.
+func (d Decimal) IsZero() bool { return len(d.Digits) == 0 }
 
-// compare gives -1, 0 or +1.
-func (d decimal) compare(other decimal) int {
-	if d.sign() != other.sign() {
-		return cmp.Compare(d.sign(), other.sign())
+// IsInteger reports whether d has no fraction, however it is written.
+func (d Decimal) IsInteger() bool { return d.exponent >= 0 }
+
+// Compare gives -1, 0 or +1.
+func (d Decimal) Compare(other Decimal) int {
+	if d.Sign() != other.Sign() {
+		return cmp.Compare(d.Sign(), other.Sign())
 	}
-	return d.sign() * cmp.Or(
-		cmp.Compare(d.exponent+int64(len(d.digits)), other.exponent+int64(len(other.digits))),
-		bytes.Compare(d.digits, other.digits),
+	return d.Sign() * cmp.Or(
+		cmp.Compare(d.exponent+int64(len(d.Digits)), other.exponent+int64(len(other.Digits))),
+		bytes.Compare(d.Digits, other.Digits),
 	)
 }
 
-func (d decimal) sign() int {
+// Sign is -1, 0 or +1.
+func (d Decimal) Sign() int {
 	switch {
-	case d.isZero():
+	case d.IsZero():
 		return 0
 	case d.negative:
 		return -1
@@ -95,9 +104,9 @@ func (d decimal) sign() int {
 	}
 }
 
-// int64 is the value if it is an integer of 64 bits.
-func (d decimal) int64() (int64, bool) {
-	if !d.isInteger() || d.exponent+int64(len(d.digits)) > 19 {
+// Int64 is the value if it is an integer of 64 bits.
+func (d Decimal) Int64() (int64, bool) {
+	if !d.IsInteger() || d.exponent+int64(len(d.Digits)) > 19 {
 		return 0, false
 	}
 	n := d.mod(0) // below 10^19: it fits 64 bits
@@ -109,9 +118,9 @@ func (d decimal) int64() (int64, bool) {
 
 // mod is the remainder of digits × 10^exponent, the exponent at least 0, divided
 // by m; 0 stands for 2^64.
-func (d decimal) mod(m uint64) uint64 {
+func (d Decimal) mod(m uint64) uint64 {
 	var n uint64
-	for _, b := range d.digits {
+	for _, b := range d.Digits {
 		n = mulAdd(n, 10, uint64(b-'0'), m)
 	}
 	scale := mulAdd(0, 0, 1, m)
@@ -135,16 +144,28 @@ func mulAdd(a, b, c, m uint64) uint64 {
 	return bits.Rem64(high+carry, low, m)
 }
 
-// divisor is a multipleOf: digits × 10^exponent with the digits as a number.
-type divisor struct {
+// Divisor is a multipleOf: digits × 10^exponent with the digits as a number.
+type Divisor struct {
 	digits   uint64
 	exponent int64
 }
 
-// divides reports whether d is a whole multiple. The digits of d don't end in 0,
-// so that d is none when its last digit stands behind the divisor's.
-func (v divisor) divides(d decimal) bool {
-	if d.isZero() {
+// MaxDivisorDigits is what fits 64 bits.
+const MaxDivisorDigits = 18
+
+// Divisor is d as one; false if it is not above 0 or has too many digits.
+func (d Decimal) Divisor() (Divisor, bool) {
+	if d.Sign() <= 0 || len(d.Digits) > MaxDivisorDigits {
+		return Divisor{}, false
+	}
+	digits, _ := Decimal{Digits: d.Digits}.Int64()
+	return Divisor{uint64(digits), d.exponent}, true
+}
+
+// Divides reports whether d is a whole multiple. The digits of d don't end in 0,
+// so that d is none when its last digit stands after the divisor's.
+func (v Divisor) Divides(d Decimal) bool {
+	if d.IsZero() {
 		return true
 	}
 	if d.exponent < v.exponent {
@@ -154,66 +175,31 @@ func (v divisor) divides(d decimal) bool {
 	return d.mod(v.digits) == 0
 }
 
-// text is the number in the one form that equal numbers share.
-func (d decimal) appendTo(dst []byte) []byte {
+// Append writes the number in the one form that equal numbers share.
+func (d Decimal) Append(dst []byte) []byte {
 	if d.negative {
 		dst = append(dst, '-')
 	}
-	dst = append(append(dst, '0'), d.digits...)
+	dst = append(append(dst, '0'), d.Digits...)
 	return strconv.AppendInt(append(dst, 'e'), d.exponent, 10)
 }
 
-// scanNumber finds the end of the JSON number that begins at i. It reports false
-// if there is none; end is then where it goes wrong.
-func scanNumber(p []byte, i int) (end int, ok bool) {
-	if i < len(p) && p[i] == '-' {
-		i++
-	}
-	from := i
-	if i = scanDigits(p, i); i == from || p[from] == '0' && i > from+1 {
-		return i, false
-	}
-	if i < len(p) && p[i] == '.' {
-		from = i + 1
-		if i = scanDigits(p, from); i == from {
-			return i, false
-		}
-	}
-	if i < len(p) && p[i]|0x20 == 'e' {
-		if i++; i < len(p) && (p[i] == '+' || p[i] == '-') {
-			i++
-		}
-		from = i
-		if i = scanDigits(p, i); i == from {
-			return i, false
-		}
-	}
-	return i, true
-}
-
-func scanDigits(p []byte, i int) int {
-	for i < len(p) && p[i]-'0' <= 9 {
-		i++
-	}
-	return i
-}
-
-// maxShort is the length below which a number without an exponent fits a
+// maxShort is the length below which a number without an exponent Fits a
 // double for sure.
 const maxShort = 300
 
-// fits reports whether a valid JSON number is within a double's range.
-func fits(raw []byte) bool {
+// Fits reports whether a valid JSON number is within a double's range.
+func Fits(raw []byte) bool {
 	if len(raw) < maxShort && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 {
 		return true
 	}
-	_, ok := parseDouble(raw)
+	_, ok := ParseFloat(raw)
 	return ok
 }
 
-// parseDouble gives the double nearest to a valid JSON number and whether it is
+// ParseFloat gives the double nearest to a valid JSON number and whether it is
 // within range.
-func parseDouble(raw []byte) (float64, bool) {
+func ParseFloat(raw []byte) (float64, bool) {
 	// A view of the bytes that ends with the call saves a copy for each number.
 	x, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(raw), len(raw)), 64)
 	return x, err == nil
@@ -225,11 +211,11 @@ var powersOfTen = [...]float64{
 	1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// shortDouble reads the JSON number that begins at i, if it is as simple as most
+// ShortFloat reads the JSON number that begins at i, if it is as simple as most
 // are: at most 15 digits and no exponent, so that one exact division gives the
 // nearest double (Clinger, "How to read floating point numbers accurately").
-func shortDouble(p []byte, i int) (x float64, end int, ok bool) {
-	end, ok = scanNumber(p, i)
+func ShortFloat(p []byte, i int) (x float64, end int, ok bool) {
+	end, ok = jsontext.Number(p, i)
 	if !ok || end-i > 15 {
 		return 0, end, false
 	}
@@ -263,9 +249,9 @@ const (
 	maxInt64 = 1<<63 - 1
 )
 
-// floor is the highest integer not above d. One that 64 bits can't hold gives
+// Floor is the highest integer not above d. One that 64 bits can't hold gives
 // out: -1 below their range, +1 above it.
-func (d decimal) floor() (n int64, out int) {
+func (d Decimal) Floor() (n int64, out int) {
 	n, exact, out := d.truncate()
 	if exact || !d.negative || out != 0 {
 		return n, out
@@ -276,10 +262,10 @@ func (d decimal) floor() (n int64, out int) {
 	return n - 1, 0
 }
 
-// ceil is the lowest integer not below d; out is as for floor.
-func (d decimal) ceil() (n int64, out int) {
-	d.negative = !d.negative && !d.isZero()
-	n, out = d.floor()
+// Ceil is the lowest integer not below d; out is as for floor.
+func (d Decimal) Ceil() (n int64, out int) {
+	d.negative = !d.negative && !d.IsZero()
+	n, out = d.Floor()
 	if n == minInt64 && out == 0 {
 		return 0, 1
 	}
@@ -287,32 +273,32 @@ func (d decimal) ceil() (n int64, out int) {
 }
 
 // truncate cuts the fraction off; out is as for floor.
-func (d decimal) truncate() (n int64, exact bool, out int) {
+func (d Decimal) truncate() (n int64, exact bool, out int) {
 	exact = d.exponent >= 0
 	if !exact {
-		d.digits = d.digits[:max(0, int64(len(d.digits))+d.exponent)]
+		d.Digits = d.Digits[:max(0, int64(len(d.Digits))+d.exponent)]
 		d.exponent = 0
 	}
-	n, ok := d.int64()
+	n, ok := d.Int64()
 	if !ok {
-		return 0, exact, d.sign()
+		return 0, exact, d.Sign()
 	}
 	return n, exact, 0
 }
 
 // String is the number as messages show it.
-func (d decimal) String() string {
+func (d Decimal) String() string {
 	switch {
-	case d.isZero():
+	case d.IsZero():
 		return "0"
 	case d.exponent > 20 || d.exponent < -20:
-		return string(d.appendTo(nil))
+		return string(d.Append(nil))
 	}
 	text := ""
 	if d.negative {
 		text = "-"
 	}
-	digits := string(d.digits)
+	digits := string(d.Digits)
 	if d.exponent >= 0 {
 		return text + digits + strings.Repeat("0", int(d.exponent))
 	}
@@ -321,4 +307,10 @@ func (d decimal) String() string {
 		digits = strings.Repeat("0", missing) + digits
 	}
 	return text + digits[:len(digits)-places] + "." + digits[len(digits)-places:]
+}
+
+// Float is the nearest float.
+func (d Decimal) Float() float64 {
+	x, _ := ParseFloat([]byte(d.String()))
+	return x
 }

@@ -2,36 +2,6 @@ package encode
 
 import "bytes"
 
-// AppendString writes a JSON string: UTF-8 as it is, with the escapes that JSON
-// demands and no more.
-func AppendString(b []byte, text string) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := range len(text) {
-		if c := text[i]; c < 0x20 || c == '"' || c == '\\' {
-			b = appendEscape(append(b, text[from:i]...), c)
-			from = i + 1
-		}
-	}
-	return append(append(b, text[from:]...), '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	const hex = "0123456789abcdef"
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
-	default:
-		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-	}
-}
-
 // appendJSON writes what DuckDB takes for JSON as JSON: DuckDB knows NaN and Infinity, in
 // any case, which become null, and a comma after the last element, which goes.
 func appendJSON(b, text []byte) []byte {

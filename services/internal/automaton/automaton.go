@@ -1,4 +1,6 @@
-package contract
+// Package automaton matches regular expressions faster than package regexp, as
+// deterministic automata over ASCII.
+package automaton
 
 import (
 	"encoding/binary"
@@ -15,16 +17,15 @@ const (
 
 const asciiSize = 128
 
-// pattern matches an RE2 expression anywhere in a text, as JSON Schema has it.
+// Pattern matches an RE2 expression anywhere in a text, as JSON Schema has it.
 //
 // At load the expression becomes a deterministic automaton over ASCII, which
 // takes one step a byte where package regexp takes a dozen. Texts that aren't
-// ASCII, and expressions that need more states or look at word or line
+// ASCII, and expressions that need more states or match word or line
 // boundaries, go through regexp.
-type pattern struct {
-	source string
-	re     *regexp.Regexp
-	// class puts the ASCII bytes that the expression never tells apart together.
+type Pattern struct {
+	re *regexp.Regexp
+	// class puts the ASCII bytes that the expression never distinguishes together.
 	class [256]uint8
 	// next is the row of the state after a byte of the class; a state is the
 	// offset of its row. nil: no automaton.
@@ -39,12 +40,13 @@ type pattern struct {
 	after  uint16
 }
 
-func newPattern(source string) (*pattern, error) {
+// Compile compiles an expression of RE2, or gives the error of package regexp.
+func Compile(source string) (*Pattern, error) {
 	re, err := regexp.Compile(source)
 	if err != nil {
 		return nil, err
 	}
-	m := &pattern{source: source, re: re}
+	m := &Pattern{re: re}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,11 @@ func newPattern(source string) (*pattern, error) {
 	return m, nil
 }
 
-func (m *pattern) match(s []byte, ascii bool) bool {
+// String is the expression.
+func (m *Pattern) String() string { return m.re.String() }
+
+// Match reports whether the text has a match anywhere. ascii says that no byte of it is above 0x7f.
+func (m *Pattern) Match(s []byte, ascii bool) bool {
 	if m.next == nil || !ascii {
 		return m.re.Match(s)
 	}
@@ -85,7 +91,7 @@ func (m *pattern) match(s []byte, ascii bool) bool {
 }
 
 // pack merges the bytes whose columns are equal.
-func (m *pattern) pack(a *automaton) {
+func (m *Pattern) pack(a *automaton) {
 	var columns [][]uint16
 	for b := range asciiSize {
 		column := make([]uint16, len(a.rows))
@@ -108,7 +114,7 @@ func (m *pattern) pack(a *automaton) {
 }
 
 // straighten finds the prefix.
-func (m *pattern) straighten(a *automaton) {
+func (m *Pattern) straighten(a *automaton) {
 	state := 0
 	for m.prefix < 64 {
 		to, alone := a.onlyWay(state)
@@ -186,7 +192,7 @@ func determinize(prog *syntax.Prog) (*automaton, bool) {
 	return a, true
 }
 
-// step is where a byte leads from a state. The expression may begin anew behind
+// step is where a byte leads from a state. The expression may begin anew after
 // every byte, since a match may begin anywhere.
 func (a *automaton) step(state int, r rune) uint16 {
 	if a.final[state] && a.sets[state] == nil {

@@ -1,0 +1,112 @@
+package event
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ID is the position of an entry in a Redis stream: the server's clock in
+// milliseconds since 1970 and a sequence number within that millisecond.
+type ID struct{ MS, Seq uint64 }
+
+// ParseID reads the form that Redis writes, "1526919030474-55"; a missing
+// sequence number is 0.
+func ParseID(s string) (ID, error) {
+	ms, seq, found := strings.Cut(s, "-")
+	var id ID
+	var err error
+	if id.MS, err = strconv.ParseUint(ms, 10, 64); err != nil {
+		return ID{}, fmt.Errorf("parse stream ID %q: %w", s, err)
+	}
+	if found {
+		if id.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil {
+			return ID{}, fmt.Errorf("parse stream ID %q: %w", s, err)
+		}
+	}
+	return id, nil
+}
+
+// String writes the form that Redis reads.
+func (id ID) String() string {
+	return strconv.FormatUint(id.MS, 10) + "-" + strconv.FormatUint(id.Seq, 10)
+}
+
+// Compare orders IDs as Redis does: -1, 0 or +1.
+func (id ID) Compare(other ID) int {
+	return cmp.Or(cmp.Compare(id.MS, other.MS), cmp.Compare(id.Seq, other.Seq))
+}
+
+// Later is the higher of two IDs.
+func Later(a, b ID) ID {
+	if a.Compare(b) > 0 {
+		return a
+	}
+	return b
+}
+
+// IsZero reports whether id stands before every entry.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// Kind is the form in which a stream entry has its events.
+type Kind uint8
+
+// The kinds of entries.
+const (
+	// Single is an entry with the field "event": one JSON document.
+	Single Kind = iota
+	// Lines is an entry with the field "events": NDJSON.
+	Lines
+	// Foreign is an entry with neither field, with both, or with one of them twice. It is
+	// rejected; its payload is the entry's fields as one JSON object of strings.
+	Foreign
+)
+
+// Entry is one entry of a stream. Payload may alias the reader's buffer: it is
+// valid until the reader says otherwise and must not be changed.
+type Entry struct {
+	ID      ID
+	Kind    Kind
+	Payload []byte
+	// Trace is the W3C traceparent that came with it, if any; it aliases like Payload.
+	Trace []byte
+}
+
+// Traced is an entry of a sampled trace. Parent is its W3C traceparent.
+type Traced struct {
+	ID     ID
+	Parent string
+}
+
+// Trace is the ID of the trace.
+func (t Traced) Trace() string { return t.Parent[3:35] }
+
+// Violation is one way in which a document breaks its contract.
+type Violation struct {
+	// Pointer is the JSON pointer (RFC 6901) of the offending value; "" is
+	// the document itself.
+	Pointer string `json:"pointer"`
+	// Keyword is the JSON Schema keyword that failed; "json" for a payload that
+	// is not one valid JSON document; "size", "entry" or "limit" (see the package
+	// documentation).
+	Keyword string `json:"keyword"`
+	// Message says what was expected and what was found.
+	Message string `json:"message"`
+}
+
+func (v Violation) String() string {
+	pointer := v.Pointer
+	if pointer == "" {
+		pointer = "(document)"
+	}
+	return pointer + ": " + v.Message
+}
+
+// Reject is an event that breaks its contract, kept byte for byte.
+type Reject struct {
+	ID         ID
+	Line       uint32
+	Payload    []byte
+	Violations []Violation
+}

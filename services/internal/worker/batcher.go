@@ -1,0 +1,94 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// batcher is the decoding stage: it decodes segments into a batch, which it flushes.
+type batcher struct {
+	decoder   *contract.Decoder
+	in        chan segment // nil once reading has ended
+	full      chan<- *contract.Batch
+	empty     <-chan *contract.Batch
+	every     time.Duration // the least time between two flushes
+	inFlight  *inFlight
+	hook      func(step string)
+	batch     *contract.Batch
+	bytes     int
+	backlog   bool
+	since     time.Time // when the batch got its first entry
+	flushedAt time.Time // when the last batch was flushed
+}
+
+func (b *batcher) step(ctx context.Context) error {
+	in, out := b.in, b.full
+	var wake <-chan time.Time
+	if b.isFull() {
+		in = nil
+	}
+	if wait := b.wait(); b.batch.Entries == 0 {
+		out = nil
+	} else if wait > 0 {
+		out, wake = nil, time.After(wait)
+	}
+	select {
+	case c, ok := <-in:
+		if !ok {
+			b.in = nil
+			return nil
+		}
+		b.decode(c)
+		return nil
+	case out <- b.batch:
+		return b.flushed(ctx)
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *batcher) isFull() bool {
+	return b.batch.Rows+len(b.batch.Rejects) >= rowGroup || b.bytes >= batchBytes
+}
+
+// wait is how long the batch lingers before it is flushed.
+func (b *batcher) wait() time.Duration {
+	if b.in == nil || b.isFull() {
+		return 0
+	}
+	wait := b.every - time.Since(b.flushedAt)
+	if b.backlog {
+		wait = max(wait, backlogWait-time.Since(b.since))
+	}
+	return wait
+}
+
+func (b *batcher) decode(c segment) {
+	if b.batch.Entries == 0 {
+		b.since = time.Now()
+		b.inFlight.decoding(c.entries[0].ID)
+	}
+	for _, e := range c.entries {
+		b.decoder.DecodeEntry(b.batch, e)
+		b.bytes += len(e.Payload)
+	}
+	b.batch.Last, b.batch.Added = c.entries[len(c.entries)-1].ID, c.added
+	b.backlog = len(c.entries) >= backlogRead
+	c.release()
+	b.hook("decoded")
+}
+
+// flushed continues with an empty batch after one was flushed.
+func (b *batcher) flushed(ctx context.Context) error {
+	b.bytes, b.flushedAt = 0, time.Now()
+	select {
+	case b.batch = <-b.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
