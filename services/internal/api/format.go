@@ -3,7 +3,6 @@ package api
 import (
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/encode"
@@ -79,10 +78,10 @@ func formatsOf(e *endpoint.Endpoint) []*format {
 	return formats
 }
 
-func formatNames(all []*format) string {
+func formatNames(all []*format) []string {
 	names := make([]string, len(all))
 	for i, f := range all {
 		names[i] = f.name
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -199,12 +199,12 @@ func (r *route) format(c *fiber.Ctx) (*format, error) {
 				return f, nil
 			}
 		}
-		return nil, invalidParameter.new("format", "It must be one of "+formatNames(r.offers)+".")
+		return nil, invalidParameter.new("format", "It must be one of "+strings.Join(formatNames(r.offers), ", ")+".")
 	}
 	if f := chosen(r.offers, headerOf(c.Context(), fiber.HeaderAccept)); f != nil {
 		return f, nil
 	}
-	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+formatNames(r.offers)+".")
+	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+strings.Join(formatNames(r.offers), ", ")+".")
 }
 
 // negotiate is what names an answer in the cache: format, coding, and the query as it was sent.

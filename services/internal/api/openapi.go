@@ -80,11 +80,7 @@ func operation(cfg *Config, r *route, properties []contract.Column) object {
 			parameter("cursor", "Where the page begins: meta.next, or the Link header, of the page before.", false, object{"type": "string"}),
 		)
 	}
-	names := make([]string, len(r.offers))
-	for i, f := range r.offers {
-		names[i] = f.name
-	}
-	params = append(params, parameter("format", "What the answer is written in; it goes before Accept.", false, object{"type": "string", "enum": names}))
+	params = append(params, parameter("format", "What the answer is written in; it goes before Accept.", false, object{"type": "string", "enum": formatNames(r.offers)}))
 	op := object{
 		"operationId": r.dataset + "_" + r.Name,
 		"tags":        []string{r.dataset},

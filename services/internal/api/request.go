@@ -82,8 +82,7 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 // queryString is the query's parameters, each given once.
 func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
-	var errs []error
-	fail := func(name, detail string) { errs = append(errs, invalidParameter.new(printable(name), detail)) }
+	fail := func(name, detail string) error { return invalidParameter.new(printable(name), detail) }
 	for part := range strings.SplitSeq(string(c.URI().QueryString()), "&") {
 		if part == "" {
 			continue
@@ -91,23 +90,19 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 		rawName, rawText, _ := strings.Cut(part, "=")
 		name, err := url.QueryUnescape(rawName)
 		if err != nil {
-			fail(rawName, misencoded(err))
-			continue
+			return nil, fail(rawName, misencoded(err))
+		}
+		if _, twice := given[name]; twice {
+			return nil, fail(name, "It is given more than once.")
 		}
 		text, err := url.QueryUnescape(rawText)
-		if _, twice := given[name]; twice {
-			fail(name, "It is given more than once.")
-		}
 		switch {
 		case err != nil:
-			fail(name, misencoded(err))
+			return nil, fail(name, misencoded(err))
 		case !utf8.ValidString(name+text) || strings.ContainsRune(text, 0):
-			fail(name, "It is not UTF-8 text.")
+			return nil, fail(name, "It is not UTF-8 text.")
 		}
 		given[name] = text
-	}
-	if len(errs) > 0 {
-		return nil, errs[0]
 	}
 	return given, nil
 }

@@ -9,20 +9,17 @@ import (
 
 // CSV is an encoder of CSV with a header line.
 func CSV(w io.Writer, columns []Column) (Encoder, error) {
-	line := func(b []byte, field func(b []byte, i int) []byte) []byte {
-		for i := range columns {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = field(b, i)
-		}
-		return append(b, "\r\n"...)
+	var head []byte
+	for i, c := range columns {
+		head = appendField(appendComma(head, i), []byte(c.Name))
 	}
 	return &text{
-		w:   w,
-		buf: line(nil, func(b []byte, i int) []byte { return appendField(b, []byte(columns[i].Name)) }),
+		w: w, buf: append(head, "\r\n"...),
 		row: func(b []byte, chunk *result.Chunk, row int) []byte {
-			return line(b, func(b []byte, i int) []byte { return appendCSV(b, &columns[i].Type, &chunk.Vectors[i], row) })
+			for i := range columns {
+				b = appendCSV(appendComma(b, i), &columns[i].Type, &chunk.Vectors[i], row)
+			}
+			return append(b, "\r\n"...)
 		},
 		end: func(b []byte, _ Meta) []byte { return b },
 	}, nil

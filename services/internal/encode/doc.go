@@ -1,5 +1,6 @@
 // Package encode writes the rows of an answer as JSON, NDJSON, CSV, an Arrow IPC stream or
-// Parquet; package chart draws them. One rule a type, at any depth:
+// Parquet; package chart draws them. A new format is a Func here and a line of the table in
+// internal/api/format.go. One rule a type, at any depth:
 //
 //	type                       JSON and NDJSON            CSV                Parquet, Arrow
 //	integers                   number, every digit        the same           their own

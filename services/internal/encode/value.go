@@ -111,19 +111,21 @@ func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 func appendItems(b []byte, t *result.Type, v *result.Vector, from, n int) []byte {
 	b = append(b, '[')
 	for i := range n {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendValue(b, &t.Fields[0].Type, &v.Inside[0], from+i)
+		b = appendValue(appendComma(b, i), &t.Fields[0].Type, &v.Inside[0], from+i)
 	}
 	return append(b, ']')
 }
 
 func appendKey(b []byte, n int, name string) []byte {
-	if n > 0 {
+	return append(jsontext.AppendString(appendComma(b, n), name), ':')
+}
+
+// appendComma writes what is between item i and the one before.
+func appendComma(b []byte, i int) []byte {
+	if i > 0 {
 		b = append(b, ',')
 	}
-	return append(jsontext.AppendString(b, name), ':')
+	return b
 }
 
 // enumWord is the value of an enum.

@@ -40,9 +40,9 @@ var (
 	quotedName  = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// explain translates what DuckDB found when it prepared the SQL into a place of the file, which
-// began on that line of its statement. Parameters are casts there, so a column is
-// found again by its word.
+// explain is DuckDB's error about the SQL as it was prepared, where the SQL began on the line first,
+// at its line and column of the file. Parameters are casts there, so a column is found again by its
+// word.
 func (s source) explain(err error, first int) error {
 	text := err.Error()
 	f := &statement.FaultError{At: -1, Reason: text, Fix: "correct the SQL"}
