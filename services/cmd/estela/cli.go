@@ -2,14 +2,12 @@ package main
 
 import (
 	"errors"
+	"net/http"
 
-	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/endpoint"
-	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
-	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
-	"github.com/estela-dev/estela/services/internal/worker"
+	"github.com/estela-dev/estela/services/internal/operation"
 )
 
 // cli is the command line.
@@ -17,15 +15,15 @@ type cli struct {
 	Globals
 
 	Up       upCmd        `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
-	Worker   workerCmd    `cmd:"" help:"Carry events from the streams to the warehouse."`
+	Worker   workerCmd    `cmd:"" help:"Store the events of the streams in the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
 	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
 	Locate   locateCmd    `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
-	Rejects  rejectsCmd   `cmd:"" help:"Look at, replay and purge the events that broke their contract."`
+	Rejects  rejectsCmd   `cmd:"" help:"Show, replay and purge the events that broke their contract."`
 	Replay   replayCmd    `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
 	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
-	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to mend what is wrong."`
-	Smoke    smokeCmd     `cmd:"" help:"Look at a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
+	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to fix what is wrong."`
+	Smoke    smokeCmd     `cmd:"" help:"Test a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
 	Contract contractCmd  `cmd:"" help:"Check contracts, and documents against them."`
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
 	Endpoint endpointCmd  `cmd:"" help:"List, begin, check and try endpoints."`
@@ -39,7 +37,7 @@ type cli struct {
 // Globals are the flags of every command.
 type Globals struct {
 	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
-	DataDir string   `help:"Where the warehouse, Redis' files and the control socket lie." default:"${datadir}"`
+	DataDir string   `help:"Where the warehouse, Redis' files and the control socket are." default:"${datadir}"`
 	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
 	redisFlags
 
@@ -52,11 +50,11 @@ type Globals struct {
 	LogFormat     string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
-// check refuses what no command should go on with.
+// check refuses what no command should start with.
 func (g *Globals) check() error {
 	if mask.Secret(g.Warehouse) {
-		return usageError{errors.New("--warehouse has a token in it, where every user of the machine can see it: " +
-			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")}
+		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +
+			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")
 	}
 	return nil
 }
@@ -64,31 +62,23 @@ func (g *Globals) check() error {
 // errReported ends a command that has said on its own what is wrong.
 var errReported = errors.New("reported")
 
-// usageError is a wrong command line that kong can't see.
-type usageError struct{ error }
+// pick reads the datasets and finds the one of that name.
+func (g *Globals) pick(name string) (*dataset.Dataset, error) {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return nil, err
+	}
+	return dataset.Pick(all, name)
+}
 
-func (e usageError) Unwrap() error { return e.error }
-
-// refusedError is a refusal of the process that was asked.
-type refusedError struct{ error }
-
-// exitCode maps an error to the documented exit code, here and nowhere else.
+// exitCode is the documented exit code of an error, which has one of few statuses.
 func exitCode(err error) int {
-	var usage usageError
-	var fault *endpoint.ParseError
-	var refused refusedError
-	var loss *worker.LossError
-	var schema *contract.SchemaError
-	var table *warehouse.RefusedError
-	var server *stream.RefusedError
-	var change *breakError
-	var other *event.OtherWarehouseError
-	switch {
-	case err == nil:
+	switch operation.Status(err) {
+	case http.StatusOK:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &fault):
+	case http.StatusBadRequest:
 		return exitUsage
-	case errors.As(err, &loss), errors.As(err, &schema), errors.As(err, &refused), errors.As(err, &table), errors.As(err, &server), errors.As(err, &change), errors.As(err, &other):
+	case http.StatusConflict:
 		return exitRefused
 	default:
 		return exitFailed

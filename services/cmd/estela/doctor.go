@@ -8,45 +8,41 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/diagnosis"
+	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type doctorCmd struct{}
 
-// finding is one thing that the doctor looked at.
-type finding struct {
-	name, found string
-	fix         string // empty when all is well
-	warning     bool   // the pipeline works all the same
-}
-
-// maxSkew is how far Redis' clock may be from this machine's before freshness
-// can't be trusted.
-const maxSkew = 2 * time.Second
-
 // Run is 'estela doctor'.
 func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	var all []finding
-	all = append(all, g.examineContracts()...)
+	datasets, err := dataset.Load(g.Data)
+	all := examineContracts(datasets, err)
 	all = append(all, g.examineProcess(ctx)...)
 	all = append(all, g.examineRedis(ctx, s)...)
 	all = append(all, g.examineWarehouse(ctx, s)...)
-	all = append(all, g.examineStored(ctx, s)...)
+	if err == nil {
+		all = append(all, g.examineStored(ctx, s, datasets)...)
+	}
 	all = append(all, examineVersion(g.Warehouse))
 	ill := 0
 	for _, f := range all {
 		mark := "ok  "
 		switch {
-		case f.fix != "" && f.warning:
+		case f.Fix != "" && f.Warning:
 			mark = "warn"
-		case f.fix != "":
+		case f.Fix != "":
 			mark = "FAIL"
 			ill++
 		}
-		say(s.out, "%s  %-20s %s", mark, f.name, f.found)
-		if f.fix != "" {
-			say(s.out, "      %-20s fix: %s", "", f.fix)
+		say(s.out, "%s  %-20s %s", mark, f.Name, f.Found)
+		if f.Fix != "" {
+			say(s.out, "      %-20s fix: %s", "", f.Fix)
 		}
 	}
 	if ill > 0 {
@@ -56,44 +52,43 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return nil
 }
 
-func (g *Globals) examineContracts() []finding {
-	all, err := g.datasets()
+func examineContracts(all []*dataset.Dataset, err error) []diagnosis.Finding {
 	if err != nil {
-		return []finding{{name: "contracts", found: err.Error(), fix: "mend the files named above; 'estela contract check' tells when they hold"}}
+		return []diagnosis.Finding{{Name: "contracts", Found: err.Error(), Fix: "correct the files named above; 'estela contract check' says when they hold"}}
 	}
-	found := []finding{{name: "contracts", found: strings.Join(names(all), ", ")}}
+	found := []diagnosis.Finding{{Name: "contracts", Found: strings.Join(dataset.Names(all), ", ")}}
 	for _, d := range all {
 		for _, w := range d.Warnings() {
-			found = append(found, finding{name: "contract " + d.Name, found: w, fix: "see the dataset's contract.json", warning: true})
+			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: w, Fix: "see the dataset's contract.json", Warning: true})
 		}
 	}
 	return found
 }
 
-func (g *Globals) examineRedis(ctx context.Context, s *streams) []finding {
+func (g *Globals) examineRedis(ctx context.Context, s *streams) []diagnosis.Finding {
 	url, err := g.redisURL(ctx)
 	if err != nil {
-		return []finding{{
-			name: "redis", found: "none given and none runs here", warning: true,
-			fix: "give --redis URL; 'estela up' starts one of its own",
+		return []diagnosis.Finding{{
+			Name: "redis", Found: "none given and none runs here", Warning: true,
+			Fix: "give --redis URL; 'estela up' starts one of its own",
 		}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	cfg, err := g.config(ctx, url, g.logger(s))
 	if err != nil {
-		return []finding{{name: "redis", found: err.Error(), fix: "mend what --redis-ca and --redis-auth name"}}
+		return []diagnosis.Finding{{Name: "redis", Found: err.Error(), Fix: "correct what --redis-ca and --redis-auth name"}}
 	}
 	client, err := stream.Open(ctx, cfg)
 	if err != nil {
-		return []finding{{name: "redis", found: err.Error(), fix: g.redisFix()}}
+		return []diagnosis.Finding{{Name: "redis", Found: err.Error(), Fix: g.redisFix()}}
 	}
 	defer func() { _ = client.Close() }()
 	info, err := client.Info(ctx)
 	if err != nil {
-		return []finding{{name: "redis", found: err.Error(), fix: "look at the server's log"}}
+		return []diagnosis.Finding{{Name: "redis", Found: err.Error(), Fix: "see the server's log"}}
 	}
-	return examineServer(ctx, client, info)
+	return diagnosis.Server(ctx, client, info)
 }
 
 // redisFix is what to do about a server that does not answer.
@@ -101,65 +96,112 @@ func (g *Globals) redisFix() string {
 	if g.Redis != "" {
 		return "start the server, or give another --redis URL"
 	}
-	return "it is the redis-server of the process that runs in " + g.DataDir + ", which starts it again when it ends: " +
-		"if this stays, see that process' log, end it and start it again"
+	return "it is the redis-server of the process that runs in " + g.DataDir + ", which restarts it when it ends: " +
+		"if this stays, see that process' log and restart it"
 }
 
-func examineServer(ctx context.Context, client *stream.Client, info stream.ServerInfo) []finding {
-	found := []finding{{name: "redis", found: client.String() + ", version " + info.Version}}
-	if info.Embedded {
-		return append(found, finding{
-			name: "redis persistence", found: "embedded, in memory", warning: true,
-			fix: "install redis-server (Debian: apt-get install redis-server)",
-		})
-	}
-	var refused *stream.RefusedError
-	if err := client.Check(ctx); errors.As(err, &refused) {
-		found = append(found, finding{name: "redis set-up", found: refused.Reason, fix: refused.Hint})
-	} else {
-		found = append(found, finding{name: "redis set-up", found: "nothing is evicted"})
-	}
-	persistence := finding{name: "redis persistence", found: "append-only file"}
-	if !info.AOF {
-		persistence = finding{
-			name: "redis persistence", found: "no append-only file", warning: true,
-			fix: "redis-cli CONFIG SET appendonly yes, or what was acknowledged is lost when the server restarts",
-		}
-	}
-	clock := finding{name: "clock", found: fmt.Sprintf("Redis' is %s from this machine's", info.ClockSkew.Round(time.Millisecond))}
-	if info.ClockSkew.Abs() > maxSkew {
-		clock.warning, clock.fix = true, "run NTP on both machines: freshness is measured from Redis' clock"
-	}
-	return append(found, persistence, clock)
-}
-
-func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []finding {
-	if running, err := readRunFile(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
-		return []finding{{name: "warehouse", found: fmt.Sprintf("held by process %d, as it should be", running.PID)}}
+func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.Finding {
+	if running, err := datadir.Running(ctx, g.DataDir); err == nil && running != nil && g.Warehouse == "" {
+		return []diagnosis.Finding{{Name: "warehouse", Found: fmt.Sprintf("open in process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))
 	var locked *warehouse.LockedError
 	var extension *warehouse.ExtensionError
 	switch {
 	case errors.As(err, &locked):
-		return []finding{{name: "warehouse", found: err.Error(), fix: fmt.Sprintf("stop process %d, or give its --data-dir", locked.PID)}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: err.Error(), Fix: fmt.Sprintf("stop process %d, or give its --data-dir", locked.PID)}}
 	case errors.As(err, &extension):
-		return []finding{{name: "warehouse", found: "MotherDuck can't be reached", fix: err.Error()}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: "MotherDuck can't be reached", Fix: err.Error()}}
 	case err != nil && g.Warehouse == "":
-		return []finding{{name: "warehouse", found: "none yet in " + filepath.Clean(g.DataDir), warning: true, fix: "'estela up' makes it"}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: "none yet in " + filepath.Clean(g.DataDir), Warning: true, Fix: "'estela up' makes it"}}
 	case err != nil:
-		return []finding{{name: "warehouse", found: err.Error(), fix: "check --warehouse"}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: err.Error(), Fix: "check --warehouse"}}
 	}
 	defer func() { _ = w.Close() }()
-	return []finding{{name: "warehouse", found: w.Location()}}
+	return []diagnosis.Finding{{Name: "warehouse", Found: w.Location()}}
 }
 
-func examineVersion(location string) finding {
+func examineVersion(location string) diagnosis.Finding {
 	v := warehouse.DuckDBVersion()
-	f := finding{name: "DuckDB", found: v}
+	f := diagnosis.Finding{Name: "DuckDB", Found: v}
 	if !warehouse.MotherDuckTakes(v) {
-		f.fix = "MotherDuck does not take this version: build with a driver in its range"
-		f.warning = !strings.HasPrefix(location, "md:")
+		f.Fix = "MotherDuck does not take this version: build with a driver in its range"
+		f.Warning = !strings.HasPrefix(location, "md:")
 	}
 	return f
+}
+
+// examineProcess asks the process on the data directory how it is.
+func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil {
+		return []diagnosis.Finding{{Name: "process", Found: err.Error(), Fix: "remove that file if nothing runs there"}}
+	}
+	if running == nil {
+		return g.examineDead()
+	}
+	f := diagnosis.Finding{Name: "process", Found: fmt.Sprintf("%d runs in %s", running.PID, g.DataDir)}
+	ops := operation.Dial(running.Control)
+	defer ops.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if reason, err := ops.Unready(ctx); err != nil {
+		f.Found, f.Fix = fmt.Sprintf("%d does not answer: %v", running.PID, err), "see its log; stop it and restart it"
+	} else if reason != "" {
+		f.Found, f.Fix = fmt.Sprintf("%d is not ready: %s", running.PID, reason), "fix what it names; it resumes by itself. Its log says more"
+	}
+	return []diagnosis.Finding{f}
+}
+
+// examineDead reports a process that ended and had no time to say so.
+func (g *Globals) examineDead() []diagnosis.Finding {
+	left, err := datadir.Last(g.DataDir)
+	if err != nil || left == nil { // examineProcess has reported the error
+		return nil
+	}
+	return []diagnosis.Finding{{
+		Name: "process", Found: fmt.Sprintf("%d ran in %s and was killed or crashed", left.PID, g.DataDir),
+		Fix: "restart it: it finds its data. If it was not you, see the machine's log for why it ended (out of memory?)",
+	}}
+}
+
+// examineStored compares the contracts and Redis with what the warehouse knows.
+func (g *Globals) examineStored(ctx context.Context, s *streams, all []*dataset.Dataset) []diagnosis.Finding {
+	client := g.redisIfAny(ctx, s)
+	if client != nil {
+		defer func() { _ = client.Close() }()
+	}
+	known, err := g.inventory(ctx, s)
+	if errors.Is(err, errNoWarehouse) {
+		return diagnosis.Streams(ctx, all, nil, client)
+	}
+	var by map[string]*contract.Contract
+	if err == nil {
+		by, err = known.Contracts()
+	}
+	if err != nil {
+		return append(diagnosis.Streams(ctx, all, nil, client),
+			diagnosis.Finding{Name: "stored contracts", Found: err.Error(), Fix: "see the warehouse's line above", Warning: true})
+	}
+	var found []diagnosis.Finding
+	for _, d := range all {
+		if broken, ok := errors.AsType[*breakError](holds(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
+			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.wayOut})
+		}
+	}
+	if client != nil {
+		found = append(found, diagnosis.Identity(ctx, all, known, client))
+	}
+	found = append(found, diagnosis.Streams(ctx, all, known, client)...)
+	left, err := known.Leftovers(ctx, dataset.Contracts(all), client)
+	for _, l := range left {
+		if _, err := dataset.Pick(all, l.Dataset); err == nil {
+			continue // diagnosis.Streams names them
+		}
+		found = append(found, diagnosis.Finding{Name: "dataset " + l.Dataset, Found: l.Found, Fix: l.Fix, Warning: true})
+	}
+	if err != nil {
+		found = append(found, diagnosis.Finding{Name: "streams", Found: err.Error(), Fix: "see the server's log"})
+	}
+	return found
 }

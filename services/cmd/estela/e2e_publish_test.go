@@ -80,17 +80,17 @@ func TestE2EPublishWithoutAWorker(t *testing.T) {
 	server, data := redistest.Start(t), ownDataset(t)
 	on := []string{"--data", data, "--data-dir", t.TempDir(), "--redis", server.URL()}
 	code, _, errs := estela(t, readingsFrom(1, 3), append([]string{"publish", "readings", "--wait-stored"}, on...)...)
-	if code != 1 || !strings.Contains(errs, "no worker carries shard 0 of readings") {
+	if code != 1 || !strings.Contains(errs, "no worker reads shard 0 of readings") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
 	code, out, _ := estela(t, "", append([]string{"doctor"}, on...)...)
-	if code != 1 || !strings.Contains(out, "3 entries are not stored, and no worker carries it") {
+	if code != 1 || !strings.Contains(out, "3 entries are not stored, and no worker reads it") {
 		t.Errorf("doctor: exit %d\n%s", code, out)
 	}
 }
 
 // TestE2EPublishInterrupted stops a run by Ctrl-C, also one that reads from a standard input in
-// which nothing comes: it says how far it came, and the next goes on there.
+// which nothing comes: it says how far it came, and the next resumes there.
 func TestE2EPublishInterrupted(t *testing.T) {
 	t.Parallel()
 	server, data := redistest.Start(t), ownDataset(t)
@@ -168,7 +168,7 @@ func TestE2EPublishGivesUp(t *testing.T) {
 }
 
 // TestE2ERefusedRows says once why many rows are no events, keeps all of them on request, and
-// takes them back when they are mended, every digit as it was.
+// takes them back when they are corrected, every digit as it was.
 func TestE2ERefusedRows(t *testing.T) {
 	t.Parallel()
 	data, dir := ownDataset(t), t.TempDir()
@@ -211,11 +211,11 @@ func TestE2ERefusedRows(t *testing.T) {
 		if code != 2 || !strings.Contains(errs, "give another") {
 			t.Errorf("read and written at once: exit %d\n%s", code, errs)
 		}
-		mended := strings.NewReplacer(`"celsius":`, `"celsius":1e-3,"was":`, `"row":3003`, `"row":9`).Replace(string(lines))
-		writeFile(t, bad, mended)
+		corrected := strings.NewReplacer(`"celsius":`, `"celsius":1e-3,"was":`, `"row":3003`, `"row":9`).Replace(string(lines))
+		writeFile(t, bad, corrected)
 		code, _, errs = estela(t, "", append([]string{command, "readings", bad, "--from-errors"}, beside...)...)
 		if code != 1 || !strings.Contains(errs, "3 of 3003 rows are no events") {
-			t.Errorf("%s of what was mended: exit %d\n%s", command, code, errs)
+			t.Errorf("%s of what was corrected: exit %d\n%s", command, code, errs)
 		}
 	}
 	s.awaitEvents("readings", "stored", 3001)
@@ -241,8 +241,8 @@ func TestE2EKilledRedis(t *testing.T) {
 		return child[0]
 	}
 	was := kill()
-	eventually(t, "runs again", func() error {
-		if !strings.Contains(s.err.String(), "redis-server runs again") {
+	eventually(t, "restarted", func() error {
+		if !strings.Contains(s.err.String(), "restarted redis-server") {
 			return fmt.Errorf("after %d", was)
 		}
 		return nil
@@ -252,7 +252,7 @@ func TestE2EKilledRedis(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.HasPrefix(out, "201 entries read again, 0 rows") {
-		t.Errorf("the stream lost what it held: %s", out)
+		t.Errorf("the stream lost its entries: %s", out)
 	}
 	eventually(t, "doctor", func() error {
 		if code, out, _ := estela(t, "", append([]string{"doctor"}, beside...)...); code != 0 {
@@ -266,7 +266,7 @@ func TestE2EKilledRedis(t *testing.T) {
 	}
 	writeFile(t, aof, "no directory")
 	kill()
-	if code := s.wait(); code != 1 || !strings.Contains(s.err.String(), "does not start again") {
+	if code := s.wait(); code != 1 || !strings.Contains(s.err.String(), "restart failed: ") {
 		t.Errorf("exit %d", code)
 	}
 }
@@ -313,7 +313,7 @@ func TestE2EFirstContractWrong(t *testing.T) {
 func TestE2EWrongKeys(t *testing.T) {
 	t.Parallel()
 	server, data, dir := redistest.Start(t), ownDataset(t), t.TempDir()
-	carry(t, dir, data, server.URL())
+	startWorker(t, dir, data, server.URL())
 	on := []string{"--data", data, "--data-dir", dir, "--redis", server.URL()}
 	doctor := func(wantCode int, says ...string) {
 		t.Helper()
@@ -365,17 +365,17 @@ func TestE2EPublishByALaterContract(t *testing.T) {
 	data, later := ownDataset(t), things(t, "readings", strings.Replace(readings, `"celsius": {`, `"unit": {"type": "string"}, "celsius": {`, 1))
 	s := up(t, dir, "--data", data)
 	unit := strings.Replace(reading("a", "1"), "}", `,"unit":"C"}`, 1)
-	refused(t, unit, []string{"publish", "readings", "--data", later, "--data-dir", dir}, "row 1 has unit, which the worker that runs does not store", "nothing was sent")
+	refused(t, unit, []string{"publish", "readings", "--data", later, "--data-dir", dir}, "row 1 has unit, which the running worker does not store", "nothing was sent")
 	refused(t, unit, []string{"backfill", "readings", "--data", later, "--data-dir", dir}, "another version of the contract of readings", "first. Nothing was stored")
 	must(t, reading("a", "1"), "publish", "readings", "--data", later, "--data-dir", dir)
 	for _, command := range []string{"publish", "backfill"} {
 		code, _, errs := estela(t, strings.Replace(reading(command, "1"), "}", `,"Celsius":2,"note":[1]}`, 1), command, "readings", "--data", data, "--data-dir", dir)
-		if code != 0 || !strings.Contains(errs, `readings: property "Celsius" is not in the contract, which has "celsius", and no column keeps it`) ||
-			!strings.Contains(errs, `property "note" is not in the contract and no column keeps it`) {
+		if code != 0 || !strings.Contains(errs, `readings: property "Celsius" is not in the contract, which has "celsius", and no column stores it`) ||
+			!strings.Contains(errs, `property "note" is not in the contract and no column stores it`) {
 			t.Errorf("%s: exit %d\n%s", command, code, errs)
 		}
 	}
-	// Documents of an array lie one behind the other in memory.
+	// Documents of an array follow each other in memory.
 	for i, text := range []string{"[" + reading("b", "1") + "," + reading("c", "2") + "]", strings.ReplaceAll(reading("d", "1")+reading("e", "2"), "\n", "")} {
 		if out := must(t, text, "backfill", "readings", "--data", data, "--data-dir", dir); out != "2 stored, 0 duplicates dropped\n" {
 			t.Errorf("%d: %s", i, out)

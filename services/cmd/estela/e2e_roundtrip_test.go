@@ -372,7 +372,7 @@ func compareEvents(t *testing.T, format string, want map[string]event, got []eve
 				t.Errorf("%s: %s: %s: sent %s, came %s", format, id, name, in, out)
 			}
 			if t.Failed() && len(want) > 100 {
-				return // the first one tells
+				return // the first one says it
 			}
 		}
 	}

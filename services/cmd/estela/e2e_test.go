@@ -511,7 +511,7 @@ not json
 		t.Errorf("%d rows at the end, want 3", n)
 	}
 
-	// Nobody else gets at the warehouse, and is told who has it.
+	// No other process can open the warehouse; the error names the one that has it.
 	code, _, errs = estela(t, "", "worker", "--data", data, "--data-dir", t.TempDir(), "--redis", s.redisURL(),
 		"--ops-listen", freeAddr(t), "--warehouse", filepath.Join(dir, "estela.duckdb"))
 	if code != 1 || !strings.Contains(errs, fmt.Sprintf("process %d", s.cmd.Process.Pid)) {
@@ -630,7 +630,7 @@ func TestE2EEmbedded(t *testing.T) {
 }
 
 // TestE2EWatch edits an endpoint under the running API: a good edit is served within
-// a second, a broken one leaves the last good one and is told of.
+// a second, a broken one leaves the last good one and is logged.
 func TestE2EWatch(t *testing.T) {
 	t.Parallel()
 	data, dir := ownDataset(t), t.TempDir()

@@ -29,8 +29,8 @@ func sharded(shards int) string {
 	return strings.Replace(readings, `"time": "measured_at"`, fmt.Sprintf(`"time": "measured_at", "shards": %d`, shards), 1)
 }
 
-// carry starts a worker and waits until it is ready.
-func carry(t *testing.T, dir, data, redis string, args ...string) *system {
+// startWorker starts a worker and waits until it is ready.
+func startWorker(t *testing.T, dir, data, redis string, args ...string) *system {
 	t.Helper()
 	s := &system{dir: dir, ops: freeAddr(t)}
 	s.process = start(t, append([]string{"worker", "--data-dir", dir, "--data", data, "--redis", redis, "--ops-listen", s.ops}, args...)...)
@@ -69,7 +69,7 @@ func inFile(t *testing.T, dir, query string) (n int) {
 	return n
 }
 
-// owned counts the shards that the process carries.
+// owned counts the shards that the process owns.
 func (s *system) owned() (n int) {
 	s.t.Helper()
 	body, err := get("http://" + s.ops + "/metrics")
@@ -86,7 +86,7 @@ func (s *system) owned() (n int) {
 
 func (s *system) awaitOwned(n int) {
 	s.t.Helper()
-	eventually(s.t, "shards carried", func() error {
+	eventually(s.t, "shards owned", func() error {
 		if got := s.owned(); got != n {
 			return fmt.Errorf("%d, want %d", got, n)
 		}
@@ -125,7 +125,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	on := func(dir string, command ...string) []string { return append(command, flags(dir)...) }
 	says := []string{"readings", filepath.Join(first, "estela.duckdb"), host, filepath.Join(second, "estela.duckdb"), "estela warehouse claim readings"}
 
-	a := carry(t, first, data, server.URL())
+	a := startWorker(t, first, data, server.URL())
 	a.awaitOwned(4)
 	refused(t, "", on(second, "worker", "--ops-listen", freeAddr(t)), says...)
 	refused(t, "", on(second, "up", "--listen", freeAddr(t), "--ops-listen", freeAddr(t)), says...)
@@ -142,7 +142,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	server.Do("FLUSHALL")
 	must(t, rows(101, 200), on(first, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 200)
-	eventually(t, "noted again", func() error {
+	eventually(t, "registered again", func() error {
 		for shard := range 4 {
 			if n := server.Do("EXISTS", fmt.Sprintf("estela:{readings:%d}:warehouse", shard)); n != int64(1) {
 				return fmt.Errorf("not for shard %d", shard)
@@ -152,7 +152,7 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	})
 	refused(t, "", on(second, "worker", "--ops-listen", freeAddr(t)), says...)
 
-	refused(t, "", on(second, "warehouse", "claim", "readings"), "holds the lease", "stop it first")
+	refused(t, "", on(second, "warehouse", "claim", "readings"), "has the lease", "stop it first")
 	if code := a.interrupt(); code != 0 {
 		t.Fatalf("the first: exit %d", code)
 	}
@@ -160,13 +160,13 @@ func TestE2ESecondWarehouse(t *testing.T) {
 	if !strings.Contains(out, "shard 3") || !strings.Contains(out, "entries") || !strings.Contains(out, "trimmed") {
 		t.Errorf("claim:\n%s", out)
 	}
-	b := carry(t, second, data, server.URL())
+	b := startWorker(t, second, data, server.URL())
 	b.awaitOwned(4)
-	b.awaitEvents("readings", "stored", 100) // what the stream still held
+	b.awaitEvents("readings", "stored", 100) // what the stream still had
 	refused(t, "", on(first, "worker", "--ops-listen", freeAddr(t)), filepath.Join(second, "estela.duckdb"))
 }
 
-// TestE2EWarehousesRace starts two warehouses' workers at once: one goes on, one is refused.
+// TestE2EWarehousesRace starts two warehouses' workers at once: one continues, one is refused.
 func TestE2EWarehousesRace(t *testing.T) {
 	t.Parallel()
 	data := things(t, "readings", sharded(8))
@@ -198,12 +198,12 @@ func TestE2EWarehousesRace(t *testing.T) {
 }
 
 // TestE2EWarehousesOfOtherDatasets has two warehouses with datasets of their own on one
-// Redis: each carries all its shards.
+// Redis: each owns all its shards.
 func TestE2EWarehousesOfOtherDatasets(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	a := carry(t, t.TempDir(), things(t, "readings", sharded(4)), server.URL())
-	b := carry(t, t.TempDir(), things(t, "others", sharded(4)), server.URL())
+	a := startWorker(t, t.TempDir(), things(t, "readings", sharded(4)), server.URL())
+	b := startWorker(t, t.TempDir(), things(t, "others", sharded(4)), server.URL())
 	for range 3 { // the quota follows the count of workers within a few seconds
 		a.awaitOwned(4)
 		b.awaitOwned(4)
@@ -223,7 +223,7 @@ func TestE2EWarehousesOfOtherDatasets(t *testing.T) {
 }
 
 // TestE2EChangedContract changes a contract under a warehouse that stores by the old one:
-// everybody refuses before anything is sent; drained and accepted, it goes on.
+// everybody refuses before anything is sent; drained and accepted, it resumes.
 func TestE2EChangedContract(t *testing.T) {
 	t.Parallel()
 	for name, changed := range map[string]string{
@@ -267,7 +267,7 @@ func checkChange(t *testing.T, changed string) {
 			t.Errorf("doctor: exit %d\n%s", code, out)
 		}
 	}
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	must(t, rows(1, 100), on(was, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 100)
 	check()
@@ -280,7 +280,7 @@ func checkChange(t *testing.T, changed string) {
 
 	must(t, rows(101, 110), on(was, "publish", "readings")...)
 	refused(t, "", on(is, "contract", "accept", "readings"), "not stored yet", "estela worker")
-	a = carry(t, dir, was, server.URL())
+	a = startWorker(t, dir, was, server.URL())
 	a.awaitEvents("readings", "stored", 10)
 	if code := a.interrupt(); code != 0 {
 		t.Fatalf("Ctrl-C: exit %d", code)
@@ -290,7 +290,7 @@ func checkChange(t *testing.T, changed string) {
 		t.Errorf("accept:\n%s", out)
 	}
 	must(t, rows(201, 300), on(is, "publish", "readings")...)
-	a = carry(t, dir, is, server.URL())
+	a = startWorker(t, dir, is, server.URL())
 	a.awaitEvents("readings", "stored", 100)
 	must(t, "", on(is, "contract", "check")...)
 	if code := a.interrupt(); code != 0 {
@@ -304,14 +304,14 @@ func checkChange(t *testing.T, changed string) {
 	}
 }
 
-// TestE2EAddedProperty lets a producer go ahead with an addition, and another stay behind.
+// TestE2EAddedProperty lets one producer use an addition before the worker, and another not at all.
 func TestE2EAddedProperty(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
 	was := things(t, "readings", sharded(2))
 	is := things(t, "readings", strings.Replace(sharded(2), `"properties": {`, `"properties": {"note": {"type": "string"},`, 1))
 	for _, data := range []string{was, is} {
-		a := carry(t, dir, data, server.URL())
+		a := startWorker(t, dir, data, server.URL())
 		for i, producer := range []string{was, is} {
 			must(t, rows(100*i, 100*i+99), "publish", "readings", "--data", producer, "--redis", server.URL())
 		}
@@ -330,7 +330,7 @@ func TestE2ERejectsOfShardsThatGo(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
 	was, is := things(t, "readings", sharded(4)), things(t, "readings", sharded(2))
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	server.Do("XADD", "estela:{readings:3}", "*", "event", "{}")
 	a.awaitEvents("readings", "rejected", 1)
 	if code := a.interrupt(); code != 0 {
@@ -349,7 +349,7 @@ func TestE2ERejectsOfShardsThatGo(t *testing.T) {
 func TestE2EFixedChange(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
-	a := carry(t, dir, things(t, "readings", sharded(1)), server.URL())
+	a := startWorker(t, dir, things(t, "readings", sharded(1)), server.URL())
 	server.Do("XADD", "estela:{readings:0}", "*", "event", reading("a", "20"))
 	a.awaitEvents("readings", "stored", 1)
 	if code := a.interrupt(); code != 0 {
@@ -382,7 +382,7 @@ func TestE2EClaimBesideUp(t *testing.T) {
 	s.awaitEvents("readings", "stored", 50)
 }
 
-// TestE2ERenamedDataset names what a renamed dataset has left behind.
+// TestE2ERenamedDataset names what is left of a renamed dataset.
 func TestE2ERenamedDataset(t *testing.T) {
 	t.Parallel()
 	server, dir := redistest.Start(t), t.TempDir()
@@ -390,7 +390,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 	on := func(data string, command ...string) []string {
 		return append(command, "--data", data, "--data-dir", dir, "--redis", server.URL())
 	}
-	a := carry(t, dir, was, server.URL())
+	a := startWorker(t, dir, was, server.URL())
 	must(t, rows(1, 100), on(was, "publish", "readings")...)
 	a.awaitEvents("readings", "stored", 100)
 	if code := a.interrupt(); code != 0 {
@@ -407,7 +407,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 		}
 	}
 	doctor("warn  dataset readings", "100 rows", "130 entries", "30 not stored")
-	b := carry(t, dir, is, server.URL())
+	b := startWorker(t, dir, is, server.URL())
 	doctor("warn  dataset readings", "100 rows", "130 entries", "30 not stored")
 	if !strings.Contains(b.err.String(), "readings") || !strings.Contains(b.err.String(), "130 entries") {
 		t.Errorf("the start does not name it:\n%s", &b.err)
@@ -423,7 +423,7 @@ func TestE2ERenamedDataset(t *testing.T) {
 func TestE2EContractsAreGuarded(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	a := carry(t, t.TempDir(), things(t, "readings", sharded(1)), server.URL())
+	a := startWorker(t, t.TempDir(), things(t, "readings", sharded(1)), server.URL())
 	resp, err := http.Get("http://" + a.ops + "/ops/contracts")
 	if err != nil {
 		t.Fatal(err)

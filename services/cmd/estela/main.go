@@ -1,4 +1,4 @@
-// Command estela carries events from Redis Streams to DuckDB or MotherDuck,
+// Command estela stores the events of Redis Streams in DuckDB or MotherDuck,
 // each exactly once, and serves them over HTTP from SQL files.
 package main
 
@@ -38,10 +38,15 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// streams are the process's standard streams, so that tests can hold them.
+// streams are the process's standard streams, so that tests can replace them.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// say writes a line for a person; that nobody can read it is no fault of the work.
+func say(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }
 
 // run executes one command line and returns its exit code.

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/oauth2"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
@@ -38,80 +39,71 @@ func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client,
 	if f.OTLPAuth == "google" {
 		tokens, err := googleTokens(ctx)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, fault.Usage(err)
 		}
 		client.Transport = &oauth2.Transport{Source: tokens}
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		log.Warn("metrics or traces were not sent", slog.Any("error", err))
+		log.Warn("send of metrics or traces failed", slog.Any("error", err))
 	}))
 	return client, nil
 }
 
-// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. stop
-// sends the last ones.
-func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger) (t *telemetry.Tracing, stop func(), err error) {
+// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. The last ones
+// are sent at the end.
+func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger, end *cleanup) (*telemetry.Tracing, error) {
 	if !anySet(otlpEndpoint, otlpTracesEndpoint) {
-		return nil, func() {}, nil
+		return nil, nil //nolint:nilnil // a nil Tracing sends nothing
 	}
 	client, err := f.client(ctx, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if t, err = telemetry.NewTracing(ctx, client); err != nil {
-		return nil, nil, usageError{err}
+	t, err := telemetry.NewTracing(ctx, client)
+	if err != nil {
+		return nil, fault.Usage(err)
 	}
-	return t, func() {
+	end.add(func() error {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := t.Stop(last); err != nil {
-			log.Warn("the last traces were not sent", slog.Any("error", err))
+			log.Warn("send of the last traces failed", slog.Any("error", err))
 		}
 		client.CloseIdleConnections()
-	}, nil
-}
-
-// trace lets this process send traces.
-func (n *node) trace(ctx context.Context, f *otlpFlags, end *cleanup) error {
-	t, stop, err := f.tracing(ctx, n.log)
-	if err != nil {
-		return err
-	}
-	end.add(func() error { stop(); return nil })
-	n.tracing = t
-	n.metrics.Trace(t)
-	return nil
+		return nil
+	})
+	return t, nil
 }
 
 // pushMetrics sends metrics until ctx ends, if OpenTelemetry's variables say where to.
-func (n *node) pushMetrics(ctx context.Context, f *otlpFlags) error {
+func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	if !anySet(otlpEndpoint, otlpMetricsEndpoint) {
 		return nil
 	}
-	client, err := f.client(ctx, n.log)
+	client, err := f.client(ctx, c.log)
 	if err != nil {
 		return err
 	}
-	stop, err := n.metrics.Push(ctx, client, telemetry.PushEvery)
+	stop, err := c.metrics.Push(ctx, client, telemetry.PushEvery)
 	if err != nil {
-		return usageError{err}
+		return fault.Usage(err)
 	}
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := stop(last); err != nil {
-		n.log.Warn("the last metrics were not sent", slog.Any("error", err))
+		c.log.Warn("send of the last metrics failed", slog.Any("error", err))
 	}
 	return nil
 }
 
-// readableEvery is how often an API apart looks for commits that nobody has read yet.
+// readableEvery is how often an API without a worker asks for commits that nobody has read yet.
 const readableEvery = 5 * time.Second
 
-// observeAnd counts requests and says that there was one.
-func (n *node) observeAnd(requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
+// signalling is observe, and signals on requests that there was one.
+func signalling(observe func(string, int, float64), requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
 	return func(endpoint string, status int, seconds float64) {
-		n.metrics.Request(endpoint, status, seconds)
+		observe(endpoint, status, seconds)
 		select {
 		case requests <- struct{}{}:
 		default:
@@ -119,9 +111,9 @@ func (n *node) observeAnd(requests chan<- struct{}) func(endpoint string, status
 	}
 }
 
-// watchCommits tells the traces of an API apart from the worker which commits can be read.
-// It looks after a request, so that an idle API costs MotherDuck nothing.
-func (n *node) watchCommits(ctx context.Context, requests <-chan struct{}, every time.Duration) error {
+// watchCommits adds to the traces which commits can be read, in an API without a worker.
+// It asks for positions after a request only, so that an idle API costs MotherDuck nothing.
+func (c *core) watchCommits(ctx context.Context, tracing *telemetry.Tracing, requests <-chan struct{}, every time.Duration) error {
 	known := map[string]string{}
 	for first := true; ; first = false {
 		select {
@@ -129,14 +121,14 @@ func (n *node) watchCommits(ctx context.Context, requests <-chan struct{}, every
 			return nil
 		case <-requests:
 		}
-		all, err := n.store.Positions(ctx)
+		all, err := c.store.Positions(ctx)
 		if err != nil {
-			n.log.Debug("commits not looked at for traces", slog.Any("error", err))
+			c.log.Debug("read of positions for traces failed", slog.Any("error", err))
 		}
 		for _, p := range all {
 			shard := fmt.Sprint(p.Dataset, ":", p.Shard)
 			if known[shard] != p.Trace && !first {
-				n.tracing.Readable(ctx, p.Dataset, p.Trace, p.CommittedAt)
+				tracing.Readable(ctx, p.Dataset, p.Trace, p.CommittedAt)
 			}
 			known[shard] = p.Trace
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
 
-// An API apart learns from the warehouse which trace was stored last: the next read is in
+// An API without a worker reads from the warehouse which trace was stored last: the next read is in
 // it, and what was stored before the API looked for the first time is not.
 func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets variables
 	var sent atomic.Int64
@@ -53,14 +53,16 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 	} {
 		commit("0af7651916cd43dd8448eb211c80319c")
 		sent.Store(0)
-		n := &node{log: log, store: store, metrics: telemetry.New([]string{"things"})}
+		c := &core{log: log, store: store, metrics: telemetry.New([]string{"things"})}
 		var end cleanup
-		if err := n.trace(t.Context(), &otlpFlags{OTLPAuth: "none"}, &end); err != nil {
+		tracing, err := (&otlpFlags{OTLPAuth: "none"}).tracing(t.Context(), log, &end)
+		if err != nil {
 			t.Fatal(err)
 		}
+		c.metrics.Trace(tracing)
 		ctx, stop := context.WithCancel(t.Context())
 		requests, ended := make(chan struct{}), make(chan error, 1)
-		go func() { ended <- n.watchCommits(ctx, requests, 0) }()
+		go func() { ended <- c.watchCommits(ctx, tracing, requests, 0) }()
 		ask := func() { requests <- struct{}{} }
 		ask()
 		ask() // the first look is over
@@ -71,7 +73,7 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
-		n.metrics.Request("things/all", 200, 0)
+		c.metrics.Request("things/all", 200, 0)
 		if err := end.run(); err != nil || sent.Load() != test.want {
 			t.Errorf("%s: %v, sent %d times, want %d", test.name, err, sent.Load(), test.want)
 		}

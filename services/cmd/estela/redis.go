@@ -2,63 +2,133 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"os/exec"
-	"time"
+	"os"
+	"strings"
 
-	"github.com/alicebob/miniredis/v2"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
+
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// localRedis is the Redis that 'estela up' runs for itself.
-type localRedis struct {
-	url string
-	// kind says which it is, for people.
-	kind string
-	// embedded: it lives in this process's memory and ends with it.
-	embedded bool
-	stop     func()
-	// keep starts it again when it ends, until ctx does; an error says why it can't.
-	keep func(ctx context.Context) error
+// googleUser is the one user of Memorystore for Valkey with IAM authentication; the
+// access token says who it really is.
+const googleUser = "default"
+
+// googleScope is what Google's services take a token for.
+const googleScope = "https://www.googleapis.com/auth/cloud-platform"
+
+// redisFlags say how to reach a Redis that is not on this machine.
+type redisFlags struct {
+	RedisCA   string `name:"redis-ca" help:"Certificates of which one has signed the server's, for rediss://: a PEM file, or the PEM text itself. Default: the system's." placeholder:"FILE"`
+	RedisAuth string `help:"Who logs in (${enum}): the user of the URL, or this machine's Google account with a token that is renewed (Memorystore for Valkey)." enum:"url,google" default:"url"`
 }
 
-// startRedis starts redis-server from PATH with its append-only file in the
-// data directory, or an embedded server where there is none.
-func startRedis(ctx context.Context, dataDir string, log *slog.Logger) (*localRedis, error) {
-	program, err := exec.LookPath("redis-server")
+// config is how to reach the server at url.
+func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (stream.Config, error) {
+	cfg := stream.Config{URL: url, Logger: log}
+	var err error
+	if cfg.CA, err = f.certificates(); err != nil {
+		return cfg, err
+	}
+	if f.RedisAuth != "google" {
+		return cfg, nil
+	}
+	if !strings.HasPrefix(url, "rediss://") {
+		return cfg, fault.Usagef("--redis-auth=google for %s: a token must not travel in the clear; give --redis rediss://HOST:PORT", stream.Redact(url))
+	}
+	cfg.Login, err = googleLogin(ctx)
+	return cfg, err
+}
+
+// certificates are in the file that the flag names, or in the flag: a container has
+// variables and seldom files.
+func (f *redisFlags) certificates() ([]byte, error) {
+	if f.RedisCA == "" || strings.HasPrefix(strings.TrimSpace(f.RedisCA), "-----BEGIN ") {
+		return []byte(f.RedisCA), nil
+	}
+	text, err := os.ReadFile(f.RedisCA)
 	if err != nil {
-		return startEmbedded()
+		return nil, fault.Usagef("read the certificates of --redis-ca: %w", err)
 	}
-	return startServer(ctx, program, dataDir, log)
+	return text, nil
 }
 
-// nothingToKeep is for a Redis that is no process of ours.
-func nothingToKeep(context.Context) error { return nil }
-
-func startEmbedded() (*localRedis, error) {
-	m := miniredis.NewMiniRedis()
-	if err := m.Start(); err != nil {
-		return nil, fmt.Errorf("start embedded Redis: %w", err)
+// openRedis connects to the server at url, waits until it has loaded its data and refuses
+// one that could lose events.
+func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
+	cfg, err := f.config(ctx, url, log)
+	if err != nil {
+		return nil, err
 	}
-	// Its clock stands still by itself, and leases would never expire.
-	ticks, done := time.NewTicker(time.Second), make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticks.C:
-				m.FastForward(time.Second)
-			case <-done:
-				return
-			}
+	client, err := stream.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.AwaitLoaded(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	if err := client.Check(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
+}
+
+// redisURL is the server that the flags or the running process name.
+func (g *Globals) redisURL(ctx context.Context) (string, error) {
+	if g.Redis != "" {
+		return g.Redis, nil
+	}
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil {
+		return "", err
+	}
+	if running == nil || running.Redis == "" {
+		return "", fault.Usagef("no Redis: nothing runs in %s; start 'estela up' there, or give --redis or --data-dir", g.DataDir)
+	}
+	return running.Redis, nil
+}
+
+// withoutPassword is the URL as it may lie in a file, or nothing if it holds a
+// password or what Redact leaves out: other commands then get their own --redis.
+func withoutPassword(url string) string {
+	if stream.Redact(url) != url {
+		return ""
+	}
+	return url
+}
+
+// googleTokens are access tokens of this machine's Google account, each used until
+// shortly before its end.
+func googleTokens(ctx context.Context) (oauth2.TokenSource, error) {
+	// Not the caller's ctx: it may be that of one request, and tokens are renewed for as
+	// long as the process lives.
+	credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), googleScope)
+	if err != nil {
+		return nil, fmt.Errorf("find a Google account: %w", err)
+	}
+	return oauth2.ReuseTokenSource(nil, credentials.TokenSource), nil
+}
+
+// googleLogin asks the metadata server, or on a laptop gcloud's credentials, for access
+// tokens.
+func googleLogin(ctx context.Context) (func(context.Context) (user, password string, err error), error) {
+	tokens, err := googleTokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w for --redis-auth=google", err)
+	}
+	return func(context.Context) (user, password string, err error) {
+		token, err := tokens.Token()
+		if err != nil {
+			// What the token's server answered is left out: it may hold a token.
+			return "", "", errors.New("get an access token of Google for Redis: the metadata server or gcloud's credentials gave none; " +
+				"see that the service account exists and has roles/memorystore.dbConnectionUser")
 		}
-	}()
-	return &localRedis{
-		url: "redis://" + m.Addr(), embedded: true, keep: nothingToKeep,
-		stop: func() {
-			ticks.Stop()
-			close(done)
-			m.Close()
-		},
-		kind: "embedded (in memory: what is not yet committed ends with this process; install redis-server to keep it)",
+		return googleUser, token.AccessToken, nil
 	}, nil
 }

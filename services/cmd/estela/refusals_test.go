@@ -21,7 +21,7 @@ func inside(t *testing.T, contract string) (dir string, beside []string) {
 	return dir, []string{"--data", filepath.Join(dir, "things"), "--data-dir", filepath.Join(dir, "run")}
 }
 
-// TestErrorsHoldTheRow: what --errors writes can be mended there and read again, whatever was
+// TestErrorsHoldTheRow: what --errors writes can be corrected there and read again, whatever was
 // wrong with the row.
 func TestErrorsHoldTheRow(t *testing.T) {
 	t.Parallel()
@@ -30,10 +30,10 @@ func TestErrorsHoldTheRow(t *testing.T) {
 		"a decimal comma": {
 			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "",
 		},
-		"a decimal comma behind a mapping": {
+		"a decimal comma after a mapping": {
 			"id;at;n\na;" + at + ";0,5\n", `"event":{"id":"a","at":"` + at + `","n":"0,5"}}`, "", "SELECT * FROM source",
 		},
-		"a line of no fields behind a mapping": {
+		"a line of no fields after a mapping": {
 			"id,at,n\na\n", `"raw":"a"}`, `"event":{"id":"a","at":"` + at + `","n":1}}`, "SELECT * FROM source",
 		},
 		"a quote that is not closed": {
@@ -68,13 +68,13 @@ func TestErrorsHoldTheRow(t *testing.T) {
 			if code, _, errs = command(t, "", again...); code != 1 || c.event != "" && !strings.Contains(errs, `row 1: has no member "event": write one`) {
 				t.Errorf("as it was: exit %d\n%s", code, errs)
 			}
-			mended := strings.Replace(string(text), `"0,5"`, "5", 1)
+			corrected := strings.Replace(string(text), `"0,5"`, "5", 1)
 			if c.event != "" {
-				mended = strings.Replace(mended, c.want, c.event, 1)
+				corrected = strings.Replace(corrected, c.want, c.event, 1)
 			}
-			writeFile(t, bad, mended)
+			writeFile(t, bad, corrected)
 			if code, out, errs := command(t, "", again...); code != 0 || out != "1 stored, 0 duplicates dropped\n" {
-				t.Errorf("mended: exit %d\n%s%s", code, out, errs)
+				t.Errorf("corrected: exit %d\n%s%s", code, out, errs)
 			}
 		})
 	}
@@ -111,7 +111,7 @@ func TestPublishSaysWhatToDo(t *testing.T) {
 	}{
 		"a file that is cut off": {
 			in:   "[" + good + "," + strings.Replace(good, "a", "b", 1) + ",\n",
-			says: "the file is cut off; 2 events are in Redis: mend that, and the same again with --skip 2 goes on there",
+			says: "the file is cut off; 2 events are in Redis: correct that, and the same again with --skip 2 resumes there",
 		},
 		"nothing to wait for": {in: "{}\n", args: []string{"--wait-stored"}, says: "1 of 1 rows are no events", not: "has all of it"},
 	} {
@@ -128,7 +128,7 @@ func TestBackfillSaysHowFarItCame(t *testing.T) {
 	const good = `{"id":"a","at":"2026-01-01T00:00:00Z"}`
 	dir, beside := inside(t, thing)
 	code, _, errs := command(t, "["+good+"\n,{}", append([]string{"backfill", "things"}, beside...)...)
-	if code != 1 || !strings.Contains(errs, "cut off; 1 rows are stored and 0 duplicates dropped: mend that, and the same again stores the rest, and nothing twice") {
+	if code != 1 || !strings.Contains(errs, "cut off; 1 rows are stored and 0 duplicates dropped: correct that, and the same again stores the rest, and nothing twice") {
 		t.Errorf("cut off: exit %d\n%s", code, errs)
 	}
 	code, _, errs = command(t, "", append([]string{"backfill", "things", filepath.Join(dir, "none")}, beside...)...)
@@ -166,7 +166,7 @@ func TestSampleInItsFolder(t *testing.T) {
 	}
 }
 
-// TestMappingWithAWordOfSQL: a name that is a word of SQL is told from other errors of syntax.
+// TestMappingWithAWordOfSQL: a name that is a word of SQL is distinguished from other errors of syntax.
 func TestMappingWithAWordOfSQL(t *testing.T) {
 	t.Parallel()
 	dir, beside := inside(t, thing)

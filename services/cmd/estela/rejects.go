@@ -4,18 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
-	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/operation"
 )
 
 type rejectsCmd struct {
 	List   rejectsListCmd   `cmd:"" help:"List rejects, in the order of the streams."`
 	Show   rejectsShowCmd   `cmd:"" help:"Show one reject: its bytes, where it came from and every violation."`
-	Replay rejectsReplayCmd `cmd:"" help:"Try the rejects of a dataset again; those that hold the contract now become rows."`
+	Replay rejectsReplayCmd `cmd:"" help:"Decode the rejects of a dataset again; those that satisfy the contract now become rows."`
 	Purge  rejectsPurgeCmd  `cmd:"" help:"Delete rejects for good."`
 }
 
@@ -41,42 +40,10 @@ type rejectsPurgeCmd struct {
 	Yes       bool          `help:"Don't ask."`
 }
 
-// reject is one reject as the control interface shows it.
-type reject struct {
-	Dataset    string            `json:"dataset"`
-	ID         string            `json:"id"`
-	RejectedAt time.Time         `json:"rejected_at"`
-	Schema     string            `json:"schema_version"`
-	Violations []event.Violation `json:"violations"`
-	Payload    []byte            `json:"payload"`
-}
-
-func (r *reject) text() string {
-	if utf8.Valid(r.Payload) {
-		return string(r.Payload)
-	}
-	return fmt.Sprintf("%q", r.Payload)
-}
-
-// ask makes one call of the control interface.
-func (g *Globals) ask(ctx context.Context, s *streams, method, path string, query url.Values, out any) (err error) {
-	c, err := g.control(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if end := c.end(); err == nil {
-			err = end
-		}
-	}()
-	return c.call(ctx, method, path, query, nil, out)
-}
-
 // Run is 'estela rejects list'.
 func (c *rejectsListCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	var found []reject
-	query := url.Values{"dataset": {c.Dataset}, "limit": {strconv.Itoa(c.Limit)}}
-	if err := g.ask(ctx, s, "GET", "/ops/rejects", query, &found); err != nil {
+	var found []operation.Reject
+	if err := g.ask(ctx, s, operation.ListRejects(c.Dataset, c.Limit), &found); err != nil {
 		return err
 	}
 	for i := range found {
@@ -103,8 +70,8 @@ func (c *rejectsListCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 
 // Run is 'estela rejects show'.
 func (c *rejectsShowCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	var r reject
-	if err := g.ask(ctx, s, "GET", "/ops/rejects/"+c.Dataset+"/"+c.ID, nil, &r); err != nil {
+	var r operation.Reject
+	if err := g.ask(ctx, s, operation.ShowReject(c.Dataset, c.ID), &r); err != nil {
 		return err
 	}
 	if c.Raw {
@@ -116,21 +83,18 @@ func (c *rejectsShowCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	for _, v := range r.Violations {
 		say(s.out, "violation       %s", v)
 	}
-	say(s.out, "\n%s", r.text())
+	text := string(r.Payload)
+	if !utf8.Valid(r.Payload) {
+		text = fmt.Sprintf("%q", r.Payload)
+	}
+	say(s.out, "\n%s", text)
 	return nil
-}
-
-// replayed is what came of a replay of rejects.
-type replayed struct {
-	Stored     int `json:"stored"`
-	Duplicates int `json:"duplicates"`
-	Rejected   int `json:"rejected"`
 }
 
 // Run is 'estela rejects replay'.
 func (c *rejectsReplayCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	var done replayed
-	if err := g.ask(ctx, s, "POST", "/ops/rejects/"+c.Dataset+"/replay", nil, &done); err != nil {
+	var done operation.ReplayedRejects
+	if err := g.ask(ctx, s, operation.ReplayRejects(c.Dataset), &done); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped, %d still break the contract", done.Stored, done.Duplicates, done.Rejected)
@@ -140,11 +104,10 @@ func (c *rejectsReplayCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 // Run is 'estela rejects purge'.
 func (c *rejectsPurgeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if !c.Yes {
-		return usageError{fmt.Errorf("purge deletes events for good: say --yes if you mean it")}
+		return fault.Usagef("purge deletes events for good: say --yes if you mean it")
 	}
-	var done struct{ Purged int64 }
-	query := url.Values{"older_than": {c.OlderThan.String()}}
-	if err := g.ask(ctx, s, "POST", "/ops/rejects/"+c.Dataset+"/purge", query, &done); err != nil {
+	var done operation.Purged
+	if err := g.ask(ctx, s, operation.PurgeRejects(c.Dataset, c.OlderThan), &done); err != nil {
 		return err
 	}
 	say(s.out, "%d purged", done.Purged)

@@ -4,12 +4,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 
+	"golang.org/x/term"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/tabular"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -27,7 +32,7 @@ type fileFlags struct {
 
 // each calls fn with every row of the file in turn. Its document is valid during
 // the call.
-func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(warehouse.Document) error) error {
+func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn func(warehouse.Document) error) error {
 	file, err := f.open(ctx, s, d)
 	if err != nil {
 		return err
@@ -37,7 +42,7 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset, fn func(wa
 
 // spelled says of a mapping that DuckDB can't read what 'contract check' does: it knows the
 // words of SQL that were meant as names.
-func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
+func (f *fileFlags) spelled(ctx context.Context, d *dataset.Dataset, err error) error {
 	sql, name, _ := f.mapping(d)
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
 		return err
@@ -51,26 +56,26 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset, err error) error {
 }
 
 // mapping is the SQL that makes events of the rows, and where it comes from.
-func (f *fileFlags) mapping(d *dataset) (sql, name string, err error) {
+func (f *fileFlags) mapping(d *dataset.Dataset) (sql, name string, err error) {
 	switch f.Mapping {
 	case "none":
 		return "", "", nil
 	case "auto":
-		return d.mapping, d.Name + "/mapping.sql", nil
+		return d.Mapping, d.Name + "/mapping.sql", nil
 	}
 	text, err := os.ReadFile(f.Mapping)
 	switch {
 	case err != nil:
-		return "", "", usageError{fmt.Errorf("read mapping (auto, none or a SQL file): %w", err)}
+		return "", "", fault.Usagef("read mapping (auto, none or a SQL file): %w", err)
 	case strings.TrimSpace(string(text)) == "":
-		return "", "", usageError{fmt.Errorf("mapping %s is empty: it should be a SELECT", f.Mapping)}
+		return "", "", fault.Usagef("mapping %s is empty: it should be a SELECT", f.Mapping)
 	}
 	return string(text), f.Mapping, nil
 }
 
-func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehouse.File, error) {
+func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*warehouse.File, error) {
 	cfg := warehouse.FileConfig{
-		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.references, Shape: d.Shape(),
+		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.References, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
 	if f.File == "" || f.File == "-" {
@@ -83,7 +88,59 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset) (*warehous
 	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
 	file, err := warehouse.OpenFile(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
-		err = usageError{err}
+		err = fault.Usage(err)
 	}
 	return file, err
+}
+
+// errorFlags say what becomes of rows that are no events.
+type errorFlags struct {
+	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
+	FromErrors bool   `help:"The file to read was written by --errors and corrected since: take the event of each line."`
+}
+
+// input is the streams with a standard input that ends with ctx, and that says that it is read
+// where somebody may not expect that.
+func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
+	if f.File != "" && f.File != "-" {
+		return s
+	}
+	if file, ok := s.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		say(s.err, "reading %s from standard input: type or paste rows, end with Ctrl-D", f.Dataset)
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{s.in}, make([]byte, 1<<20))
+		_ = in.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
+	return &streams{in: out, out: s.out, err: s.err}
+}
+
+// info is that of the file that is read, nil if there is none.
+func (f *fileFlags) info(s *streams) os.FileInfo {
+	info, err := os.Stat(f.File)
+	if file, ok := s.in.(*os.File); ok && (f.File == "" || f.File == "-") {
+		info, err = file.Stat()
+	}
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// named is the file that is read, for messages.
+func (f *fileFlags) named() string {
+	if f.File == "" || f.File == "-" {
+		return "standard input"
+	}
+	return f.File
+}
+
+// rows passes rows on; of a file of --errors, the events in it.
+func (f *errorFlags) rows(fn func(warehouse.Document) error) func(warehouse.Document) error {
+	if !f.FromErrors {
+		return fn
+	}
+	return func(d warehouse.Document) error { return fn(intake.Repaired(d)) }
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,11 +11,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// sampleMark is what the warehouse notes of a dataset's sample, so that it is
+// sampleMark is what the warehouse keeps of a dataset's sample, so that it is
 // published once, also when 'up' is stopped half-way or starts again a day
 // later, outside the dedupe window.
 type sampleMark struct {
@@ -26,18 +30,21 @@ type sampleMark struct {
 // when the process is killed, is sent again and dropped as duplicates.
 const markEvery = time.Second
 
-// publishSamples publishes what is missing of the datasets' samples.
-func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedded bool) error {
-	if c.NoSample {
-		return nil
-	}
-	for _, d := range n.datasets {
-		if d.sample == "" {
+// sampler publishes the samples of datasets to a worker of this process.
+type sampler struct {
+	rate int // events a second
+	s    *streams
+}
+
+// publish publishes what is missing of the datasets' samples.
+func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error {
+	for _, d := range e.core.datasets {
+		if d.Sample == "" {
 			continue
 		}
-		err := c.publishSample(ctx, s, n, d, embedded)
+		err := c.publishOne(ctx, e, tracing, d, embedded)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped half-way: the next run goes on there
+			return nil //nolint:nilerr // stopped half-way: the next run continues there
 		}
 		if err != nil {
 			return fmt.Errorf("publish sample of %s: %w", d.Name, err)
@@ -46,17 +53,21 @@ func (c *upCmd) publishSamples(ctx context.Context, s *streams, n *node, embedde
 	return nil
 }
 
-func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *dataset, embedded bool) (err error) {
-	name := "sample:" + d.Name
-	mark, err := readMark(ctx, n.store, name)
+func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.Tracing, d *dataset.Dataset, embedded bool) (err error) {
+	s, store, name := c.s, e.core.store, "sample:"+d.Name
+	text, err := store.Marker(ctx, name)
 	if err != nil {
+		return err
+	}
+	var mark sampleMark
+	if err := json.Unmarshal([]byte(cmp.Or(text, "{}")), &mark); err != nil {
 		return err
 	}
 	if mark.Done {
 		say(s.err, "sample of %s: published before, nothing to do", d.Name)
 		return nil
 	}
-	file, remove, err := d.openSample(ctx, s)
+	file, remove, err := openSample(ctx, s, d)
 	if err != nil {
 		return err
 	}
@@ -69,40 +80,39 @@ func (c *upCmd) publishSample(ctx context.Context, s *streams, n *node, d *datas
 	if total > 0 {
 		left = total - mark.Sent
 	}
-	shown := newProgress(s.err, "publish sample of "+d.Name, left)
-	p := newPublisher(ctx, n.redis, d, c.Rate, shown, s.err, stream.ProducerConfig{Trace: n.tracing.Publishing(ctx, d.Name)})
-	p.skip = mark.Sent
+	check := intake.NewChecker(d, intake.NewProgress(s.err, "publish sample of "+d.Name, left), s.err)
+	check.Skip = mark.Sent
+	p := intake.NewPublisher(ctx, e.redis, check, intake.Config{Rate: c.rate, ProducerConfig: stream.ProducerConfig{Trace: tracing.Publishing(ctx, d.Name)}})
 	before := mark.Sent
 	last := time.Now()
-	keep := func() error {
-		last, mark.Sent = time.Now(), before+p.sent()
-		return writeMark(context.WithoutCancel(ctx), n.store, name, mark)
+	save := func() error {
+		last, mark.Sent = time.Now(), before+p.Sent()
+		text, err := json.Marshal(mark)
+		return errors.Join(err, store.SetMarker(context.WithoutCancel(ctx), name, string(text)))
 	}
 	err = file.Each(ctx, func(r warehouse.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
 		// killed, so that its mark is written at the end only.
 		if !embedded && time.Since(last) >= markEvery {
-			if err := keep(); err != nil {
+			if err := save(); err != nil {
 				return err
 			}
 		}
-		return p.send(r)
+		return p.Send(r)
 	})
-	err = errors.Join(err, p.close(context.WithoutCancel(ctx)))
-	shown.finish("acknowledged by Redis")
-	err = errors.Join(err, p.refused.close(s.err))
+	err = errors.Join(err, p.Close(context.WithoutCancel(ctx)), check.Finish("acknowledged by Redis"))
 	if embedded {
-		err = errors.Join(err, n.drained(ctx, d))
+		err = errors.Join(err, e.drain(ctx, d))
 	}
 	if mark.Done = err == nil; embedded && !mark.Done {
-		return err // what it holds is not stored: nothing is noted
+		return err // what it holds is not stored: nothing is marked
 	}
-	return errors.Join(err, keep())
+	return errors.Join(err, save())
 }
 
 // openSample puts the sample where DuckDB can read it and opens it there.
-func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.File, remove func(), err error) {
-	content, err := fs.ReadFile(d.folder, d.sample)
+func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *warehouse.File, remove func(), err error) {
+	content, err := fs.ReadFile(d.Folder, d.Sample)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read sample: %w", err)
 	}
@@ -110,7 +120,7 @@ func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.F
 	if err != nil {
 		return nil, nil, fmt.Errorf("make directory for sample: %w", err)
 	}
-	f := &fileFlags{File: filepath.Join(dir, d.sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.sample}
+	f := &fileFlags{File: filepath.Join(dir, d.Sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.Sample}
 	if err = os.WriteFile(f.File, content, 0o600); err == nil {
 		file, err = f.open(ctx, s, d)
 	}
@@ -122,21 +132,4 @@ func (d *dataset) openSample(ctx context.Context, s *streams) (file *warehouse.F
 		_ = file.Close()
 		_ = os.RemoveAll(dir)
 	}, nil
-}
-
-func readMark(ctx context.Context, w *warehouse.Warehouse, name string) (sampleMark, error) {
-	var mark sampleMark
-	text, err := w.Marker(ctx, name)
-	if err == nil && text != "" {
-		err = json.Unmarshal([]byte(text), &mark)
-	}
-	return mark, err
-}
-
-func writeMark(ctx context.Context, w *warehouse.Warehouse, name string, mark sampleMark) error {
-	text, err := json.Marshal(mark)
-	if err != nil {
-		return err
-	}
-	return w.SetMarker(ctx, name, string(text))
 }

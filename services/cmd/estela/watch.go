@@ -7,100 +7,109 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
-// watchEvery is how often files are looked at. Looking works on every file system
+// watchEvery is how often files are polled. Polling works on every file system
 // and mount, which notifications don't.
 const watchEvery = 300 * time.Millisecond
 
-// watch follows the files that may change under a running API until ctx ends: the
-// API keys always, the datasets where that is wanted.
-func (n *node) watch(ctx context.Context, f *listenFlags, app *api.Server) error {
+// watcher follows the files that may change under a running API: the API keys always, the
+// datasets where that is wanted.
+type watcher struct {
+	core *core
+	api  *api.Server
+	keys *api.Keys // nil where the API needs none
+	// files says that the datasets are followed, writes that their views may be made again.
+	files, writes bool
+}
+
+// run follows the files until ctx ends.
+func (w *watcher) run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	seen := n.fingerprint()
-	var told string
+	seen := w.fingerprint()
+	var logged string
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if f.keys != nil {
-			if err := f.keys.Reload(); err != nil && err.Error() != told {
-				told = err.Error() // once
-				n.keysFailed(err)
+		if w.keys != nil {
+			if err := w.keys.Reload(); err != nil && err.Error() != logged {
+				logged = err.Error() // once
+				w.logKeys(err)
 			} else if err == nil {
-				told = ""
+				logged = ""
 			}
 		}
-		if now := n.fingerprint(); f.Watch && now != seen {
+		if now := w.fingerprint(); w.files && now != seen {
 			seen = now
-			n.reload(ctx, app)
+			w.reload(ctx)
 		}
 	}
 }
 
-// keysFailed says that the file of keys can't be read.
-func (n *node) keysFailed(err error) {
+// logKeys reports that the file of keys can't be read.
+func (w *watcher) logKeys(err error) {
 	if _, gone := errors.AsType[*api.KeysGoneError](err); gone {
-		n.log.Error("API keys are gone, no key is good", slog.Any("error", err))
+		w.core.log.Error("API keys are gone, no key is good", slog.Any("error", err))
 		return
 	}
-	n.log.Error("read of API keys failed, keeping those from before", slog.Any("error", err))
+	w.core.log.Error("read of API keys failed, keeping those from before", slog.Any("error", err))
 }
 
 // reload serves the endpoints as the files have them now; with a fault in them,
 // as they were.
-func (n *node) reload(ctx context.Context, app *api.Server) {
-	all, err := n.g.datasets()
+func (w *watcher) reload(ctx context.Context) {
+	all, err := dataset.Load(w.core.g.Data)
 	if err == nil {
-		err = n.reregister(ctx, all)
+		err = w.register(ctx, all)
 	}
 	if err == nil {
-		err = app.Load(ctx, apiDatasets(all))
+		err = w.api.Load(ctx, served(all))
 	}
 	if err != nil {
-		n.log.Error("keep the endpoints from before", slog.Any("error", err))
+		w.core.log.Error("reload of endpoints failed, keeping those from before", slog.Any("error", err))
 		return
 	}
-	n.log.Info("endpoints loaded again")
+	w.core.log.Info("reloaded endpoints")
 }
 
-// reregister makes the views anew. A contract is read at the start only: what is
+// register makes the views again. A contract is read at the start only: what is
 // stored and what producers were promised depends on it.
-func (n *node) reregister(ctx context.Context, all []*dataset) error {
+func (w *watcher) register(ctx context.Context, all []*dataset.Dataset) error {
 	if err := checkSQL(ctx, all); err != nil {
 		return err
 	}
 	for _, d := range all {
-		old, err := pick(n.datasets, d.Name)
+		old, err := dataset.Pick(w.core.datasets, d.Name)
 		if err != nil {
-			return fmt.Errorf("dataset %s is new: start again to serve it", d.Name)
+			return fmt.Errorf("dataset %s is new: restart to serve it", d.Name)
 		}
 		if old.Version != d.Version {
-			return fmt.Errorf("the contract of %s was changed: start again to apply it", d.Name)
+			return fmt.Errorf("the contract of %s was changed: restart to apply it", d.Name)
 		}
-		if n.worker == nil || old.views == d.views { // an API apart may not write
+		if !w.writes || old.Views == d.Views {
 			continue
 		}
-		if err := n.store.Register(ctx, d.Contract, d.views, d.references); err != nil {
+		if err := w.core.store.Register(ctx, d.Contract, d.Views, d.References); err != nil {
 			return err
 		}
-		old.views = d.views
+		old.Views = d.Views
 	}
 	return nil
 }
 
 // fingerprint changes with the files of the datasets.
-func (n *node) fingerprint() uint64 {
+func (w *watcher) fingerprint() uint64 {
 	sum := fnv.New64a()
-	for _, dir := range n.g.Data {
+	for _, dir := range w.core.g.Data {
 		_ = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // a file that has just gone is a change too
@@ -112,26 +121,4 @@ func (n *node) fingerprint() uint64 {
 		})
 	}
 	return sum.Sum64()
-}
-
-// checkWatch refuses to watch what can't change.
-func (f *listenFlags) checkWatch(g *Globals) error {
-	if f.Watch && len(g.Data) == 0 {
-		return usageError{fmt.Errorf("--watch follows the folders of --data, and there is none: the built-in datasets don't change")}
-	}
-	return nil
-}
-
-// loadKeys reads the file of --keys.
-func (f *listenFlags) loadKeys() (err error) {
-	if f.Keys == "" {
-		return nil
-	}
-	if f.keys, err = api.LoadKeys(f.Keys); err != nil {
-		if _, missing := os.Stat(f.Keys); missing == nil {
-			return usageError{err}
-		}
-		return usageError{fmt.Errorf("%w; 'estela key new NAME' says what to put there", err)}
-	}
-	return nil
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/redisserver"
+)
+
+type apiCmd struct {
+	listenFlags
+}
+
+type listenFlags struct {
+	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
+	Anonymous bool     `help:"Let anyone read who reaches the API, beyond loopback and under any name."`
+	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes; without it no key is good." placeholder:"FILE"`
+	RateLimit int      `help:"Requests a second that one client may make: a key, or without keys an address. 0 is any number." default:"0"`
+	CORS      []string `name:"cors" help:"Web origin whose pages may read answers; may be given several times. Default: none." placeholder:"ORIGIN"`
+	Spool     byteSize `name:"spool-bytes" help:"What large answers that are made or read may take in the temporary directory, all together; one client's half of it." default:"4GB"`
+	AccessLog string   `help:"Which requests are logged (${enum}); errors are those of status 400 and above." enum:"all,errors,none" default:"errors"`
+	Watch     bool     `help:"Serve edited endpoints of --data within a second; a broken edit leaves the last good one."`
+
+	opsFlags
+
+	keys *api.Keys // those of Keys, once listen has read them; nil if it needs none
+}
+
+type opsFlags struct {
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
+
+	otlpFlags
+}
+
+// Run is 'estela api'.
+func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	if err := c.check(g); err != nil {
+		return err
+	}
+	p := &process{ops: &c.opsFlags, api: &c.listenFlags}
+	p.started = func(n *core, at *datadir.Process, _ *redisserver.Server) {
+		n.log.Info("started api", slog.String("api", at.API), slog.String("warehouse", n.store.Location()), slog.String("ops", at.Ops))
+	}
+	return p.run(ctx, g, s)
+}
+
+// configure sets what the flags say of the API.
+func (f *listenFlags) configure(cfg *api.Config) {
+	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // then it listens on loopback: see listen
+	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
+	cfg.SpoolBytes = int64(f.Spool)
+}
+
+// check refuses flags that contradict each other, and to watch what can't change.
+func (f *listenFlags) check(g *Globals) error {
+	switch {
+	case f.Watch && len(g.Data) == 0:
+		return fault.Usagef("--watch follows the folders of --data, and there is none: the built-in datasets don't change")
+	case f.Keys != "" && f.Anonymous:
+		return fault.Usagef("--keys and --anonymous contradict each other: leave one out")
+	}
+	return nil
+}
+
+// listen opens the API's port, unless that would show everything to everyone, and reads its keys.
+func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
+	l, err := listen(f.Listen, "--listen", at, end)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous && f.Keys == "" {
+		return nil, fault.Usagef(
+			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)
+	}
+	if f.Keys == "" {
+		return l, nil
+	}
+	if f.keys, err = api.LoadKeys(f.Keys); err != nil {
+		if _, missing := os.Stat(f.Keys); missing == nil {
+			return nil, fault.Usage(err)
+		}
+		return nil, fault.Usagef("%w; 'estela key new NAME' says what to put there", err)
+	}
+	return l, nil
+}
+
+// listen opens a TCP listener; the error names the flag that chooses another.
+func listen(address, flag string, at *string, end *cleanup) (net.Listener, error) {
+	l, err := net.Listen("tcp", address) //nolint:noctx // nothing is looked up
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s (choose another with %s): %w", address, flag, err)
+	}
+	*at = l.Addr().String()
+	end.add(func() error { _ = l.Close(); return nil }) // it is closed already where it was served
+	return l, nil
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+type contractCmd struct {
+	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and what a change would break."`
+	Accept   contractAcceptCmd   `cmd:"" help:"Store by a contract that breaks the one before, once all that was published by that is stored."`
+	Validate contractValidateCmd `cmd:"" help:"Check documents against a contract: one verdict a line, as NDJSON."`
+}
+
+type contractCheckCmd struct {
+	Against string `help:"Git revision whose contracts must still hold for producers and readers." placeholder:"REV"`
+}
+
+type contractValidateCmd struct {
+	Contract string `arg:"" help:"Contract file." type:"existingfile"`
+	File     string `arg:"" optional:"" help:"File of documents; - or nothing is standard input."`
+	Format   string `help:"Format of the file (${enum})." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
+	Encoding string `help:"Character encoding of the file, if it is not UTF-8." placeholder:"NAME"`
+}
+
+// Run is 'estela contract check'.
+func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return errors.Join(err, prepareSQL(ctx, all))
+	}
+	if c.Against != "" && len(g.Data) == 0 {
+		top, err := git(ctx, ".", "rev-parse", "--show-toplevel")
+		if err != nil {
+			return fault.Usagef("--against compares with git: run it in a checkout or give --data: %w", err)
+		}
+		g.Data = []string{filepath.Join(strings.TrimSpace(string(top)), "data")}
+		if all, err = dataset.Load(g.Data); err != nil {
+			return err
+		}
+	}
+	stored, where, compared := g.storedContracts(ctx, s, all)
+	say(s.err, "compared with %s", compared)
+	sql := prepareSQL(ctx, all)
+	broken := []error{sql}
+	for _, d := range all {
+		for _, w := range d.Warnings() {
+			say(s.err, "%s: warning: %s", d.Name, w)
+		}
+		if c.Against != "" {
+			if err := against(ctx, d, c.Against); err != nil {
+				broken = append(broken, err)
+				continue
+			}
+		}
+		if err := holds(d, stored[d.Name], where); err != nil {
+			broken = append(broken, err)
+			continue
+		}
+		if sql != nil {
+			continue // which of the datasets its errors are of, they say
+		}
+		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
+	}
+	return errors.Join(broken...)
+}
+
+// against compares the dataset's contract with the one of a git revision. A
+// dataset that the revision does not have breaks nothing.
+func against(ctx context.Context, d *dataset.Dataset, rev string) error {
+	if _, err := git(ctx, d.Dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
+		return fault.Usagef("--against %s: no such revision in %s", rev, d.Dir)
+	}
+	old, err := git(ctx, d.Dir, "show", rev+":./contract.json")
+	if err != nil {
+		if strings.Contains(err.Error(), "exist") {
+			return nil
+		}
+		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
+	}
+	before, err := contract.Parse(d.Name, rev+":contract.json", old)
+	if err != nil {
+		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
+	}
+	return holds(d, before, rev)
+}
+
+// git runs a git command in a directory and returns what it prints.
+func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return nil, fmt.Errorf("git %s: %s", args[0], strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run git: %w", err)
+	}
+	return out, nil
+}
+
+// verdict is one line of 'contract validate'.
+type verdict struct {
+	Line       int64             `json:"line"`
+	Valid      bool              `json:"valid"`
+	Violations []event.Violation `json:"violations,omitempty"`
+}
+
+// Run is 'estela contract validate'.
+func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
+	schema, err := os.ReadFile(c.Contract)
+	if err != nil {
+		return fault.Usagef("read contract: %w", err)
+	}
+	k, err := contract.Parse("documents", c.Contract, schema)
+	if err != nil {
+		return err
+	}
+	file := &fileFlags{File: c.File, Format: c.Format, Encoding: c.Encoding, Mapping: "none"}
+	decoder, out, invalid := k.NewDecoder(), json.NewEncoder(s.out), 0
+	out.SetEscapeHTML(false)
+	err = file.each(ctx, s, &dataset.Dataset{Contract: k}, func(r warehouse.Document) error {
+		v := verdict{Line: r.Line}
+		if r.Problem != nil {
+			v.Violations = []event.Violation{{Keyword: "json", Message: r.Problem.Error()}}
+		} else {
+			v.Violations = decoder.Validate(r.JSON)
+		}
+		if v.Valid = len(v.Violations) == 0; !v.Valid {
+			invalid++
+		}
+		return out.Encode(v)
+	})
+	if err == nil && invalid > 0 {
+		say(s.err, "estela: %d documents break %s", invalid, c.Contract)
+		return errReported
+	}
+	return err
+}
+
+type contractAcceptCmd struct {
+	Dataset string `arg:"" help:"Name of the dataset."`
+}
+
+// Run is 'estela contract accept'.
+func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	d, err := g.pick(c.Dataset)
+	if err != nil {
+		return err
+	}
+	o, err := g.exclusive(ctx, nil, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.end.run()) }()
+	known, err := inventory.Take(ctx, o.store)
+	if err != nil {
+		return err
+	}
+	by := known.Dataset(d.Name)
+	if by == nil {
+		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.identity.Location)
+	}
+	old, err := by.Contract()
+	if err != nil {
+		return err
+	}
+	return o.accept(ctx, s, d, old, known)
+}
+
+// accept records the contract in place of the old one, once nothing is in flight.
+func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.identity); err != nil {
+		return err
+	}
+	streams, err := o.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
+	if err != nil {
+		return err
+	}
+	if err := leased(d.Name, streams); err != nil {
+		return err
+	}
+	if err := drained(d.Name, old, streams, known); err != nil {
+		return err
+	}
+	if err := o.replayable(ctx, d); err != nil {
+		return err
+	}
+	if err := o.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
+		return err
+	}
+	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.identity); err != nil {
+		return err
+	}
+	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.Versions(d.Name), d.Version), true); err != nil {
+		return err
+	}
+	if err := o.retire(ctx, d, streams); err != nil {
+		return err
+	}
+	say(s.out, "%s: accepted, schema version %s. Start the worker with it, then the producers.", d.Name, d.Version)
+	for _, text := range consequences(d.Contract, old) {
+		say(s.out, "  %s", text)
+	}
+	return nil
+}
+
+// drained refuses while a shard of the old contract, or any other, has entries that are not
+// stored.
+func drained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
+	for _, s := range streams {
+		n := known.Lag(dataset, s)
+		switch {
+		case n == 0:
+		case s.Shard < old.Shards:
+			return fault.Refusedf("%d entries of %s are not stored yet: stop the producers, start 'estela worker' (or 'up') "+
+				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(dataset, s.Shard))
+		default:
+			return fault.Refusedf("%d entries of %s are read by nobody, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
+				"then DEL it", n, stream.Key(dataset, s.Shard))
+		}
+	}
+	return nil
+}
+
+// replayable refuses while there are rejects of shards that are no more: nothing could store
+// them.
+func (o *exclusive) replayable(ctx context.Context, d *dataset.Dataset) error {
+	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
+	if err == nil && len(left) > 0 {
+		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
+			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)
+	}
+	return err
+}
+
+// retire removes what the streams of shards that are no more keep for a replay: nobody would
+// trim it. Their positions stay, for shards that may come back.
+func (o *exclusive) retire(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
+	for _, s := range streams {
+		if s.Shard < d.Shards || s.Length == 0 {
+			continue
+		}
+		if err := o.redis.Shard(d.Name, s.Shard, "", stream.ShardConfig{}).Trim(ctx, s.Newest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// consequences are what those who run it must know.
+func consequences(is, was *contract.Contract) []string {
+	var all []string
+	if is.Shards != was.Shards {
+		all = append(all, fmt.Sprintf("%d shards, were %d: duplicates are found within a shard only. A key of the last %s that is sent again now "+
+			"and comes to another shard is stored twice.", is.Shards, was.Shards, is.Dedupe),
+			"Producers with the old contract write to the wrong shards: 'estela publish' refuses, others must be stopped or changed.")
+	}
+	for _, c := range is.Breaks(was) {
+		all = append(all, "accepted: "+c.String())
+	}
+	return append(all, "Rows that are stored stay as they are; a column without a property stays and is NULL from now on.")
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/operation"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+type endpointCmd struct {
+	List  endpointListCmd  `cmd:"" help:"List the endpoints with their parameters."`
+	New   endpointNewCmd   `cmd:"" help:"Write a SQL file to start an endpoint from."`
+	Check endpointCheckCmd `cmd:"" help:"Run every endpoint on its dataset's sample and check its plan."`
+	Run   endpointRunCmd   `cmd:"" help:"Show an endpoint's answer in the terminal."`
+}
+
+type endpointListCmd struct{}
+
+// Run is 'estela endpoint list'.
+func (endpointListCmd) Run(g *Globals, s *streams) error {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, d := range all {
+		for _, e := range d.Endpoints {
+			_, _ = fmt.Fprintf(w, "/v1/%s/%s\t%s\t%s\n", d.Name, e.Name, paramList(e), e.Summary)
+		}
+	}
+	return w.Flush()
+}
+
+// paramList is the endpoint's parameters, those that may be left out in brackets.
+func paramList(e endpoint.Endpoint) string {
+	names := make([]string, len(e.Params))
+	for i, p := range e.Params {
+		if names[i] = "[" + p.Name + "]"; p.Required {
+			names[i] = p.Name
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+type endpointNewCmd struct {
+	Name    string `arg:"" help:"Name of the endpoint: the last part of its path."`
+	Dataset string `help:"Dataset it belongs to; needed where there are several."`
+}
+
+var newEndpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+
+// Run is 'estela endpoint new'.
+func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
+	if !newEndpointName.MatchString(c.Name) {
+		return fault.Usagef("%q can't be a path: lower case letters, digits, - and _, beginning with a letter", c.Name)
+	}
+	if len(g.Data) == 0 {
+		return fault.Usagef("the built-in datasets can't be changed: say --data DIR, the folder of yours")
+	}
+	d, err := c.dataset(g)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(d.Dir, "endpoints", c.Name+".sql")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // it is source code, as others may read
+		return fmt.Errorf("make the folder of endpoints: %w", err)
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is source code, as others may read
+	if errors.Is(err, os.ErrExist) {
+		return fault.Usagef("%s is there already; choose another name", file)
+	}
+	if err != nil {
+		return fmt.Errorf("write endpoint: %w", err)
+	}
+	_, err = out.WriteString(scaffold(d.Contract))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("write endpoint: %w", err)
+	}
+	say(s.out, "%s\nEdit it, then: estela endpoint check --data %s", file, strings.Join(g.Data, " --data "))
+	return nil
+}
+
+// dataset is the one that the endpoint belongs to.
+func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
+	all, err := dataset.Load(g.Data)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Dataset != "":
+		return dataset.Pick(all, c.Dataset)
+	case len(all) > 1:
+		return nil, fault.Usagef("there are several datasets: name one with --dataset")
+	}
+	return all[0], nil
+}
+
+// scaffold is an endpoint to begin with: the newest events, by page.
+func scaffold(c *contract.Contract) string {
+	key, at := c.Columns[c.Key].Name, c.Columns[c.Time].Name
+	columns := make([]string, len(c.Columns))
+	for i, column := range c.Columns {
+		columns[i] = `"` + column.Name + `"`
+	}
+	return fmt.Sprintf(`-- Newest %[1]s, in the time that you ask for.
+-- Say here what the answer is, for those who read the documentation.
+--
+-- param: since date-time -- only events at or after this instant
+-- param: until date-time -- only events before this instant
+-- order: %[3]s desc, %[2]s desc
+-- cache: 2s
+SELECT %[5]s
+FROM %[4]s
+WHERE ($since IS NULL OR "%[3]s" >= $since)
+  AND ($until IS NULL OR "%[3]s" < $until)
+`, c.Name, key, at, `"`+c.Name+`"`, strings.Join(columns, ", "))
+}
+
+type endpointCheckCmd struct{}
+
+// Run is 'estela endpoint check'.
+func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return errors.Join(err, prepareSQL(ctx, all))
+	}
+	if err := prepareSQL(ctx, all); err != nil {
+		return err
+	}
+	c, end, err := g.sampled(ctx, s, all)
+	defer end()
+	if err != nil {
+		return err
+	}
+	app, err := c.newAPI(ctx, asIs)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, tried := range app.Try(ctx) {
+		if tried.Err != nil {
+			failed++
+			say(s.out, "FAIL  %s\n      %v", tried.Path, tried.Err)
+			continue
+		}
+		say(s.out, "ok    %-28s %6d rows  %s", tried.Path, tried.Rows, tried.Took.Round(100*time.Microsecond))
+	}
+	if failed > 0 {
+		return fault.Refusedf("%d endpoints failed", failed)
+	}
+	return nil
+}
+
+// asIs configures nothing of an API that serves this command alone.
+func asIs(*api.Config) {}
+
+// sampled has for its warehouse a temporary file with the samples in it.
+// The caller ends it, also after an error.
+func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Dataset) (c *core, end func(), err error) {
+	var closing cleanup
+	end = func() {
+		if err := closing.run(); err != nil {
+			say(s.err, "estela: %v", err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "estela-endpoints-")
+	if err != nil {
+		return nil, end, fmt.Errorf("make a temporary directory: %w", err)
+	}
+	closing.add(func() error { return os.RemoveAll(dir) })
+	own := *g
+	own.Warehouse = filepath.Join(dir, "sample.duckdb")
+	if c, err = newCore(ctx, &own, all, false, g.logger(s)); err != nil {
+		return nil, end, err
+	}
+	closing.add(c.store.Close)
+	for _, d := range all {
+		if err := c.loadSample(ctx, s, d); err != nil {
+			return nil, end, fmt.Errorf("load sample of %s: %w", d.Name, err)
+		}
+	}
+	return c, end, nil
+}
+
+// loadSample stores the dataset's sample without a stream.
+func (c *core) loadSample(ctx context.Context, s *streams, d *dataset.Dataset) error {
+	if d.Sample == "" {
+		return nil
+	}
+	file, remove, err := openSample(ctx, s, d)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	l := operation.NewLoader(d, (&detached{c}).Commit)
+	if err := file.Each(ctx, func(one warehouse.Document) error { return l.Add(ctx, one) }); err != nil {
+		return err
+	}
+	return l.Flush(ctx)
+}

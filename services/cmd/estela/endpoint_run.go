@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
+)
+
+type endpointRunCmd struct {
+	Name   string            `arg:"" help:"The endpoint: NAME, DATASET/NAME or its path."`
+	Param  map[string]string `help:"A parameter of the endpoint, limit and cursor too; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
+	Format string            `help:"How to show it (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
+	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`
+}
+
+// Run is 'estela endpoint run': by the pipeline that runs on the data directory,
+// else by an API of its own on the warehouse, or on the samples.
+func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return err
+	}
+	path, err := c.path(all)
+	if err != nil {
+		return err
+	}
+	if running, err := datadir.Running(ctx, g.DataDir); err != nil {
+		return err
+	} else if running != nil && running.API != "" && !c.Sample {
+		return c.get(ctx, s, "http://"+running.API+path)
+	}
+	own, end, err := c.core(ctx, g, s, all)
+	defer end()
+	if err != nil {
+		return err
+	}
+	app, err := own.newAPI(ctx, asIs)
+	if err != nil {
+		return err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	parts := group{func(ctx context.Context) error { return serveAPI(ctx, app, l) }}
+	parts.add(func(ctx context.Context) error {
+		defer stop()
+		return c.get(ctx, s, "http://"+l.Addr().String()+path)
+	})
+	return parts.run(ctx)
+}
+
+// path is the endpoint's path with its parameters.
+func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
+	query := url.Values{"format": {c.Format}}
+	if c.Format == "table" {
+		query.Set("format", "json")
+	}
+	for name, value := range c.Param {
+		query.Set(name, value)
+	}
+	var found []string
+	for _, d := range all {
+		for _, e := range d.Endpoints {
+			path := "/v1/" + d.Name + "/" + e.Name
+			if c.Name == e.Name || c.Name == d.Name+"/"+e.Name || c.Name == path {
+				found = append(found, path)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fault.Usagef("no endpoint %q: estela endpoint list shows those there are", c.Name)
+	case 1:
+		return found[0] + "?" + query.Encode(), nil
+	default:
+		return "", fault.Usagef("%s may be %s: say which", c.Name, strings.Join(found, " or "))
+	}
+}
+
+// core has the warehouse of the flags, or one of samples.
+func (c *endpointRunCmd) core(ctx context.Context, g *Globals, s *streams, all []*dataset.Dataset) (own *core, end func(), err error) {
+	if c.Sample {
+		return g.sampled(ctx, s, all)
+	}
+	if own, err = newCore(ctx, g, all, true, g.logger(s)); err != nil {
+		return nil, func() {}, fmt.Errorf("%w\nnothing runs on %s: begin with 'estela up', or say --sample", err, g.DataDir)
+	}
+	return own, func() { _ = own.store.Close() }, nil
+}
+
+// get shows the answer to a request.
+func (c *endpointRunCmd) get(ctx context.Context, s *streams, target string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
+	if token := os.Getenv(apiKeyVariable); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode != http.StatusOK:
+		return problemError(res)
+	case c.Format == "table":
+		return showTable(s.out, res.Body)
+	default:
+		_, err = io.Copy(s.out, res.Body)
+		return err
+	}
+}
+
+// apiKeyVariable is where an API key is read from; never a flag, which every user
+// of the machine can see.
+const apiKeyVariable = "ESTELA_API_KEY" //nolint:gosec // a name, not a key
+
+// problemError is the error that a problem document describes.
+func problemError(res *http.Response) error {
+	var p struct{ Title, Detail, Parameter string }
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err != nil {
+		return fmt.Errorf("the API answered %s", res.Status)
+	}
+	if p.Parameter != "" {
+		p.Title += " " + p.Parameter
+	}
+	err := fmt.Errorf("%s: %s", p.Title, p.Detail)
+	if res.StatusCode < http.StatusInternalServerError {
+		return fault.Usage(err)
+	}
+	return err
+}
+
+// showTable prints an answer's rows in columns.
+func showTable(out io.Writer, body io.Reader) error {
+	var doc struct {
+		Data []json.RawMessage
+		Meta struct {
+			AsOf *string `json:"as_of"`
+			Rows int
+			Next *string
+		}
+	}
+	if err := json.NewDecoder(body).Decode(&doc); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, row := range doc.Data {
+		columns, values, err := cells(row)
+		if err != nil {
+			return fmt.Errorf("read answer: %w", err)
+		}
+		if i == 0 {
+			_, _ = fmt.Fprintln(w, strings.Join(columns, "\t"))
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(values, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	say(out, "%d rows", doc.Meta.Rows)
+	if doc.Meta.Next != nil {
+		say(out, "more: --param cursor=%s", *doc.Meta.Next)
+	}
+	return nil
+}
+
+// cells are the names and values of a row, in the order of its JSON.
+func cells(row json.RawMessage) (names, values []string, err error) {
+	d := json.NewDecoder(strings.NewReader(string(row)))
+	if _, err := d.Token(); err != nil {
+		return nil, nil, err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, err
+		}
+		names, values = append(names, fmt.Sprint(name)), append(values, cell(value))
+	}
+	return names, values, nil
+}
+
+// cell is a value as people read it: a string without quotes, nothing for NULL.
+// What could steer a terminal is shown as an escape.
+func cell(value json.RawMessage) string {
+	var text string
+	switch {
+	case string(value) == "null":
+		return ""
+	case json.Unmarshal(value, &text) != nil:
+		return string(value)
+	}
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '\ufffd'
+		}
+		return r
+	}, text)
+}

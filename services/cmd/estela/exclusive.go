@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/redisserver"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// exclusive has the warehouse and the Redis of a command that changes what belongs to whom or
+// how it is stored. Nothing else may run on the data directory.
+type exclusive struct {
+	store    *warehouse.Warehouse
+	redis    *stream.Client
+	identity event.Warehouse
+	end      cleanup
+}
+
+// exclusive opens both, and brings the tables of the datasets up to their contracts.
+func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *streams) (o *exclusive, err error) {
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if running != nil {
+		return nil, fault.Refusedf("estela runs in %s, as process %d: stop it first", g.DataDir, running.PID)
+	}
+	if err := datadir.Make(g.DataDir); err != nil {
+		return nil, err
+	}
+	var end cleanup
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, end.run())
+		}
+	}()
+	log := g.logger(s)
+	store, err := g.openWarehouse(ctx, all, false, log)
+	if err != nil {
+		return nil, err
+	}
+	end.add(store.Close)
+	identity, err := inventory.Identify(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	server := redisserver.Remote(g.Redis)
+	if g.Redis == "" {
+		if server, err = ownRedis(ctx, store, g.DataDir, log); err != nil {
+			return nil, err
+		}
+	}
+	end.add(func() error { server.Stop(); return nil })
+	redis, err := g.openRedis(ctx, server.URL, log)
+	if err != nil {
+		return nil, err
+	}
+	end.add(redis.Close)
+	return &exclusive{store, redis, identity, end}, nil
+}
+
+// ownRedis is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
+// embedded one, of which nothing is left, if all that is stored came from such. Anything else
+// might be another than the one that the worker is given.
+func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
+	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
+		return redisserver.Start(ctx, dataDir, log)
+	}
+	positions, err := store.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
+		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
+	}
+	return redisserver.StartEmbedded()
+}
+
+// leased refuses while a worker reads one of the shards.
+func leased(dataset string, streams []stream.Summary) error {
+	for _, s := range streams {
+		if s.Lease != "" {
+			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; one that was killed is forgotten within %s",
+				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)
+		}
+	}
+	return nil
+}
+
+// warehouseName is for people.
+func warehouseName(w event.Warehouse) string {
+	if w.Identity == "" {
+		return "an unknown warehouse"
+	}
+	return w.String()
+}

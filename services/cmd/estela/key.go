@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/fault"
+)
+
+type keyCmd struct {
+	New keyNewCmd `cmd:"" help:"Make an API key: the key on standard output, what --keys stores of it on standard error."`
+}
+
+type keyNewCmd struct {
+	Name    string   `arg:"" help:"Whose key it is, for the log."`
+	Dataset []string `help:"Dataset that it opens; may be given several times. Default: all." placeholder:"NAME"`
+}
+
+// Run is 'estela key new'. The key is the only thing on standard output, so that it
+// can go into a pipe without being seen.
+func (c *keyNewCmd) Run(g *Globals, s *streams) error {
+	datasets := c.Dataset
+	if len(datasets) == 0 {
+		datasets = []string{"*"}
+	}
+	for _, name := range c.Dataset {
+		if _, err := g.pick(name); err != nil {
+			return err
+		}
+	}
+	secret, key := api.NewKey(c.Name, datasets)
+	stored, err := json.Marshal(key)
+	if err != nil {
+		return fmt.Errorf("write key: %w", err)
+	}
+	if _, err := api.ParseKeys([]byte("[" + string(stored) + "]")); err != nil {
+		return fault.Usage(err)
+	}
+	say(s.err, "Add this to the JSON array in the file of --keys; it is read again within a second:\n%s\nThe key, which is shown this once:", stored)
+	say(s.out, "%s", secret)
+	return nil
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/operation"
+	"github.com/estela-dev/estela/services/internal/redisserver"
+	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// stopGrace is how long requests in flight may take when the process stops.
+const stopGrace = 5 * time.Second
+
+// process is what the flags of 'up', 'worker' and 'api' choose.
+type process struct {
+	ops *opsFlags
+	// api and worker are nil in a process without the one or the other.
+	api    *listenFlags
+	worker *workerFlags
+	// redis is the URL of the worker's server; empty is one of its own.
+	redis string
+	// publish is done once beside the worker, which outlives it.
+	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
+	// started is called when every part is there, before they begin.
+	started func(*core, *datadir.Process, *redisserver.Server)
+}
+
+// run is the start-up of every process, in one line; then the parts run until ctx ends or one
+// of them fails.
+func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
+	var end cleanup
+	defer func() { err = errors.Join(err, end.run()) }()
+
+	// The files first: what is wrong with them is found before anything is touched.
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return err
+	}
+	// An API alone shares the data directory and leaves nothing there.
+	if p.worker != nil {
+		if err := datadir.Claim(ctx, g.DataDir); err != nil {
+			return err
+		}
+	}
+	// Ports now, though they answer last: one that is taken costs no opening of the warehouse.
+	at := &datadir.Process{PID: os.Getpid()}
+	var public net.Listener
+	if p.api != nil {
+		if public, err = p.api.listen(&at.API, &end); err != nil {
+			return err
+		}
+	}
+	private, err := listen(p.ops.OpsListen, "--ops-listen", &at.Ops, &end)
+	if err != nil {
+		return err
+	}
+	// The warehouse before Redis: it is what another process may have open.
+	c, err := newCore(ctx, g, all, p.worker == nil, g.logger(s))
+	if err != nil {
+		return err
+	}
+	end.add(c.store.Close)
+	// Traces before anything that may be in one.
+	tracing, err := p.ops.tracing(ctx, c.log, &end)
+	if err != nil {
+		return err
+	}
+	c.metrics.Trace(tracing)
+	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
+	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
+	if p.api != nil {
+		if err := p.addAPI(ctx, c, tracing, public, &parts); err != nil {
+			return err
+		}
+	}
+	// The worker last: from then on the streams belong to this warehouse.
+	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&detached{c})
+	if p.worker != nil {
+		if server, pipeline, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
+			return err
+		}
+	}
+	// Other commands find the process only now: it can do what they ask for.
+	ops := (&operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}).Handler()
+	parts.add(func(ctx context.Context) error {
+		return operation.Serve(ctx, private, operation.Guard(ops, os.Getenv("ESTELA_OPS_TOKEN")))
+	})
+	if p.worker != nil {
+		at.Redis = withoutPassword(server.URL)
+		if err := addControl(g.DataDir, at, ops, &parts, &end); err != nil {
+			return err
+		}
+	}
+	p.started(c, at, server)
+	return parts.run(ctx)
+}
+
+// addAPI adds the API, which serves again what changes in its files.
+func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
+	observe := c.metrics.Request
+	if p.worker == nil && tracing != nil { // no worker here reports commits
+		requests := make(chan struct{}, 1)
+		observe = signalling(observe, requests)
+		parts.add(func(ctx context.Context) error { return c.watchCommits(ctx, tracing, requests, readableEvery) })
+	}
+	app, err := c.newAPI(ctx, func(cfg *api.Config) {
+		p.api.configure(cfg)
+		cfg.Observe = observe
+	})
+	if err != nil {
+		return err
+	}
+	w := &watcher{core: c, api: app, files: p.api.Watch, keys: p.api.keys, writes: p.worker != nil}
+	parts.add(func(ctx context.Context) error { return serveAPI(ctx, app, l) })
+	parts.add(w.run)
+	return nil
+}
+
+// addWorker adds the worker, the publishing beside it, and a redis-server if it has one of its own.
+func (p *process) addWorker(
+	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
+) (*redisserver.Server, *engine, error) {
+	server := redisserver.Remote(p.redis)
+	if p.redis == "" {
+		var err error
+		if server, err = redisserver.Start(ctx, c.g.DataDir, c.log); err != nil {
+			return nil, nil, err
+		}
+	}
+	end.add(func() error { server.Stop(); return nil })
+	client, err := c.g.openRedis(ctx, server.URL, c.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	end.add(client.Close)
+	e, err := newEngine(ctx, c, client, p.worker.AcceptLoss)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.metrics.Gauges(e.shards)
+	c.metrics.Server(e.server)
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	parts.add(server.Supervise)
+	parts.add(func(context.Context) error { return e.run(working) })
+	parts.add(func(ctx context.Context) error {
+		defer stop() // after the publishing, so that what was published is stored
+		if err := p.publish(ctx, e, tracing, server.Embedded); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		if server.Embedded {
+			e.awaitDrained(ctx)
+		}
+		return nil
+	})
+	return server, e, nil
+}
+
+// addControl adds the control socket and registers the process in its data directory.
+func addControl(dataDir string, at *datadir.Process, ops http.Handler, parts *group, end *cleanup) error {
+	l, remove, err := operation.Listen(dataDir)
+	if err != nil {
+		return err
+	}
+	end.add(func() error { remove(); return nil })
+	parts.add(func(ctx context.Context) error { return operation.Serve(ctx, l, ops) })
+	at.Control = l.Addr().String()
+	forget, err := at.Register(dataDir)
+	if err != nil {
+		return err
+	}
+	end.add(forget)
+	return nil
+}
+
+// core is what every process has that opens the warehouse.
+type core struct {
+	g        *Globals
+	log      *slog.Logger
+	datasets []*dataset.Dataset
+	store    *warehouse.Warehouse
+	metrics  *telemetry.Metrics
+}
+
+// newCore opens the warehouse of the flags with the datasets in it.
+func newCore(ctx context.Context, g *Globals, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*core, error) {
+	store, err := g.openWarehouse(ctx, all, readOnly, log)
+	if err != nil {
+		return nil, err
+	}
+	m := telemetry.New(dataset.Names(all))
+	duckdb := warehouse.DuckDBVersion()
+	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: warehouse.MotherDuckTakes(duckdb)})
+	return &core{g, log, all, store, m}, nil
+}
+
+// newAPI makes the API and checks every endpoint against the tables.
+func (c *core) newAPI(ctx context.Context, configure func(*api.Config)) (*api.Server, error) {
+	cfg := api.Config{Datasets: served(c.datasets), Reader: c.store, Logger: c.log, Observe: c.metrics.Request}
+	configure(&cfg)
+	var err error
+	if cfg.Memory, err = c.g.watchMemory(); err != nil {
+		return nil, err
+	}
+	app, err := api.New(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return app, app.Check(ctx)
+}
+
+// serveAPI answers until ctx ends, then lets requests finish.
+func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
+	parts := group{func(context.Context) error { return app.Serve(l) }}
+	parts.add(func(ctx context.Context) error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		return app.Shutdown(grace)
+	})
+	return parts.run(ctx)
+}
+
+// group are functions that run side by side until their context ends.
+type group []func(context.Context) error
+
+func (g *group) add(f func(context.Context) error) { *g = append(*g, f) }
+
+// run returns when all have ended. The first error ends the others.
+func (g *group) run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	for _, f := range *g {
+		parts.Go(func() error { return f(ctx) })
+	}
+	return parts.Wait()
+}
+
+// cleanup runs what was added, last first.
+type cleanup []func() error
+
+func (c *cleanup) add(f func() error) { *c = append(*c, f) }
+
+func (c *cleanup) run() error {
+	var errs []error
+	for _, f := range slices.Backward(*c) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}

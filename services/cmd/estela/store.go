@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/operation"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// location is the warehouse that the flags name.
+func (g *Globals) location() string {
+	if g.Warehouse != "" {
+		return g.Warehouse
+	}
+	return filepath.Join(g.DataDir, "estela.duckdb")
+}
+
+// openWarehouse opens the warehouse that the flags name and brings its tables up
+// to the contracts.
+func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
+	if bytesOf(g.Memory) == 0 {
+		return nil, fault.Usagef("--memory %q: give a size such as 512MB or 2GB", g.Memory)
+	}
+	if bytesOf(g.Spill) == 0 {
+		return nil, fault.Usagef("--spill %q: give a size such as 512MB or 4GB", g.Spill)
+	}
+	if err := checkSQL(ctx, all); err != nil { // before a view is made
+		return nil, err
+	}
+	w, err := warehouse.Open(ctx, warehouse.Config{
+		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, SpillLimit: g.Spill, ReadOnly: readOnly, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range all {
+		if err := w.Register(ctx, d.Contract, d.Views, d.References); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	return w, nil
+}
+
+// errNoWarehouse: there is none of which an inventory could be taken.
+var errNoWarehouse = errors.New("no warehouse")
+
+// inventory is that of the warehouse that the flags name, taken through the process that holds it
+// or, if it is free, by opening it. errNoWarehouse: there is none yet.
+func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory.Inventory, error) {
+	location, err := filepath.Abs(g.location())
+	if err != nil {
+		return nil, fmt.Errorf("find warehouse: %w", err)
+	}
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if running != nil {
+		all := new(inventory.Inventory)
+		ops := operation.Dial(running.Control)
+		defer ops.Close()
+		err := ops.Do(ctx, operation.Inventory(), nil, all)
+		if err != nil || g.Warehouse == "" || all.Warehouse.Location == location || all.Warehouse.Location == g.Warehouse {
+			return all, err
+		}
+	}
+	if _, err := os.Stat(location); errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(g.Warehouse, "md:") {
+		return nil, fmt.Errorf("%w at %s", errNoWarehouse, g.location())
+	}
+	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))
+	if err != nil {
+		return nil, err
+	}
+	all, err := inventory.Take(ctx, w)
+	return all, errors.Join(err, w.Close())
+}
+
+// served are the datasets as the API takes them.
+func served(all []*dataset.Dataset) []endpoint.Dataset {
+	return dataset.Served(all, warehouse.SystemColumns())
+}
+
+// checkSQL vets the views and endpoints of the datasets before any warehouse sees
+// them: planning alone can take all memory. If one has a fault, those of all are reported.
+func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
+	parse, end, err := warehouse.Parser(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	if err := endpoint.CheckSQL(ctx, parse, served(all)); err != nil {
+		return prepareSQL(ctx, all)
+	}
+	return nil
+}
+
+// prepareSQL is checkSQL, and prepares the mappings, views and endpoints against the tables
+// of the contracts in a throw-away warehouse: what it passes, a start can serve.
+func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
+	parse, end, err := warehouse.Parser(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	trial, err := warehouse.OpenTrial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trial.Close()) }()
+	var tables, mappings error
+	for _, d := range all {
+		tables = errors.Join(tables, trial.Register(ctx, d.Contract, "", d.References))
+		mappings = errors.Join(mappings, endpoint.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.Mapping))
+	}
+	if tables != nil { // what reads a table that is not there has no fault of its own
+		return errors.Join(tables, mappings, endpoint.CheckSQL(ctx, parse, served(all)))
+	}
+	return errors.Join(mappings, endpoint.Prepare(ctx, parse, trial, served(all)))
+}

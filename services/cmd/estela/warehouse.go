@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+type warehouseCmd struct {
+	Claim warehouseClaimCmd `cmd:"" help:"Give the streams of datasets to the warehouse of the flags, whose worker then resumes; the one they belonged to is refused from then on."`
+}
+
+type warehouseClaimCmd struct {
+	Datasets []string `arg:"" help:"Names of the datasets."`
+}
+
+// Run is 'estela warehouse claim'. All is checked before anything is changed.
+func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	all, err := dataset.Load(g.Data)
+	if err != nil {
+		return err
+	}
+	var claimed []*dataset.Dataset
+	for _, name := range c.Datasets {
+		d, err := dataset.Pick(all, name)
+		if err != nil {
+			return err
+		}
+		claimed = append(claimed, d)
+	}
+	o, err := g.exclusive(ctx, claimed, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.end.run()) }()
+	streams := make([][]stream.Summary, len(claimed))
+	for i, d := range claimed {
+		if streams[i], err = o.claimable(ctx, d); err != nil {
+			return err
+		}
+	}
+	for i, d := range claimed {
+		if err := o.claim(ctx, s, d, streams[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimable makes sure that nobody reads the dataset's streams and that this contract is the
+// one they are written by.
+func (o *exclusive) claimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
+	streams, err := o.redis.Summaries(ctx, d.Name, d.Shards)
+	if err != nil {
+		return nil, err
+	}
+	if err := leased(d.Name, streams); err != nil {
+		return nil, err
+	}
+	by, err := o.redis.Contract(ctx, d.Name)
+	if err != nil || by == nil {
+		return streams, err
+	}
+	if changes := d.Breaks(by); len(changes) > 0 && len(by.Breaks(d.Contract)) > 0 {
+		return nil, fault.Refused(&breakError{
+			d.Name, "the warehouse that the streams belong to", changes,
+			"Claim it with that contract: what the streams hold was published by it. Change it after that",
+		})
+	}
+	return streams, nil
+}
+
+func (o *exclusive) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
+	trimmed := false
+	for _, was := range streams {
+		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.identity)
+		if err == nil && holder != "" {
+			err = fault.Refusedf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
+		}
+		if err != nil {
+			return err
+		}
+		say(s.out, "%s", claimedShard(d.Name, was))
+		trimmed = trimmed || !was.TrimmedTo.IsZero()
+	}
+	if err := o.redis.RegisterContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
+		return err
+	}
+	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, o.identity)
+	if trimmed {
+		say(s.out, "What was trimmed is in the warehouse they came from alone: to have it here too, export it there and "+
+			"'estela backfill %s' it; the first start here needs --accept-loss.", d.Name)
+	}
+	return nil
+}
+
+// claimedShard describes what the new worker resumes with.
+func claimedShard(dataset string, was stream.Summary) string {
+	text := fmt.Sprintf("%s shard %d, of %s: ", dataset, was.Shard, warehouseName(was.Owner))
+	if was.Length == 0 {
+		text += "no entries"
+	} else {
+		text += fmt.Sprintf("%d entries, from %s to %s", was.Length, was.First, was.Newest)
+	}
+	if was.TrimmedTo.IsZero() {
+		return text + ", nothing was trimmed"
+	}
+	return text + ", trimmed up to " + was.TrimmedTo.String()
+}

@@ -1,0 +1,228 @@
+// Package dataset reads the folders of datasets: contract, endpoints, views, mapping,
+// references and sample of each.
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/fault"
+)
+
+// Dataset is a folder of a dataset, read: its contract and what is beside it.
+type Dataset struct {
+	*contract.Contract
+
+	Endpoints []endpoint.Endpoint
+	// Views and Mapping are the text of views.sql and mapping.sql, empty without the file.
+	Views, Mapping string
+	// References are the CSV files of reference/, by table name.
+	References map[string][]byte
+	// Sample is the name of the sample's file in Folder, empty if there is none.
+	Sample string
+	// Folder is the dataset's own, and Dir where it is, empty if it is built in.
+	Folder fs.FS
+	Dir    string
+}
+
+// Load reads the datasets in the directories (each a dataset's folder, or a folder of such),
+// or those built in if there are none, and reports the faults of all of them at once, beside
+// what could be read.
+func Load(dirs []string) ([]*Dataset, error) {
+	folders, err := folders(dirs)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Dataset
+	var faults []error
+	for _, f := range folders {
+		d, err := read(f.fsys, f.dir)
+		if d != nil && slices.ContainsFunc(all, func(o *Dataset) bool { return o.Name == d.Name }) {
+			d, err = nil, fault.Usagef("dataset %s: given twice; rename one of the folders", d.Name)
+		}
+		faults = append(faults, err)
+		if d != nil {
+			d.Dir = f.at
+			all = append(all, d)
+		}
+	}
+	return all, errors.Join(faults...)
+}
+
+// folder is a dataset folder in a file system, and where it is.
+type folder struct {
+	fsys    fs.FS
+	dir, at string
+}
+
+func folders(dirs []string) ([]folder, error) {
+	if len(dirs) == 0 {
+		return foldersIn(data.FS, "the built-in data")
+	}
+	var all []folder
+	for _, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, fmt.Errorf("find %s: %w", dir, err)
+		}
+		if _, err := os.Stat(filepath.Join(abs, "contract.json")); err == nil {
+			all = append(all, folder{os.DirFS(filepath.Dir(abs)), filepath.Base(abs), dir})
+			continue
+		}
+		found, err := foldersIn(os.DirFS(abs), dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			f.at = filepath.Join(dir, f.dir)
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+func foldersIn(fsys fs.FS, name string) ([]folder, error) {
+	contracts, err := fs.Glob(fsys, "*/contract.json")
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", name, err)
+	}
+	if len(contracts) == 0 {
+		return nil, fault.Usagef("no dataset in %s: put a contract.json in it or in a folder below it", name)
+	}
+	all := make([]folder, len(contracts))
+	for i, c := range contracts {
+		all[i] = folder{fsys: fsys, dir: path.Dir(c)}
+	}
+	return all, nil
+}
+
+func read(fsys fs.FS, dir string) (*Dataset, error) {
+	c, err := contract.Load(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dataset{Contract: c, References: map[string][]byte{}}
+	var faults error
+	if d.Endpoints, faults = endpoint.Load(fsys, dir); faults != nil && d.Endpoints == nil {
+		return nil, faults
+	}
+	if d.Folder, err = fs.Sub(fsys, dir); err != nil {
+		return nil, fmt.Errorf("open dataset %s: %w", dir, err)
+	}
+	if d.Views, err = readOptional(d.Folder, "views.sql"); err != nil {
+		return nil, err
+	}
+	if d.Mapping, err = readOptional(d.Folder, "mapping.sql"); err != nil {
+		return nil, err
+	}
+	samples, err := fs.Glob(d.Folder, "sample.*")
+	if err != nil || len(samples) > 1 {
+		return nil, fault.Usagef("dataset %s: one sample at most, found %s", dir, strings.Join(samples, ", "))
+	}
+	if len(samples) == 1 {
+		d.Sample = samples[0]
+	}
+	return d, errors.Join(faults, d.readReferences())
+}
+
+func (d *Dataset) readReferences() error {
+	files, err := fs.Glob(d.Folder, "reference/*.csv")
+	if err != nil {
+		return fmt.Errorf("list references of %s: %w", d.Name, err)
+	}
+	for _, file := range files {
+		csv, err := fs.ReadFile(d.Folder, file)
+		if err != nil {
+			return fmt.Errorf("read reference of %s: %w", d.Name, err)
+		}
+		d.References[strings.TrimSuffix(path.Base(file), ".csv")] = csv
+	}
+	return nil
+}
+
+func readOptional(fsys fs.FS, name string) (string, error) {
+	text, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	return string(text), nil
+}
+
+// Pick finds the dataset of that name.
+func Pick(all []*Dataset, name string) (*Dataset, error) {
+	for _, d := range all {
+		if d.Name == name {
+			return d, nil
+		}
+	}
+	return nil, fault.Usagef("no dataset %q: there is %s; give another folder with --data", name, strings.Join(Names(all), ", "))
+}
+
+// Contracts are the datasets' contracts.
+func Contracts(all []*Dataset) []*contract.Contract {
+	contracts := make([]*contract.Contract, len(all))
+	for i, d := range all {
+		contracts[i] = d.Contract
+	}
+	return contracts
+}
+
+// Names are the datasets' names.
+func Names(all []*Dataset) []string {
+	names := make([]string, len(all))
+	for i, d := range all {
+		names[i] = d.Name
+	}
+	return names
+}
+
+// Served are the datasets as the API takes them. system are the columns that the warehouse
+// adds to each table.
+func Served(all []*Dataset, system []string) []endpoint.Dataset {
+	served := make([]endpoint.Dataset, len(all))
+	for i, d := range all {
+		served[i] = endpoint.Dataset{
+			Name: d.Name, Description: d.Description, Endpoints: d.Endpoints, Views: d.Views,
+			Tables: slices.Sorted(maps.Keys(d.References)), Columns: d.Columns, System: system,
+		}
+	}
+	return served
+}
+
+// Example is the path of an endpoint that answers without parameters: of a dataset with a
+// sample, if there is one, the first with a chart. It is empty if no dataset has endpoints.
+func Example(all []*Dataset) string {
+	var chosen *Dataset
+	for _, d := range all {
+		if len(d.Endpoints) > 0 && (chosen == nil || chosen.Sample == "" && d.Sample != "") {
+			chosen = d
+		}
+	}
+	if chosen == nil {
+		return ""
+	}
+	path := "/v1"
+	for _, e := range chosen.Endpoints {
+		switch {
+		case slices.ContainsFunc(e.Params, func(p endpoint.Param) bool { return p.Required }):
+		case e.Chart != nil:
+			return "/v1/" + chosen.Name + "/" + e.Name
+		case path == "/v1":
+			path += "/" + chosen.Name + "/" + e.Name
+		}
+	}
+	return path
+}

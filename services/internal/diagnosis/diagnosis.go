@@ -1,0 +1,79 @@
+// Package diagnosis finds what is wrong with a pipeline, by its Redis and what its warehouse holds,
+// and says what to do about it.
+package diagnosis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// Finding is one thing that was examined.
+type Finding struct {
+	Name, Found string
+	// Fix is what to do about it, empty when all is well.
+	Fix string
+	// Warning says that the pipeline works all the same.
+	Warning bool
+}
+
+// maxSkew is how far Redis' clock may be from this machine's before freshness
+// can't be trusted.
+const maxSkew = 2 * time.Second
+
+// Server examines how the server is set up, and its clock.
+func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) []Finding {
+	found := []Finding{{Name: "redis", Found: client.String() + ", version " + info.Version}}
+	if info.Embedded {
+		return append(found, Finding{
+			Name: "redis persistence", Found: "embedded, in memory", Warning: true,
+			Fix: "install redis-server (Debian: apt-get install redis-server)",
+		})
+	}
+	var refused *stream.RefusedError
+	if err := client.Check(ctx); errors.As(err, &refused) {
+		found = append(found, Finding{Name: "redis set-up", Found: refused.Reason, Fix: refused.Hint})
+	} else {
+		found = append(found, Finding{Name: "redis set-up", Found: "nothing is evicted"})
+	}
+	persistence := Finding{Name: "redis persistence", Found: "append-only file"}
+	if !info.AOF {
+		persistence = Finding{
+			Name: "redis persistence", Found: "no append-only file", Warning: true,
+			Fix: "redis-cli CONFIG SET appendonly yes, or what was acknowledged is lost when the server restarts",
+		}
+	}
+	clock := Finding{Name: "clock", Found: fmt.Sprintf("Redis' is %s from this machine's", info.ClockSkew.Round(time.Millisecond))}
+	if info.ClockSkew.Abs() > maxSkew {
+		clock.Warning, clock.Fix = true, "run NTP on both machines: freshness is measured from Redis' clock"
+	}
+	return append(found, persistence, clock)
+}
+
+// Identity makes sure that the streams are this warehouse's.
+func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) Finding {
+	f := Finding{Name: "warehouse identity", Found: "the streams are registered as nobody's yet"}
+	for _, d := range all {
+		streams, err := client.Summaries(ctx, d.Name, d.Shards)
+		if err != nil {
+			return Finding{Name: f.Name, Found: err.Error(), Fix: "see the server's log"}
+		}
+		for _, s := range streams {
+			if s.Owner.Identity == "" {
+				continue
+			}
+			if s.Owner.Identity != known.Warehouse.Identity {
+				other := event.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
+				return Finding{Name: f.Name, Found: other.Found(), Fix: other.WayOut()}
+			}
+			f.Found = known.Warehouse.Identity + ", to which the streams belong"
+		}
+	}
+	return f
+}

@@ -1,0 +1,94 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// How long a wait for the warehouse may be in vain, and how often it polls.
+const (
+	storedEvery = 50 * time.Millisecond
+	// nobodyStores is how long a shard may be without a worker: one that follows another, or
+	// takes over from one that was killed, is there by then.
+	nobodyStores = 10 * time.Second
+	// nothingMoves is how long a worker may store nothing: MotherDuck's commits are seconds apart.
+	nothingMoves = time.Minute
+)
+
+// storing is the wait for what was published.
+type storing struct {
+	publisher *Publisher
+	// left is how many entries were not stored at the last poll; moved is when it had changed,
+	// owned when every shard had a worker.
+	left         int64
+	moved, owned time.Time
+	next         time.Time // a line of progress
+}
+
+// AwaitStored waits until the warehouse has stored all that was published.
+func (p *Publisher) AwaitStored(ctx context.Context) error {
+	now, check := time.Now(), p.check
+	w := &storing{publisher: p, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
+	for {
+		done, err := w.poll(ctx)
+		if err == nil && done {
+			say(check.Report, "publish %s: the warehouse has all of it, after %s", check.Dataset.Name, time.Since(check.Progress.begun).Round(time.Millisecond))
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-time.After(storedEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("interrupted: all is in Redis, %d entries of its streams were not stored yet", max(w.left, 0))
+		}
+	}
+}
+
+// poll reports whether all is stored, or why it won't be.
+func (w *storing) poll(ctx context.Context) (bool, error) {
+	d := w.publisher.check.Dataset
+	all, err := w.publisher.client.Lags(ctx, d.Name, d.Shards)
+	if err != nil {
+		if time.Since(w.moved) < nobodyStores {
+			return false, nil // a server that restarts is there again by then
+		}
+		return false, fmt.Errorf("wait until all is stored: %w", err)
+	}
+	left, lone := int64(0), -1
+	for shard, b := range all {
+		if b.Stored.Last.Compare(w.publisher.producer.Last(shard)) >= 0 {
+			continue
+		}
+		left += max(b.Entries, 1)
+		if b.Lease == "" {
+			lone = shard
+		}
+	}
+	now := time.Now()
+	if lone < 0 {
+		w.owned = now
+	}
+	if left != w.left {
+		w.left, w.moved = left, now
+	}
+	if left > 0 && now.After(w.next) {
+		w.next = now.Add(pipeEvery)
+		say(w.publisher.check.Report, "publish %s: all is in Redis; %d entries of its streams are not stored yet", d.Name, left)
+	}
+	return left == 0, w.inVain(now, lone)
+}
+
+func (w *storing) inVain(now time.Time, lone int) error {
+	switch {
+	case now.Sub(w.owned) > nobodyStores:
+		return fmt.Errorf("all is in Redis and nothing stores it: no worker reads shard %d of %s. Start 'estela up' or 'estela worker'; "+
+			"'estela doctor' says more", lone, w.publisher.check.Dataset.Name)
+	case now.Sub(w.moved) > nothingMoves:
+		return errors.New("all is in Redis, and the worker has stored nothing for a minute: 'estela doctor' says why")
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package intake
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Progress shows how far something long is: a bar on a terminal, a line now and
+// then in a pipe. Several goroutines may count.
+type Progress struct {
+	out   io.Writer
+	what  string
+	total int64 // -1: not known
+	begun time.Time
+
+	mu      sync.Mutex
+	done    int64
+	refused int64
+	bar     *progressbar.ProgressBar
+	next    time.Time
+}
+
+// pipeEvery is how often a pipe gets a line.
+const pipeEvery = 5 * time.Second
+
+// NewProgress begins to show what is done. total is -1 if it is not known.
+func NewProgress(out io.Writer, what string, total int64) *Progress {
+	p := &Progress{out: out, what: what, total: total, begun: time.Now(), next: time.Now().Add(pipeEvery)}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(total > 0),
+			progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+	}
+	return p
+}
+
+// Add counts n more.
+func (p *Progress) Add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += int64(n)
+	if p.bar != nil {
+		_ = p.bar.Add(n) // a terminal that can't be drawn on is no fault of the work
+		return
+	}
+	p.show()
+}
+
+// refuse counts one that is left out.
+func (p *Progress) refuse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused++
+	p.show()
+}
+
+func (p *Progress) show() {
+	now := time.Now()
+	if !now.After(p.next) {
+		return
+	}
+	p.next = now.Add(pipeEvery)
+	if p.bar != nil {
+		p.bar.Describe(p.what + p.leftOut())
+		return
+	}
+	say(p.out, "%s: %s%s", p.what, p.count(), p.leftOut())
+}
+
+func (p *Progress) count() string {
+	if p.total > 0 {
+		return fmt.Sprintf("%d of %d", p.done, p.total)
+	}
+	return fmt.Sprint(p.done)
+}
+
+func (p *Progress) leftOut() string {
+	if p.refused == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d rows refused)", p.refused)
+}
+
+// Finish reports what came of it: how many are so.
+func (p *Progress) Finish(so string) {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+	took := time.Since(p.begun)
+	say(p.out, "%s: %d %s in %s (%.0f a second)", p.what, p.done, so, took.Round(time.Millisecond), float64(p.done)/took.Seconds())
+}
+
+// say writes a line for a person; that nobody can read it is no fault of the work.
+func say(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format+"\n", args...)
+}

@@ -1,0 +1,128 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// Config says how a Publisher publishes.
+type Config struct {
+	stream.ProducerConfig
+
+	// Rate is events a second at most.
+	//
+	// Default: as fast as it goes.
+	Rate int
+	// Unstored are the columns that the running worker does not know; an event that has one is
+	// refused.
+	Unstored []int
+}
+
+// Publisher publishes the rows that a Checker passes.
+type Publisher struct {
+	ctx      context.Context //nolint:containedctx // the command's, for the calls back from reading rows
+	check    *Checker
+	client   *stream.Client
+	producer *stream.Producer
+	pacer    pacer
+	unstored []int
+	sent     atomic.Int64
+	nextWait time.Time // when it may be reported again why it waits
+}
+
+// NewPublisher begins to publish. It ends ackGrace after ctx at the latest.
+func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cfg Config) *Publisher {
+	p := &Publisher{ctx: ctx, check: check, client: client, pacer: pacer{rate: cfg.Rate}, unstored: cfg.Unstored}
+	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
+	p.producer = client.Producer(Lasting(ctx, ackGrace), check.Dataset.Name, check.Dataset.Shards, cfg.ProducerConfig)
+	return p
+}
+
+// ackGrace is how long what is in flight may take to be acknowledged after Ctrl-C, so that it is
+// known how far it came.
+const ackGrace = 2 * time.Second
+
+// Lasting ends that much later than ctx.
+func Lasting(ctx context.Context, grace time.Duration) context.Context {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer
+}
+
+func (p *Publisher) ack(events int) {
+	p.sent.Add(int64(events))
+	p.check.Progress.Add(events)
+}
+
+// waiting reports why nothing is sent, now and then. The producer's goroutine calls it.
+func (p *Publisher) waiting(w stream.Waiting) {
+	if now := time.Now(); now.After(p.nextWait) {
+		p.nextWait = now.Add(pipeEvery)
+		say(p.check.Report, "publish %s: waiting, %s", p.check.Dataset.Name, w)
+	}
+}
+
+// Sent counts the events that the server has acknowledged.
+func (p *Publisher) Sent() int64 { return p.sent.Load() }
+
+// Send passes one row on, unless it is no event.
+func (p *Publisher) Send(r warehouse.Document) error {
+	if ok, err := p.check.Event(r); !ok || err != nil {
+		return err
+	}
+	d, b := p.check.Dataset, p.check.batch
+	for _, i := range p.unstored {
+		if nulls := b.Columns[i].Nulls; nulls == nil || nulls[0] == 0 {
+			return fault.Refusedf("row %d has %s, which the running worker does not store: it began with an earlier contract of %s; restart 'estela up' or 'estela worker' first",
+				r.Line, d.Columns[i].Name, d.Name)
+		}
+	}
+	if err := p.pacer.wait(p.ctx); err != nil {
+		return err
+	}
+	return p.producer.Add(p.ctx, event.Shard(b.PartitionString(0), d.Shards), r.JSON)
+}
+
+// Close waits until all is acknowledged; after ctx has ended, a little at most.
+func (p *Publisher) Close(ctx context.Context) error {
+	if err := p.producer.Close(Lasting(ctx, ackGrace)); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
+}
+
+// pacer spreads events over time.
+type pacer struct {
+	rate  int
+	begun time.Time
+	sent  int
+}
+
+// paceStep is the least time that is worth sleeping.
+const paceStep = 5 * time.Millisecond
+
+// wait returns when the next event is due.
+func (p *pacer) wait(ctx context.Context) error {
+	if p.rate <= 0 {
+		return ctx.Err()
+	}
+	if p.begun.IsZero() {
+		p.begun = time.Now()
+	}
+	due := p.begun.Add(time.Duration(p.sent) * time.Second / time.Duration(p.rate))
+	p.sent++
+	if early := time.Until(due); early > paceStep {
+		select {
+		case <-time.After(early):
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}

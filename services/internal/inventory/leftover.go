@@ -1,0 +1,96 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// Leftover is what a dataset that was renamed, removed or split otherwise has left behind.
+type Leftover struct {
+	Dataset string
+	// Found is what it is, Fix what to do about it.
+	Found, Fix string
+}
+
+// Leftovers finds what is stored of datasets that are not among those given, and entries in
+// shards that no contract has. Redis may be nil: then its streams are left out.
+func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract, redis *stream.Client) ([]Leftover, error) {
+	var found []Leftover
+	for _, r := range all.Datasets {
+		shards := 0
+		i := slices.IndexFunc(given, func(c *contract.Contract) bool { return c.Name == r.Dataset })
+		if i >= 0 {
+			shards = given[i].Shards
+		}
+		streams, err := beyond(ctx, redis, r.Dataset, shards)
+		if err != nil {
+			return nil, err
+		}
+		streams = slices.DeleteFunc(streams, func(s stream.Summary) bool {
+			return s.Owner.Identity != "" && s.Owner.Identity != all.Warehouse.Identity
+		})
+		var l *Leftover
+		if i >= 0 {
+			l = all.stray(r.Dataset, shards, streams)
+		} else {
+			l = all.removed(r.Dataset, r.Rows, streams)
+		}
+		if l != nil {
+			found = append(found, *l)
+		}
+	}
+	return found, nil
+}
+
+// beyond are the shards with entries from that number on.
+func beyond(ctx context.Context, redis *stream.Client, dataset string, shards int) ([]stream.Summary, error) {
+	if redis == nil {
+		return nil, nil
+	}
+	streams, err := redis.Summaries(ctx, dataset, 0)
+	return slices.DeleteFunc(streams, func(s stream.Summary) bool { return s.Shard < shards }), err
+}
+
+// stray names entries in shards that the dataset's contract does not have.
+func (all *Inventory) stray(dataset string, shards int, streams []stream.Summary) *Leftover {
+	var in, keys []string
+	var n int64
+	for _, s := range streams {
+		if lag := all.Lag(dataset, s); lag > 0 {
+			n += lag
+			in, keys = append(in, fmt.Sprint(s.Shard)), append(keys, "'"+stream.Key(dataset, s.Shard)+"'")
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &Leftover{
+		dataset, fmt.Sprintf("%d entries in shard %s that nobody reads: the contract has %d shards, from 0", n, strings.Join(in, ", "), shards),
+		"a producer counts other shards: give it this contract; publish again what redis-cli XRANGE shows of them, then DEL " + strings.Join(keys, " "),
+	}
+}
+
+// removed names what a dataset that no worker reads has left.
+func (all *Inventory) removed(dataset string, rows int64, streams []stream.Summary) *Leftover {
+	var entries, lag int64
+	for _, s := range streams {
+		if s.Lease != "" {
+			return nil // another process reads it
+		}
+		entries += s.Length
+		lag += all.Lag(dataset, s)
+	}
+	if rows == 0 && entries == 0 {
+		return nil
+	}
+	return &Leftover{
+		dataset, fmt.Sprintf("not among the datasets given: %d rows in its table, %d entries in its streams, %d not stored", rows, entries, lag),
+		"renamed or removed? Give its folder with --data again until all is stored. To let it go: DROP TABLE " + dataset +
+			" in the warehouse, and DEL its streams " + stream.Key(dataset, 0) + "… in Redis",
+	}
+}

@@ -1,0 +1,161 @@
+package operation
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// searchedEntries and searchedRejects bound the search for a key: newest
+// entries of each stream, rejects of each dataset. sameKey bounds the rows of one key.
+const (
+	searchedEntries = 10_000
+	searchedRejects = 10_000
+	sameKey         = 100
+)
+
+// maxTimeMS is the end of the year 9999, after which JSON has no times; an ID can be anything.
+const maxTimeMS = 253_402_300_799_999
+
+// The states of an event.
+const (
+	Waiting   = "waiting"
+	Stored    = "stored"
+	Rejected  = "rejected"
+	Duplicate = "duplicate"
+	// Unsettled is an entry at or below the position that is in no table and whose
+	// key no other event has: it was added out of order, and is read again.
+	Unsettled = "unsettled"
+	// Astray is an entry of a stream that no worker reads.
+	Astray = "astray"
+)
+
+// Event is where an event is and what became of it.
+type Event struct {
+	Dataset string `json:"dataset"`
+	Shard   int    `json:"shard"`
+	// ID is the stream entry, Line the event's place in a batch entry; an empty ID came
+	// from no stream.
+	ID    string `json:"id,omitempty"`
+	Line  uint32 `json:"line"`
+	Key   string `json:"key,omitempty"`
+	State string `json:"state"`
+	// PublishedAt is Redis' clock, CommittedAt the commit's.
+	PublishedAt *time.Time `json:"published_at,omitempty"`
+	CommittedAt *time.Time `json:"settled_at,omitempty"`
+	// InStream says that the entry is there still.
+	InStream bool `json:"in_stream"`
+	// DuplicateOf is the entry of the event that was stored under the same key.
+	DuplicateOf string `json:"duplicate_of,omitempty"`
+	// Violations are why it was rejected, or is going to be.
+	Violations []event.Violation `json:"violations,omitempty"`
+	// Position is how far the shard is stored.
+	Position string `json:"position,omitempty"`
+	// Stream is the key of a stream that no worker reads; then Shard is -1.
+	Stream string `json:"stream,omitempty"`
+}
+
+// Located is an answer to Locate.
+type Located struct {
+	Events []Event `json:"events"`
+	// Searched says where.
+	Searched string `json:"searched"`
+}
+
+// Locate asks where an event is, by its key or the ID of its stream entry, in one dataset or in
+// all if that is empty: Located.
+func Locate(dataset, asked string) Request {
+	return Request{http.MethodGet, "/ops/events/" + asked, url.Values{"dataset": {dataset}}}
+}
+
+func (s *Server) locate(r *http.Request) (any, error) {
+	if r.PathValue("id") == "" {
+		return nil, fault.Usagef("name an event: /ops/events/KEY, or the ID of its stream entry")
+	}
+	in, err := s.among(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.search(r.Context(), in, r.PathValue("id"))
+}
+
+// search looks for a stream ID, where it can be one, and else for a key.
+func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string) (f Located, err error) {
+	f = Located{Events: []Event{}, Searched: "tables and rejects"}
+	redis, release, err := s.Pipeline.Redis(ctx)
+	if err == nil {
+		defer release()
+		_, err = redis.Info(ctx)
+	}
+	if err != nil { // the tables answer all the same
+		redis = nil
+		f.Searched += "; not the streams, where it may be still: " + err.Error()
+	} else {
+		f.Searched += fmt.Sprintf(", and for a key the newest %d entries of each stream", searchedEntries)
+	}
+	if id, err := event.ParseID(asked); err == nil && strings.Contains(asked, "-") {
+		f.Events, err = s.track(ctx, redis, in, func(t *tracker) error { return t.at(ctx, id) })
+		if err != nil || len(f.Events) > 0 {
+			return f, err
+		}
+	}
+	f.Events, err = s.track(ctx, redis, in, func(t *tracker) error { return t.of(ctx, asked) })
+	if err != nil || len(f.Events) > 0 || redis == nil {
+		return f, err
+	}
+	f.Searched += ", also of those that no worker reads"
+	f.Events, err = astray(ctx, redis, in, asked)
+	return f, err
+}
+
+func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, find func(*tracker) error) ([]Event, error) {
+	all := []Event{}
+	for _, d := range in {
+		t := &tracker{
+			store: s.Store, redis: redis, dataset: d, positions: make([]event.Position, d.Shards),
+			decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
+		}
+		for shard := range d.Shards {
+			pos, _, err := s.Store.Position(ctx, d.Contract, shard)
+			if err != nil {
+				return nil, err
+			}
+			t.positions[shard] = pos
+		}
+		if err := find(t); err != nil {
+			return nil, err
+		}
+		all = append(all, t.events...)
+	}
+	return all, nil
+}
+
+// astray looks for a key or an ID in streams that no worker reads.
+func astray(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, asked string) ([]Event, error) {
+	found := []Event{}
+	strays, _, err := redis.Strays(ctx, dataset.Contracts(in))
+	if err != nil {
+		return found, err
+	}
+	for _, d := range in {
+		for _, s := range strays {
+			if s.Type != s.Want || s.Dataset != "" && s.Dataset != d.Name {
+				continue
+			}
+			t := &tracker{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
+			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e event.Entry) { t.stray(s.Key, e, asked) }); err != nil {
+				return found, err
+			}
+			found = append(found, t.events...)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,220 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
+)
+
+// tracker looks for events of one dataset.
+type tracker struct {
+	store     *warehouse.Warehouse
+	redis     *stream.Client // nil where it does not answer
+	dataset   *dataset.Dataset
+	positions []event.Position // by shard, read before anything else
+	decoder   *contract.Decoder
+	batch     *contract.Batch // of the last entry
+	events    []Event
+}
+
+// at looks for what came from a stream entry.
+func (t *tracker) at(ctx context.Context, id event.ID) error {
+	for shard := range t.dataset.Shards {
+		if err := t.tables(ctx, shard, id); err != nil {
+			return err
+		}
+		if t.redis == nil {
+			continue
+		}
+		entry, there, err := t.redis.Entry(ctx, t.dataset.Name, shard, id)
+		if err != nil {
+			return err
+		}
+		if there {
+			t.entry(shard, entry, func(string) bool { return true })
+		}
+	}
+	return t.originals(ctx)
+}
+
+// tables adds what is stored and rejected of a stream entry.
+func (t *tracker) tables(ctx context.Context, shard int, id event.ID) error {
+	rows, err := t.store.RowsAt(ctx, t.dataset.Contract, shard, id)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.stored(r)
+	}
+	rejects, err := t.store.RejectsAt(ctx, t.dataset.Name, shard, id)
+	for _, r := range rejects {
+		t.rejected(r)
+	}
+	return err
+}
+
+// of looks for the events of a key.
+func (t *tracker) of(ctx context.Context, key string) error {
+	rows, err := t.store.RowsOf(ctx, t.dataset.Contract, key, sameKey)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		t.stored(r)
+	}
+	rejects, err := t.store.ListRejects(ctx, t.dataset.Name, searchedRejects, nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range rejects {
+		if t.keyOf(r.Payload) == key {
+			t.rejected(r)
+		}
+	}
+	for shard := range t.dataset.Shards {
+		if t.redis == nil {
+			break
+		}
+		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e event.Entry) {
+			t.entry(shard, e, func(k string) bool { return k == key })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return t.originals(ctx)
+}
+
+func (t *tracker) stored(r warehouse.Row) {
+	e := t.located(r.Shard, r.ID, r.Line, Stored)
+	e.Key, e.CommittedAt = r.Key, &r.StoredAt
+	t.events = append(t.events, e)
+}
+
+func (t *tracker) rejected(r warehouse.StoredReject) {
+	e := t.located(r.Shard, r.ID, r.Line, Rejected)
+	at := r.RejectedAt.UTC()
+	e.Key, e.CommittedAt, e.Violations = t.keyOf(r.Payload), &at, r.Violations
+	t.events = append(t.events, e)
+}
+
+func (t *tracker) located(shard int, id event.ID, line uint32, state string) Event {
+	e := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
+	if !id.IsZero() {
+		e.ID = id.String()
+	}
+	if at := time.UnixMilli(int64(id.MS)).UTC(); !id.IsZero() && id.MS <= maxTimeMS {
+		e.PublishedAt = &at
+	}
+	return e
+}
+
+// entry adds the events of an entry that is in the stream, or marks those which the tables
+// have as still in it.
+func (t *tracker) entry(shard int, e event.Entry, wanted func(key string) bool) {
+	t.each(e, func(line uint32, key string, violations []event.Violation) {
+		if wanted(key) {
+			t.inStream(shard, e.ID, line, key, violations)
+		}
+	})
+}
+
+// each decodes the events of an entry.
+func (t *tracker) each(e event.Entry, found func(line uint32, key string, violations []event.Violation)) {
+	t.batch.Reset()
+	t.decoder.DecodeEntry(t.batch, e)
+	for i := range t.batch.Rows {
+		found(t.batch.Line[i], t.batch.KeyString(i), nil)
+	}
+	for _, r := range t.batch.Rejects {
+		found(r.Line, t.keyOf(r.Payload), r.Violations)
+	}
+}
+
+func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
+	text := id.String()
+	for i := range t.events {
+		if e := &t.events[i]; e.Shard == shard && e.ID == text && e.Line == line {
+			e.InStream = true
+			return
+		}
+	}
+	e := t.located(shard, id, line, Waiting)
+	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals finds duplicates
+		e.State = Unsettled
+		if violations != nil {
+			e.State = Rejected
+		}
+	}
+	e.Key, e.InStream, e.Violations = key, true, violations
+	t.events = append(t.events, e)
+}
+
+// originals finds which of the unsettled are duplicates, and of which stored event.
+func (t *tracker) originals(ctx context.Context) error {
+	for i := range t.events {
+		e := &t.events[i]
+		if e.State != Unsettled || t.dataset.Dedupe == 0 {
+			continue
+		}
+		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, e.Key, sameKey)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if t.sameWindow(e, r) {
+				e.State = Duplicate
+				if !r.ID.IsZero() {
+					e.DuplicateOf = r.ID.String()
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// sameWindow reports whether the stored event would make one of the same key a duplicate:
+// on its shard and within the dedupe window. What came from no stream counts at any time, and
+// so does an entry of the future, which the window takes for an earlier one.
+func (t *tracker) sameWindow(e *Event, stored warehouse.Row) bool {
+	if stored.Shard != e.Shard {
+		return false
+	}
+	if stored.ID.IsZero() || e.PublishedAt == nil || time.UnixMilli(int64(stored.ID.MS)).After(stored.StoredAt.Add(event.MaxAhead)) {
+		return true
+	}
+	return e.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
+}
+
+// stray adds the events of an entry that has the ID, or those of the key.
+func (t *tracker) stray(stream string, e event.Entry, asked string) {
+	t.each(e, func(line uint32, key string, violations []event.Violation) {
+		if key == asked || e.ID.String() == asked {
+			t.events = append(t.events, Event{
+				Dataset: t.dataset.Name, Shard: -1, Stream: stream, ID: e.ID.String(), Line: line, Key: key,
+				State: Astray, InStream: true, Violations: violations,
+			})
+		}
+	})
+}
+
+// keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
+func (t *tracker) keyOf(payload []byte) string {
+	var properties map[string]json.RawMessage
+	if json.Unmarshal(payload, &properties) != nil {
+		return ""
+	}
+	raw := properties[t.dataset.Columns[t.dataset.Key].Name]
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return string(raw)
+	}
+	return text
+}

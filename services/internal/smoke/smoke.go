@@ -1,0 +1,230 @@
+// Package smoke checks a pipeline from outside: health, OpenAPI, answers, and how fast an event
+// comes through.
+package smoke
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Test is one test of a pipeline.
+type Test struct {
+	// Base is the API's URL, without a slash at its end.
+	Base string
+	// Token is an identity token or an API key, empty for none.
+	Token string
+	// Send publishes a canary; nil where there is no Redis to send it to.
+	Send func(context.Context, Canary) error
+	// NoCanary leaves the canary out.
+	NoCanary bool
+	// Within is how long a canary may take from the stream to an answer; CanaryAge how old the
+	// newest may be, where none can be sent.
+	Within, CanaryAge time.Duration
+
+	client *http.Client
+	paths  []string // of the endpoints that need no parameter
+	all    []string
+}
+
+// Result is what one check found, and how long it took.
+type Result struct {
+	Name, Found string
+	Err         error
+	Took        time.Duration
+}
+
+// Run makes the checks in their order and reports each as it ends.
+func (t *Test) Run(ctx context.Context, report func(Result)) {
+	t.client = &http.Client{
+		// A redirect is an answer of its own: to a login page, as a rule.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for _, check := range []struct {
+		name string
+		do   func(context.Context) (string, error)
+	}{{"health", t.health}, {"openapi", t.openAPI}, {"answers", t.answers}, {"freshness", t.freshness}} {
+		began := time.Now()
+		found, err := check.do(ctx)
+		report(Result{check.name, found, err, time.Since(began)})
+	}
+}
+
+// health: the API answers and has something to offer.
+func (t *Test) health(ctx context.Context) (string, error) {
+	type param struct{ Required bool }
+	var index struct {
+		Data []struct {
+			Endpoints []struct {
+				Path   string
+				Params []param
+			}
+		}
+	}
+	if err := t.get(ctx, "/v1", &index); err != nil {
+		return "", err
+	}
+	for _, d := range index.Data {
+		for _, e := range d.Endpoints {
+			t.all = append(t.all, e.Path)
+			if !slices.ContainsFunc(e.Params, func(p param) bool { return p.Required }) {
+				t.paths = append(t.paths, e.Path)
+			}
+		}
+	}
+	if len(t.all) == 0 {
+		return "", errors.New("/v1 lists no endpoint: what answers there is no Estela, or one without datasets")
+	}
+	return fmt.Sprintf("%d datasets, %d endpoints", len(index.Data), len(t.all)), nil
+}
+
+// openAPI: the document names every endpoint.
+func (t *Test) openAPI(ctx context.Context) (string, error) {
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]any
+	}
+	if err := t.get(ctx, "/openapi.json", &doc); err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") {
+		return "", fmt.Errorf("/openapi.json says it is OpenAPI %q, want 3.1", doc.OpenAPI)
+	}
+	for _, path := range t.all {
+		if doc.Paths[path] == nil {
+			return "", fmt.Errorf("/openapi.json has not %s, which /v1 lists", path)
+		}
+	}
+	return fmt.Sprintf("OpenAPI %s, %d paths", doc.OpenAPI, len(doc.Paths)), nil
+}
+
+// answers: what needs no parameter answers, and nonsense is refused as documented.
+func (t *Test) answers(ctx context.Context) (string, error) {
+	if len(t.paths) == 0 {
+		return "", errors.New("no endpoint is known that needs no parameter: nothing could be asked")
+	}
+	for _, path := range t.paths {
+		var a struct {
+			Data *[]any
+			Meta *struct{}
+		}
+		if err := t.get(ctx, path, &a); err != nil {
+			return "", err
+		}
+		if a.Data == nil || a.Meta == nil {
+			return "", fmt.Errorf("%s answers without data or meta", path)
+		}
+	}
+	status, kind, _, err := t.ask(ctx, t.paths[0]+"?no-such-parameter=1")
+	if err != nil {
+		return "", err
+	}
+	if status != http.StatusBadRequest || !strings.HasPrefix(kind, "application/problem+json") {
+		return "", fmt.Errorf("%s with an unknown parameter: status %d, %s; want 400 and a problem document", t.paths[0], status, kind)
+	}
+	return fmt.Sprintf("%d endpoints answer, an unknown parameter is refused", len(t.paths)), nil
+}
+
+// canaryPath is the endpoint that canaries are read back from.
+const canaryPath = "/v1/canary/latest"
+
+// Canary is an event of the dataset of that name.
+type Canary struct {
+	ID     string    `json:"id"`
+	SentAt time.Time `json:"sent_at"`
+	Source string    `json:"source"`
+}
+
+// freshness: a canary comes through, or one that was sent on schedule has.
+func (t *Test) freshness(ctx context.Context) (string, error) {
+	switch {
+	case t.NoCanary:
+		return "left out, as --no-canary says", nil
+	case t.Send == nil:
+		return t.newest(ctx)
+	}
+	sent := Canary{ID: rand.Text(), SentAt: time.Now().UTC(), Source: "smoke"}
+	if err := t.Send(ctx, sent); err != nil {
+		return "", fmt.Errorf("send a canary: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Within)
+	defer cancel()
+	for {
+		found, err := t.read(ctx, canaryPath+"?id="+sent.ID)
+		if err == nil && len(found) == 1 {
+			return fmt.Sprintf("a canary was there after %.3f s", time.Since(sent.SentAt).Seconds()), nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", errors.Join(fmt.Errorf("the canary %s is not there after %s: the worker doesn't run, or reads another stream", sent.ID, t.Within), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (t *Test) newest(ctx context.Context) (string, error) {
+	found, err := t.read(ctx, canaryPath+"?limit=1")
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", errors.New("no canary was ever stored; send one with --redis, or leave it out with --no-canary")
+	}
+	exact := time.Since(found[0].SentAt)
+	age := exact.Round(time.Second)
+	if exact > t.CanaryAge {
+		return "", fmt.Errorf("the newest canary is %s old, more than %s: the worker or the scheduled canary doesn't run", age, t.CanaryAge)
+	}
+	return fmt.Sprintf("the newest canary is %s old", age), nil
+}
+
+func (t *Test) read(ctx context.Context, path string) ([]Canary, error) {
+	var a struct{ Data []Canary }
+	err := t.get(ctx, path, &a)
+	return a.Data, err
+}
+
+// get asks for a JSON document.
+func (t *Test) get(ctx context.Context, path string, into any) error {
+	status, kind, body, err := t.ask(ctx, path)
+	switch {
+	case err != nil:
+		return err
+	case status != http.StatusOK:
+		return fmt.Errorf("%s: status %d, %.200q", path, status, bytes.TrimSpace(body))
+	case !strings.HasPrefix(kind, "application/json"):
+		return fmt.Errorf("%s answers %s, not JSON: is that the API?", path, kind)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s: read the answer: %w", path, err)
+	}
+	return nil
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 16 << 20
+
+func (t *Test) ask(ctx context.Context, path string) (status int, kind string, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Base+path, nil)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	if t.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+t.Token)
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return resp.StatusCode, resp.Header.Get("Content-Type"), body, err
+}
