@@ -212,7 +212,7 @@ func FuzzQuotes(f *testing.F) {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		if !utf8.ValidString(a+b) || strings.ContainsAny(a+b, "\x00\n") {
+		if !utf8.ValidString(a) || !utf8.ValidString(b) || strings.ContainsAny(a+b, "\x00\n") {
 			return
 		}
 		double := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
