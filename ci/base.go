@@ -46,7 +46,7 @@ func (m *Estela) withTool(c *dagger.Container, pinned string) *dagger.Container 
 // ours is a program of this very module.
 func (m *Estela) ours(program string) *dagger.File {
 	source := dag.CurrentModule().Source().Filter(dagger.DirectoryFilterOpts{
-		Include: []string{"go.mod", "go.sum", "host/**/*.go", "pin/*.go", "plan/*.go", "schedule/*.go", "ship/*.go"},
+		Include: []string{"go.mod", "go.sum", "host/**/*.go", "pin/*.go", "plan/*.go", "ship/*.go", "suite/*.go"},
 		Exclude: []string{"**/*_test.go"},
 	})
 	return m.golang().

@@ -25,11 +25,11 @@ func (m *Estela) Submit(
 	// +default="https://advana-challenge-check-api-cr-k4hdbggvoq-uc.a.run.app/devops"
 	endpoint string,
 ) (string, error) {
-	answer, err := submission.Send(ctx, http.DefaultClient, endpoint, submission.Submission{
+	answer, err := submission.Send(ctx, http.Client{}, endpoint, submission.Submission{
 		Name: name, Mail: mail, GitHubURL: githubURL,
 	})
 	if err != nil {
 		return "", fmt.Errorf("submit: %w", err)
 	}
-	return answer.String(), nil
+	return answer, nil
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/estela-dev/estela/ci/internal/dagger"
 	"github.com/estela-dev/estela/ci/pin"
 	"github.com/estela-dev/estela/ci/plan"
-	"github.com/estela-dev/estela/ci/schedule"
-	"github.com/estela-dev/estela/ci/summary"
+	"github.com/estela-dev/estela/ci/suite"
 )
 
 // Everything a change must pass: each check of the plan, in a container of its own.
@@ -131,35 +130,22 @@ func (m *Estela) run(ctx context.Context, checks []plan.Check, redis string, bas
 		return "", err
 	}
 	began := time.Now()
-	lines := make([]summary.Line, len(checks))
-	for i, c := range checks {
-		lines[i] = summary.Line{Name: c.Name, Outcome: "not run"}
-	}
 	jobs := max(2, runtime.NumCPU()/2)
-	schedule.Run(ctx, checks, jobs, func(c plan.Check) func() summary.Line {
-		return func() summary.Line { return m.check(ctx, c, server, base) }
-	}, func(i int, line summary.Line) { lines[i] = line })
-	return summary.Of(lines, time.Since(began))
+	results := suite.Run(ctx, checks, jobs, func(c plan.Check) suite.Result { return m.check(ctx, c, server, base) })
+	return suite.Report(results, time.Since(began))
 }
 
 // check runs one check. What fails is not kept: the next call runs it again.
-func (m *Estela) check(ctx context.Context, c plan.Check, server pin.Server, base revision) summary.Line {
+func (m *Estela) check(ctx context.Context, c plan.Check, server pin.Server, base revision) suite.Result {
 	began := time.Now()
-	line := summary.Line{Name: c.Name}
+	var out string
 	container, err := m.checked(ctx, c, server, base)
-	if err != nil {
-		return line.Failed("", err.Error())
+	if err == nil {
+		out, err = container.Stdout(ctx)
 	}
-	out, err := container.Stdout(ctx)
-	line.Took = time.Since(began)
-	// A service that doesn't start fails the command before it can say anything.
-	if failure := (*dagger.ExecError)(nil); errors.As(err, &failure) && failure.Stdout+failure.Stderr != "" {
-		return line.Failed(failure.Stdout, failure.Stderr)
-	}
-	if err != nil {
-		return line.Failed("", err.Error())
-	}
-	return line.Passed(out)
+	r := suite.Read(out, told(err))
+	r.Took = time.Since(began)
+	return r
 }
 
 // checked is the container in which a check has passed.

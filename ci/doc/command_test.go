@@ -37,31 +37,26 @@ func TestCommandsAreChecked(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
 	for file, d := range documents(t) {
-		for _, command := range d.Commands() {
-			if !checked(t, file, command) {
-				i := slices.IndexFunc(prefixes(), func(p string) bool { return strings.HasPrefix(command, p) })
-				if i < 0 {
-					t.Errorf("%s: nobody runs %q: let a test run it, check its form, or give the reason in notRun", file, command)
-					continue
+		for _, command := range d.commands() {
+			if checked(t, file, command) {
+				continue
+			}
+			known := false
+			for prefix := range notRun {
+				if strings.HasPrefix(command, prefix) {
+					known, used[prefix] = true, true
 				}
-				used[prefixes()[i]] = true
+			}
+			if !known {
+				t.Errorf("%s: nobody runs %q: let a test run it, check its form, or give the reason in notRun", file, command)
 			}
 		}
 	}
-	for _, p := range prefixes() {
-		if !used[p] && !strings.HasPrefix(p, "git ") {
-			t.Errorf("notRun explains %q, which no document has", p)
+	for prefix := range notRun {
+		if !used[prefix] && !strings.HasPrefix(prefix, "git ") {
+			t.Errorf("notRun explains %q, which no document has", prefix)
 		}
 	}
-}
-
-func prefixes() []string {
-	all := make([]string, 0, len(notRun))
-	for p := range notRun {
-		all = append(all, p)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // checked reports whether a command is of a kind that is checked, and checks it.
@@ -167,61 +162,44 @@ func functions(t *testing.T) map[string]function {
 		if path.Base(file) == "dagger.gen.go" {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, source, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, d := range parsed.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if !ok || !f.Name.IsExported() {
-				continue
-			}
-			if f.Recv == nil && f.Name.Name == "New" {
-				all[""] = arguments(parsed, f)
-			} else if f.Recv != nil {
-				all[kebab(f.Name.Name)] = arguments(parsed, f)
+			switch {
+			case !ok || !f.Name.IsExported():
+			case f.Recv != nil:
+				all[kebab(f.Name.Name)] = arguments(source, f)
+			case f.Name.Name == "New":
+				all[""] = arguments(source, f)
 			}
 		}
 	}
 	return all
 }
 
-func arguments(parsed *ast.File, f *ast.FuncDecl) function {
+var optional = regexp.MustCompile(`\+(optional|default)`)
+
+// arguments are a function's; the comments of one stand between the one before and it. A file set's first file
+// begins at position 1.
+func arguments(source []byte, f *ast.FuncDecl) function {
 	args := function{}
+	from := f.Type.Params.Pos()
 	for _, field := range f.Type.Params.List {
 		for _, name := range field.Names {
-			required := true
-			for _, c := range parsed.Comments {
-				// The comments of an argument stand between the one before and it.
-				if c.End() < field.Pos() && c.Pos() > before(f, field) && regexp.MustCompile(`\+(optional|default)`).MatchString(commentText(c)) {
-					required = false
-				}
-			}
 			if name.Name != "ctx" && name.Name != "_" {
-				args[kebab(name.Name)] = required
+				args[kebab(name.Name)] = !optional.Match(source[from-1 : field.Pos()-1])
 			}
 		}
+		from = field.End()
 	}
 	return args
-}
-
-func commentText(c *ast.CommentGroup) string {
-	var all []string
-	for _, line := range c.List {
-		all = append(all, line.Text)
-	}
-	return strings.Join(all, "\n")
-}
-
-// before is where the argument ahead of one ends, or the list begins.
-func before(f *ast.FuncDecl, field *ast.Field) token.Pos {
-	at := f.Type.Params.Opening
-	for _, other := range f.Type.Params.List {
-		if other.End() < field.Pos() {
-			at = other.End()
-		}
-	}
-	return at
 }
 
 // kebab is how the command line writes a Go name: githubURL is github-url.
@@ -281,8 +259,8 @@ func TestCommandsInSentences(t *testing.T) {
 	t.Parallel()
 	known := functions(t)
 	for file, d := range documents(t) {
-		for _, s := range d.Sections {
-			for _, code := range s.Code() {
+		for _, s := range d.sections {
+			for _, code := range s.code() {
 				words := strings.Fields(code)
 				if len(words) < 3 || words[0] != "dagger" || words[1] != "call" {
 					continue
@@ -293,7 +271,7 @@ func TestCommandsInSentences(t *testing.T) {
 					found = found || ok
 				}
 				if !found {
-					t.Errorf("%s, %q: the module has no function of %q", file, s.Heading, code)
+					t.Errorf("%s, %q: the module has no function of %q", file, s.heading, code)
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"text/tabwriter"
 
@@ -80,7 +81,8 @@ func flags(o *options) *flag.FlagSet {
 	set.BoolVar(&o.setup, "setup", false,
 		"install what the checks need and this machine lacks, by apt-get;\n"+
 			"daemons that come with it are not started")
-	set.IntVar(&o.jobs, "jobs", defaultJobs(), "how many checks run at once; half of them may be heavy ones")
+	set.IntVar(&o.jobs, "jobs", max(2, runtime.NumCPU()/2), // a core for what is light beside what is heavy
+		"how many checks run at once; half of them may be heavy ones")
 	set.BoolVar(&o.keepGoing, "keep-going", true,
 		"run the rest when a check fails; --keep-going=false stops there")
 	set.StringVar(&o.base, "base", "",

@@ -10,16 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/ci/host/internal/machine"
-	"github.com/estela-dev/estela/ci/host/internal/report"
 	"github.com/estela-dev/estela/ci/host/internal/runner"
 	"github.com/estela-dev/estela/ci/plan"
+	"github.com/estela-dev/estela/ci/suite"
 )
 
 // The exit codes.
@@ -33,47 +29,40 @@ const (
 // defaultBase is where a change will go.
 const defaultBase = "origin/main"
 
-// policyFile is where Debian's packages ask whether they may start a daemon.
-const policyFile = "/usr/sbin/policy-rc.d"
-
 // Host is the machine as this program sees it.
 type Host struct {
 	// Checks is the plan.
 	Checks []plan.Check
-	Getenv func(string) string
 	// Look finds a program, as exec.LookPath does.
 	Look           func(string) (string, error)
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Root says that the caller may do everything; sudo is used otherwise.
+	Root bool
+	// Policy is the file that a package's scripts ask whether they may start a daemon.
+	Policy string
 }
 
 // Run does what the command line says and returns the exit code.
 func Run(ctx context.Context, h Host, args []string) int {
 	o, err := parse(args, h.Stdout)
+	code := exitPassed
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitPassed
 	case err != nil:
-		fmt.Fprintf(h.Stderr, "%v\n`go run ./ci/host --help` says more.\n", err)
-		return exitUsage
+		code, err = exitUsage, fmt.Errorf("%w\n`go run ./ci/host --help` says more", err)
 	case o.command == "list":
 		list(h.Stdout, h.Checks)
-		return exitPassed
+	case o.command == "setup": // for an image in which the checks run later
+		code, err = h.prepare(ctx, true, h.Checks)
+	default:
+		code, err = h.test(ctx, o)
 	}
-	do := h.test
-	if o.command == "setup" {
-		do = h.setUp
-	}
-	code, err := do(ctx, o)
 	if err != nil {
 		fmt.Fprintln(h.Stderr, err)
 	}
 	return code
-}
-
-// setUp installs what the checks need, for an image in which they run later.
-func (h Host) setUp(ctx context.Context, _ options) (int, error) {
-	return h.prepare(ctx, true, h.Checks)
 }
 
 // test runs the checks that were asked for.
@@ -96,16 +85,10 @@ func (h Host) test(ctx context.Context, o options) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	return h.run(ctx, runner.Config{Root: root, Base: base, Jobs: o.jobs, FailFast: !o.keepGoing}, checks)
-}
-
-func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (int, error) {
 	began := time.Now()
-	live, width := h.terminal()
-	progress := report.NewProgress(h.Stdout, len(checks), live, width)
-	results := runner.Run(ctx, cfg, checks, progress)
-	progress.Close()
-	passed := report.Summary(h.Stdout, results, time.Since(began))
+	results := runner.Run(ctx, runner.Config{Root: root, Base: base, Jobs: o.jobs, FailFast: !o.keepGoing}, checks, h.Stdout)
+	fmt.Fprintln(h.Stdout)
+	passed := suite.Write(h.Stdout, results, time.Since(began))
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted, errors.New("interrupted")
@@ -113,36 +96,6 @@ func (h Host) run(ctx context.Context, cfg runner.Config, checks []plan.Check) (
 		return exitFailed, nil
 	}
 	return exitPassed, nil
-}
-
-// prepare makes sure that the machine has what the checks need.
-func (h Host) prepare(ctx context.Context, setup bool, checks []plan.Check) (int, error) {
-	lacks := machine.Lacks(checks, h.Look)
-	if setup && len(lacks) > 0 {
-		if err := h.installer().Install(ctx, lacks); err != nil {
-			return exitFailed, fmt.Errorf("set the machine up: %w", err)
-		}
-		lacks = machine.Lacks(checks, h.Look)
-	}
-	if len(lacks) == 0 {
-		return exitPassed, nil
-	}
-	var text strings.Builder
-	for _, l := range lacks {
-		fmt.Fprintln(&text, l)
-	}
-	return exitUsage, fmt.Errorf("this machine lacks:\n%s"+
-		"Install it, or let `go run ./ci/host --setup test` do so (Debian and its kin)", text.String())
-}
-
-func (h Host) installer() machine.Installer {
-	return machine.Installer{
-		Root:   os.Geteuid() == 0,
-		Look:   h.Look,
-		Run:    machine.Output(h.Stdin),
-		Policy: policyFile,
-		Log:    h.Stdout,
-	}
 }
 
 // base finds the revision to compare with. One that was asked for must exist;
@@ -180,21 +133,3 @@ func findRoot() (string, error) {
 		}
 	}
 }
-
-// terminal reports whether standard output is one that can move its cursor, and
-// how wide it is, as far as the environment says.
-func (h Host) terminal() (live bool, width int) {
-	width = 80
-	if n, err := strconv.Atoi(h.Getenv("COLUMNS")); err == nil && n > 0 {
-		width = n
-	}
-	file, ok := h.Stdout.(*os.File)
-	if !ok || h.Getenv("TERM") == "dumb" || h.Getenv("TERM") == "" || h.Getenv("CI") != "" {
-		return false, width
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0, width
-}
-
-// defaultJobs leaves a core for what is light beside what is heavy.
-func defaultJobs() int { return max(2, runtime.NumCPU()/2) }

@@ -32,7 +32,6 @@ func run(ctx context.Context, checks []plan.Check, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := host.Run(ctx, host.Host{
 		Checks: checks,
-		Getenv: func(string) string { return "" },
 		Look:   exec.LookPath,
 		Stdout: &stdout,
 		Stderr: &stderr,

@@ -18,11 +18,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Run(ctx, Host{
 		Checks: plan.Checks(),
-		Getenv: os.Getenv,
 		Look:   exec.LookPath,
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
+		Root:   os.Geteuid() == 0,
+		Policy: policyFile,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -59,6 +60,20 @@ func module(t *testing.T) map[string]method {
 	return methods
 }
 
+// documented are the module's functions: they are its command line, which others have in their scripts.
+var documented = strings.Fields(`Test TestMatrix Lint Compile Unit Fuzz Contract EndToEnd Chaos Bench
+	Build Binary Reproducible Up Scan ScanCode ScanImage Sbom Sign Publish Release
+	WithRegistryLogin WithRegistry WithKey WithIdentity
+	Preview Deploy Rollback Unlock Smoke Destroy Rehearse Generate Fix Submit`)
+
+func TestTheModuleHasTheDocumentedFunctions(t *testing.T) {
+	t.Parallel()
+	found := slices.Sorted(maps.Keys(module(t)))
+	if want := slices.Sorted(slices.Values(documented)); !slices.Equal(found, want) {
+		t.Errorf("the module has the functions %q, documented are %q", found, want)
+	}
+}
+
 // `dagger call test` runs every check of the plan and no other, because it takes the plan's list as it is;
 // that what runs a check doesn't leave one out is what the loop over it shows.
 func TestTheModuleTestsThePlan(t *testing.T) {
@@ -70,8 +85,8 @@ func TestTheModuleTestsThePlan(t *testing.T) {
 		}
 	}
 	text := read(t, "ci/test.go")
-	if calls := strings.Count(text, "schedule.Run(ctx, checks, "); calls != 1 {
-		t.Errorf("ci/test.go passes its checks to the schedule %d times, want once", calls)
+	if calls := strings.Count(text, "suite.Run(ctx, checks, "); calls != 1 {
+		t.Errorf("ci/test.go passes its checks to the suite %d times, want once", calls)
 	}
 	if strings.Contains(text, "plan.Check{") {
 		t.Error("ci/test.go makes a check of its own; it belongs in ci/plan")

@@ -314,31 +314,20 @@ func TestTheWayBackOutlivesTheCallersContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		c := newCloud(t, rollout.Config{Image: imageB})
 		c.run(func(context.Context, rollout.Deployment) (rollout.Report, error) { return rollout.Report{}, nil })
-		stack := watched{cloud: c}
+		var limit time.Time // of the last update
+		c.updated = func(ctx context.Context, _ *rollout.Outputs) { limit, _ = ctx.Deadline() }
 		_, err := rollout.Deployment{
-			Stack: &stack, BackLimit: set,
+			Stack: c, BackLimit: set,
 			Smoke: func(ctx context.Context, _ string) error { cancel(); return ctx.Err() },
 		}.Deploy(ctx, imageC)
 		if !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		wantError(t, err, "smoke candidate: context canceled; the way back succeeded")
-		if left := time.Until(stack.deadline); left < want-time.Minute || left > want {
+		if left := time.Until(limit); left < want-time.Minute || left > want {
 			t.Errorf("the way back had %s, want %s", left, want)
 		}
 	}
-}
-
-// watched notes the time limit of the last update.
-type watched struct {
-	*cloud
-
-	deadline time.Time
-}
-
-func (w *watched) Up(ctx context.Context, config rollout.Config) (rollout.Outputs, error) {
-	w.deadline, _ = ctx.Deadline()
-	return w.cloud.Up(ctx, config)
 }
 
 func TestNothingStartsAfterCtrlC(t *testing.T) {
@@ -366,7 +355,8 @@ func TestAStackThatDoesNotDoAsTold(t *testing.T) {
 	} {
 		cloud := newCloud(t, rollout.Config{Image: imageB})
 		cloud.run(func(context.Context, rollout.Deployment) (rollout.Report, error) { return rollout.Report{}, nil })
-		_, err := rollout.Deployment{Stack: bent{cloud, c.change}, Smoke: cloud.smoke}.Deploy(t.Context(), imageC)
+		cloud.updated = func(_ context.Context, o *rollout.Outputs) { c.change(o) }
+		_, err := rollout.Deployment{Stack: cloud, Smoke: cloud.smoke}.Deploy(t.Context(), imageC)
 		wantError(t, err, "start candidate: ", c.want)
 		if strings.Contains(strings.Join(cloud.calls, " "), "smoke") || cloud.config.Image != imageB || cloud.config.Candidate != "" {
 			t.Errorf("%s: calls %v, left %+v", c.name, cloud.calls, cloud.config)
@@ -375,19 +365,7 @@ func TestAStackThatDoesNotDoAsTold(t *testing.T) {
 
 	cloud := newCloud(t, rollout.Config{})
 	cloud.run(func(context.Context, rollout.Deployment) (rollout.Report, error) { return rollout.Report{}, nil })
-	_, err := rollout.Deployment{Stack: bent{cloud, func(o *rollout.Outputs) { o.URL = "" }}, Smoke: cloud.smoke}.Deploy(t.Context(), imageA)
+	cloud.updated = func(_ context.Context, o *rollout.Outputs) { o.URL = "" }
+	_, err := rollout.Deployment{Stack: cloud, Smoke: cloud.smoke}.Deploy(t.Context(), imageA)
 	wantError(t, err, "smoke: the stack's output url is missing")
-}
-
-// bent is a stack whose outputs after an update are wrong.
-type bent struct {
-	*cloud
-
-	change func(*rollout.Outputs)
-}
-
-func (b bent) Up(ctx context.Context, config rollout.Config) (rollout.Outputs, error) {
-	o, err := b.cloud.Up(ctx, config)
-	b.change(&o)
-	return o, err
 }

@@ -42,7 +42,7 @@ type Deployment struct {
 // Deploy brings an image to all traffic by way of a candidate, or leaves the old one serving and says
 // which check failed. The report is there in both cases.
 func (d Deployment) Deploy(ctx context.Context, image string) (Report, error) {
-	r := &run{Deployment: d}
+	r := &run{of: d}
 	err := r.deploy(ctx, image)
 	if err != nil {
 		err = fmt.Errorf("deploy %s: %w", image, err)
@@ -54,7 +54,7 @@ func (d Deployment) Deploy(ctx context.Context, image string) (Report, error) {
 // before, and what serves now is worse. There is no candidate, no budget (it is burnt) and no way
 // back. Run twice, it stays where it is.
 func (d Deployment) Rollback(ctx context.Context, image string) (Report, error) {
-	r := &run{Deployment: d}
+	r := &run{of: d}
 	err := r.rollback(ctx, image)
 	if err != nil {
 		err = fmt.Errorf("roll back: %w", err)
@@ -64,8 +64,7 @@ func (d Deployment) Rollback(ctx context.Context, image string) (Report, error) 
 
 // run is one deployment or rollback under way.
 type run struct {
-	Deployment
-
+	of     Deployment
 	report Report
 	// last is what the stack said of itself last.
 	last Outputs
@@ -144,16 +143,16 @@ func (r *run) verify(ctx context.Context, out Outputs) error {
 	if err := r.smoke(ctx, stepSmoke, out.URL); err != nil {
 		return err
 	}
-	if r.Budget == nil {
+	if r.of.Budget == nil {
 		r.skip(stepBudget)
 		return nil
 	}
-	return r.step(ctx, stepBudget, func() error { return r.Budget(ctx, out) })
+	return r.step(ctx, stepBudget, func() error { return r.of.Budget(ctx, out) })
 }
 
 // back makes what served before serve again, whatever became of the caller's ctx.
 func (r *run) back(ctx context.Context, old Outputs, failure error) error {
-	limit := r.BackLimit
+	limit := r.of.BackLimit
 	if limit <= 0 {
 		limit = defaultBackLimit
 	}
@@ -208,7 +207,7 @@ func target(now Outputs, image string) (string, error) {
 
 // command is what an operator can run by hand.
 func (r *run) command(image string) string {
-	name := r.Name
+	name := r.of.Name
 	if name == "" {
 		name = "STACK"
 	}

@@ -60,6 +60,8 @@ type cloud struct {
 	configs []rollout.Config // of this run
 	crashed bool             // whether this run died
 	cancel  context.CancelFunc
+	// updated, if there is one, sees each update and may change what the stack says of it.
+	updated func(context.Context, *rollout.Outputs)
 }
 
 func newCloud(t *testing.T, c rollout.Config) *cloud {
@@ -140,6 +142,9 @@ func (c *cloud) Up(ctx context.Context, config rollout.Config) (out rollout.Outp
 		out = c.outputs()
 		return nil
 	})
+	if c.updated != nil {
+		c.updated(ctx, &out)
+	}
 	return out, err
 }
 

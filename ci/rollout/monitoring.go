@@ -98,7 +98,7 @@ func (m Monitoring) newest(ctx context.Context, slo string, within time.Duration
 	if err != nil {
 		return nil, err
 	}
-	q := query{Monitoring: m, token: token, project: project[1], slo: slo, end: time.Now().UTC(), within: within}
+	q := query{monitoring: m, token: token, project: project[1], slo: slo, end: time.Now().UTC(), within: within}
 	p, err := q.newest(ctx)
 	return p, hide(err, token)
 }

@@ -52,8 +52,8 @@ func (r *run) skip(name string) {
 }
 
 func (r *run) log(step, text string) {
-	if r.Log != nil {
-		r.Log(step, text)
+	if r.of.Log != nil {
+		r.of.Log(step, text)
 	}
 }
 
@@ -61,11 +61,11 @@ func (r *run) log(step, text string) {
 func (r *run) read(ctx context.Context) (Outputs, error) {
 	var out Outputs
 	err := r.step(ctx, stepRead, func() error {
-		if r.Stack == nil || r.Smoke == nil {
+		if r.of.Stack == nil || r.of.Smoke == nil {
 			return errors.New("the deployment has no Stack or no Smoke; set both")
 		}
 		var err error
-		if out, err = r.Stack.Outputs(ctx); err != nil || out.Image == "" {
+		if out, err = r.of.Stack.Outputs(ctx); err != nil || out.Image == "" {
 			return err
 		}
 		// Such as "[secret]", which Pulumi prints for an output that touched one.
@@ -87,7 +87,7 @@ func (r *run) up(ctx context.Context, name string, c Config) (Outputs, error) {
 	r.report.Serving = ""
 	err := r.step(ctx, name, func() error {
 		var err error
-		if out, err = r.Stack.Up(ctx, c); err != nil {
+		if out, err = r.of.Stack.Up(ctx, c); err != nil {
 			return err
 		}
 		r.report.Serving, r.last = out.Image, out
@@ -101,7 +101,7 @@ func (r *run) smoke(ctx context.Context, name, url string) error {
 		if url == "" {
 			return errors.New("the stack's output url is missing; let it export where it serves")
 		}
-		return r.Smoke(ctx, url)
+		return r.of.Smoke(ctx, url)
 	})
 }
 
@@ -109,7 +109,7 @@ func (r *run) smoke(ctx context.Context, name, url string) error {
 func (r *run) ask(ctx context.Context) string {
 	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 	defer cancel()
-	out, err := r.Stack.Outputs(fresh)
+	out, err := r.of.Stack.Outputs(fresh)
 	if err != nil || out.Image == "" {
 		return "which image serves is not known"
 	}
@@ -119,12 +119,12 @@ func (r *run) ask(ctx context.Context) string {
 
 // record says how it ended, whatever became of ctx.
 func (r *run) record(ctx context.Context, ok bool) {
-	if r.Record == nil {
+	if r.of.Record == nil {
 		return
 	}
 	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
-	if err := r.step(fresh, stepRecord, func() error { return r.Record(fresh, ok, r.last) }); err != nil {
+	if err := r.step(fresh, stepRecord, func() error { return r.of.Record(fresh, ok, r.last) }); err != nil {
 		warning := fmt.Sprintf("%v; this deployment is missing in the objective of deployments", err)
 		r.report.Warnings = append(r.report.Warnings, warning)
 		r.log(stepRecord, warning)

@@ -22,8 +22,7 @@ const (
 // query is one question to timeSeries.list.
 // https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/list
 type query struct {
-	Monitoring
-
+	monitoring          Monitoring
 	token, project, slo string
 	end                 time.Time
 	within              time.Duration
@@ -116,7 +115,7 @@ func (q query) page(ctx context.Context, next string) (page, error) {
 		return page{}, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+q.token)
-	response, err := staying(q.Client).Do(request)
+	response, err := staying(q.monitoring.Client).Do(request)
 	if err != nil {
 		return page{}, fmt.Errorf("reach Cloud Monitoring: %w", err)
 	}
@@ -132,7 +131,7 @@ func (q query) page(ctx context.Context, next string) (page, error) {
 }
 
 func (q query) address(next string) (string, error) {
-	u, err := trusted(q.BaseURL, monitoringURL)
+	u, err := trusted(q.monitoring.BaseURL, monitoringURL)
 	if err != nil {
 		return "", fmt.Errorf("read Cloud Monitoring's address: %w", err)
 	}

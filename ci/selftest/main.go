@@ -1,5 +1,6 @@
 // Command selftest proves the Dagger module from outside: it connects to an engine, serves the module,
-// holds its functions against the documented set, and drives lint and build end to end.
+// holds its functions against the committed bindings, and drives lint and build end to end. That the bindings have the
+// documented functions, and help on each, is shown without an engine, by the tests of ci/plan.
 //
 //	cd ci && go run ./selftest [--mirror registry.example/hub] [--by-tag]
 //
@@ -11,168 +12,84 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"dagger.io/dagger"
 )
 
 func main() {
+	root := flag.String("root", "..", "the repository")
+	mirror := flag.String("mirror", "", "a registry that every image comes from")
+	byTag := flag.Bool("by-tag", false, "ask for images by tag instead of by digest")
+	flag.Parse() // what it can't read ends with 2
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, *root, map[string]any{"mirror": *mirror, "byTag": *byTag})
 	stop()
-	os.Exit(code)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Fprintln(os.Stdout, "functions, lint and build are as they should be")
 }
 
-// run is the program.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	set := flag.NewFlagSet("selftest", flag.ContinueOnError)
-	set.SetOutput(stderr)
-	root := set.String("root", "..", "the repository")
-	mirror := set.String("mirror", "", "a registry that every image comes from")
-	byTag := set.Bool("by-tag", false, "ask for images by tag instead of by digest")
-	if err := set.Parse(args); err != nil || set.NArg() > 0 {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		fmt.Fprintln(stderr, "usage: selftest [--root DIR] [--mirror PREFIX] [--by-tag]")
-		return 2
-	}
-	client, err := dagger.Connect(ctx, dagger.WithLogOutput(stderr))
+// run connects to an engine, makes the module's functions part of the client's schema, and looks at them.
+func run(ctx context.Context, root string, flags map[string]any) (err error) {
+	client, err := dagger.Connect(ctx, dagger.WithLogOutput(os.Stderr))
 	if err != nil {
-		fmt.Fprintf(stderr, "connect to a Dagger engine: %v\n", err)
-		return 1
+		return fmt.Errorf("connect to a Dagger engine: %w", err)
 	}
-	t := &test{client: client, out: stdout, root: *root, mirror: *mirror, byTag: *byTag}
-	err = errors.Join(t.run(ctx), client.Close())
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
+	defer func() { err = errors.Join(err, client.Close()) }()
+	if root, err = filepath.Abs(root); err != nil {
+		return err
 	}
-	return 0
-}
-
-// test is one run against an engine.
-type test struct {
-	client       *dagger.Client
-	out          io.Writer
-	root, mirror string
-	byTag        bool
-}
-
-// run does the parts in order; the ones after serve need it, but not each other.
-func (t *test) run(ctx context.Context) error {
-	module, err := t.serve(ctx)
-	if err != nil {
+	module := client.ModuleSource(root).AsModule()
+	if err := module.Serve(ctx); err != nil {
 		return fmt.Errorf("serve the module: %w", err)
 	}
-	var errs []error
-	for _, part := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"functions", func(ctx context.Context) error { return t.functions(ctx, module) }},
-		{"lint", t.lint},
-		{"build", t.build},
-	} {
-		began := time.Now()
-		err := part.do(ctx)
-		outcome := "ok"
-		if err != nil {
-			outcome = "FAILED"
-			errs = append(errs, fmt.Errorf("%s: %w", part.name, err))
-		}
-		fmt.Fprintf(t.out, "%-10s %s in %s\n", part.name, outcome, time.Since(began).Round(100*time.Millisecond))
-	}
-	return errors.Join(errs...)
+	return errors.Join(functions(ctx, module, root), calls(ctx, client, flags))
 }
 
-// serve makes the module's functions part of the client's schema.
-func (t *test) serve(ctx context.Context) (*dagger.Module, error) {
-	root, err := filepath.Abs(t.root)
+// functions holds what the engine offers against what the bindings serve.
+func functions(ctx context.Context, module *dagger.Module, root string) error {
+	bindings, err := os.ReadFile(filepath.Join(root, "ci", "dagger.gen.go"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	module := t.client.ModuleSource(root).AsModule()
-	return module, module.Serve(ctx)
-}
-
-// functions holds what the module offers against what is documented.
-func (t *test) functions(ctx context.Context, module *dagger.Module) error {
+	served, found := map[string]bool{}, map[string]bool{}
+	for _, method := range regexp.MustCompile(`\(\*Estela\)\.(\w+)\(`).FindAllSubmatch(bindings, -1) {
+		served[strings.ToLower(string(method[1]))] = true
+	}
 	objects, err := module.Objects(ctx)
-	if err != nil {
-		return err
-	}
-	var found []string
-	var errs []error
 	for _, object := range objects {
-		functions, err := object.AsObject().Functions(ctx)
-		if err != nil {
-			return err
-		}
+		functions, functionsErr := object.AsObject().Functions(ctx)
 		for _, f := range functions {
-			name, err := f.Name(ctx)
-			if err != nil {
-				return err
-			}
-			doc, err := f.Description(ctx)
-			if err != nil {
-				return err
-			}
-			if strings.TrimSpace(doc) == "" {
-				errs = append(errs, fmt.Errorf("%s has no description", name))
-			}
-			found = append(found, strings.ToLower(name))
+			name, nameErr := f.Name(ctx)
+			found[strings.ToLower(name)] = true
+			err = errors.Join(err, nameErr)
 		}
+		err = errors.Join(err, functionsErr)
 	}
-	return errors.Join(append(errs, compare(found, Documented()))...)
+	if err == nil && !maps.Equal(served, found) {
+		return fmt.Errorf("the engine offers the functions %v, the bindings serve %v", found, served)
+	}
+	return err
 }
 
-// compare names what only one side has.
-func compare(found, documented []string) error {
-	var errs []error
-	for _, name := range documented {
-		if !slices.Contains(found, name) {
-			errs = append(errs, fmt.Errorf("%s is documented, the module has it not", name))
-		}
-	}
-	for _, name := range found {
-		if !slices.Contains(documented, name) {
-			errs = append(errs, fmt.Errorf("%s is a function, but not documented", name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// ask queries the module's main object.
-func (t *test) ask(ctx context.Context, query string, into any) error {
-	return t.client.Do(ctx, &dagger.Request{
-		Query:     `query($mirror: String!, $byTag: Boolean!) { estela(mirror: $mirror, byTag: $byTag) ` + query + ` }`,
-		Variables: map[string]any{"mirror": t.mirror, "byTag": t.byTag},
-	}, &dagger.Response{Data: into})
-}
-
-// lint runs the real lint of this very tree.
-func (t *test) lint(ctx context.Context) error {
-	var answer struct{ Estela struct{ Lint string } }
-	if err := t.ask(ctx, `{ lint }`, &answer); err != nil {
-		return err
-	}
-	if !strings.Contains(answer.Estela.Lint, "golangci-lint") || !strings.Contains(answer.Estela.Lint, " 0 failed") {
-		return fmt.Errorf("it says nothing of golangci-lint: %q", answer.Estela.Lint)
-	}
-	return nil
-}
-
-// build makes the image and looks at it as its user would.
-func (t *test) build(ctx context.Context) error {
+// calls runs the real lint of this very tree, makes the image and looks at it as its user would.
+func calls(ctx context.Context, client *dagger.Client, flags map[string]any) error {
 	var answer struct {
 		Estela struct {
+			Lint  string
 			Build struct {
 				User       string
 				Entrypoint []string
@@ -182,24 +99,29 @@ func (t *test) build(ctx context.Context) error {
 			}
 		}
 	}
-	err := t.ask(ctx, `{ build(version: "v0.0.0-selftest") {
-		user entrypoint label(name: "org.opencontainers.image.version") exists(path: "/bin/sh")
-		withExec(args: ["version"], useEntrypoint: true) { stdout } } }`, &answer)
-	if err != nil {
-		return err
+	var errs []error
+	for _, call := range []string{
+		`lint`,
+		`build(version: "v0.0.0-selftest") {
+			user entrypoint label(name: "org.opencontainers.image.version") exists(path: "/bin/sh")
+			withExec(args: ["version"], useEntrypoint: true) { stdout } }`,
+	} {
+		query := `query($mirror: String!, $byTag: Boolean!) { estela(mirror: $mirror, byTag: $byTag) { ` + call + ` } }`
+		errs = append(errs, client.Do(ctx, &dagger.Request{Query: query, Variables: flags}, &dagger.Response{Data: &answer}))
 	}
 	image := answer.Estela.Build
-	switch {
-	case image.User != "65532:65532":
-		return fmt.Errorf("the image runs as %q", image.User)
-	case !slices.Equal(image.Entrypoint, []string{"/usr/local/bin/estela"}):
-		return fmt.Errorf("the image's entrypoint is %q", image.Entrypoint)
-	case image.Label != "v0.0.0-selftest":
-		return fmt.Errorf("the image's version label is %q", image.Label)
-	case image.Exists:
-		return errors.New("the image has a shell")
-	case !strings.Contains(image.WithExec.Stdout, "estela v0.0.0-selftest\nDuckDB "):
-		return fmt.Errorf("`estela version` in the image says %q", image.WithExec.Stdout)
+	for what, well := range map[string]bool{
+		"lint says nothing of golangci-lint: " + answer.Estela.Lint: strings.Contains(answer.Estela.Lint, "golangci-lint") &&
+			strings.Contains(answer.Estela.Lint, " 0 failed"),
+		"the image runs as " + image.User:                      image.User == "65532:65532",
+		fmt.Sprintf("the entrypoint is %q", image.Entrypoint):  slices.Equal(image.Entrypoint, []string{"/usr/local/bin/estela"}),
+		"the version label is " + image.Label:                  image.Label == "v0.0.0-selftest",
+		"the image has a shell":                                !image.Exists,
+		"`estela version` in it says " + image.WithExec.Stdout: strings.Contains(image.WithExec.Stdout, "estela v0.0.0-selftest\nDuckDB "),
+	} {
+		if !well {
+			errs = append(errs, errors.New(what))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -21,100 +21,71 @@ const (
 	sendTimeout = 30 * time.Second
 )
 
-// Answer is what the endpoint said.
-type Answer struct {
-	Status int
-	// Body is at most its first 64 KiB.
-	Body string
-}
-
-// String is the answer for a person: the status, then the body without what would drive a terminal.
-func (a Answer) String() string {
-	text := strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status)))
-	body := strings.TrimSpace(strings.Map(printable, a.Body))
-	if body == "" {
-		return text + " (no body)"
-	}
-	if len(a.Body) >= bodyLimit {
-		text += " (the first 64 KiB)"
-	}
-	return text + "\n" + body
-}
-
-func printable(r rune) rune {
-	switch {
-	case r == '\n' || r == '\t':
-		return r
-	case unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r):
-		return -1
-	}
-	return r
-}
-
-// Send posts a valid submission to the endpoint. Anything but a 2xx is an error; the answer is
-// returned with it. A redirect is not followed: most turn a POST into a GET, and that GET's 200 would
-// look like a delivery. A nil client is the default one.
-func Send(ctx context.Context, client *http.Client, endpoint string, s Submission) (Answer, error) {
+// Send posts a valid submission to the endpoint and returns its answer for a person: the status, then the body.
+// Anything but a 2xx is an error, which has the answer. A redirect is not followed: most turn a POST into a GET, and
+// that GET's 200 would look like a delivery.
+func Send(ctx context.Context, client http.Client, endpoint string, s Submission) (string, error) {
 	if err := s.Validate(); err != nil {
-		return Answer{}, fmt.Errorf("check submission, nothing was sent:\n%w", err)
+		return "", fmt.Errorf("check submission, nothing was sent:\n%w", err)
 	}
-	target, err := parseEndpoint(endpoint)
-	if err != nil {
-		return Answer{}, err
-	}
-	body, err := json.Marshal(s)
-	if err != nil {
-		return Answer{}, fmt.Errorf("encode submission: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	answer, err := post(ctx, client, target, body)
-	if err != nil {
-		return answer, err
-	}
-	if answer.Status < 200 || answer.Status > 299 {
-		return answer, fmt.Errorf("post to %s: not accepted, the answer was %s", target.Redacted(), answer)
-	}
-	return answer, nil
-}
-
-func parseEndpoint(endpoint string) (*url.URL, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		// url.Parse's own error repeats the address, with any password in it.
-		return nil, errors.New("read endpoint: it is no URL; give an http or https one, or none for the challenge's own")
+		return "", errors.New("read endpoint: it is no URL; give an http or https one, or none for the challenge's own")
 	}
 	if target.Scheme != "https" && target.Scheme != "http" || target.Hostname() == "" {
-		return nil, fmt.Errorf("read endpoint %q: it is no http or https URL; leave it out for the challenge's own", target.Redacted())
+		return "", fmt.Errorf("read endpoint %q: it is no http or https URL; leave it out for the challenge's own", target.Redacted())
 	}
-	return target, nil
-}
-
-func post(ctx context.Context, client *http.Client, target *url.URL, body []byte) (Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(body))
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := post(ctx, client, target.String(), s)
 	if err != nil {
-		return Answer{}, fmt.Errorf("make request: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := withoutRedirects(client).Do(request)
-	if err != nil {
-		return Answer{}, fmt.Errorf("post to %s: %w; it is not known to have arrived: check the network and send again", target.Redacted(), err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit))
-	answer := Answer{Status: response.StatusCode, Body: string(text)}
-	if err != nil {
-		return answer, fmt.Errorf("read the answer of %s: %w; its status was %d, so what was sent did arrive", target.Redacted(), err, answer.Status)
+		return "", fmt.Errorf("post to %s: %w", target.Redacted(), err)
 	}
 	return answer, nil
 }
 
-// withoutRedirects is the caller's client but for that; the caller's own is left as it was.
-func withoutRedirects(client *http.Client) *http.Client {
-	if client == nil {
-		client = http.DefaultClient
+func post(ctx context.Context, client http.Client, target string, s Submission) (string, error) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return "", err
 	}
-	stay := *client
-	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &stay
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("%w; it is not known to have arrived: check the network and send again", err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, bodyLimit))
+	answer := describe(response.StatusCode, string(text))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read the answer: %w; what was sent did arrive: %s", err, answer)
+	case response.StatusCode/100 != 2:
+		return "", fmt.Errorf("not accepted, the answer was %s", answer)
+	}
+	return answer, nil
+}
+
+// describe is an answer without what would drive a terminal.
+func describe(status int, body string) string {
+	text := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	if len(body) >= bodyLimit {
+		text += " (the first 64 KiB)"
+	}
+	body = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, body))
+	if body == "" {
+		return text + " (no body)"
+	}
+	return text + "\n" + body
 }

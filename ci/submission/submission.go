@@ -13,9 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-// Endpoint is where the challenge wants its solutions announced.
-const Endpoint = "https://advana-challenge-check-api-cr-k4hdbggvoq-uc.a.run.app/devops"
-
 // Submission is what the challenge asks for, under the names it asks for.
 type Submission struct {
 	Name      string `json:"name"`
@@ -27,104 +24,78 @@ type Submission struct {
 // one look mends it all.
 func (s Submission) Validate() error {
 	return errors.Join(
-		problem("name", s.Name, nameFault(s.Name), "give your full name"),
-		problem("mail", s.Mail, mailFault(s.Mail), "give an address such as pedro@example.com"),
-		problem("github_url", s.GitHubURL, repositoryFault(s.GitHubURL), "give the public repository as https://github.com/OWNER/REPOSITORY"),
+		check("name", s.Name, "give your full name", nameRules(s.Name)),
+		check("mail", s.Mail, "give an address such as pedro@example.com", mailRules(s.Mail)),
+		check("github_url", s.GitHubURL, "give the public repository as https://github.com/OWNER/REPOSITORY", repositoryRules(s.GitHubURL)),
 	)
 }
 
-func problem(field, value, reason, wayOut string) error {
-	if reason == "" {
-		return nil
-	}
-	return fmt.Errorf("%s %q: %s; %s", field, value, reason, wayOut)
+// rule is broken for a reason.
+type rule struct {
+	broken bool
+	reason string
 }
 
-func nameFault(name string) string {
-	switch {
-	case strings.TrimSpace(name) == "":
-		return "it is empty"
-	case !utf8.ValidString(name):
-		return "it is not UTF-8"
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return "it has control characters"
-	case strings.TrimSpace(name) != name:
-		return "it has spaces around it"
+// check names the first rule that is broken.
+func check(field, value, wayOut string, rules []rule) error {
+	rules = append([]rule{{strings.TrimSpace(value) == "", "it is empty"}}, rules...)
+	for _, r := range rules {
+		if r.broken {
+			return fmt.Errorf("%s %q: %s; %s", field, value, r.reason, wayOut)
+		}
 	}
-	return ""
+	return nil
 }
 
-func mailFault(address string) string {
+func nameRules(name string) []rule {
+	return []rule{
+		{!utf8.ValidString(name), "it is not UTF-8"},
+		{strings.ContainsFunc(name, unicode.IsControl), "it has control characters"},
+		{strings.TrimSpace(name) != name, "it has spaces around it"},
+	}
+}
+
+func mailRules(address string) []rule {
 	parsed, err := mail.ParseAddress(address)
-	switch {
-	case address == "":
-		return "it is empty"
-	case err != nil:
-		return "it is no address (" + err.Error() + ")"
-	case parsed.Address != address:
+	return []rule{
+		{err != nil, fmt.Sprintf("it is no address (%v)", err)},
 		// A display name, angle brackets, quotes or a comment: fine in a letter's
 		// header, not in a form's field.
-		return "it is more than a bare address"
+		{err == nil && parsed.Address != address, "it is more than a bare address"},
+		domainRule(address[strings.LastIndexByte(address, '@')+1:]),
 	}
-	return domainFault(address[strings.LastIndexByte(address, '@')+1:])
-}
-
-func repositoryFault(address string) string {
-	parsed, err := url.Parse(address)
-	switch {
-	case address == "":
-		return "it is empty"
-	case err != nil:
-		return "it is no URL"
-	case parsed.Scheme != "https":
-		return "it does not begin with https://"
-	case parsed.User != nil:
-		return "it has credentials in it"
-	case strings.ContainsAny(address, "?#"):
-		return "it has a query or a fragment"
-	}
-	if reason := domainFault(parsed.Hostname()); reason != "" {
-		return reason
-	}
-	return pathFault(strings.ToLower(parsed.Hostname()), parsed.EscapedPath())
 }
 
 // Hosts whose repositories are always OWNER/REPOSITORY; others, such as GitLab, have groups in groups.
 var flatHosts = []string{"github.com", "www.github.com", "bitbucket.org", "codeberg.org"}
 
-var pathSegment = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+var (
+	// repositoryPath has two segments or more.
+	repositoryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+){2,}/?$`)
+	// noName is a segment that names no owner and no repository: GitLab's "-" begins a page inside one.
+	noName = regexp.MustCompile(`/(\.|\.\.|-|\.git)(/|$)`)
+	// domain is a name of the public internet.
+	domain = regexp.MustCompile(`^[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?(\.[\pL\pM\p{Nd}]([\pL\pM\p{Nd}-]*[\pL\pM\p{Nd}])?)+$`)
+	// ipAddress ends in a number, as no such name does.
+	ipAddress = regexp.MustCompile(`\.[0-9]+$`)
+)
 
-func pathFault(host, path string) string {
-	segments := strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
-	for _, s := range segments {
-		// GitLab's "-" begins a page inside a repository.
-		if !pathSegment.MatchString(s) || slices.Contains([]string{".", "..", "-", ".git"}, s) {
-			return "its path is not OWNER/REPOSITORY"
-		}
+func repositoryRules(address string) []rule {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return []rule{{true, "it is no URL"}}
 	}
-	if len(segments) < 2 || len(segments) > 2 && slices.Contains(flatHosts, host) {
-		return "its path is not OWNER/REPOSITORY"
+	path := parsed.EscapedPath()
+	tooDeep := slices.Contains(flatHosts, strings.ToLower(parsed.Hostname())) && strings.Count(strings.Trim(path, "/"), "/") > 1
+	return []rule{
+		{parsed.Scheme != "https", "it does not begin with https://"},
+		{parsed.User != nil, "it has credentials in it"},
+		{strings.ContainsAny(address, "?#"), "it has a query or a fragment"},
+		{!repositoryPath.MatchString(path) || noName.MatchString(path) || tooDeep, "its path is not OWNER/REPOSITORY"},
+		domainRule(parsed.Hostname()),
 	}
-	return ""
 }
 
-// domainFault says what keeps a name from being one of the public internet.
-func domainFault(domain string) string {
-	labels := strings.Split(domain, ".")
-	if len(labels) < 2 {
-		return fmt.Sprintf("its host %q has no dot", domain)
-	}
-	for _, label := range labels {
-		if label == "" || strings.Trim(label, "-") != label || strings.ContainsFunc(label, notInLabel) {
-			return fmt.Sprintf("its host %q is no domain name", domain)
-		}
-	}
-	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
-		return fmt.Sprintf("its host %q is an IP address", domain)
-	}
-	return ""
-}
-
-func notInLabel(r rune) bool {
-	return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+func domainRule(name string) rule {
+	return rule{!domain.MatchString(name) || ipAddress.MatchString(name), fmt.Sprintf("its host %q is no public domain name", name)}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"github.com/estela-dev/estela/ci/plan"
@@ -21,8 +19,8 @@ func execute(ctx context.Context, cfg Config, c plan.Check, stdout, stderr io.Wr
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = filepath.Join(cfg.Root, c.Dir)
 	cmd.Env = cmd.Environ()
-	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
-		cmd.Env = append(cmd.Env, name+"="+c.Env[name])
+	for name, value := range c.Env {
+		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

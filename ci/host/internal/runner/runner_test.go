@@ -3,9 +3,9 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,32 +13,9 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/ci/host/internal/runner"
-	"github.com/estela-dev/estela/ci/host/internal/testlog"
 	"github.com/estela-dev/estela/ci/plan"
+	"github.com/estela-dev/estela/ci/suite"
 )
-
-// watcher notes what happens. onStart runs at the start of each check.
-type watcher struct {
-	onStart func(c plan.Check)
-	active  []plan.Check
-	started []string
-	ended   []string
-	most    int
-}
-
-func (w *watcher) Started(c plan.Check, _ func() testlog.Counts) {
-	w.active = append(w.active, c)
-	w.started = append(w.started, c.Name)
-	w.most = max(w.most, len(w.active))
-	if w.onStart != nil {
-		w.onStart(c)
-	}
-}
-
-func (w *watcher) Finished(r runner.Result) {
-	w.ended = append(w.ended, r.Check.Name)
-	w.active = slices.DeleteFunc(w.active, func(c plan.Check) bool { return c.Name == r.Check.Name })
-}
 
 // shell is a check that runs a script. The plan has none; tests may.
 func shell(name, script string) plan.Check {
@@ -54,9 +31,9 @@ func goTest(name, events string, code int) plan.Check {
 	return c
 }
 
-func run(t *testing.T, checks ...plan.Check) []runner.Result {
+func run(t *testing.T, checks ...plan.Check) []suite.Result {
 	t.Helper()
-	return runner.Run(t.Context(), runner.Config{Root: t.TempDir()}, checks, &watcher{})
+	return runner.Run(t.Context(), runner.Config{Root: t.TempDir()}, checks, io.Discard)
 }
 
 func TestOutcomes(t *testing.T) {
@@ -73,22 +50,22 @@ func TestOutcomes(t *testing.T) {
 	)
 	for name, c := range map[string]struct {
 		check          plan.Check
-		outcome        runner.Outcome
+		outcome        suite.Outcome
 		reason, detail string // the detail is part of the whole one
 		passed, failed int
 	}{
-		"pass":       {shell("x", "echo hello"), runner.Passed, "", "", 1, 0},
-		"exit code":  {shell("x", "echo out; echo err >&2; exit 3"), runner.Failed, "exit status 3", "out\nerr\n", 0, 1},
-		"no program": {plan.Check{Name: "x", Command: []string{"no-such-program"}, Timeout: time.Minute}, runner.Failed, `exec: "no-such-program": executable file not found in $PATH`, "", 0, 1},
-		"killed":     {shell("x", "kill -9 $$"), runner.Failed, "signal: killed", "", 0, 1},
-		"tests pass": {goTest("x", pass, 0), runner.Passed, "", "", 1, 0},
-		"skipped":    {goTest("x", skip+"\n"+pass, 0), runner.Failed, "1 test skipped", "no redis-server\n", 1, 1},
+		"pass":       {shell("x", "echo hello"), suite.Passed, "", "", 1, 0},
+		"exit code":  {shell("x", "echo out; echo err >&2; exit 3"), suite.Failed, "exit status 3", "out\nerr\n", 0, 1},
+		"no program": {plan.Check{Name: "x", Command: []string{"no-such-program"}, Timeout: time.Minute}, suite.Failed, `exec: "no-such-program": executable file not found in $PATH`, "", 0, 1},
+		"killed":     {shell("x", "kill -9 $$"), suite.Failed, "signal: killed", "", 0, 1},
+		"tests pass": {goTest("x", pass, 0), suite.Passed, "", "", 1, 0},
+		"skipped":    {goTest("x", skip+"\n"+pass, 0), suite.Failed, "1 test skipped", "no redis-server\n", 1, 1},
 		"a test fails": {
-			goTest("x", pass+"\n"+fail, 1), runner.Failed, "1 of 2 tests failed", "--- p TestC: failed\nboom\n", 1, 1,
+			goTest("x", pass+"\n"+fail, 1), suite.Failed, "1 of 2 tests failed", "--- p TestC: failed\nboom\n", 1, 1,
 		},
-		"no test ran":    {goTest("x", `{"Action":"pass","Package":"p"}`, 0), runner.Failed, "no test ran", "", 0, 1},
-		"no test loads":  {goTest("x", "pattern ./x: no such directory", 1), runner.Failed, "no test ran", "no such directory", 0, 1},
-		"exit code only": {goTest("x", pass, 1), runner.Failed, "exit status 1", "", 1, 1},
+		"no test ran":    {goTest("x", `{"Action":"pass","Package":"p"}`, 0), suite.Failed, "no test ran", "", 0, 1},
+		"no test loads":  {goTest("x", "pattern ./x: no such directory", 1), suite.Failed, "no test ran", "no such directory", 0, 1},
+		"exit code only": {goTest("x", pass, 1), suite.Failed, "exit status 1", "", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,8 +76,8 @@ func TestOutcomes(t *testing.T) {
 			if !strings.Contains(r.Detail, c.detail) {
 				t.Errorf("detail %q lacks %q", r.Detail, c.detail)
 			}
-			if passed, failed := r.Counts(); passed != c.passed || failed != c.failed {
-				t.Errorf("%d passed, %d failed, want %d and %d", passed, failed, c.passed, c.failed)
+			if r.Passed != c.passed || r.Failed != c.failed {
+				t.Errorf("%d passed, %d failed, want %d and %d", r.Passed, r.Failed, c.passed, c.failed)
 			}
 		})
 	}
@@ -114,8 +91,8 @@ func TestCommandSeesItsDirectoryAndItsEnvironment(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	results := runner.Run(t.Context(), runner.Config{Root: root}, []plan.Check{c}, &watcher{})
-	if results[0].Outcome != runner.Passed {
+	results := runner.Run(t.Context(), runner.Config{Root: root}, []plan.Check{c}, io.Discard)
+	if results[0].Outcome != suite.Passed {
 		t.Errorf("%+v", results[0])
 	}
 }
@@ -125,7 +102,7 @@ func TestBaseRevisionIsPassedOn(t *testing.T) {
 	c := shell("x", `test "$0 $1" = "--against main"`)
 	c.BaseFlag = "--against"
 	cfg := runner.Config{Root: t.TempDir(), Base: "main"}
-	if r := runner.Run(t.Context(), cfg, []plan.Check{c}, &watcher{})[0]; r.Outcome != runner.Passed {
+	if r := runner.Run(t.Context(), cfg, []plan.Check{c}, io.Discard)[0]; r.Outcome != suite.Passed {
 		t.Errorf("%+v", r)
 	}
 }
@@ -173,16 +150,14 @@ func TestInterruptEndsTheWholeFamily(t *testing.T) {
 	defer cancel()
 	root := t.TempDir()
 	pids := make(chan int, 1)
-	w := &watcher{onStart: func(plan.Check) {
-		go func() {
-			pids <- child(t, root)
-			cancel()
-		}()
-	}}
+	go func() {
+		pids <- child(t, root)
+		cancel()
+	}()
 	checks := []plan.Check{shell("x", family), shell("y", "exit 0")}
 	cfg := runner.Config{Root: root, Grace: 200 * time.Millisecond} // a shell's child ignores the interrupt
-	results := runner.Run(ctx, cfg, checks, w)
-	if results[0].Outcome != runner.Interrupted || results[1].Outcome != runner.NotRun {
+	results := runner.Run(ctx, cfg, checks, io.Discard)
+	if results[0].Outcome != suite.Interrupted || results[1].Outcome != suite.NotRun {
 		t.Errorf("outcomes %q and %q", results[0].Outcome, results[1].Outcome)
 	}
 	if pid := <-pids; !gone(pid) {
@@ -196,8 +171,8 @@ func TestTimeoutEndsTheWholeFamily(t *testing.T) {
 	// It does not care about the interrupt, so that it must be killed.
 	c := shell("x", "trap '' INT; "+family)
 	c.Timeout = time.Second
-	r := runner.Run(t.Context(), runner.Config{Root: root, Grace: 100 * time.Millisecond}, []plan.Check{c}, &watcher{})[0]
-	if r.Outcome != runner.TimedOut || r.Reason != "not done after 1s" {
+	r := runner.Run(t.Context(), runner.Config{Root: root, Grace: 100 * time.Millisecond}, []plan.Check{c}, io.Discard)[0]
+	if r.Outcome != suite.TimedOut || r.Reason != "not done after 1s" {
 		t.Errorf("%q: %s", r.Outcome, r.Reason)
 	}
 	if pid := child(t, root); !gone(pid) {
@@ -209,53 +184,12 @@ func TestWhatACheckLeavesBehindIsKilled(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	c := shell("x", "sleep 60 >/dev/null 2>&1 & echo $! > child")
-	r := runner.Run(t.Context(), runner.Config{Root: root}, []plan.Check{c}, &watcher{})[0]
-	if r.Outcome != runner.Passed {
+	r := runner.Run(t.Context(), runner.Config{Root: root}, []plan.Check{c}, io.Discard)[0]
+	if r.Outcome != suite.Passed {
 		t.Errorf("%q: %s", r.Outcome, r.Reason)
 	}
 	if pid := child(t, root); !gone(pid) {
 		t.Errorf("child %d lives on", pid)
-	}
-}
-
-func TestScheduleKeepsItsRules(t *testing.T) {
-	t.Parallel()
-	var checks []plan.Check
-	for i, kind := range "hlalhllhahl" {
-		c := shell(strconv.Itoa(i), "sleep 0.02")
-		c.Heavy, c.Alone = kind == 'h', kind == 'a'
-		checks = append(checks, c)
-	}
-	checks[1].After = []string{"0", "nobody asked for this one"}
-	checks[3].After = []string{"1"}
-	w := &watcher{}
-	w.onStart = func(c plan.Check) {
-		heavy := 0
-		for _, other := range w.active {
-			if other.Heavy {
-				heavy++
-			}
-			if other.Alone && len(w.active) > 1 {
-				t.Errorf("%s is not alone", other.Name)
-			}
-		}
-		if heavy > 2 || len(w.active) > 4 {
-			t.Errorf("%d heavy of %d at once", heavy, len(w.active))
-		}
-		for _, name := range c.After {
-			if slices.Contains(w.started, name) && !slices.Contains(w.ended, name) {
-				t.Errorf("%s started before %s ended", c.Name, name)
-			}
-		}
-	}
-	results := runner.Run(t.Context(), runner.Config{Root: t.TempDir(), Jobs: 4}, checks, w)
-	for i, r := range results {
-		if r.Check.Name != strconv.Itoa(i) || r.Outcome != runner.Passed {
-			t.Errorf("result %d is %q of %s", i, r.Outcome, r.Check.Name)
-		}
-	}
-	if w.most != 4 {
-		t.Errorf("at most %d at once, want 4", w.most)
 	}
 }
 
@@ -264,7 +198,7 @@ func TestAfterWaitsForAFailedCheckToo(t *testing.T) {
 	second := shell("second", "exit 0")
 	second.After = []string{"first"}
 	results := run(t, shell("first", "exit 1"), second)
-	if results[0].Outcome != runner.Failed || results[1].Outcome != runner.Passed {
+	if results[0].Outcome != suite.Failed || results[1].Outcome != suite.Passed {
 		t.Errorf("outcomes %q and %q", results[0].Outcome, results[1].Outcome)
 	}
 }
@@ -273,11 +207,11 @@ func TestFailFast(t *testing.T) {
 	t.Parallel()
 	cfg := runner.Config{Root: t.TempDir(), Jobs: 2, FailFast: true}
 	checks := []plan.Check{shell("bad", "exit 1"), shell("long", "sleep 60"), shell("late", "exit 0")}
-	results := runner.Run(t.Context(), cfg, checks, &watcher{})
-	want := []runner.Outcome{runner.Failed, runner.Interrupted, runner.NotRun}
+	results := runner.Run(t.Context(), cfg, checks, io.Discard)
+	want := []suite.Outcome{suite.Failed, suite.Interrupted, suite.NotRun}
 	for i, r := range results {
 		if r.Outcome != want[i] {
-			t.Errorf("%s: %q, want %q", r.Check.Name, r.Outcome, want[i])
+			t.Errorf("%s: %q, want %q", r.Name, r.Outcome, want[i])
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/estela-dev/estela/ci/host/internal/testlog"
 )
@@ -29,22 +28,22 @@ func script(lines ...string) string {
 	return b.String()
 }
 
-func read(t *testing.T, text string) (testlog.Counts, []testlog.Failure, string) {
+func read(t *testing.T, text string) (testlog.Counts, string) {
 	t.Helper()
-	l := testlog.New()
-	if _, err := fmt.Fprint(l, text); err != nil {
+	var l testlog.Log
+	if _, err := fmt.Fprint(&l, text); err != nil {
 		t.Fatal(err)
 	}
-	failures, loose := l.Close()
-	return l.Counts(), failures, loose
+	printed := l.Close()
+	return l.Counts(), printed
 }
 
 func TestLog(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		text     string
-		counts   testlog.Counts
-		failures []testlog.Failure
+		text    string
+		counts  testlog.Counts
+		printed string
 	}{
 		"a pass counts": {
 			text:   script("start -", "run TestA", "output TestA hello", "pass TestA", "pass -"),
@@ -59,62 +58,50 @@ func TestLog(t *testing.T) {
 			text: script("run TestA", "output TestA === RUN   TestA", "run TestA/x",
 				"output TestA/x boom", "fail TestA/x", "output TestA --- FAIL: TestA (0.00s)", "fail TestA",
 				"output - FAIL", "fail -"),
-			counts:   testlog.Counts{Failed: 1},
-			failures: []testlog.Failure{{What: "p TestA/x", Why: testlog.WhyFailed, Output: "boom\n"}},
+			counts:  testlog.Counts{Failed: 1},
+			printed: "--- p TestA/x: failed\nboom\n",
 		},
 		"a test that fails beside its sub-tests fails itself": {
 			text: script("run TestA", "run TestA/x", "pass TestA/x", "output TestA boom", "fail TestA",
 				"fail -"),
-			counts:   testlog.Counts{Passed: 1, Failed: 1},
-			failures: []testlog.Failure{{What: "p TestA", Why: testlog.WhyFailed, Output: "boom\n"}},
+			counts:  testlog.Counts{Passed: 1, Failed: 1},
+			printed: "--- p TestA: failed\nboom\n",
 		},
 		"a skip is a failure": {
-			text: script("run TestA", "output TestA no redis-server", "skip TestA", "pass -"),
-			counts: testlog.Counts{
-				Skipped: 1,
-			},
-			failures: []testlog.Failure{
-				{What: "p TestA", Why: testlog.WhySkipped, Output: "no redis-server\n"},
-			},
+			text:    script("run TestA", "output TestA no redis-server", "skip TestA", "pass -"),
+			counts:  testlog.Counts{Skipped: 1},
+			printed: "--- p TestA: skipped, and a skipped test checks nothing\nno redis-server\n",
 		},
 		"a package without test files is no skip": {
 			text: script("output - ?   p [no test files]", "skip -"),
 		},
 		"a test that calls os.Exit did not finish": {
-			text:   script("run TestA", "output TestA bye", "output - FAIL\tp\t0.1s", "fail -"),
-			counts: testlog.Counts{Failed: 1},
-			failures: []testlog.Failure{
-				{What: "p TestA", Why: testlog.WhyUnfinished, Output: "bye\n"},
-			},
+			text:    script("run TestA", "output TestA bye", "output - FAIL\tp\t0.1s", "fail -"),
+			counts:  testlog.Counts{Failed: 1},
+			printed: "--- p: failed\nFAIL\tp\t0.1s\n--- p TestA: did not finish\nbye\n",
 		},
 		"a log that is cut off": {
-			text:   script("run TestA", "run TestA/x"),
-			counts: testlog.Counts{Failed: 1},
-			failures: []testlog.Failure{
-				{What: "p TestA/x", Why: testlog.WhyUnfinished},
-			},
+			text:    script("run TestA", "run TestA/x"),
+			counts:  testlog.Counts{Failed: 1},
+			printed: "--- p TestA/x: did not finish\n",
 		},
 		"a leak found by TestMain": {
-			text:   script("run TestA", "pass TestA", "output - PASS", "output - leaked goroutine", "fail -"),
-			counts: testlog.Counts{Passed: 1, Failed: 1},
-			failures: []testlog.Failure{
-				{What: "p", Why: testlog.WhyPackage, Output: "PASS\nleaked goroutine\n"},
-			},
+			text:    script("run TestA", "pass TestA", "output - PASS", "output - leaked goroutine", "fail -"),
+			counts:  testlog.Counts{Passed: 1, Failed: 1},
+			printed: "--- p: failed\nleaked goroutine\n",
 		},
 		"the order of a shuffled run": {
 			text: script("output - -test.shuffle 42", "run TestA", "output TestA boom", "fail TestA",
 				"output - exit status 1", "output - FAIL\tp\t0.1s", "fail -"),
-			counts: testlog.Counts{Failed: 1},
-			failures: []testlog.Failure{
-				{What: "p TestA", Why: testlog.WhyFailed, Output: "    (run with -shuffle=42)\nboom\n"},
-			},
+			counts:  testlog.Counts{Failed: 1},
+			printed: "--- p: failed\n-test.shuffle 42\nexit status 1\nFAIL\tp\t0.1s\n--- p TestA: failed\nboom\n",
 		},
 		"benchmarks": {
 			text: script("run BenchmarkA", "output BenchmarkA BenchmarkA-2 \t1\t 210 ns/op",
 				"run BenchmarkB", "run BenchmarkB/x", "output BenchmarkB/x BenchmarkB/x-2 \t1\t 9 rows/s",
 				"run BenchmarkC", "output BenchmarkC oh", "fail BenchmarkC", "output - FAIL", "fail -"),
-			counts:   testlog.Counts{Passed: 2, Failed: 1},
-			failures: []testlog.Failure{{What: "p BenchmarkC", Why: testlog.WhyFailed, Output: "oh\n"}},
+			counts:  testlog.Counts{Passed: 2, Failed: 1},
+			printed: "--- p BenchmarkC: failed\noh\n",
 		},
 		"benchmarks of a package that passes": {
 			text:   script("run BenchmarkA", "output BenchmarkA BenchmarkA", "pass -"),
@@ -123,15 +110,12 @@ func TestLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			counts, failures, loose := read(t, c.text)
+			counts, printed := read(t, c.text)
 			if counts != c.counts {
 				t.Errorf("counts %+v, want %+v", counts, c.counts)
 			}
-			if fmt.Sprintf("%q", failures) != fmt.Sprintf("%q", c.failures) {
-				t.Errorf("failures\n%q\nwant\n%q", failures, c.failures)
-			}
-			if loose != "" {
-				t.Errorf("loose: %q", loose)
+			if printed != c.printed {
+				t.Errorf("printed\n%s\nwant\n%s", printed, c.printed)
 			}
 		})
 	}
@@ -139,7 +123,7 @@ func TestLog(t *testing.T) {
 
 func TestBuildFailureIsPrintedOnce(t *testing.T) {
 	t.Parallel()
-	counts, failures, _ := read(t, `
+	counts, printed := read(t, `
 {"ImportPath":"q","Action":"build-output","Output":"# q\n"}
 {"ImportPath":"q","Action":"build-output","Output":"q.go:3: undefined: x\n"}
 {"ImportPath":"q","Action":"build-fail"}
@@ -147,58 +131,51 @@ func TestBuildFailureIsPrintedOnce(t *testing.T) {
 {"Action":"fail","Package":"a","FailedBuild":"q"}
 {"Action":"fail","Package":"b","FailedBuild":"q"}
 `)
-	if counts.Failed != 2 || len(failures) != 2 {
-		t.Fatalf("counts %+v, failures %q", counts, failures)
+	if want := (testlog.Counts{Failed: 2}); counts != want {
+		t.Errorf("counts %+v, want %+v", counts, want)
 	}
-	want := testlog.Failure{What: "a", Why: testlog.WhyBuild, Output: "# q\nq.go:3: undefined: x\n"}
-	if failures[0] != want {
-		t.Errorf("first %q, want %q", failures[0], want)
-	}
-	if failures[1].What != "b" || failures[1].Output != "" {
-		t.Errorf("second %q, want b without output", failures[1])
+	if want := "# q\nq.go:3: undefined: x\n--- a: failed\nFAIL\ta [build failed]\n--- b: failed\n"; printed != want {
+		t.Errorf("printed\n%s\nwant\n%s", printed, want)
 	}
 }
 
 func TestLinesThatAreNoEventsAreKept(t *testing.T) {
 	t.Parallel()
-	_, failures, loose := read(t, "go: cannot find module\n{\"not\": \"an event\"}\nno new line at the end")
-	if want := "go: cannot find module\n{\"not\": \"an event\"}\nno new line at the end\n"; loose != want {
-		t.Errorf("loose %q, want %q", loose, want)
-	}
-	if len(failures) != 0 {
-		t.Errorf("failures %q", failures)
+	_, printed := read(t, "go: cannot find module\n{\"not\": \"an event\"}\nno new line at the end")
+	if want := "go: cannot find module\n{\"not\": \"an event\"}\nno new line at the end\n"; printed != want {
+		t.Errorf("printed %q, want %q", printed, want)
 	}
 }
 
 func TestEventsArriveInPieces(t *testing.T) {
 	t.Parallel()
-	l := testlog.New()
+	var l testlog.Log
 	text := script("run TestA", "output TestA héllo", "fail TestA", "fail -")
-	r := iotest.OneByteReader(strings.NewReader(text))
-	for piece := make([]byte, 1); ; {
-		if _, err := r.Read(piece); err != nil {
-			break
-		}
-		_, _ = l.Write(piece)
+	for i := range len(text) {
+		_, _ = l.Write([]byte(text[i : i+1]))
 	}
-	failures, _ := l.Close()
-	if len(failures) != 1 || failures[0].Output != "héllo\n" {
-		t.Errorf("failures %q", failures)
+	if printed := l.Close(); printed != "--- p TestA: failed\nhéllo\n" {
+		t.Errorf("printed %q", printed)
 	}
 }
 
 func TestTailKeepsTheEnd(t *testing.T) {
 	t.Parallel()
-	tail := testlog.NewTail(10)
-	for i := range 100 {
-		fmt.Fprintf(tail, "%02d", i)
+	const written = 10 << 20
+	var tail testlog.Tail
+	for i := range written / 8 {
+		fmt.Fprintf(&tail, "%07d\n", i)
 	}
-	if got, want := tail.String(), "[190 bytes before this are left out]\n9596979899"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	note, kept, _ := strings.Cut(tail.String(), "\n")
+	if !strings.HasSuffix(kept, fmt.Sprintf("\n%07d\n", written/8-1)) || len(kept) < 256<<10 || len(kept) > 512<<10 {
+		t.Errorf("%d bytes are kept, which end in %q", len(kept), kept[max(0, len(kept)-20):])
 	}
-	short := testlog.NewTail(10)
-	fmt.Fprint(short, "short")
-	if short.String() != "short" {
+	if want := fmt.Sprintf("[%d bytes before this are left out]", written-len(kept)); note != want {
+		t.Errorf("it says %q, want %q", note, want)
+	}
+	var short testlog.Tail
+	fmt.Fprint(&short, "short")
+	if short.String() != "short\n" {
 		t.Errorf("got %q", short.String())
 	}
 }
@@ -208,11 +185,8 @@ func FuzzLog(f *testing.F) {
 	f.Add(script("skip -", "run BenchmarkA/x", "skip BenchmarkA/x"))
 	f.Add("{\"Action\":\"build-fail\"}\nnot json\x00\xff")
 	f.Fuzz(func(t *testing.T, text string) {
-		l := testlog.New()
-		_, _ = l.Write([]byte(text))
-		failures, _ := l.Close()
-		counts := l.Counts()
-		if bad := counts.Failed + counts.Skipped; bad > 0 && len(failures) == 0 {
+		counts, printed := read(t, text)
+		if bad := counts.Failed + counts.Skipped; bad > 0 && !strings.Contains(printed, "---") {
 			t.Errorf("%d tests failed and none is named", bad)
 		}
 	})

@@ -1,33 +1,38 @@
 package testlog
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// Tail keeps the end of what is written to it.
+// limit is about how much a Tail keeps, in bytes.
+const limit = 256 << 10
+
+// Tail keeps the end of what is written to it. The zero value has room.
 type Tail struct {
-	limit   int
-	kept    []byte
-	dropped int
+	kept []byte
+	cut  int
 }
-
-// NewTail makes a Tail that keeps about limit bytes.
-func NewTail(limit int) *Tail { return &Tail{limit: limit} }
 
 // Write never fails.
 func (t *Tail) Write(p []byte) (int, error) {
 	t.kept = append(t.kept, p...)
 	// Cut rarely, and then by half: a byte is moved once and not each time.
-	if over := len(t.kept) - t.limit; len(t.kept) > 2*t.limit {
-		t.dropped += over
+	if over := len(t.kept) - limit; over > limit {
+		t.cut += over
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
 	return len(p), nil
 }
 
-// String says what was kept, and how much was not.
+// String says what was kept, ending in a new line unless empty, and how much was not.
 func (t *Tail) String() string {
-	over := max(0, len(t.kept)-t.limit)
-	if over+t.dropped == 0 {
-		return string(t.kept)
+	text := string(t.kept)
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
 	}
-	return fmt.Sprintf("[%d bytes before this are left out]\n%s", over+t.dropped, t.kept[over:])
+	if t.cut > 0 {
+		text = fmt.Sprintf("[%d bytes before this are left out]\n%s", t.cut, text)
+	}
+	return text
 }
