@@ -14,6 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/operation"
@@ -44,7 +45,7 @@ func (endpointListCmd) Run(g *Globals, s *streams) error {
 }
 
 // paramList is the endpoint's parameters, those that may be left out in brackets.
-func paramList(e api.Endpoint) string {
+func paramList(e endpoint.Endpoint) string {
 	names := make([]string, len(e.Params))
 	for i, p := range e.Params {
 		if names[i] = "[" + p.Name + "]"; p.Required {

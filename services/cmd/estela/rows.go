@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/intake"
@@ -53,7 +53,7 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset.Dataset, err error) 
 		return err
 	}
 	defer func() { _ = end() }() // it has no data
-	return cmp.Or(api.CheckMapping(ctx, parse, name, sql), err)
+	return cmp.Or(endpoint.CheckMapping(ctx, parse, name, sql), err)
 }
 
 // mapping is the SQL that makes events of the rows, and where it comes from.

@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/operation"
@@ -90,7 +90,7 @@ func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory.Invento
 }
 
 // served are the datasets as the API takes them.
-func served(all []*dataset.Dataset) []api.Dataset {
+func served(all []*dataset.Dataset) []endpoint.Dataset {
 	return dataset.Served(all, contract.SystemColumns())
 }
 
@@ -102,7 +102,7 @@ func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	if err := api.CheckSQL(ctx, parse, served(all)); err != nil {
+	if err := endpoint.CheckSQL(ctx, parse, served(all)); err != nil {
 		return prepareSQL(ctx, all)
 	}
 	return nil
@@ -124,10 +124,10 @@ func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 	var tables, mappings error
 	for _, d := range all {
 		tables = errors.Join(tables, trial.Register(ctx, d.Contract, d.References))
-		mappings = errors.Join(mappings, api.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.Mapping))
+		mappings = errors.Join(mappings, endpoint.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.Mapping))
 	}
 	if tables != nil { // what reads a table that is not there has no fault of its own
-		return errors.Join(tables, mappings, api.CheckSQL(ctx, parse, served(all)))
+		return errors.Join(tables, mappings, endpoint.CheckSQL(ctx, parse, served(all)))
 	}
-	return errors.Join(mappings, api.Prepare(ctx, parse, trial, served(all)))
+	return errors.Join(mappings, endpoint.Prepare(ctx, parse, trial, served(all)))
 }

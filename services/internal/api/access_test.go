@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // keyFile writes keys to a file and returns their secrets by name.
@@ -283,11 +284,11 @@ func TestReload(t *testing.T) {
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"})
 	i.rows(t, "/v1/test/one")
 	load := func(name, text string) error {
-		e, err := api.Parse(name+".sql", text)
+		e, err := endpoint.Parse(name+".sql", text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return i.api.Load(t.Context(), []api.Dataset{{Name: "test", Endpoints: []api.Endpoint{e}}})
+		return i.api.Load(t.Context(), []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}})
 	}
 	if err := load("one", "-- One.\n-- cache: 1h\nSELECT 2 AS n"); err != nil {
 		t.Fatal(err)

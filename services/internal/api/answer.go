@@ -4,52 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"maps"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/zeebo/xxh3"
 
-	"github.com/estela-dev/estela/services/internal/column"
-	"github.com/estela-dev/estela/services/internal/jsontext"
+	"github.com/estela-dev/estela/services/internal/encode"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// meta is what an answer says of itself.
-type meta struct {
-	asOf time.Time
-	rows int
-	// next is the cursor of the next page, empty if there is none.
-	next string
-}
-
-// append writes it as JSON.
-func (m meta) append(b []byte) []byte {
-	b = append(b, `{"as_of":`...)
-	if m.asOf.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = append(appendTime(append(b, '"'), column.TimestampTZ, m.asOf.UTC()), '"')
-	}
-	b = append(b, `,"rows":`...)
-	b = strconv.AppendInt(b, int64(m.rows), 10)
-	b = append(b, `,"next":`...)
-	if m.next == "" {
-		b = append(b, "null"...)
-	} else {
-		b = jsontext.AppendString(b, m.next)
-	}
-	return append(b, '}')
-}
-
-// produce runs the endpoint's query and writes its answer, into the client's room.
+// produce runs the endpoint's query and encodes its answer, into the client's room.
 func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
-	sh, err := s.shape(ctx, r)
+	sh, err := r.describe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := page{behind: q.behind, limit: fetched(q.limit) + 1}
+	p := endpoint.Page{After: q.after, Limit: fetched(q.limit) + 1}
 	for tries := 0; ; tries++ {
 		e, err := s.run(ctx, client, r, sh, q, p)
 		border, ok := errors.AsType[*borderError](err)
@@ -57,65 +31,66 @@ func (s *Server) produce(ctx context.Context, client string, r *route, q request
 			return e, err
 		}
 		// The rows may have changed in between, and others be at the border.
-		p.border, p.all = border.keys, tries > 1
+		p.Border, p.All = border.keys, tries > 1
 	}
 }
 
-// borderError says that a page ends among rows of the same keys, whose order was left open.
-type borderError struct{ keys []*string }
-
-func (*borderError) Error() string { return "the page ends among rows of the same keys" }
-
 // run writes the answer of one query.
-func (s *Server) run(ctx context.Context, client string, r *route, sh *shape, q request, p page) (*entry, error) {
-	query, args := r.pageOf(sh, p)
+func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.Shape, q request, p endpoint.Page) (*entry, error) {
+	query, args := r.Query(sh, p)
 	maps.Copy(args, q.args)
-	sp := &spool{coding: q.coding, limit: s.cfg.MaxBytes, room: s.room, client: client}
+	var sum hash.Hash64 // of an answer that the state of the data does not decide
 	if r.volatile {
-		sp.hash = xxh3.New()
+		sum = xxh3.New()
 	}
-	kept := false
+	w := s.space.Writer(client, q.coding, s.cfg.MaxBytes, sum)
+	finished := false
 	defer func() {
-		if !kept { // after a panic too
-			sp.drop()
+		if !finished { // after a panic too
+			w.Drop()
 		}
 	}()
-	var m meta
+	var m encode.Meta
 	var at result.Snapshot
 	err := s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) (err error) {
 		at = now
-		m, err = r.write(sp, sh, q, at, rows)
+		m, err = r.write(w, sh, q, at, rows)
 		return err
 	})
+	var body *spool.Body
 	if err == nil {
-		err = sp.end()
+		body, err = w.Finish()
 	}
 	if err != nil {
-		var p *problem
-		var border *borderError
-		if ctx.Err() == nil && !errors.As(err, &p) && !errors.As(err, &border) {
-			// The tables may have changed since the shape was learnt.
+		if ctx.Err() == nil && knownProblem(err) == nil && !errors.As(err, new(*borderError)) {
+			// The tables may have changed since they were described.
 			r.shape.Store(nil)
 		}
 		return nil, err
 	}
-	kept = true
-	return newEntry(r, q, sp, m, at), nil
+	finished = true
+	if sum == nil {
+		return newEntry(r, q, body, m, at, sumOf(at)), nil
+	}
+	return newEntry(r, q, body, m, at, sum.Sum64()), nil
 }
 
 // write writes the rows, of which there may be one more than the limit at the least.
-func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows result.Rows) (meta, error) {
-	m := meta{asOf: at.AsOf}
+func (r *route) write(w io.Writer, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
+	m := encode.Meta{AsOf: at.AsOf}
 	typed, ok := rows.(result.Typed)
 	if !ok {
 		return m, errors.New("the rows do not know their types")
 	}
-	// Behind the columns are the keys of the order.
-	enc, err := q.format.newEncoder(sp, r, sh, typed.Types()[:len(sh.columns)])
+	columns := make([]encode.Column, len(sh.Columns)) // after them are the keys of the order
+	for i, t := range typed.Types()[:len(columns)] {
+		columns[i] = encode.Column{Name: sh.Columns[i].Name, Type: t}
+	}
+	enc, err := q.format.begin(w, &r.Endpoint, columns)
 	if err != nil {
 		return m, err
 	}
-	last := place{behind: q.behind}
+	last := pageEnd{after: q.after}
 	more := false
 	for !more {
 		chunk, err := rows.Next()
@@ -125,18 +100,18 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 		if chunk == nil {
 			break
 		}
-		n := min(chunk.Rows, q.limit-m.rows)
+		n := min(chunk.Rows, q.limit-m.Rows)
 		more = n < chunk.Rows
 		if n > 0 {
-			if err := enc.rows(chunk, n); err != nil {
+			if err := enc.Rows(chunk, n); err != nil {
 				return m, err
 			}
-			m.rows += n
+			m.Rows += n
 		}
-		if len(sh.order) > 0 {
-			keys := chunk.Vectors[len(sh.columns):]
+		if len(r.Order) > 0 {
+			keys := chunk.Vectors[len(sh.Columns):]
 			last.read(keys, n)
-			if more && result.At[bool](keys[len(sh.order)], n) {
+			if more && result.At[bool](keys[len(r.Order)], n) {
 				if last.tie == "" {
 					return m, &borderError{last.Keys}
 				}
@@ -148,11 +123,11 @@ func (r *route) write(sp *spool, sh *shape, q request, at result.Snapshot, rows 
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrower()))
 	case more:
-		if m.next, err = newCursor(r.asked(q.args), last.cursor); err != nil {
+		if m.Next, err = last.Text(r.Asked(r.path, q.args)); err != nil {
 			return m, err
 		}
 	}
-	return m, enc.end(m)
+	return m, enc.End(m)
 }
 
 // narrower is what helps against an answer in one piece that is too large.
@@ -163,19 +138,24 @@ func (r *route) narrower() string {
 	return "Narrow it with the endpoint's parameters; or its author pages it with -- order:."
 }
 
-// place is where a page ends.
-type place struct {
-	cursor
+// borderError is a page that ends among rows of the same keys, whose order was left open.
+type borderError struct{ keys []*string }
 
-	// behind is the place that the page begins behind, until another row has come.
-	behind *cursor
-	tie    string // of the last row, empty if its place among its like was not asked for
-	same   int    // rows at the end that the tie does not tell apart
+func (*borderError) Error() string { return "the page ends among rows of the same keys" }
+
+// pageEnd is where a page ends.
+type pageEnd struct {
+	endpoint.Cursor
+
+	// after is the cursor that the page begins after, until another row has come.
+	after *endpoint.Cursor
+	tie   string // of the last row, empty if its position among its like was not asked for
+	same  int    // rows at the end with the same tie
 }
 
 // read goes over the first n rows of a chunk: their keys, whether these are those of the row
 // before, and their ties.
-func (p *place) read(keys []result.Vector, n int) {
+func (p *pageEnd) read(keys []result.Vector, n int) {
 	if n == 0 {
 		return
 	}
@@ -192,13 +172,13 @@ func (p *place) read(keys []result.Vector, n int) {
 		switch {
 		case tie == "":
 			p.same = 0
-		case p.behind != nil && p.behind.Tie == tie:
-			p.same = p.behind.Given
+		case p.after != nil && p.after.Tie == tie:
+			p.same = p.after.Given
 		case p.tie != tie:
 			p.same = 0
 		}
 		p.same++
-		p.tie, p.behind = strings.Clone(tie), nil
+		p.tie, p.after = strings.Clone(tie), nil
 	}
 }
 

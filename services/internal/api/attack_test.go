@@ -19,6 +19,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -53,7 +54,7 @@ func newFortress(t *testing.T) *fortress {
 	if err := w.Register(t.Context(), c, dataFile("views.sql"), map[string][]byte{"airports": []byte(dataFile("reference/airports.csv"))}); err != nil {
 		t.Fatal(err)
 	}
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,9 +172,9 @@ func TestStatementsDontGetOut(t *testing.T) {
 			t.Errorf("%s was done", s)
 		}
 		// As an endpoint it is refused, or what it does is to read.
-		e, parse := api.Parse("a.sql", "-- A.\n"+text)
+		e, parse := endpoint.Parse("a.sql", "-- A.\n"+text)
 		if parse == nil {
-			if f.api.Load(t.Context(), []api.Dataset{{Name: "x", Endpoints: []api.Endpoint{e}}}) == nil {
+			if f.api.Load(t.Context(), []endpoint.Dataset{{Name: "x", Endpoints: []endpoint.Endpoint{e}}}) == nil {
 				if r := f.get(t, "/v1/x/a"); strings.Contains(r.text, fortressSecret) {
 					t.Errorf("%s: %s", s, r.text)
 				}
@@ -182,11 +183,11 @@ func TestStatementsDontGetOut(t *testing.T) {
 		f.held(t, s+" as an endpoint")
 	}
 	// The instance serves as before.
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.api.Load(t.Context(), []api.Dataset{flightsDataset(endpoints)}); err != nil {
+	if err := f.api.Load(t.Context(), []endpoint.Dataset{flightsDataset(endpoints)}); err != nil {
 		t.Fatal(err)
 	}
 	f.rows(t, "/v1/flights/delays")
@@ -212,7 +213,7 @@ func payloads(f *fortress) []string {
 func TestParametersDontGetOut(t *testing.T) {
 	t.Parallel()
 	f := newFortress(t)
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,12 +265,12 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		f.Fatal(err)
 	}
 	server, err := api.New(f.Context(), api.Config{
-		Datasets: []api.Dataset{flightsDataset(endpoints)}, Reader: reader{db}, Logger: slogDiscard(),
+		Datasets: []endpoint.Dataset{flightsDataset(endpoints)}, Reader: reader{db}, Logger: slogDiscard(),
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -5,8 +5,8 @@ import (
 	"io"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -55,9 +55,36 @@ func BenchmarkEncode(b *testing.B) {
 			}
 		})
 	})
-	for _, name := range []string{"json", "ndjson", "csv", "arrow", "parquet"} {
-		b.Run(name, func(b *testing.B) {
-			run(b, "FROM flights", func(rows result.Rows) error { return api.Encode(io.Discard, name, columns, rows) })
+	for _, f := range []struct {
+		name    string
+		encoder encode.Func
+	}{{"json", encode.JSON}, {"ndjson", encode.NDJSON}, {"csv", encode.CSV}, {"arrow", encode.Arrow}, {"parquet", encode.Parquet}} {
+		b.Run(f.name, func(b *testing.B) {
+			run(b, "FROM flights", func(rows result.Rows) error { return encodeAll(f.encoder, columns, rows) })
 		})
+	}
+}
+
+// encodeAll writes all rows.
+func encodeAll(encoder encode.Func, columns []result.Column, rows result.Rows) error {
+	typed := make([]encode.Column, len(columns))
+	for i, t := range rows.(result.Typed).Types() {
+		typed[i] = encode.Column{Name: columns[i].Name, Type: t}
+	}
+	e, err := encoder(io.Discard, typed)
+	if err != nil {
+		return err
+	}
+	for {
+		chunk, err := rows.Next()
+		if err != nil {
+			return err
+		}
+		if chunk == nil {
+			return e.End(encode.Meta{})
+		}
+		if err := e.Rows(chunk, chunk.Rows); err != nil {
+			return err
+		}
 	}
 }

@@ -1,120 +1,68 @@
 package api
 
 import (
-	"encoding/binary"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
-	"github.com/zeebo/xxh3"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // catalog is what is served at a time: the endpoints and the documents about them.
 type catalog struct {
-	datasets []Dataset
+	datasets []endpoint.Dataset
 	routes   map[string]*route // by path
 	ordered  []*route
 	index    []byte
 	openAPI  []byte
-	views    views
-	checked  checkup
+
+	cfg   *Config
+	views views
 }
 
-// route is an endpoint at its path.
-type route struct {
-	Endpoint
+// maxViews is the number of views of a catalog that are remembered.
+const maxViews = 64
 
-	dataset, label, path string
-	home                 *catalog
-	// reads are the datasets whose data it shows, its own first.
-	reads []string
-	shape atomic.Pointer[shape]
-	// hidden are columns that the answer leaves out, by name in lower case; vet sets it.
-	hidden map[string]bool
-	// id names the endpoint as it is written: an edited one has another.
-	id  string
-	sum uint64
-	// volatile says that its answer may change though the data don't.
-	volatile     bool
-	offers       []*format
-	mediaTypes   []string
-	cacheControl []byte
+// views are the parts of a catalog that keys see, by what is in them.
+type views struct {
+	mu  sync.Mutex
+	all map[string]*catalog
 }
-
-// changing are the words of SQL whose value is another at each query. That a word
-// stands in a string or as a name costs a query, no more.
-var changing = regexp.MustCompile(`(?i)\b(now|today|age|current_\w+|get_current_\w+|localtime|localtimestamp|transaction_timestamp|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|txid_current|sample|tablesample|getvariable)\b`)
 
 // newCatalog gives every endpoint its path.
-func (s *Server) newCatalog(datasets []Dataset) (*catalog, error) {
-	k := &catalog{datasets: datasets, routes: map[string]*route{}}
+func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
+	k := &catalog{datasets: datasets, routes: map[string]*route{}, cfg: cfg}
+	checker := endpoint.NewChecker(cfg.Reader, datasets)
 	var views strings.Builder
 	for _, d := range datasets {
 		views.WriteString(d.Views + "\n")
 	}
 	for _, d := range datasets {
 		for _, e := range d.Endpoints {
-			r := s.newRoute(d, e, views.String())
-			r.home = k
+			r := newRoute(cfg, checker, d, e, views.String())
 			if other, ok := k.routes[r.path]; ok {
-				return nil, &ParseError{e.File, 0, r.path + " is the path of " + other.File + " already", "rename one of them"}
+				return nil, &endpoint.ParseError{File: e.File, Reason: r.path + " is the path of " + other.File + " already", Fix: "rename one of them"}
 			}
 			k.routes[r.path] = r
 			k.ordered = append(k.ordered, r)
 		}
 	}
-	var err error
-	if k.index, err = index(datasets); err != nil {
-		return nil, err
-	}
-	k.openAPI, err = s.openAPI(k)
-	return k, err
+	return k, k.document()
 }
 
-func (s *Server) newRoute(d Dataset, e Endpoint, views string) *route {
-	r := &route{Endpoint: e, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e), reads: append([]string{d.Name}, e.Reads...)}
-	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.typed, e.Params, e.Order, e.Chart, views))
-	r.id = string(binary.BigEndian.AppendUint64(nil, r.sum))
-	r.volatile = changing.MatchString(e.SQL) || changing.MatchString(views)
-	r.offers = r.formats()
-	for _, f := range r.offers {
-		r.mediaTypes = append(r.mediaTypes, f.accepts...)
+// document writes the documents about what the catalog has.
+func (k *catalog) document() (err error) {
+	if k.index, err = index(k.datasets); err != nil {
+		return err
 	}
-	scope := "public"
-	if s.cfg.Keys != nil {
-		scope = "private"
-	}
-	r.cacheControl = []byte(scope + ", no-cache")
-	if e.Cache >= time.Second {
-		r.cacheControl = []byte(scope + ", max-age=" + strconv.Itoa(int(e.Cache/time.Second)))
-	}
-	return r
+	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered)
+	return err
 }
 
-func pathOf(d Dataset, e Endpoint) string { return "/v1/" + d.Name + "/" + e.Name }
-
-// maxRows is the highest number of rows in one of the endpoint's answers.
-func (r *route) maxRows(cfg Config) int {
-	if r.Limit.Rows > 0 {
-		return r.Limit.Rows
-	}
-	return cfg.MaxRows
-}
-
-// timeout is how long the endpoint's query may take, waiting included.
-func (r *route) timeout(cfg Config) time.Duration {
-	if r.Limit.Time > 0 {
-		return r.Limit.Time
-	}
-	return cfg.QueryTimeout
-}
-
-// missing says that nothing is at the path, and what is near it.
+// missing is the problem of a path with nothing at it, with what is near it.
 func (k *catalog) missing(path string) *problem {
 	near, distance := "", 1+len(path)/3
 	for _, r := range k.ordered {
@@ -134,4 +82,65 @@ func (k *catalog) missing(path string) *problem {
 	default:
 		return notFound.new("", "Nothing is here; GET /v1 lists what is.")
 	}
+}
+
+// sees reports whether the key opens the endpoint; a nil key is for an API without keys.
+func (k *Key) sees(r *route) bool { return k == nil || k.opensAll(r.reads) }
+
+// seesAll reports whether the key opens all there is, today and tomorrow.
+func (k *Key) seesAll() bool { return k == nil || k.opens("*") }
+
+// view is the part of the catalog that a key opens, with documents that name nothing else.
+func (k *catalog) view(key *Key) (*catalog, error) {
+	if key.seesAll() {
+		return k, nil
+	}
+	part := k.part(key)
+	id := part.name()
+	k.views.mu.Lock()
+	defer k.views.mu.Unlock()
+	if known, ok := k.views.all[id]; ok {
+		return known, nil
+	}
+	if err := part.document(); err != nil {
+		return nil, err
+	}
+	if len(k.views.all) >= maxViews || k.views.all == nil {
+		k.views.all = map[string]*catalog{}
+	}
+	k.views.all[id] = part
+	return part, nil
+}
+
+// part are the datasets that the key opens, with those of their endpoints that it does.
+func (k *catalog) part(key *Key) *catalog {
+	part := &catalog{cfg: k.cfg}
+	for _, d := range k.datasets {
+		if key.opens(d.Name) {
+			d.Endpoints = nil
+			part.datasets = append(part.datasets, d)
+		}
+	}
+	for _, r := range k.ordered {
+		for i := range part.datasets {
+			if d := &part.datasets[i]; d.Name == r.dataset && key.sees(r) {
+				d.Endpoints = append(d.Endpoints, r.Endpoint)
+				part.ordered = append(part.ordered, r)
+			}
+		}
+	}
+	return part
+}
+
+// name is the same for parts with the same in them.
+func (k *catalog) name() string {
+	var b strings.Builder
+	for _, d := range k.datasets {
+		fmt.Fprintf(&b, "%s:", d.Name)
+		for _, e := range d.Endpoints {
+			fmt.Fprintf(&b, "%s,", e.Name)
+		}
+		b.WriteByte(';')
+	}
+	return b.String()
 }

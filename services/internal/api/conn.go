@@ -12,13 +12,13 @@ const (
 	// idleTimeout is the time between requests of a connection.
 	idleTimeout = time.Minute
 	// stallTimeout is the time for a piece of an answer, of up to a megabyte. How fast
-	// all of a large one must be read is said by Config.Pace.
+	// all of a large one must be read is Config.ReadPace.
 	stallTimeout = time.Minute
 	// slack is by how much a time-out may be off.
 	slack = time.Second
 )
 
-// listener closes once however often it is told to, and bounds how long each of its
+// listener closes once however often Close is called, and bounds how long each of its
 // connections waits.
 type listener struct {
 	net.Listener
@@ -70,7 +70,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.readBy = c.wanted
 	}
 	n, err := c.Conn.Read(p)
-	c.lines.look(p[:n])
+	c.lines.scan(p[:n])
 	return n, err
 }
 

@@ -1,5 +1,14 @@
-// Package api answers GET requests from SQL files: each file is an endpoint, its
-// header comment the documentation, the validation and the paging of it.
+// Package api answers GET requests from endpoints (package endpoint).
+//
+// # A request
+//
+//	router    reads the connection, and refuses what could be read in two ways
+//	quick     answers from the cache in front of the router, where nothing else needs to be asked
+//	handle    the rest: authorize, parse, cache, query, encode
+//	admit     authorize: the key, its datasets, its rate
+//	negotiate format and coding; request: parameters, page
+//	answer    the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
+//	entry     the answer with its headers; problem: any error, once
 //
 // # Answers
 //
@@ -12,51 +21,25 @@
 // ?format= or Accept (RFC 9110 §12: weights, wildcards, parameters; then the closest range,
 // then our order) choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
 // endpoints whose header has a chart, SVG. All but Parquet, which is compressed inside, come
-// compressed (zstd or gzip) to those who take it. One rule a type, at any depth:
+// compressed (zstd or gzip) to those who take it. What becomes of each type is
+// in the documentation of package encode.
 //
-//	type                       JSON and NDJSON            CSV                Parquet, Arrow
-//	integers                   number, every digit        the same           their own
-//	HUGEINT, UHUGEINT          number, every digit        the same           decimal(38,0); 406 beyond it
-//	DECIMAL                    number, every digit        the same           decimal
-//	FLOAT, DOUBLE              number; NaN, ±Inf null     NaN, +Inf, -Inf    float
-//	TIMESTAMPTZ                RFC 3339 in UTC with Z     the same           timestamp, UTC
-//	TIMESTAMP                  the same without a zone    the same           timestamp, no zone
-//	DATE                       YYYY-MM-DD                 the same           date
-//	list, array                array                      its JSON text      list
-//	struct                     object                     its JSON text      struct
-//	map                        object, by the keys' text  its JSON text      map
-//	union                      object of one, by its tag  its JSON text      its JSON text
-//	JSON                       embedded                   its JSON text      its text, as arrow.json
-//	BLOB                       base64                     base64             binary
-//	UUID, ENUM, TIME, INTERVAL what DuckDB casts to text  the same           text
-//	BIGNUM                     number, every digit        the same           text
-//	all others                 what DuckDB casts to text  the same           text
-//	NULL                       null, never left out       an empty field     null
-//
-// In JSON and CSV, times that RFC 3339 can't write (infinite ones, years outside 0 to
-// 9999) are NULL; in Parquet and Arrow the infinite ones alone. The empty string is "" in
-// CSV. Digits beyond 2^53 are exact in the document, though JavaScript's own parser rounds
-// them. A picture draws every row that has a number, and says in words what it leaves out.
-//
-// Rows are read as DuckDB lays them out, a chunk at a time (package result), and
-// written to a spool: a megabyte in memory, then an unnamed temporary file. So the
+// What was encoded goes to a spool: a megabyte in memory, then an unnamed temporary file. So the
 // warehouse waits for no client, an error half-way is a problem document and not a
-// torn answer, and five million rows grow the process by less than 50 MiB. JSON is
-// written here because DuckDB's to_json takes 2.1 times as long (BenchmarkEncode),
-// without our rules for times and NaN.
+// torn answer, and five million rows grow the process by less than 50 MiB.
 //
 // # Caching
 //
-// An answer up to a megabyte is kept, in Config.CacheBytes for all. Within the
-// endpoint's cache time it is given again. After it the warehouse is asked which
-// commit is the last, and the query runs only if there was one since; endpoints
+// An answer up to a megabyte is cached, in Config.CacheBytes for all. Within the
+// endpoint's cache time it is served as it is. After it the warehouse is asked for its last
+// commit, and the query runs only if there was one since; endpoints
 // that use now(), random() and the like run anyway. In the last quarter of its
-// time a popular answer is refreshed beside the requests. While the next one is being made,
-// waits for its turn or finds the server too busy, the old one is given for up to a minute more
-// (RFC 9111, section 4.2.4): its Age and Data-As-Of say how old it is. The ETag is made from
+// time a popular answer is refreshed ahead, in the background. While the next one is being made,
+// waits for its turn or finds the server too busy, the stale one is served for up to a minute more
+// (RFC 9111, section 4.2.4), with its Age and Data-As-Of. The ETag is made from
 // the commit, the endpoint as it is written and the request, so that every
 // instance gives the same one, and 304 needs no query. Requests for the same at
-// the same time share one query, which is none of theirs: each waits as long as its
+// the same time share one query, which belongs to none of them: each waits as long as its
 // own time, and the query ends with its limit or when nobody waits any more. A client
 // that closes its connection, or its half of it, no longer waits.
 //
@@ -64,21 +47,22 @@
 //
 // Config.Running queries run at once, Config.Waiting wait, more are refused with 503
 // and Retry-After. Turns go round the clients: a key, or without keys an address (of
-// IPv6 the first half). One holds all but one of them and half of the places to wait;
-// where all places are taken, who has the most gives one up. A query over its time is
+// IPv6 the first half). One has at most all but one of them and half of the queue;
+// where the queue is full, who has the most in it gives up one. A query over its time is
 // interrupted in DuckDB. Large answers take Config.SpoolBytes in the temporary
 // directory, half of it one client's, and must be read at Config.ReadPace; 503 and, when
 // the disk is nearly full, 507 refuse more. An endpoint sets its
 // own limits with "-- limit: rows=N time=D". Rates a client have the headers
 // RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+// Config.Memory ends queries when the process is short of memory: the
+// youngest first, with 503 and the kind memory-pressure.
 //
 // # Access
 //
-// With Config.Keys a request under /v1 bears a key (Authorization: Bearer estela_…),
-// stored as its SHA-256, good for some datasets or all, and exchanged without a
-// restart; a file that is gone closes. /docs and /openapi.json need one too, which a
-// browser may send as a password (Basic). A key is told the names of what it opens
-// only. /livez needs none.
+// With Config.Keys a request under /v1 needs a key (Authorization: Bearer estela_…),
+// stored as its SHA-256, valid for some datasets or all, and exchanged without a
+// restart; without its file every key is refused. /docs and /openapi.json need one too, which a
+// browser may send as a password (Basic), and list only what it opens. /livez needs none.
 //
 // Authorization is one line, whose scheme is not case-sensitive. A letter of a path in
 // percent-encoding is that letter; %2F is no slash.
@@ -89,55 +73,13 @@
 //
 // # Pages
 //
-// An endpoint with an order answers in pages of `limit` rows. The cursor holds the
-// values of the last row's order columns, so that a page begins right behind the
-// one before it, whatever was inserted meanwhile. NULL sorts last in both
-// directions. The order need not be unique: rows that tie where a page ends are ordered
-// by a hash of the whole row too, which the cursor then holds, with the number of rows
-// given that are the same in every column; such a page takes two queries. An answer whose columns show now(), random() and the like, or that
-// chance selects, is another for each page, and Load refuses to page it. A cursor bears a checksum of the endpoint, the order and the
-// parameters it was made for; with others it is refused. That guards against
-// mistakes, not against forgery: its values are bound, so a forged one can ask
-// for nothing that another request could not.
-//
-// An endpoint without an order answers in one piece. If that has more than
+// An endpoint with an order answers in pages of `limit` rows (package endpoint).
+// One without an order answers in one piece. If that has more than
 // Config.MaxRows rows it is refused, for an aggregate cut short is a wrong answer.
 //
 // # Errors
 //
 // Errors are RFC 9457 problem documents whose type is a path that stays and is a
-// page about it, /docs/problems/KIND; /docs/problems lists them. What DuckDB
-// says of a failed query is logged with the request's ID and never answered.
-//
-// # SQL
-//
-// Before DuckDB plans a statement its parse is looked at (package statement). It may
-// read its dataset's table, reference tables and views; tables of other datasets, also
-// through a view, only if its header declares them:
-//
-//	-- reads: other, third
-//
-// and a key then needs the right to all of them. Functions are those of a list: none
-// has an effect, reads files or shows the instance. A value that a number sizes (range,
-// repeat, lpad, list_resize, …) wants a constant, least(x, N), or a parameter of type
-// integer with a maximum; no value, or vector of values, may exceed 64 MiB. Patterns of
-// LIKE and GLOB are constants with few wildcards: contains and starts_with take
-// parameters. What was not checked is not run.
-//
-// Config.Memory ends queries when the process is short of memory all the same: the
-// youngest first, with 503 and the kind memory-pressure.
-//
-// # Parameters
-//
-//	-- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION
-//
-// A value, in a request as in the header, is read as an event's property of that type
-// is (contract.ParseScalar). In the header it may stand in single or double quotes, in
-// which a quote is written twice: default="New York", enum='a,b',c. ?x= and ?x are the
-// empty string, which is a string and no value of another type; what is left out is the
-// default, or NULL. In OpenAPI a pattern is ECMA-262's, or a note where there is none.
-//
-// A parameter's value reaches DuckDB as a bound value only. In the query that
-// runs, $name stands as CAST($name AS the declared type), so that an absent
-// parameter is a typed NULL and an instant is never read in the session's zone.
+// page about it, /docs/problems/KIND; /docs/problems lists them. DuckDB's message of
+// a failed query is logged with the request's ID and never answered.
 package api

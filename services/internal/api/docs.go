@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	swaggerui "github.com/swaggo/files/v2"
@@ -61,9 +62,6 @@ code { font-family: ui-monospace, monospace }
 </html>
 `))
 
-// Path is where the kind is documented.
-func (k kind) Path() string { return problemPath + k.Slug }
-
 // serveDocs serves the documentation for people: the endpoints at /docs, where / leads
 // to, and the problems below it. Where keys are needed, so they are here.
 func (s *Server) serveDocs() {
@@ -84,18 +82,18 @@ func (s *Server) serveDocs() {
 		}
 		return c.Next()
 	})
-	docs.Get("/", kept(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
-	docs.Get("/start.js", kept("text/javascript; charset=utf-8", []byte(docsStart)))
+	docs.Get("/", cacheable(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", cacheable("text/javascript; charset=utf-8", []byte(docsStart)))
 	for _, name := range docsFiles {
 		body, err := fs.ReadFile(swaggerui.FS, name)
 		if err != nil {
 			panic(err) // it is embedded: a test would fail
 		}
-		docs.Get("/"+name, kept(mime.TypeByExtension(path.Ext(name)), body))
+		docs.Get("/"+name, cacheable(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	docs.Get("/problems", cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
 	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, kept(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+		docs.Get("/problems/"+k.Slug, cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
 	}
 }
 
@@ -112,8 +110,8 @@ func problemHTML(k *kind) []byte {
 	return b.Bytes()
 }
 
-// kept is a text that clients may keep.
-func kept(mediaType string, body []byte) fiber.Handler {
+// cacheable serves a text that clients may cache.
+func cacheable(mediaType string, body []byte) fiber.Handler {
 	etag := etagOf(body)
 	whole := fixed(mediaType, body)
 	return func(c *fiber.Ctx) error {
@@ -132,4 +130,44 @@ func fixed(mediaType string, body []byte) fiber.Handler {
 		c.Status(http.StatusOK).Response().SetBodyRaw(body)
 		return nil
 	}
+}
+
+// alive answers probes, which have no key: it shows no more than that the server runs.
+func alive(c *fiber.Ctx) error {
+	c.Locals(labelKey, "livez")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return fixed(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
+}
+
+// document serves a part of the catalog that changes with its endpoints only: to a key,
+// what it opens.
+func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Locals(labelKey, label)
+		if err := admit(c); err != nil {
+			return err
+		}
+		seen, err := s.catalog.Load().view(keyOf(c))
+		if err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderCacheControl, "no-cache")
+		if s.cfg.Keys != nil {
+			c.Set(fiber.HeaderCacheControl, "private, no-cache")
+		}
+		return cacheable(jsonFormat.mediaType, part(seen))(c)
+	}
+}
+
+// missing answers for a path with nothing at it. A key that does not open the dataset gets the
+// same answer as if there were something.
+func (s *Server) missing(c *fiber.Ctx, k *catalog) error {
+	if err := s.admit(c, c.Params("dataset")); err != nil {
+		return err
+	}
+	seen, err := k.view(keyOf(c))
+	if err != nil {
+		return err
+	}
+	return seen.missing(strings.Clone(c.Path()))
 }

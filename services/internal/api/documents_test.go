@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // setupTwo serves the datasets red and blue, to keys for each and for both.
@@ -23,13 +24,13 @@ func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *api.Keys, m
 	if err != nil {
 		t.Fatal(err)
 	}
-	var datasets []api.Dataset
+	var datasets []endpoint.Dataset
 	for _, name := range []string{"red", "blue"} {
-		e, err := api.Parse(name+"_things.sql", "-- Things that are "+name+".\nSELECT 1 AS "+name+"_column")
+		e, err := endpoint.Parse(name+"_things.sql", "-- Things that are "+name+".\nSELECT 1 AS "+name+"_column")
 		if err != nil {
 			t.Fatal(err)
 		}
-		datasets = append(datasets, api.Dataset{Name: name, Description: "All that is " + name + ".", Endpoints: []api.Endpoint{e}})
+		datasets = append(datasets, endpoint.Dataset{Name: name, Description: "All that is " + name + ".", Endpoints: []endpoint.Endpoint{e}})
 	}
 	i := setup(t, "SELECT 1", nil, append(change, func(cfg *api.Config) { cfg.Datasets, cfg.Keys = datasets, keys })...)
 	if err := i.api.Check(t.Context()); err != nil {

@@ -2,11 +2,8 @@ package api
 
 import (
 	"bytes"
-	"io"
 	"net/http"
-	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,11 +12,16 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/encode"
+	"github.com/estela-dev/estela/services/internal/queue"
 	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
 
 // entry is an answer ready to be sent, to one client or to many.
 type entry struct {
+	*spool.Body
+
 	contentType, policy, encoding, etag, asOf, link []byte
 
 	at result.Snapshot
@@ -28,40 +30,50 @@ type entry struct {
 	seen atomic.Int64
 	// refreshing is true while somebody makes the next one.
 	refreshing atomic.Bool
-
-	body []byte
-	file *os.File // instead of body
-	size int64
-
-	room   *space
-	client string // whose room the file takes
-	taken  int64
-
-	mu    sync.Mutex
-	users int // of file
 }
 
-func newEntry(r *route, q request, sp *spool, m meta, at result.Snapshot) *entry {
+// newEntry is the answer to the request. The sum is of what it was made of.
+func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Snapshot, sum uint64) *entry {
 	e := &entry{
-		contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(sp.coding.name), at: at,
-		body: sp.body, file: sp.file, size: sp.size, room: sp.room, client: sp.client, taken: sp.taken,
+		Body: body, contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(body.Coding),
+		etag: r.etag(q.key, sum), at: at,
 	}
 	e.seen.Store(time.Now().UnixNano())
-	sum := sumOf(at)
-	if sp.hash != nil {
-		sum = sp.hash.Sum64()
-	}
-	e.etag = r.etag(q.key, sum)
 	if !at.AsOf.IsZero() {
-		e.asOf = appendTime(nil, column.TimestampTZ, at.AsOf)
+		e.asOf = encode.AppendTime(nil, column.TimestampTZ, at.AsOf)
 	}
-	if m.next != "" {
-		e.link = []byte("<" + q.following(m.next) + `>; rel="next"`)
+	if m.Next != "" {
+		e.link = []byte("<" + q.following(m.Next) + `>; rel="next"`)
 	}
 	return e
 }
 
-// sumOf stands for a state of the data.
+// fresh reports whether the answer may still be given without asking the warehouse.
+func (e *entry) fresh(cache time.Duration, now time.Time) bool {
+	return now.UnixNano()-e.seen.Load() < int64(cache)
+}
+
+// maxStale is how much longer than its cache time an answer is given while the next one is
+// being made or waits for its turn, or where there is no room to make one.
+const maxStale = time.Minute
+
+// stale reports whether the answer, though too old, is better than none.
+func (e *entry) stale(cache time.Duration, now time.Time) bool {
+	return cache > 0 && now.UnixNano()-e.seen.Load() < int64(cache+maxStale)
+}
+
+// current reports whether the answer is to be given without waiting: it is fresh, or the next
+// one is being made or would have to wait for a turn.
+func (e *entry) current(cache time.Duration, now time.Time, turns *queue.Queue) bool {
+	return e.fresh(cache, now) || e.stale(cache, now) && (e.refreshing.Load() || turns.Full())
+}
+
+// ageing reports whether three quarters of the time are over.
+func (e *entry) ageing(cache time.Duration, now time.Time) bool {
+	return now.UnixNano()-e.seen.Load() > int64(cache)/4*3
+}
+
+// sumOf is a hash of a state of the data.
 func sumOf(at result.Snapshot) uint64 {
 	return uint64(at.AsOf.UnixMicro())*0x9e3779b97f4a7c15 ^ uint64(at.Revision)
 }
@@ -77,7 +89,7 @@ func etagOf(body []byte) []byte {
 	return append(strconv.AppendUint([]byte{'"'}, xxh3.Hash(body), 36), '"')
 }
 
-// matches says whether If-None-Match names the ETag: by the weak comparison, or by "*"
+// matches reports whether If-None-Match names the ETag: by the weak comparison, or by "*"
 // alone (RFC 9110 §13.1.2).
 func matches(ifNoneMatch, etag []byte) bool {
 	switch {
@@ -93,55 +105,6 @@ func matches(ifNoneMatch, etag []byte) bool {
 		}
 	}
 	return false
-}
-
-// fresh says whether the answer may still be given without asking the warehouse.
-func (e *entry) fresh(cache time.Duration, now time.Time) bool {
-	return now.UnixNano()-e.seen.Load() < int64(cache)
-}
-
-// maxStale is how much longer than its cache time an answer is given while the next one is
-// being made or waits for its turn, or where there is no room to make one.
-const maxStale = time.Minute
-
-// stale says whether the answer, though too old, is better than none.
-func (e *entry) stale(cache time.Duration, now time.Time) bool {
-	return cache > 0 && now.UnixNano()-e.seen.Load() < int64(cache+maxStale)
-}
-
-// current says whether the answer is to be given without waiting: it is fresh, or the next
-// one is being made or would have to wait for a turn.
-func (e *entry) current(cache time.Duration, now time.Time, turns *queue) bool {
-	return e.fresh(cache, now) || e.stale(cache, now) && (e.refreshing.Load() || turns.full())
-}
-
-// ageing says whether three quarters of the time are over.
-func (e *entry) ageing(cache time.Duration, now time.Time) bool {
-	return now.UnixNano()-e.seen.Load() > int64(cache)/4*3
-}
-
-// cacheable says whether it is small enough to be kept.
-func (e *entry) cacheable() bool { return e.file == nil }
-
-// share gives a number of clients a part in the entry's file; for none it is dropped.
-func (e *entry) share(clients int) {
-	e.mu.Lock()
-	e.users = clients + 1
-	e.mu.Unlock()
-	e.release()
-}
-
-// release ends a part in the entry's file; with the last one the file is gone.
-func (e *entry) release() {
-	if e.file == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.users--; e.users == 0 {
-		_ = e.file.Close()
-		e.room.give(e.client, e.taken)
-	}
 }
 
 // The headers of an answer.
@@ -169,7 +132,7 @@ func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatc
 		h.SetCanonical(headerAge, strconv.AppendInt(nil, age, 10))
 	}
 	if matches(ifNoneMatch, e.etag) {
-		e.release()
+		e.Release()
 		c.Response.SetStatusCode(http.StatusNotModified)
 		return
 	}
@@ -184,9 +147,9 @@ func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatc
 	if len(e.encoding) > 0 {
 		h.SetCanonical(headerEncoding, e.encoding)
 	}
-	if e.file == nil {
-		c.Response.SetBodyRaw(e.body)
+	if e.InMemory() {
+		c.Response.SetBodyRaw(e.Bytes())
 		return
 	}
-	c.Response.SetBodyStream(&section{entry: e, file: io.NewSectionReader(e.file, 0, e.size), start: now}, int(e.size))
+	c.Response.SetBodyStream(e.Open(), int(e.Size))
 }

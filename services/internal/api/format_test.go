@@ -21,8 +21,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/estela-dev/estela/services/internal/api"
 )
 
 // body is an answer's body, uncompressed, and its headers.
@@ -111,20 +109,6 @@ SELECT ['nan'::DOUBLE, 'inf'::DOUBLE, 1.5] AS l, {'a': 'nan'::FLOAT, 'NaN, ]': N
 			t.Errorf("%s: %s", format, text)
 		}
 	}
-}
-
-// What is JSON stays as it is, but for line breaks between its parts.
-func FuzzJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,-2.5e+3,true,false,null,"x\\\"]"]}`, `"NaN"`, `[]`, `-0`, "[1 , 2\n]"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		got := api.AppendJSON(nil, text)
-		want := bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\n"), nil), []byte("\r"), nil)
-		if json.Valid(text) && !bytes.Equal(got, want) {
-			t.Errorf("%q became %q", text, got)
-		}
-	})
 }
 
 func TestTypesInCSV(t *testing.T) {

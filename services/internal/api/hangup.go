@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// lookEvery is how often the connections of those who wait are looked at.
-const lookEvery = 50 * time.Millisecond
+// pollEvery is how often the connections of those who wait are polled.
+const pollEvery = 50 * time.Millisecond
 
 // errLeft is why a request ended whose client closed the connection.
 var errLeft = errors.New("the client closed the connection")
 
 // hangups notices clients that leave while a handler waits for their answer: the server
-// reads from a connection between requests only, and would learn of it at the end.
+// reads from a connection between requests only, and would notice at the end.
 type hangups struct {
-	behind *sync.WaitGroup // counts the one who looks
+	background *sync.WaitGroup // counts the one that polls
 
 	mu      sync.Mutex
 	all     map[*hangup]struct{}
-	looking bool
+	polling bool
 }
 
 type hangup struct {
@@ -48,9 +48,9 @@ func (h *hangups) watch(c net.Conn, left func()) (stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all[one] = struct{}{}
-	if !h.looking {
-		h.looking = true
-		h.behind.Go(h.look)
+	if !h.polling {
+		h.polling = true
+		h.background.Go(h.poll)
 	}
 	return func() {
 		h.mu.Lock()
@@ -59,9 +59,9 @@ func (h *hangups) watch(c net.Conn, left func()) (stop func()) {
 	}
 }
 
-// look looks at every connection until none is watched.
-func (h *hangups) look() {
-	tick := time.NewTicker(lookEvery)
+// poll polls every connection until none is watched.
+func (h *hangups) poll() {
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for range tick.C {
 		if !h.once() {
@@ -70,11 +70,11 @@ func (h *hangups) look() {
 	}
 }
 
-// once looks at each; false if there is none.
+// once polls each; false if there is none.
 func (h *hangups) once() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.looking = len(h.all) > 0
+	h.polling = len(h.all) > 0
 	for one := range h.all {
 		gone := false
 		if err := one.socket.Control(func(fd uintptr) { gone = hungUp(int(fd)) }); err != nil || gone {
@@ -82,5 +82,5 @@ func (h *hangups) once() bool {
 			one.left()
 		}
 	}
-	return h.looking
+	return h.polling
 }

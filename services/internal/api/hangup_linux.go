@@ -2,7 +2,7 @@ package api
 
 import "golang.org/x/sys/unix"
 
-// hungUp says whether the other end of the socket has closed it or its half of it, even
+// hungUp reports whether the other end of the socket has closed it or its half of it, even
 // when there are bytes to be read before.
 func hungUp(fd int) bool {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hungUp says whether the other end of the socket has closed it. Behind bytes that are to
+// hungUp reports whether the other end of the socket has closed it. After bytes that are to
 // be read it does not see that.
 func hungUp(fd int) bool {
 	var one [1]byte

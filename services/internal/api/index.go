@@ -3,7 +3,8 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"time"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // The documents of GET /v1, in the envelope that every answer has.
@@ -40,7 +41,7 @@ type (
 )
 
 // index is the answer of GET /v1: every dataset with its endpoints.
-func index(datasets []Dataset) ([]byte, error) {
+func index(datasets []endpoint.Dataset) ([]byte, error) {
 	doc := indexDocument{Data: make([]indexDataset, 0, len(datasets)), Meta: indexMeta{Rows: len(datasets)}}
 	for _, d := range datasets {
 		entry := indexDataset{Name: d.Name, Description: d.Description, Endpoints: make([]indexEndpoint, 0, len(d.Endpoints))}
@@ -56,14 +57,10 @@ func index(datasets []Dataset) ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-func indexParams(e Endpoint) []indexParam {
+func indexParams(e endpoint.Endpoint) []indexParam {
 	params := make([]indexParam, 0, len(e.Params))
 	for _, p := range e.Params {
-		value := p.Default
-		if t, ok := value.(time.Time); ok && p.Type == "date" {
-			value = t.Format(time.DateOnly)
-		}
-		params = append(params, indexParam{p.Name, p.Type, p.Required, value, p.Enum, p.Description})
+		params = append(params, indexParam{p.Name, p.Type, p.Required, shown(p, p.Default), p.Enum, p.Description})
 	}
 	return params
 }

@@ -22,13 +22,13 @@ import (
 // Key is an API key as it is stored: by its hash. The key itself is random, so
 // that a plain hash is enough; a password would need more.
 type Key struct {
-	// Name says whose it is, in the log.
+	// Name identifies its owner in the log.
 	Name string `json:"name"`
 	// SHA256 is the hash of the key, in hexadecimal.
 	SHA256 string `json:"sha256"`
 	// Datasets are what the key opens; "*" is all.
 	Datasets []string `json:"datasets"`
-	// Rate is the number of requests a second that it is good for.
+	// Rate is the number of requests a second that it may make.
 	//
 	// Default: Config.Rate.
 	Rate int `json:"rate,omitempty"`
@@ -45,7 +45,7 @@ const keyPrefixText = "estela_"
 
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
-// NewKey makes a key: the secret, told once, and what is stored of it.
+// NewKey makes a key: the secret, shown once, and what is stored of it.
 func NewKey(name string, datasets []string) (secret string, key Key) {
 	secret = keyPrefixText + rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
@@ -60,8 +60,8 @@ type Keys struct {
 	seen []byte // the file as it was when it was read
 }
 
-// KeysGoneError says that the file of keys is no longer there or may not be read: none
-// is good until it is back.
+// KeysGoneError is a file of keys that is no longer there or may not be read: none
+// is valid until it is back.
 type KeysGoneError struct{ cause error }
 
 func (e *KeysGoneError) Error() string {
@@ -147,7 +147,7 @@ func (k *Key) check() (err error) {
 }
 
 // find is the key of that secret. Every key is compared, each in constant time, so
-// that the time tells nothing of which one nearly matched.
+// that the time does not show which one nearly matched.
 func (k *Keys) find(secret string, now time.Time) (found *Key, ok bool) {
 	sum := sha256.Sum256([]byte(secret))
 	all := k.all.Load()
@@ -163,10 +163,15 @@ func (k *Keys) find(secret string, now time.Time) (found *Key, ok bool) {
 	return found, ok
 }
 
-// gone says whether the file is.
+// gone reports whether the file is.
 func (k *Keys) gone() bool { return k.all.Load() == nil }
 
-// opens says whether the key is good for the dataset.
+// opens reports whether the key is valid for the dataset.
 func (k *Key) opens(dataset string) bool {
 	return slices.Contains(k.Datasets, "*") || slices.Contains(k.Datasets, dataset)
+}
+
+// opensAll reports whether the key is valid for every one of the datasets.
+func (k *Key) opensAll(datasets []string) bool {
+	return !slices.ContainsFunc(datasets, func(d string) bool { return !k.opens(d) })
 }

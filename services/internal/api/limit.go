@@ -23,7 +23,7 @@ func newRates(perSecond int) *rates {
 	return &rates{perSecond, otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
 }
 
-// allow counts a request of the client and says on the answer what is left. Its
+// allow counts a request of the client and sets the headers with what is left. Its
 // own rate (a second) replaces everyone's; 0 of both is none.
 func (r *rates) allow(c *fiber.Ctx, client string, own int) error {
 	perSecond := r.perSecond

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
 )
 
@@ -85,11 +86,11 @@ func serveHostile(t *testing.T) {
 	defer stop()
 	for name, text := range hostile {
 		before, start := rows.Load(), time.Now()
-		e, err := api.Load(fstest.MapFS{"test/" + name + ".sql": {Data: []byte("-- A.\n" + text)}}, "test")
+		e, err := endpoint.Load(fstest.MapFS{"test/" + name + ".sql": {Data: []byte("-- A.\n" + text)}}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = i.api.Load(t.Context(), []api.Dataset{{Name: "test", Endpoints: e, Tables: []string{"things"}}})
+		err = i.api.Load(t.Context(), []endpoint.Dataset{{Name: "test", Endpoints: e, Tables: []string{"things"}}})
 		if err == nil || !strings.Contains(err.Error(), "test/"+name+".sql:") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // setupDocumented serves data/flights with what the document knows of the columns.
@@ -262,7 +263,7 @@ func TestDocs(t *testing.T) {
 // What can't be described can't be served.
 func TestEndpointsOfDataAreDescribed(t *testing.T) {
 	t.Parallel()
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
 	}

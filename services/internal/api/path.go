@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -38,7 +39,9 @@ func decodeUnreserved(path string) string {
 	return b.String()
 }
 
-func unreserved(c byte) bool { return letter(c) || digit(c) || strings.IndexByte("-._~", c) >= 0 }
+func unreserved(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
 
 // admitPath refuses a path that can't be decoded.
 func admitPath(c *fiber.Ctx) error {
@@ -47,4 +50,15 @@ func admitPath(c *fiber.Ctx) error {
 		return badRequest.new("", fmt.Sprintf("The path has %q, which is no percent-encoding.", string(bad)))
 	}
 	return c.Next()
+}
+
+// anyMethod lets methods that Fiber has no name for be refused as all others are: it
+// would answer them itself, and not with a problem document.
+func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(c *fasthttp.RequestCtx) {
+		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
+			c.Request.Header.SetMethod(fiber.MethodTrace)
+		}
+		router(c)
+	}
 }

@@ -2,37 +2,19 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/estela-dev/estela/services/internal/chart"
+	"github.com/estela-dev/estela/services/internal/encode"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
+	"github.com/estela-dev/estela/services/internal/queue"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
-
-// problem is an error that the client is told of, an RFC 9457 document.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
-	// Instance is the path that was asked for.
-	Instance string `json:"instance,omitempty"`
-	// Parameter is the query parameter at fault.
-	Parameter string `json:"parameter,omitempty"`
-	// RequestID is what the log calls the request.
-	RequestID string `json:"request_id,omitempty"`
-
-	cause error // logged, never told
-	known bool  // logged elsewhere, and once
-}
-
-func (p *problem) Error() string { return p.Title + ": " + p.Detail }
-
-func (p *problem) Unwrap() error { return p.cause }
 
 // kind is the stable part of a problem.
 type kind struct {
@@ -80,6 +62,33 @@ func newKind(slug, title string, status int, help string) kind {
 	return k
 }
 
+// problemPath is where the kinds are documented.
+const problemPath = "/docs/problems/"
+
+// Path is where the kind is documented.
+func (k kind) Path() string { return problemPath + k.Slug }
+
+// problem is an error as the client sees it, an RFC 9457 document.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Instance is the path that was asked for.
+	Instance string `json:"instance,omitempty"`
+	// Parameter is the query parameter at fault.
+	Parameter string `json:"parameter,omitempty"`
+	// RequestID is what the log calls the request.
+	RequestID string `json:"request_id,omitempty"`
+
+	cause error // logged, never answered
+	known bool  // logged elsewhere, and once
+}
+
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+func (p *problem) Unwrap() error { return p.cause }
+
 func (k kind) new(parameter, detail string) *problem {
 	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
 }
@@ -90,22 +99,42 @@ func (k kind) because(cause error, detail string) *problem {
 	return p
 }
 
-// problemPath is where the kinds are documented.
-const problemPath = "/docs/problems/"
+// knownProblem is the problem of a typed error, nil of any other.
+func knownProblem(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if long, ok := errors.AsType[*endpoint.CursorTooLongError](err); ok {
+		return cursorTooLong.new("", fmt.Sprintf("The page's last row has values of %d bytes in the columns of the order; the cursor of the next page would be longer than the %d that a URL can carry. Ask for a page of another length, or order by a shorter column.", long.Bytes, long.Most))
+	}
+	if digits, ok := errors.AsType[*encode.DigitsError](err); ok {
+		return notAcceptable.new("", digits.Error()+". Ask for another format, such as json or csv; or cast the column in the endpoint's SQL.")
+	}
+	if errors.Is(err, chart.ErrTooManyRows) {
+		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", chart.MaxRows))
+	}
+	if busy, ok := errors.AsType[*queue.BusyError](err); ok {
+		return overloaded.because(busy.Unwrap(), busy.Detail)
+	}
+	if limit, ok := errors.AsType[*spool.LimitError](err); ok {
+		return map[spool.Limit]kind{spool.TooLarge: tooLarge, spool.Busy: overloaded, spool.NoRoom: noRoom}[limit.Limit].because(limit.Unwrap(), limit.Detail)
+	}
+	return nil
+}
 
-// problemOf makes any error one that can be told.
+// problemOf is the problem of any error.
 func problemOf(err error) *problem {
-	var p *problem
+	if p := knownProblem(err); p != nil {
+		return p
+	}
 	var f *fiber.Error
 	switch {
-	case errors.As(err, &p):
-		return p
 	case errors.As(err, &f) && f.Code == http.StatusNotFound:
 		return notFound.new("", "Nothing is here; GET /v1 lists what is.")
 	case errors.As(err, &f) && f.Code == http.StatusMethodNotAllowed:
 		return methodNotAllowed.new("", "Only GET and HEAD are answered.")
 	case errors.As(err, &f) && f.Code < http.StatusInternalServerError:
-		p = badRequest.new("", f.Message)
+		p := badRequest.new("", f.Message)
 		p.Status = f.Code
 		return p
 	default:
@@ -113,44 +142,21 @@ func problemOf(err error) *problem {
 	}
 }
 
-// failed says why a query gave no answer.
-func failed(ctx context.Context, err error) error {
-	var p *problem
+// failed is the problem of a query that gave no answer until ctx ended.
+func failed(ctx context.Context, err error) *problem {
+	p := knownProblem(err)
 	switch {
-	case errors.As(err, &p):
+	case p != nil:
 		return p
 	case errors.Is(context.Cause(ctx), errLeft):
 		return clientLeft.because(err, "The client closed the connection.")
 	case errors.Is(err, memory.ErrPressure):
 		return memoryPressure.because(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, queue.ErrTimeout):
 		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, queue.ErrStopped):
 		return unavailable.because(err, "The server is stopping.")
 	default:
 		return internal.because(err, "The query failed; the log has the reason under the request's ID.")
 	}
-}
-
-// fail answers with a problem document and logs what is the server's fault.
-func (s *Server) fail(c *fiber.Ctx, err error) error {
-	p := *problemOf(err)
-	p.Instance = string(c.Request().URI().PathOriginal())
-	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
-	if p.Status >= http.StatusInternalServerError && !p.known {
-		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
-			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
-			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
-	}
-	switch p.Status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
-		c.Set(fiber.HeaderRetryAfter, "1")
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "application/problem+json")
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(p.Status).Send(body)
 }

@@ -9,14 +9,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/services/internal/chart"
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/spool"
 )
 
 // request is what a client asked an endpoint for.
 type request struct {
-	// key names the request among all.
+	// key identifies the request in the cache.
 	key    string
 	format *format
-	coding coding
+	coding spool.Coding
 	// path and query are what was asked for.
 	path  string
 	query url.Values
@@ -24,8 +28,18 @@ type request struct {
 	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
-	// behind is the cursor, nil without one.
-	behind *cursor
+	// after is the cursor, nil without one.
+	after *endpoint.Cursor
+}
+
+// cacheKey identifies a request: what is the same byte for byte.
+func cacheKey(b []byte, r *route, f *format, as spool.Coding, query []byte) []byte {
+	b = append(append(append(b, r.id...), f.name...), 0)
+	b = append(b, as.Name...)
+	if as.Must {
+		b = append(b, '!')
+	}
+	return append(append(b, 0), query...)
 }
 
 // following is the request for the next page.
@@ -35,9 +49,9 @@ func (q *request) following(cursor string) string {
 	return q.path + "?" + next.Encode()
 }
 
-// request reads the query string. Everything kept is copied: the server reuses its
-// memory.
-func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, error) {
+// parse reads the query string of a request that was negotiated. Everything kept is copied: the
+// server reuses its memory.
+func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request, error) {
 	given, err := queryString(c)
 	if err != nil {
 		return q, err
@@ -47,15 +61,15 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 		q.query.Set(name, text)
 	}
 	delete(given, "format") // route.format has read it
-	q.args, q.limit = map[string]any{}, r.maxRows(s.cfg)
+	q.args, q.limit = map[string]any{}, r.Limit.Rows
 	for _, p := range r.Params {
-		if q.args[p.Name], err = p.read(given); err != nil {
+		if q.args[p.Name], err = valueOf(p, given); err != nil {
 			return q, err
 		}
 		delete(given, p.Name)
 	}
 	if len(r.Order) > 0 {
-		if err := s.paging(r, &q, given); err != nil {
+		if err := r.paging(pageRows, &q, given); err != nil {
 			return q, err
 		}
 	}
@@ -68,8 +82,7 @@ func (s *Server) request(c *fasthttp.RequestCtx, r *route, q request) (request, 
 // queryString is the query's parameters, each given once.
 func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
-	var errs []error
-	fail := func(name, detail string) { errs = append(errs, invalidParameter.new(printable(name), detail)) }
+	fail := func(name, detail string) error { return invalidParameter.new(printable(name), detail) }
 	for part := range strings.SplitSeq(string(c.URI().QueryString()), "&") {
 		if part == "" {
 			continue
@@ -77,28 +90,24 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 		rawName, rawText, _ := strings.Cut(part, "=")
 		name, err := url.QueryUnescape(rawName)
 		if err != nil {
-			fail(rawName, misencoded(err))
-			continue
+			return nil, fail(rawName, misencoded(err))
+		}
+		if _, twice := given[name]; twice {
+			return nil, fail(name, "It is given more than once.")
 		}
 		text, err := url.QueryUnescape(rawText)
-		if _, twice := given[name]; twice {
-			fail(name, "It is given more than once.")
-		}
 		switch {
 		case err != nil:
-			fail(name, misencoded(err))
+			return nil, fail(name, misencoded(err))
 		case !utf8.ValidString(name+text) || strings.ContainsRune(text, 0):
-			fail(name, "It is not UTF-8 text.")
+			return nil, fail(name, "It is not UTF-8 text.")
 		}
 		given[name] = text
-	}
-	if len(errs) > 0 {
-		return nil, errs[0]
 	}
 	return given, nil
 }
 
-// misencoded says what can't be decoded.
+// misencoded is the detail of what can't be decoded.
 func misencoded(err error) string {
 	var bad url.EscapeError
 	errors.As(err, &bad)
@@ -113,8 +122,8 @@ func printable(name string) string {
 	return strings.ToValidUTF8(name, "?")
 }
 
-// read is the parameter's value, or its default.
-func (p Param) read(given map[string]string) (any, error) {
+// valueOf is the parameter's value, or its default.
+func valueOf(p endpoint.Param, given map[string]string) (any, error) {
 	text, ok := given[p.Name]
 	if !ok && p.Required {
 		return nil, invalidParameter.new(p.Name, "It is required.")
@@ -129,23 +138,23 @@ func (p Param) read(given map[string]string) (any, error) {
 	return value, nil
 }
 
-// paging reads the parameters that every ordered endpoint has.
-func (s *Server) paging(r *route, q *request, given map[string]string) error {
-	usual := s.cfg.PageRows
+// paging reads the parameters that every ordered endpoint has; usual is the number of rows in a
+// page when the client doesn't say.
+func (r *route) paging(usual int, q *request, given map[string]string) error {
 	if q.format == svgFormat {
-		usual = maxPoints // a picture of all
+		usual = chart.MaxRows // a picture of all
 	}
-	limit := Param{
+	limit := endpoint.Param{
 		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),
 		Minimum: int64(1), Maximum: int64(q.limit),
 	}
-	value, err := limit.read(given)
+	value, err := valueOf(limit, given)
 	if err != nil {
 		return err
 	}
 	q.limit = int(value.(int64))
 	if text, ok := given["cursor"]; ok {
-		if q.behind, ok = readCursor(r.asked(q.args), text, r.Order); !ok {
+		if q.after, ok = endpoint.ParseCursor(r.Asked(r.path, q.args), text, r.Order); !ok {
 			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+
 				"Take it from meta.next and leave the other parameters as they were; or begin without one.")
 		}

@@ -12,11 +12,12 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // neighbours are two datasets, mine and yours, in one warehouse, with one view of both.
-func neighbours(t *testing.T) (*warehouse.Warehouse, []api.Dataset) {
+func neighbours(t *testing.T) (*warehouse.Warehouse, []endpoint.Dataset) {
 	t.Helper()
 	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}})
 	if err != nil {
@@ -27,7 +28,7 @@ func neighbours(t *testing.T) (*warehouse.Warehouse, []api.Dataset) {
 		"yours": "CREATE OR REPLACE VIEW your_view AS SELECT id FROM yours;",
 		"mine":  "CREATE OR REPLACE VIEW my_view AS SELECT id FROM mine; CREATE OR REPLACE VIEW joined AS SELECT mine.id FROM mine JOIN your_view ON true;",
 	}
-	var all []api.Dataset
+	var all []endpoint.Dataset
 	for _, name := range []string{"yours", "mine"} {
 		c, err := contract.Load(fstest.MapFS{name + "/contract.json": {Data: []byte(`{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["id", "at"], "properties": {"id": {"type": "string"}, "at": {"type": "string", "format": "date-time"}}, "x-estela": {"key": "id", "time": "at"}}`)}}, name)
 		if err != nil {
@@ -36,21 +37,21 @@ func neighbours(t *testing.T) (*warehouse.Warehouse, []api.Dataset) {
 		if err := w.Register(t.Context(), c, views[name], map[string][]byte{name + "_places": []byte("id\na\n")}); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, api.Dataset{Name: name, Views: views[name], Tables: []string{name + "_places"}})
+		all = append(all, endpoint.Dataset{Name: name, Views: views[name], Tables: []string{name + "_places"}})
 	}
 	return w, all
 }
 
 // with is the datasets with one endpoint of mine.
-func with(t *testing.T, all []api.Dataset, text string) []api.Dataset {
+func with(t *testing.T, all []endpoint.Dataset, text string) []endpoint.Dataset {
 	t.Helper()
-	e, err := api.Parse("mine/endpoints/a.sql", text)
+	e, err := endpoint.Parse("mine/endpoints/a.sql", text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
 	mine := all[1]
-	mine.Endpoints = []api.Endpoint{e}
-	return []api.Dataset{all[0], mine}
+	mine.Endpoints = []endpoint.Endpoint{e}
+	return []endpoint.Dataset{all[0], mine}
 }
 
 // foreign are what an endpoint of mine must not read. Each ran before the check of the
@@ -86,8 +87,8 @@ func TestEndpointsReadTheirDataset(t *testing.T) {
 	i := serveReader(t, w, nil, all[1])
 	for _, query := range foreign {
 		datasets := with(t, all, "-- A.\n"+query)
-		for what, err := range map[string]error{"before the warehouse is open": api.CheckSQL(t.Context(), parse, datasets), "when loaded": i.api.Load(t.Context(), datasets)} {
-			var fault *api.ParseError
+		for what, err := range map[string]error{"before the warehouse is open": endpoint.CheckSQL(t.Context(), parse, datasets), "when loaded": i.api.Load(t.Context(), datasets)} {
+			var fault *endpoint.ParseError
 			if err == nil || !errors.As(err, &fault) || !strings.Contains(err.Error(), "mine/endpoints/a.sql:2:") {
 				t.Errorf("%s, %s: %v", query, what, err)
 			}

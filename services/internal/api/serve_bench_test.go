@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // repeated is a client that sends the same request a number of times, one at a time.
@@ -53,11 +54,11 @@ func BenchmarkServe(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	e, err := api.Parse("one.sql", "-- One.\n-- cache: 1h\nSELECT repeat('x', 2000) AS n")
+	e, err := endpoint.Parse("one.sql", "-- One.\n-- cache: 1h\nSELECT repeat('x', 2000) AS n")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := api.New(b.Context(), api.Config{Datasets: []api.Dataset{{Name: "test", Endpoints: []api.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()})
+	s, err := api.New(b.Context(), api.Config{Datasets: []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()})
 	if err != nil {
 		b.Fatal(err)
 	}

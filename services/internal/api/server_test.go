@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -280,15 +281,15 @@ func TestPages(t *testing.T) {
 // again serves other endpoints over the same database.
 func again(t *testing.T, i instance, files map[string]string) instance {
 	t.Helper()
-	var endpoints []api.Endpoint
+	var endpoints []endpoint.Endpoint
 	for name, text := range files {
-		e, err := api.Parse(name+".sql", text)
+		e, err := endpoint.Parse(name+".sql", text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		endpoints = append(endpoints, e)
 	}
-	return serve(t, i.db, api.Dataset{Name: "test", Endpoints: endpoints})
+	return serve(t, i.db, endpoint.Dataset{Name: "test", Endpoints: endpoints})
 }
 
 func ids(t *testing.T, db *sql.DB, query string) []string {
@@ -464,14 +465,14 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := api.New(t.Context(), api.Config{}); err == nil {
 		t.Error("a server without a reader was made")
 	}
-	e, err := api.Parse("one.sql", "-- One.\nSELECT 1 AS n")
+	e, err := endpoint.Parse("one.sql", "-- One.\nSELECT 1 AS n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := setup(t, "SELECT 1", nil)
 	_, err = api.New(t.Context(), api.Config{
 		Reader: reader{i.db}, Logger: slogDiscard(),
-		Datasets: []api.Dataset{{Name: "a", Endpoints: []api.Endpoint{e, e}}},
+		Datasets: []endpoint.Dataset{{Name: "a", Endpoints: []endpoint.Endpoint{e, e}}},
 	})
 	if err == nil || !strings.Contains(err.Error(), "/v1/a/one is the path of") {
 		t.Errorf("the same path twice: %v", err)

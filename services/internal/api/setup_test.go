@@ -24,6 +24,7 @@ import (
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
@@ -123,26 +124,26 @@ func setup(t *testing.T, prepare string, files map[string]string, change ...func
 	for name, text := range files {
 		fsys["test/endpoints/"+name+".sql"] = &fstest.MapFile{Data: []byte(text)}
 	}
-	endpoints, err := api.Load(fsys, "test")
+	endpoints, err := endpoint.Load(fsys, "test")
 	if len(files) > 0 && err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, db, api.Dataset{Name: "test", Description: "A test.", Endpoints: endpoints}, change...)
+	return serve(t, db, endpoint.Dataset{Name: "test", Description: "A test.", Endpoints: endpoints}, change...)
 }
 
-func serve(t *testing.T, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
+func serve(t *testing.T, db *sql.DB, dataset endpoint.Dataset, change ...func(*api.Config)) instance {
 	t.Helper()
 	return serveReader(t, reader{db}, db, dataset, change...)
 }
 
-func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset api.Dataset, change ...func(*api.Config)) instance {
+func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset endpoint.Dataset, change ...func(*api.Config)) instance {
 	t.Helper()
 	var log syncBuffer
 	if db != nil {
 		dataset.Tables = append(dataset.Tables, tablesOf(t, db)...)
 	}
 	cfg := api.Config{
-		Datasets: []api.Dataset{dataset},
+		Datasets: []endpoint.Dataset{dataset},
 		Reader:   from,
 		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
 	}
@@ -178,8 +179,8 @@ func tablesOf(t *testing.T, db *sql.DB) (names []string) {
 }
 
 // flightsDataset is data/flights with these endpoints.
-func flightsDataset(endpoints []api.Endpoint) api.Dataset {
-	return api.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}}
+func flightsDataset(endpoints []endpoint.Endpoint) endpoint.Dataset {
+	return endpoint.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}}
 }
 
 // listen starts the server on a free port and stops it at the test's end.
@@ -345,7 +346,7 @@ func setupFlights(t *testing.T) instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
 	}

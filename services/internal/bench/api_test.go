@@ -28,6 +28,7 @@ import (
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
@@ -79,12 +80,12 @@ func listen(b *testing.B, serve func(net.Listener) error, stop func() error) str
 // serveAPI serves the bundled endpoints and those given (name -> text).
 func (bd *bed) serveAPI(extra map[string]string) string {
 	bd.b.Helper()
-	endpoints, err := api.Load(data.FS, "flights")
+	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		bd.b.Fatal(err)
 	}
 	for name, text := range extra {
-		e, err := api.Parse(name+".sql", text)
+		e, err := endpoint.Parse(name+".sql", text)
 		if err != nil {
 			bd.b.Fatal(err)
 		}
@@ -95,7 +96,7 @@ func (bd *bed) serveAPI(extra map[string]string) string {
 		bd.b.Fatal(err)
 	}
 	s, err := api.New(bd.b.Context(), api.Config{
-		Datasets: []api.Dataset{{Name: "flights", Endpoints: endpoints, Views: string(views), Tables: []string{"airports"}}},
+		Datasets: []endpoint.Dataset{{Name: "flights", Endpoints: endpoints, Views: string(views), Tables: []string{"airports"}}},
 		Reader:   bd.warehouse, Logger: slog.New(slog.DiscardHandler), QueryTimeout: time.Minute,
 	})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/data"
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
@@ -23,7 +23,7 @@ import (
 type Dataset struct {
 	*contract.Contract
 
-	Endpoints []api.Endpoint
+	Endpoints []endpoint.Endpoint
 	// Views and Mapping are the text of views.sql and mapping.sql, empty without the file.
 	Views, Mapping string
 	// References are the CSV files of reference/, by table name.
@@ -113,7 +113,7 @@ func read(fsys fs.FS, dir string) (*Dataset, error) {
 	}
 	d := &Dataset{Contract: c, References: map[string][]byte{}}
 	var faults error
-	if d.Endpoints, faults = api.Load(fsys, dir); faults != nil && d.Endpoints == nil {
+	if d.Endpoints, faults = endpoint.Load(fsys, dir); faults != nil && d.Endpoints == nil {
 		return nil, faults
 	}
 	if d.Folder, err = fs.Sub(fsys, dir); err != nil {
@@ -191,10 +191,10 @@ func Names(all []*Dataset) []string {
 
 // Served are the datasets as the API takes them. system are the columns that the warehouse
 // adds to each table.
-func Served(all []*Dataset, system []string) []api.Dataset {
-	served := make([]api.Dataset, len(all))
+func Served(all []*Dataset, system []string) []endpoint.Dataset {
+	served := make([]endpoint.Dataset, len(all))
 	for i, d := range all {
-		served[i] = api.Dataset{
+		served[i] = endpoint.Dataset{
 			Name: d.Name, Description: d.Description, Endpoints: d.Endpoints, Views: d.Views,
 			Tables: slices.Sorted(maps.Keys(d.References)), Columns: d.Columns, System: system,
 		}
@@ -217,7 +217,7 @@ func Example(all []*Dataset) string {
 	path := "/v1"
 	for _, e := range chosen.Endpoints {
 		switch {
-		case slices.ContainsFunc(e.Params, func(p api.Param) bool { return p.Required }):
+		case slices.ContainsFunc(e.Params, func(p endpoint.Param) bool { return p.Required }):
 		case e.Chart != nil:
 			return "/v1/" + chosen.Name + "/" + e.Name
 		case path == "/v1":

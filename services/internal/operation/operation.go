@@ -15,10 +15,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/inventory"
@@ -140,7 +140,7 @@ func Listen(dataDir string) (l net.Listener, remove func(), err error) {
 // was refused, else 500; 200 for nil.
 func Status(err error) int {
 	var usage fault.UsageError
-	var endpoint *api.ParseError
+	var endpoint *endpoint.ParseError
 	var refused fault.RefusedError
 	var loss *worker.LossError
 	var schema *contract.SchemaError

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// labelKey is where a handler stores the endpoint's label for observe.
+const labelKey = "endpoint"
+
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// The headers that every answer has.
+var (
+	headerRequestID = []byte("X-Request-Id") // as fasthttp would write it
+	headerNoSniff   = []byte(fiber.HeaderXContentTypeOptions)
+	noSniff         = []byte("nosniff")
+	headerPolicy    = []byte(fiber.HeaderContentSecurityPolicy)
+	policy          = []byte("frame-ancestors 'none'")
+)
+
+// identify gives the request an ID: the client's, if it has a fit one.
+func identify(c *fasthttp.RequestCtx) {
+	h := &c.Response.Header
+	id := c.Request.Header.PeekBytes(headerRequestID)
+	if len(id) == 0 || !requestID.Match(id) {
+		var b [16]byte
+		//nolint:gosec // it identifies requests and protects nothing
+		id = strconv.AppendUint(b[:0], rand.Uint64()|1<<63, 16)
+	}
+	h.SetCanonical(headerRequestID, id)
+}
+
+// protect forbids browsers to guess the type of the answer, and to frame it.
+func protect(c *fasthttp.RequestCtx) {
+	c.Response.Header.SetCanonical(headerNoSniff, noSniff)
+	c.Response.Header.SetCanonical(headerPolicy, policy)
+}
+
+// observe gives each request an ID, turns its error or panic into a problem
+// document, and reports status and time.
+func (s *Server) observe(c *fiber.Ctx) error {
+	start := time.Now()
+	identify(c.Context())
+	protect(c.Context())
+	err := s.next(c)
+	if err != nil {
+		err = s.fail(c, err)
+	}
+	label, ok := c.Locals(labelKey).(string)
+	if !ok {
+		label = "other"
+	}
+	status := c.Response().StatusCode()
+	seconds := time.Since(start).Seconds()
+	s.cfg.Observe(label, status, seconds)
+	if s.cfg.AccessLog == "all" || s.cfg.AccessLog == "errors" && status >= http.StatusBadRequest {
+		s.logAccess(c, label, status, seconds)
+	}
+	return err
+}
+
+// traceparent is the W3C header of a request that is part of a trace.
+var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// logAccess logs a request: neither its parameters nor its key, which may be secrets.
+func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float64) {
+	attrs := []slog.Attr{
+		slog.String("request_id", c.GetRespHeader(fiber.HeaderXRequestID)), slog.String("method", c.Method()),
+		slog.String("endpoint", label), slog.Int("status", status), slog.Float64("seconds", seconds),
+	}
+	if parts := traceparent.FindStringSubmatch(c.Get("Traceparent")); parts != nil {
+		attrs = append(attrs, slog.String("trace", parts[1]))
+	}
+	if key := keyOf(c); key != nil {
+		attrs = append(attrs, slog.String("key", key.Name))
+	}
+	s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelInfo, "request", attrs...)
+}
+
+// next runs the handlers; a panic becomes an error.
+func (s *Server) next(c *fiber.Ctx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// fail answers with a problem document and logs what is the server's fault.
+func (s *Server) fail(c *fiber.Ctx, err error) error {
+	p := *problemOf(err)
+	p.Instance = string(c.Request().URI().PathOriginal())
+	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
+	if p.Status >= http.StatusInternalServerError && !p.known {
+		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
+			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
+			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
+	}
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
+		c.Set(fiber.HeaderRetryAfter, "1")
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/problem+json")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(p.Status).Send(body)
+}

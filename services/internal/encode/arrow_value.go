@@ -1,0 +1,209 @@
+package encode
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// hugeDigits is the number of digits of the widest decimal that every reader knows.
+const hugeDigits = 38
+
+// errDigits is a number that is wider than that.
+var errDigits = errors.New("a number of 39 digits, and decimals in Arrow and Parquet have up to 38")
+
+// DigitsError is a column with a number that Arrow and Parquet can't hold.
+type DigitsError struct{ Column string }
+
+func (e *DigitsError) Error() string { return "The column " + e.Column + " has " + errDigits.Error() }
+
+func (*DigitsError) Unwrap() error { return errDigits }
+
+// arrowTypes are the types that Arrow has too.
+var arrowTypes = map[column.Kind]arrow.DataType{
+	column.Boolean: arrow.FixedWidthTypes.Boolean,
+	column.TinyInt: arrow.PrimitiveTypes.Int8, column.SmallInt: arrow.PrimitiveTypes.Int16,
+	column.Integer: arrow.PrimitiveTypes.Int32, column.BigInt: arrow.PrimitiveTypes.Int64,
+	column.UTinyInt: arrow.PrimitiveTypes.Uint8, column.USmallInt: arrow.PrimitiveTypes.Uint16,
+	column.UInteger: arrow.PrimitiveTypes.Uint32, column.UBigInt: arrow.PrimitiveTypes.Uint64,
+	column.HugeInt:  &arrow.Decimal128Type{Precision: hugeDigits},
+	column.UHugeInt: &arrow.Decimal128Type{Precision: hugeDigits},
+	column.Float:    arrow.PrimitiveTypes.Float32, column.Double: arrow.PrimitiveTypes.Float64,
+	column.Blob: arrow.BinaryTypes.Binary, column.Date: arrow.FixedWidthTypes.Date32,
+	column.Timestamp:   &arrow.TimestampType{Unit: arrow.Microsecond},
+	column.TimestampS:  &arrow.TimestampType{Unit: arrow.Second},
+	column.TimestampMS: &arrow.TimestampType{Unit: arrow.Millisecond},
+	column.TimestampNS: &arrow.TimestampType{Unit: arrow.Nanosecond},
+	column.TimestampTZ: arrow.FixedWidthTypes.Timestamp_us,
+}
+
+// jsonField is how a field of text says that it is JSON (Arrow's canonical extension
+// arrow.json). Parquet's own type for that would be no text to some readers.
+var jsonField = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+
+func arrowSchema(columns []Column) *arrow.Schema {
+	fields := make([]arrow.Field, len(columns))
+	for i := range columns {
+		fields[i] = arrowField(columns[i].Name, &columns[i].Type)
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+func arrowField(name string, t *result.Type) arrow.Field {
+	f := arrow.Field{Name: name, Type: arrowType(t), Nullable: true}
+	if t.Alias == jsonAlias || t.Kind == column.Union {
+		f.Metadata = jsonField
+	}
+	return f
+}
+
+// arrowType is the Arrow type of a type: its own, or text. A union is JSON, for Parquet
+// has none.
+func arrowType(t *result.Type) arrow.DataType {
+	switch t.Kind {
+	case column.Decimal:
+		return &arrow.Decimal128Type{Precision: int32(t.Width), Scale: int32(t.Scale)}
+	case column.List, column.Array:
+		return arrow.ListOfField(arrowField("item", &t.Fields[0].Type))
+	case column.Map:
+		key := arrowField("key", &t.Fields[0].Type)
+		key.Nullable = false
+		return arrow.MapOfFields(key, arrowField("value", &t.Fields[1].Type))
+	case column.Struct:
+		fields := make([]arrow.Field, len(t.Fields))
+		for i := range fields {
+			fields[i] = arrowField(t.Fields[i].Name, &t.Fields[i].Type)
+		}
+		return arrow.StructOf(fields...)
+	default:
+		if same, ok := arrowTypes[t.Kind]; ok {
+			return same
+		}
+		return arrow.BinaryTypes.String
+	}
+}
+
+// appendArrow adds n values of a vector.
+func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int) error {
+	if n == 0 {
+		return nil
+	}
+	valid := make([]bool, n)
+	for i := range valid {
+		valid[i] = !v.Null(from + i)
+	}
+	switch b := to.(type) {
+	case *array.BooleanBuilder:
+		b.AppendValues(part[bool](v, from, n), valid)
+	case *array.Int8Builder:
+		b.AppendValues(part[int8](v, from, n), valid)
+	case *array.Int16Builder:
+		b.AppendValues(part[int16](v, from, n), valid)
+	case *array.Int32Builder:
+		b.AppendValues(part[int32](v, from, n), valid)
+	case *array.Int64Builder:
+		b.AppendValues(part[int64](v, from, n), valid)
+	case *array.Uint8Builder:
+		b.AppendValues(part[uint8](v, from, n), valid)
+	case *array.Uint16Builder:
+		b.AppendValues(part[uint16](v, from, n), valid)
+	case *array.Uint32Builder:
+		b.AppendValues(part[uint32](v, from, n), valid)
+	case *array.Uint64Builder:
+		b.AppendValues(part[uint64](v, from, n), valid)
+	case *array.Float32Builder:
+		b.AppendValues(part[float32](v, from, n), valid)
+	case *array.Float64Builder:
+		b.AppendValues(part[float64](v, from, n), valid)
+	case *array.Date32Builder:
+		b.AppendValues(part[arrow.Date32](v, from, n), finite(v, from, valid))
+	case *array.TimestampBuilder:
+		b.AppendValues(part[arrow.Timestamp](v, from, n), finite(v, from, valid))
+	case *array.StructBuilder:
+		b.AppendValues(valid)
+		for i := range t.Fields {
+			if err := appendArrow(b.FieldBuilder(i), &t.Fields[i].Type, &v.Inside[i], from, n); err != nil {
+				return err
+			}
+		}
+	default:
+		for i, ok := range valid {
+			if !ok {
+				to.AppendNull()
+			} else if err := appendOne(to, t, v, from+i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func part[T any](v *result.Vector, from, n int) []T { return result.Values[T](*v, from+n)[from:] }
+
+// finite marks infinite times as NULL: Arrow has none.
+func finite(v *result.Vector, from int, valid []bool) []bool {
+	for i := range valid {
+		if v.Kind == column.Date {
+			n := result.At[int32](*v, from+i)
+			valid[i] = valid[i] && n != 1<<31-1 && n != -(1<<31-1)
+			continue
+		}
+		n := result.At[int64](*v, from+i)
+		valid[i] = valid[i] && n != 1<<63-1 && n != -(1<<63-1)
+	}
+	return valid
+}
+
+// appendOne adds the value of row i, which is not NULL.
+func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error {
+	switch b := to.(type) {
+	case *array.StringBuilder:
+		b.Append(string(AppendText(nil, t, v, i)))
+	case *array.BinaryBuilder:
+		b.Append(v.Bytes(i))
+	case *array.Decimal128Builder:
+		n, err := decimalOf(t, v, i)
+		if err != nil {
+			return err
+		}
+		b.Append(n)
+	case *array.MapBuilder: // before ListBuilder, which is in it
+		b.Append(true)
+		span := result.At[result.Span](*v, i)
+		if err := appendArrow(b.KeyBuilder(), &t.Fields[0].Type, &v.Inside[0], int(span.Offset), int(span.Length)); err != nil {
+			return err
+		}
+		return appendArrow(b.ItemBuilder(), &t.Fields[1].Type, &v.Inside[1], int(span.Offset), int(span.Length))
+	case *array.ListBuilder:
+		b.Append(true)
+		from, n := i*t.Size, t.Size
+		if v.Kind == column.List {
+			span := result.At[result.Span](*v, i)
+			from, n = int(span.Offset), int(span.Length)
+		}
+		return appendArrow(b.ValueBuilder(), &t.Fields[0].Type, &v.Inside[0], from, n)
+	default:
+		return fmt.Errorf("no values for a builder of %s", to.Type())
+	}
+	return nil
+}
+
+// decimalOf is a decimal or an integer of 128 bits.
+func decimalOf(t *result.Type, v *result.Vector, i int) (decimal128.Num, error) {
+	kind := v.Kind
+	if kind == column.Decimal {
+		kind = t.Physical
+	}
+	h := v.Integer(kind, i)
+	n := decimal128.New(h.High, h.Low)
+	if v.Kind == column.UHugeInt && h.High < 0 || v.Kind != column.Decimal && !n.FitsInPrecision(hugeDigits) {
+		return n, errDigits
+	}
+	return n, nil
+}

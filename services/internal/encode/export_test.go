@@ -1,0 +1,4 @@
+package encode
+
+// AppendJSON writes what DuckDB takes for JSON as JSON.
+func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }

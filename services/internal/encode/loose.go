@@ -1,0 +1,58 @@
+package encode
+
+import "bytes"
+
+// appendJSON writes what DuckDB takes for JSON as JSON: DuckDB knows NaN and Infinity, in
+// any case, which become null, and a comma after the last element, which goes.
+func appendJSON(b, text []byte) []byte {
+	for i := 0; i < len(text); {
+		n := jsonToken(text[i:])
+		token := text[i : i+n]
+		i += n
+		switch c := token[0]; {
+		case c == ',' && closes(text[i:]):
+		case c == '-' && n == 1: // of an infinity
+		case c == '\n' || c == '\r': // between values: a row is a line
+		case letter(c) && string(token) != "true" && string(token) != "false":
+			b = append(b, "null"...)
+		default:
+			b = append(b, token...)
+		}
+	}
+	return b
+}
+
+// jsonToken is the length of the string, the number or the word that the text begins
+// with, else 1.
+func jsonToken(text []byte) int {
+	n, c := 1, text[0]
+	switch {
+	case c == '"':
+		for n < len(text) && text[n] != '"' {
+			if text[n] == '\\' {
+				n++
+			}
+			n++
+		}
+		return min(n+1, len(text))
+	case digit(c), c == '-' && len(text) > 1 && digit(text[1]):
+		for n < len(text) && (digit(text[n]) || bytes.IndexByte([]byte("+-.eE"), text[n]) >= 0) {
+			n++
+		}
+	case letter(c):
+		for n < len(text) && letter(text[n]) {
+			n++
+		}
+	}
+	return n
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// closes reports whether an array or object ends here.
+func closes(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return len(text) > 0 && (text[0] == ']' || text[0] == '}')
+}

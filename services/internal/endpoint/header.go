@@ -1,0 +1,159 @@
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
+
+// directives are what may stand in a header before a colon.
+var directives = map[string]func(*parser, string){
+	"param": (*parser).param,
+	"order": (*parser).order,
+	"cache": (*parser).cache,
+	"chart": (*parser).chart,
+	"limit": (*parser).limit,
+	"reads": (*parser).reads,
+}
+
+const knownDirectives = "param, order, cache, chart, limit and reads"
+
+var (
+	endpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+	directive    = regexp.MustCompile(`^([a-z][a-z_-]*):(?:\s+(.*))?$`)
+)
+
+// Parse reads an endpoint file. All of its errors are reported at once, each as
+// a ParseError.
+func Parse(file, text string) (Endpoint, error) {
+	p := &parser{Endpoint: Endpoint{Name: strings.TrimSuffix(path.Base(file), ".sql"), File: file}, seen: map[string]int{}}
+	if !endpointName.MatchString(p.Name) {
+		p.fail(fmt.Sprintf("the name %q can't be a path", p.Name), "name the file in lower case letters, digits, - and _, beginning with a letter")
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		p.fail("is not UTF-8 text", "save it as UTF-8")
+		return p.Endpoint, errors.Join(p.errs...)
+	}
+	p.header(strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n"))
+	p.body()
+	return p.Endpoint, errors.Join(p.errs...)
+}
+
+// header reads the leading comment lines and leaves the rest as the SQL.
+func (p *parser) header(lines []string) {
+	var text []string
+	i := 0
+	for ; i < len(lines); i++ {
+		line := strings.TrimSpace(lines[i])
+		comment, ok := strings.CutPrefix(line, "--")
+		if !ok && (line != "" || p.Summary != "") {
+			break
+		}
+		if ok {
+			p.line = i + 1
+			text = p.comment(strings.TrimSpace(comment), text)
+		}
+	}
+	p.Description = paragraphs(text)
+	p.SQL, p.Line = strings.Join(lines[i:], "\n"), i+1
+	if p.Summary == "" {
+		p.failAt(1, "has no summary", "begin the file with a comment line that says what it answers")
+	}
+}
+
+// comment reads one line of the header and returns the description so far.
+func (p *parser) comment(line string, text []string) []string {
+	match := directive.FindStringSubmatch(line)
+	switch {
+	case match != nil && p.Summary == "":
+		p.fail(match[1]+": comes before the summary", "the first line says in words what the endpoint answers")
+	case match != nil:
+		p.directive(match[1], strings.TrimSpace(match[2]))
+	case p.Summary == "":
+		p.Summary = line
+	default:
+		return append(text, line)
+	}
+	return text
+}
+
+func paragraphs(lines []string) string {
+	var all []string
+	for p := range strings.SplitSeq(strings.Join(lines, "\n"), "\n\n") {
+		if p = strings.Join(strings.Fields(p), " "); p != "" {
+			all = append(all, p)
+		}
+	}
+	return strings.Join(all, "\n\n")
+}
+
+func (p *parser) directive(name, value string) {
+	read, ok := directives[name]
+	if !ok {
+		p.fail(fmt.Sprintf("unknown directive %q", name+":"),
+			"there are "+knownDirectives+"; a line of the description must not begin with a lower case word and a colon")
+		return
+	}
+	if name != "param" && p.repeated(name, name) {
+		return
+	}
+	read(p, value)
+}
+
+// body checks the SQL below the header and types its parameters.
+func (p *parser) body() {
+	for i, line := range strings.Split(p.SQL, "\n") {
+		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
+		match := directive.FindStringSubmatch(strings.TrimSpace(comment))
+		if ok && match != nil && directives[match[1]] != nil {
+			p.failAt(p.Line+i, match[1]+": stands below the header", "move it up, above the first line that is no comment")
+		}
+	}
+	s, err := scanSQL(p.SQL)
+	if err != nil {
+		p.failAt(p.Line+err.line-1, err.reason, err.fix)
+		return
+	}
+	p.typeParams(s)
+	p.unused(s)
+}
+
+// typeParams puts a cast around each parameter of the statement.
+func (p *parser) typeParams(s scanned) {
+	var b strings.Builder
+	at := 0
+	read := len(p.errs) == 0 // else what is wrong may be why one is not declared
+	for _, use := range s.params {
+		i := slices.IndexFunc(p.Params, func(q Param) bool { return q.Name == use.name })
+		if i < 0 && !read {
+			continue
+		}
+		if i < 0 {
+			p.failAt(p.Line+use.line-1, fmt.Sprintf("the parameter $%s is not declared", use.name),
+				fmt.Sprintf("add to the header: -- param: %s TYPE -- DESCRIPTION", use.name))
+			continue
+		}
+		b.WriteString(p.SQL[at:use.start])
+		sqlType, _ := contract.ScalarType(p.Params[i].Type)
+		fmt.Fprintf(&b, "CAST($%s AS %s)", use.name, sqlType)
+		at = use.end
+	}
+	b.WriteString(p.SQL[at:s.end])
+	p.typed = b.String()
+}
+
+func (p *parser) unused(s scanned) {
+	for _, q := range p.Params {
+		used := func(u use) bool { return u.name == q.Name }
+		if !slices.ContainsFunc(s.params, used) {
+			p.failAt(p.seen["param "+q.Name], fmt.Sprintf("the parameter %s is never used", q.Name),
+				fmt.Sprintf("use $%s in the SQL or remove the line", q.Name))
+		}
+	}
+}
