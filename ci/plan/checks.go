@@ -20,7 +20,7 @@ var (
 		{"services", []string{"./internal/api", "./internal/automaton", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/mask", "./internal/stream", "./internal/tabular"}},
 	}
 	benched = packages{"services", []string{
-		"./internal/api", "./internal/bench", "./internal/contract", "./internal/stream", "./internal/warehouse", "./internal/worker",
+		"./internal/api", "./internal/bench", "./internal/contract", "./internal/importer", "./internal/stream", "./internal/warehouse", "./internal/worker",
 	}}
 )
 

@@ -9,9 +9,9 @@ import (
 	"io"
 	"sync"
 
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/operation"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type backfillCmd struct {
@@ -75,7 +75,7 @@ func partial(ctx context.Context, b operation.Backfilled, read, stored error) er
 // send writes the rows that are events, one a line.
 func (c *backfillCmd) send(ctx context.Context, s *streams, check *intake.Checker, to io.Writer) error {
 	out := bufio.NewWriterSize(to, 1<<20)
-	err := c.each(ctx, c.input(ctx, s), check.Dataset, c.rows(func(r warehouse.Document) error {
+	err := c.each(ctx, c.input(ctx, s), check.Dataset, c.rows(func(r importer.Document) error {
 		if ok, err := check.Event(r); !ok || err != nil {
 			return err
 		}

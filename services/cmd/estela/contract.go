@@ -15,6 +15,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -131,7 +132,7 @@ func (c *contractValidateCmd) Run(ctx context.Context, s *streams) error {
 	file := &fileFlags{File: c.File, Format: c.Format, Encoding: c.Encoding, Mapping: "none"}
 	decoder, out, invalid := k.NewDecoder(), json.NewEncoder(s.out), 0
 	out.SetEscapeHTML(false)
-	err = file.each(ctx, s, &dataset.Dataset{Contract: k}, func(r warehouse.Document) error {
+	err = file.each(ctx, s, &dataset.Dataset{Contract: k}, func(r importer.Document) error {
 		v := verdict{Line: r.Line}
 		if r.Problem != nil {
 			v.Violations = []event.Violation{{Keyword: "json", Message: r.Problem.Error()}}

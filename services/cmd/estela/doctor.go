@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/diagnosis"
 	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type doctorCmd struct{}
@@ -105,8 +105,8 @@ func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.
 		return []diagnosis.Finding{{Name: "warehouse", Found: fmt.Sprintf("open in process %d, as it should be", running.PID)}}
 	}
 	w, err := g.openWarehouse(ctx, nil, true, g.logger(s))
-	var locked *warehouse.LockedError
-	var extension *warehouse.ExtensionError
+	var locked *database.LockedError
+	var extension *database.ExtensionError
 	switch {
 	case errors.As(err, &locked):
 		return []diagnosis.Finding{{Name: "warehouse", Found: err.Error(), Fix: fmt.Sprintf("stop process %d, or give its --data-dir", locked.PID)}}
@@ -122,9 +122,9 @@ func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.
 }
 
 func examineVersion(location string) diagnosis.Finding {
-	v := warehouse.DuckDBVersion()
+	v := database.Version()
 	f := diagnosis.Finding{Name: "DuckDB", Found: v}
-	if !warehouse.MotherDuckTakes(v) {
+	if !database.MotherDuckTakes(v) {
 		f.Fix = "MotherDuck does not take this version: build with a driver in its range"
 		f.Warning = !strings.HasPrefix(location, "md:")
 	}

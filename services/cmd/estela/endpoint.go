@@ -16,8 +16,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/operation"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 type endpointCmd struct {
@@ -205,7 +205,7 @@ func (c *core) loadSample(ctx context.Context, s *streams, d *dataset.Dataset) e
 	}
 	defer remove()
 	l := operation.NewLoader(d, (&detached{c}).Commit)
-	if err := file.Each(ctx, func(one warehouse.Document) error { return l.Add(ctx, one) }); err != nil {
+	if err := file.Each(ctx, func(one importer.Document) error { return l.Add(ctx, one) }); err != nil {
 		return err
 	}
 	return l.Flush(ctx)

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/telemetrytest"
@@ -26,7 +27,7 @@ func TestTracesOfAnAPIApart(t *testing.T) { //nolint:paralleltest // it sets var
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := warehousetest.Open(t, warehouse.Config{Location: filepath.Join(t.TempDir(), "w.duckdb")})
+	store := warehousetest.Open(t, warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "w.duckdb")}})
 	if err := store.Register(t.Context(), c, "", nil); err != nil {
 		t.Fatal(err)
 	}

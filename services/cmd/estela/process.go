@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/operation"
@@ -202,8 +203,8 @@ func newCore(ctx context.Context, g *Globals, all []*dataset.Dataset, readOnly b
 		return nil, err
 	}
 	m := telemetry.New(dataset.Names(all))
-	duckdb := warehouse.DuckDBVersion()
-	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: warehouse.MotherDuckTakes(duckdb)})
+	duckdb := database.Version()
+	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: database.MotherDuckTakes(duckdb)})
 	return &core{g, log, all, store, m}, nil
 }
 

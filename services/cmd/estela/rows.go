@@ -11,12 +11,13 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/tabular"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // fileFlags name the rows that a command reads.
@@ -32,7 +33,7 @@ type fileFlags struct {
 
 // each calls fn with every row of the file in turn. Its document is valid during
 // the call.
-func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn func(warehouse.Document) error) error {
+func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn func(importer.Document) error) error {
 	file, err := f.open(ctx, s, d)
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func (f *fileFlags) spelled(ctx context.Context, d *dataset.Dataset, err error) 
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
 		return err
 	}
-	parse, end, failed := warehouse.Parser(ctx)
+	parse, end, failed := database.Parser(ctx)
 	if failed != nil {
 		return err
 	}
@@ -73,8 +74,8 @@ func (f *fileFlags) mapping(d *dataset.Dataset) (sql, name string, err error) {
 	return string(text), f.Mapping, nil
 }
 
-func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*warehouse.File, error) {
-	cfg := warehouse.FileConfig{
+func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*importer.File, error) {
+	cfg := importer.Config{
 		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.References, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
@@ -86,7 +87,7 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*
 		return nil, err
 	}
 	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
-	file, err := warehouse.OpenFile(ctx, cfg)
+	file, err := importer.Open(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
 		err = fault.Usage(err)
 	}
@@ -138,9 +139,9 @@ func (f *fileFlags) named() string {
 }
 
 // rows passes rows on; of a file of --errors, the events in it.
-func (f *errorFlags) rows(fn func(warehouse.Document) error) func(warehouse.Document) error {
+func (f *errorFlags) rows(fn func(importer.Document) error) func(importer.Document) error {
 	if !f.FromErrors {
 		return fn
 	}
-	return func(d warehouse.Document) error { return fn(intake.Repaired(d)) }
+	return func(d importer.Document) error { return fn(intake.Repaired(d)) }
 }

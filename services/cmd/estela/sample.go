@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/telemetry"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // sampleMark is what the warehouse keeps of a dataset's sample, so that it is
@@ -90,7 +90,7 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 		text, err := json.Marshal(mark)
 		return errors.Join(err, store.SetMarker(context.WithoutCancel(ctx), name, string(text)))
 	}
-	err = file.Each(ctx, func(r warehouse.Document) error {
+	err = file.Each(ctx, func(r importer.Document) error {
 		// The embedded Redis forgets what is not committed when the process is
 		// killed, so that its mark is written at the end only.
 		if !embedded && time.Since(last) >= markEvery {
@@ -111,7 +111,7 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 }
 
 // openSample puts the sample where DuckDB can read it and opens it there.
-func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *warehouse.File, remove func(), err error) {
+func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *importer.File, remove func(), err error) {
 	content, err := fs.ReadFile(d.Folder, d.Sample)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read sample: %w", err)

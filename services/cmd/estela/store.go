@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -39,9 +41,9 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, rea
 	if err := checkSQL(ctx, all); err != nil { // before a view is made
 		return nil, err
 	}
-	w, err := warehouse.Open(ctx, warehouse.Config{
+	w, err := warehouse.Open(ctx, warehouse.Config{Database: database.Config{
 		Location: g.location(), Token: os.Getenv("MOTHERDUCK_TOKEN"), MemoryLimit: g.Memory, SpillLimit: g.Spill, ReadOnly: readOnly, Logger: log,
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +91,13 @@ func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory.Invento
 
 // served are the datasets as the API takes them.
 func served(all []*dataset.Dataset) []endpoint.Dataset {
-	return dataset.Served(all, warehouse.SystemColumns())
+	return dataset.Served(all, contract.SystemColumns())
 }
 
 // checkSQL vets the views and endpoints of the datasets before any warehouse sees
 // them: planning alone can take all memory. If one has a fault, those of all are reported.
 func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
-	parse, end, err := warehouse.Parser(ctx)
+	parse, end, err := database.Parser(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 // prepareSQL is checkSQL, and prepares the mappings, views and endpoints against the tables
 // of the contracts in a throw-away warehouse: what it passes, a start can serve.
 func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
-	parse, end, err := warehouse.Parser(ctx)
+	parse, end, err := database.Parser(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 	defer func() { err = errors.Join(err, trial.Close()) }()
 	var tables, mappings error
 	for _, d := range all {
-		tables = errors.Join(tables, trial.Register(ctx, d.Contract, "", d.References))
+		tables = errors.Join(tables, trial.Register(ctx, d.Contract, d.References))
 		mappings = errors.Join(mappings, endpoint.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.Mapping))
 	}
 	if tables != nil { // what reads a table that is not there has no fault of its own

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 type versionCmd struct{}
@@ -13,7 +13,7 @@ type versionCmd struct{}
 // Run is 'estela version'.
 func (c *versionCmd) Run(s *streams) error {
 	_, err := fmt.Fprintf(s.out, "estela %s\nDuckDB %s\n%s %s/%s\n",
-		version(), warehouse.DuckDBVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		version(), database.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -40,7 +41,7 @@ func newFortress(t *testing.T) *fortress {
 	f := &fortress{dir: t.TempDir()}
 	f.secretFile = filepath.Join(f.dir, "secret.csv")
 	writeFile(t, f.secretFile, []byte("a\n"+fortressSecret+"\n"))
-	w, err := warehouse.Open(t.Context(), warehouse.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")})
+	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,12 @@ package api_test
 
 import (
 	"context"
-	"database/sql"
 	"io"
 	"testing"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/result"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // BenchmarkEncode writes the sample's flights in each format, and for comparison
@@ -26,13 +25,13 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	run := func(b *testing.B, query string, each func(result.Rows) error) {
 		b.Helper()
-		err := r.conn(b.Context(), func(conn *sql.Conn) error {
+		err := r.conn(b.Context(), func(conn *database.Conn) error {
 			// One thread, as the warehouse has on two cores.
 			if _, err := conn.ExecContext(b.Context(), "SET threads = 1"); err != nil {
 				return err
 			}
 			for b.Loop() {
-				if err := warehouse.Query(context.WithoutCancel(b.Context()), conn, query, nil, each); err != nil {
+				if err := conn.Stream(context.WithoutCancel(b.Context()), query, nil, each); err != nil {
 					return err
 				}
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -18,7 +19,7 @@ import (
 // neighbours are two datasets, mine and yours, in one warehouse, with one view of both.
 func neighbours(t *testing.T) (*warehouse.Warehouse, []endpoint.Dataset) {
 	t.Helper()
-	w, err := warehouse.Open(t.Context(), warehouse.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")})
+	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ var foreign = []string{
 func TestEndpointsReadTheirDataset(t *testing.T) {
 	t.Parallel()
 	w, all := neighbours(t)
-	parse, end, err := warehouse.Parser(t.Context())
+	parse, end, err := database.Parser(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

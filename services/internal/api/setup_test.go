@@ -23,9 +23,9 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // reader is a warehouse of the simplest kind: a DuckDB in memory.
@@ -50,32 +50,36 @@ func openDB() (*sql.DB, error) {
 	return db, nil
 }
 
-func (r reader) conn(ctx context.Context, fn func(conn *sql.Conn) error) error {
+func (r reader) conn(ctx context.Context, fn func(conn *database.Conn) error) error {
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return fn(conn)
+	duck, err := database.NewConn(conn)
+	if err != nil {
+		return err
+	}
+	return fn(duck)
 }
 
 func (r reader) Describe(ctx context.Context, query string, args map[string]any) (columns []result.Column, err error) {
-	err = r.conn(ctx, func(conn *sql.Conn) error {
-		columns, err = warehouse.Describe(ctx, conn, query, args)
+	err = r.conn(ctx, func(conn *database.Conn) error {
+		columns, err = conn.Describe(ctx, query, args)
 		return err
 	})
 	return columns, err
 }
 
 func (r reader) Revision(ctx context.Context) (at result.Snapshot, err error) {
-	err = r.conn(ctx, func(conn *sql.Conn) error {
+	err = r.conn(ctx, func(conn *database.Conn) error {
 		at, err = revision(ctx, conn)
 		return err
 	})
 	return at, err
 }
 
-func revision(ctx context.Context, conn *sql.Conn) (at result.Snapshot, err error) {
+func revision(ctx context.Context, conn *database.Conn) (at result.Snapshot, err error) {
 	var asOf sql.NullTime
 	err = conn.QueryRowContext(ctx, "SELECT max(committed_at), count(*) FROM commits").Scan(&asOf, &at.Revision)
 	at.AsOf = asOf.Time
@@ -83,13 +87,13 @@ func revision(ctx context.Context, conn *sql.Conn) (at result.Snapshot, err erro
 }
 
 func (r reader) Stream(ctx context.Context, query string, args map[string]any, each func(result.Snapshot, result.Rows) error) error {
-	return r.conn(ctx, func(conn *sql.Conn) error {
+	return r.conn(ctx, func(conn *database.Conn) error {
 		if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 			return err
 		}
 		at, err := revision(ctx, conn)
 		if err == nil {
-			err = warehouse.Query(ctx, conn, query, args, func(rows result.Rows) error { return each(at, rows) })
+			err = conn.Stream(ctx, query, args, func(rows result.Rows) error { return each(at, rows) })
 		}
 		_, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		return errors.Join(err, end)

@@ -32,7 +32,9 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -59,13 +61,13 @@ var flights = sync.OnceValue(func() [][]byte {
 	check(err)
 	airports, err := data.FS.ReadFile("flights/reference/airports.csv")
 	check(err)
-	file, err := warehouse.OpenFile(context.Background(), warehouse.FileConfig{
+	file, err := importer.Open(context.Background(), importer.Config{
 		Path: filepath.Join(dir, "sample.parquet"), Mapping: string(mapping),
 		References: map[string][]byte{"airports": airports},
 	})
 	check(err)
 	defer file.Close()
-	check(file.Each(context.Background(), func(d warehouse.Document) error {
+	check(file.Each(context.Background(), func(d importer.Document) error {
 		docs = append(docs, bytes.Clone(d.JSON))
 		return d.Problem
 	}))
@@ -121,7 +123,7 @@ func (bd *bed) openStore() {
 	bd.b.Helper()
 	var err error
 	file := filepath.Join(bd.b.TempDir(), "bench.duckdb")
-	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Location: file, MemoryLimit: "256MB"}); err != nil {
+	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Database: database.Config{Location: file, MemoryLimit: "256MB"}}); err != nil {
 		bd.b.Fatal(err)
 	}
 	bd.b.Cleanup(func() { _ = bd.warehouse.Close() })

@@ -14,6 +14,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/chaos"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/worker"
@@ -149,7 +150,7 @@ func (o orders) run(ctx context.Context) error {
 		}
 	}
 	store, err := warehouse.Open(ctx, warehouse.Config{
-		Location: o.Location, Staged: o.Staged, MemoryLimit: "1GB", Threads: 1,
+		Database: database.Config{Location: o.Location, MemoryLimit: "1GB", Threads: 1}, Staged: o.Staged,
 		Hook: func(point warehouse.Point) error {
 			at("commit " + string(point))
 			return nil

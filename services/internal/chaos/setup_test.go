@@ -15,6 +15,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/chaos"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -119,7 +120,7 @@ func parse(schema []byte) (*contract.Contract, error) {
 }
 
 func (p *pipeline) config() warehouse.Config {
-	return warehouse.Config{Location: p.location, Staged: p.staged, Hook: p.hook, MemoryLimit: "1GB", Threads: 2}
+	return warehouse.Config{Database: database.Config{Location: p.location, MemoryLimit: "1GB", Threads: 2}, Staged: p.staged, Hook: p.hook}
 }
 
 func (p *pipeline) openStore() {

@@ -9,7 +9,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/importer"
 )
 
 // Checker checks rows by a contract.
@@ -52,7 +52,7 @@ func (c *Checker) unnamed(warned map[string]bool) func(name []byte) {
 
 // Event reports whether the row is an event to process; if it is none, it is counted with its
 // reason.
-func (c *Checker) Event(r warehouse.Document) (bool, error) {
+func (c *Checker) Event(r importer.Document) (bool, error) {
 	c.batch.Reset()
 	c.seen++
 	if r.Problem == nil && c.decoder.Decode(c.batch, r.JSON, event.ID{}, 0) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/stream"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // Config says how a Publisher publishes.
@@ -73,7 +73,7 @@ func (p *Publisher) waiting(w stream.Waiting) {
 func (p *Publisher) Sent() int64 { return p.sent.Load() }
 
 // Send passes one row on, unless it is no event.
-func (p *Publisher) Send(r warehouse.Document) error {
+func (p *Publisher) Send(r importer.Document) error {
 	if ok, err := p.check.Event(r); !ok || err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
-	"github.com/estela-dev/estela/services/internal/warehouse"
+	"github.com/estela-dev/estela/services/internal/importer"
 )
 
 const (
@@ -80,7 +80,7 @@ type refusal struct {
 }
 
 // set puts into the line what there is of the row.
-func (l *refusal) set(d warehouse.Document) {
+func (l *refusal) set(d importer.Document) {
 	raw := d.Text
 	if raw == nil {
 		raw = d.JSON
@@ -98,7 +98,7 @@ func (l *refusal) set(d warehouse.Document) {
 }
 
 // add counts a row and writes it.
-func (r *Refusals) add(d warehouse.Document, violations []event.Violation) error {
+func (r *Refusals) add(d importer.Document, violations []event.Violation) error {
 	r.Rows++
 	if d.Problem != nil {
 		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
@@ -217,7 +217,7 @@ func (r *Refusals) Close(to io.Writer) error {
 }
 
 // Repaired is the event in a line of a file of --errors.
-func Repaired(d warehouse.Document) warehouse.Document {
+func Repaired(d importer.Document) importer.Document {
 	if d.Problem != nil {
 		return d
 	}

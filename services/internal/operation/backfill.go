@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/tabular"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // backfillRows is how many rows one commit of a backfill has: a row group.
@@ -47,11 +47,11 @@ func Backfill(dataset string) Request {
 
 func (s *Server) backfill(r *http.Request, d *dataset.Dataset) (any, error) {
 	l := NewLoader(d, func(ctx context.Context, b *contract.Batch) error { return s.commit(ctx, d, b) })
-	body, err := warehouse.OpenFile(r.Context(), warehouse.FileConfig{Reader: r.Body, Format: tabular.NDJSON})
+	body, err := importer.Open(r.Context(), importer.Config{Reader: r.Body, Format: tabular.NDJSON})
 	if err == nil {
 		//nolint:contextcheck // it is the request's
-		err = body.Each(r.Context(), func(one warehouse.Document) error { return l.Add(r.Context(), one) })
-		if errors.Is(err, warehouse.ErrNoRows) { // whoever sends them reports why
+		err = body.Each(r.Context(), func(one importer.Document) error { return l.Add(r.Context(), one) })
+		if errors.Is(err, importer.ErrNoRows) { // whoever sends them reports why
 			err = nil
 		}
 		err = errors.Join(err, body.Close())
@@ -83,7 +83,7 @@ func NewLoader(d *dataset.Dataset, commit func(context.Context, *contract.Batch)
 }
 
 // Add takes one row, which must be an event.
-func (l *Loader) Add(ctx context.Context, r warehouse.Document) error {
+func (l *Loader) Add(ctx context.Context, r importer.Document) error {
 	l.one.Reset()
 	if r.Problem != nil || !l.decoder.Decode(l.one, r.JSON, event.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
 		return fault.Usagef("line %d is no event of %s", r.Line, l.dataset.Name)

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/operation"
@@ -61,7 +62,7 @@ func searching(t *testing.T) (*operation.Server, *redistest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := warehousetest.Open(t, warehouse.Config{Location: filepath.Join(t.TempDir(), "w.duckdb")})
+	store := warehousetest.Open(t, warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "w.duckdb")}})
 	if err := store.Register(t.Context(), c, "", nil); err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,13 @@ import (
 
 	_ "github.com/duckdb/duckdb-go/v2" // the functions of the catalog
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/statement"
-	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 func parser(t *testing.T) statement.Parser {
 	t.Helper()
-	parse, end, err := warehouse.Parser(t.Context())
+	parse, end, err := database.Parser(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,42 +8,46 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// settleTime bounds the reading of the position after a commit has failed.
-const settleTime = 10 * time.Second
+// outcomeTime bounds the reading of the position after a commit has failed.
+const outcomeTime = 10 * time.Second
+
+// backlogRows is the size of a batch that only a backlog makes.
+const backlogRows = 50_000
 
 // errMoved says that the position row is not as the owner knows it.
 var errMoved = errors.New("position has moved")
 
-// Commit stores the batch's rows and rejects, deletes the rejects it settles and
+// Commit stores the batch's rows and rejects, deletes the rejects it replaces and
 // moves the position from at to the batch's Last, in one transaction, and
 // returns the new position. event.ErrFenced: another owner moved it, drop the
-// batch. After any other error nothing was stored, or nothing could be learnt;
-// Commit with the same arguments again settles which.
+// batch. After any other error nothing was stored, or the outcome is
+// unknown; the same Commit again finds out which.
 func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error) {
 	for b.Token == 0 {
-		//nolint:gosec // G404: it tells commits apart and keeps no secret; database/sql takes 63 bits
+		//nolint:gosec // G404: it distinguishes commits and guards no secret; database/sql takes 63 bits
 		b.Token = rand.Uint64() >> 1
 	}
 	next := advanced(at, b, time.Now())
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return w.commit(ctx, s, at, next, b)
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return w.commit(ctx, conn, at, next, b)
 	})
 	if err != nil {
-		next, err = w.settle(ctx, at, next, err)
+		next, err = w.outcome(ctx, at, next, err)
 	}
 	if err != nil {
 		return event.Position{}, fmt.Errorf("commit to %s:%d: %w", at.Dataset, at.Shard, err)
 	}
 	if b.Rows >= backlogRows {
-		w.hurried.Store(time.Now().UnixNano())
+		w.db.ThrottleReads()
 	}
 	return next, nil
 }
 
-// advanced is the position after the batch. Times are kept to the microsecond.
+// advanced is the position after the batch. Times are rounded down to the microsecond.
 func advanced(at event.Position, b *contract.Batch, now time.Time) event.Position {
 	next := at
 	next.Last = b.Last
@@ -68,29 +72,30 @@ func advanced(at event.Position, b *contract.Batch, now time.Time) event.Positio
 // commit is one try. Staging comes before BEGIN, because a transaction writes to
 // one attached database; the position comes first in it, so that a fenced owner
 // writes nothing.
-func (w *Warehouse) commit(ctx context.Context, s *session, at, next event.Position, b *contract.Batch) error {
-	loads, err := w.loads(ctx, s, b, next.CommittedAt)
+func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next event.Position, b *contract.Batch) error {
+	loads, err := w.loads(ctx, conn, b, next.CommittedAt)
 	if err != nil {
 		return err
 	}
-	settled := replayed(b)
-	if err := w.stage(ctx, s, loads, settled); err != nil {
+	if err := w.stage(ctx, conn, loads, replayed(b)); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	err = transaction(ctx, s.conn, func() error {
+	err = database.Transaction(ctx, conn, func() error {
 		if err := w.cfg.Hook(PointBegun); err != nil {
 			return err
 		}
-		if err := move(ctx, s, at, next); err != nil {
+		if err := move(ctx, conn, at, next); err != nil {
 			return err
 		}
 		for _, l := range loads {
-			if err := l.store(ctx, s, w.cfg.staged()); err != nil {
+			if err := l.store(ctx, conn, w.staged()); err != nil {
 				return err
 			}
 		}
-		if err := settled.remove(ctx, s); err != nil {
-			return err
+		if len(b.Replayed) > 0 {
+			if err := deleteReplayed(ctx, conn); err != nil {
+				return err
+			}
 		}
 		return w.cfg.Hook(PointWritten)
 	})
@@ -103,14 +108,14 @@ func (w *Warehouse) commit(ctx context.Context, s *session, at, next event.Posit
 // move updates the position row, which must be exactly as the owner knows it.
 // rev is compared too, because a batch that came from no stream leaves Last as
 // it is.
-func move(ctx context.Context, s *session, at, next event.Position) error {
-	n, err := changed(ctx, s.conn, `UPDATE warehouse.estela.positions
+func move(ctx context.Context, conn *database.Conn, at, next event.Position) error {
+	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.positions
 		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
 		WHERE dataset = ? AND shard = ? AND epoch = ? AND rev = ? AND last_ms = ? AND last_seq = ?`,
-		unsigned(next.Last.MS), unsigned(next.Last.Seq), next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
-		at.Dataset, at.Shard, at.Epoch, at.Rev, unsigned(at.Last.MS), unsigned(at.Last.Seq))
+		database.Unsigned(next.Last.MS), database.Unsigned(next.Last.Seq), next.RunID, next.Token, next.Rows, next.Rejected, next.Duplicates, next.CommittedAt, next.Added, next.Trace,
+		at.Dataset, at.Shard, at.Epoch, at.Rev, database.Unsigned(at.Last.MS), database.Unsigned(at.Last.Seq))
 	switch {
-	case isConflict(err):
+	case database.IsConflict(err):
 		return fmt.Errorf("%w: %w", event.ErrFenced, err)
 	case err != nil:
 		return fmt.Errorf("move position: %w", err)
@@ -120,18 +125,18 @@ func move(ctx context.Context, s *session, at, next event.Position) error {
 	return nil
 }
 
-// settle finds out what became of a commit that failed with cause. It asks even
+// outcome finds out what became of a commit that failed with cause. It asks even
 // when ctx has ended, because the answer decides whether the batch is dropped.
-func (w *Warehouse) settle(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
+func (w *Warehouse) outcome(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
 	if errors.Is(cause, event.ErrFenced) || errors.Is(cause, ErrReadOnly) {
 		return next, cause
 	}
 	w.layouts.Delete(at.Dataset) // it may be why
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
 	var now event.Position
-	err := w.write(lasting, func(ctx context.Context, s *session) (err error) {
-		now, err = position(ctx, s.conn, at.Dataset, at.Shard)
+	err := w.write(lasting, func(ctx context.Context, conn *database.Conn) (err error) {
+		now, err = position(ctx, conn, at.Dataset, at.Shard)
 		return err
 	})
 	switch {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
@@ -32,7 +33,7 @@ func TestDiskFull(t *testing.T) {
 
 func fillDisk(t *testing.T, size int, staged bool) {
 	dir := tmpfs(t, "48m")
-	w := warehousetest.Open(t, warehouse.Config{Location: filepath.Join(dir, "estela.duckdb"), MemoryLimit: "1GB", Staged: staged})
+	w := warehousetest.Open(t, warehouse.Config{Database: database.Config{Location: filepath.Join(dir, "estela.duckdb"), MemoryLimit: "1GB"}, Staged: staged})
 	c := warehousetest.Sample(t)
 	if err := w.Register(t.Context(), c, "", nil); err != nil {
 		t.Fatal(err)
@@ -78,7 +79,7 @@ func fillDisk(t *testing.T, size int, staged bool) {
 		expectRows(t, w, pos)
 	}
 	crashed := crashImage(t, dir)
-	expectRows(t, warehousetest.Open(t, warehouse.Config{Location: filepath.Join(crashed, "estela.duckdb")}), pos)
+	expectRows(t, warehousetest.Open(t, warehouse.Config{Database: database.Config{Location: filepath.Join(crashed, "estela.duckdb")}}), pos)
 }
 
 // expectRows compares the table with the position that the last commit gave.

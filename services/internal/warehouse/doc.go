@@ -1,10 +1,5 @@
-// Package warehouse keeps the datasets in DuckDB: in a file or in MotherDuck.
-//
-// The DuckDB instance is an in-memory one to which the database is attached as
-// "warehouse", so that the SQL is the same for both. Outside access is closed
-// after that and the configuration locked: a query can read tables and nothing
-// else of the machine. Both hold for the whole instance, so files are read by
-// throw-away instances (OpenFile, reference tables).
+// Package warehouse holds the datasets' tables in DuckDB: a file or a MotherDuck
+// database, opened by package database.
 //
 // # Tables
 //
@@ -15,10 +10,10 @@
 // rows, against 500,000). What a key would guard, the position row guards.
 //
 // A random text among the markers is the warehouse's identity. Streams belong to one
-// warehouse, and this tells it from others, wherever it is moved; a copy has the same.
+// warehouse, and this distinguishes it from others, wherever it is moved; a copy has the same.
 //
 // A contract takes the place of the one before if it only adds (Register). One that breaks it
-// is taken deliberately, when nothing is under way (Accept), unless the stored rows are laid out by
+// is taken deliberately, when nothing is in flight (Accept), unless the stored rows are laid out by
 // what changes. Columns are never dropped.
 //
 // # Commits
@@ -36,10 +31,7 @@
 //
 // # When things fail
 //
-// After an error of a commit the position is read again and tells what became of
+// After an error of a commit the position is read again and shows what became of
 // it: moved by this commit, it was stored; unchanged, it was not, and may be
-// tried again; anything else, another owner has the shard (event.ErrFenced).
-// A fatal error of DuckDB, such as a full disk in the wrong moment, leaves its
-// instance unusable: the warehouse closes it, interrupting the queries that run,
-// and opens a new one for the next call, until that succeeds.
+// retried; anything else, another owner has the shard (event.ErrFenced).
 package warehouse

@@ -3,44 +3,13 @@ package warehouse
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-
-	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // ErrReadOnly says that a warehouse opened for reading was asked to write.
 var ErrReadOnly = errors.New("warehouse is open for reading only")
-
-// LockedError says that another process has the file open.
-type LockedError struct {
-	Path    string
-	PID     int
-	Program string
-}
-
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("warehouse %s is open in process %d (%s): stop it, or send the command through it with --data-dir %s",
-		e.Path, e.PID, e.Program, filepath.Dir(e.Path))
-}
-
-// ExtensionError says that MotherDuck's extension could not be loaded.
-type ExtensionError struct {
-	Location string
-	Err      error
-}
-
-func (e *ExtensionError) Error() string {
-	return fmt.Sprintf("load MotherDuck's extension for %s: %v\n"+
-		"It is not part of DuckDB and is downloaded once: allow this machine the network, "+
-		"use the container image that has it built in, or choose a file with --warehouse FILE.duckdb", e.Location, e.Err)
-}
-
-func (e *ExtensionError) Unwrap() error { return e.Err }
 
 // RefusedError says that a contract does not fit the table that is there.
 type RefusedError struct {
@@ -69,52 +38,4 @@ func WayOut(dataset string, changes []contract.Change) string {
 	}
 	return undo + "stop the producers, let the worker store what the streams hold, stop it and run " +
 		"'estela contract accept " + dataset + "'"
-}
-
-// lockMessage is how DuckDB tells who has the file.
-var lockMessage = regexp.MustCompile(`Conflicting lock is held in (.*) \(PID (\d+)\)`)
-
-// openError makes DuckDB's error of opening path one to act on.
-func openError(path string, err error) error {
-	found := lockMessage.FindStringSubmatch(err.Error())
-	if found == nil {
-		return fmt.Errorf("open warehouse %s: %w", path, err)
-	}
-	pid, _ := strconv.Atoi(found[2])
-	return &LockedError{Path: path, PID: pid, Program: filepath.Base(found[1])}
-}
-
-// isConflict reports whether another transaction changed the same row.
-func isConflict(err error) bool {
-	var duck *duckdb.Error
-	return errors.As(err, &duck) && duck.Type == duckdb.ErrorTypeTransaction && strings.Contains(duck.Msg, "onflict")
-}
-
-// isFatal reports whether the error leaves the instance unusable.
-func isFatal(err error) bool {
-	if err == nil {
-		return false
-	}
-	var duck *duckdb.Error
-	if errors.As(err, &duck) && (duck.Type == duckdb.ErrorTypeFatal || duck.Type == duckdb.ErrorTypeInternal) {
-		return true
-	}
-	return strings.Contains(err.Error(), "database has been invalidated")
-}
-
-// redacted is an error whose text does not show the secret.
-type redacted struct {
-	err    error
-	secret string
-}
-
-func (r *redacted) Error() string { return strings.ReplaceAll(r.err.Error(), r.secret, "***") }
-
-// redact hides the secret in err's text. The original is not unwrapped: it
-// would show it again.
-func redact(err error, secret string) error {
-	if err == nil || secret == "" {
-		return err
-	}
-	return &redacted{err: err, secret: secret}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -22,53 +23,35 @@ type Row struct {
 
 // RowsAt are the events stored from one stream entry, by line.
 func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id event.ID) ([]Row, error) {
-	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, unsigned(id.MS), unsigned(id.Seq))
+	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
 }
 
 // RowsOf are the events stored under a key as text, the newest first, at most limit.
 func (w *Warehouse) RowsOf(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
-	return w.find(ctx, c, quoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
+	return w.find(ctx, c, database.QuoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
 }
 
-func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) ([]Row, error) {
-	var all []Row
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
-			_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
-			quoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where), args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var r Row
-			var unstreamed bool
-			if err := rows.Scan(&r.Key, &r.Shard, &unstreamed, &r.ID.MS, &r.ID.Seq, &r.Line, &r.StoredAt); err != nil {
-				return err
-			}
-			if unstreamed {
-				r.ID = event.ID{}
-			}
-			r.StoredAt = r.StoredAt.UTC()
-			all = append(all, r)
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for an event in %s: %w", c.Name, err)
-	}
-	return all, nil
-}
-
-// RejectsAt are the rejects that came from one stream entry, by line.
-func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
-	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, unsigned(id.MS), unsigned(id.Seq))
+func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) (all []Row, err error) {
+	query := fmt.Sprintf(`SELECT %s::VARCHAR, _shard, _stream_seq IS NULL,
+		_stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at FROM %s WHERE %s`,
+		database.QuoteName(c.Columns[c.Key].Name), datasetTable(c.Name), where)
+	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
+		all, err = database.Collect(ctx, conn, scanRow, query, args...)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for rejects of %s: %w", dataset, err)
+		return nil, fmt.Errorf("look up an event in %s: %w", c.Name, err)
 	}
 	return all, nil
+}
+
+func scanRow(rows *sql.Rows) (Row, error) {
+	var r Row
+	var unstreamed bool
+	err := rows.Scan(&r.Key, &r.Shard, &unstreamed, &r.ID.MS, &r.ID.Seq, &r.Line, &r.StoredAt)
+	if unstreamed {
+		r.ID = event.ID{}
+	}
+	r.StoredAt = r.StoredAt.UTC()
+	return r, err
 }

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // layout is the columns of a dataset's table, in its order: the contract's and
 // the place columns, and after those what later contracts added.
-type layout struct{ fields []field }
+type layout struct{ fields []database.Field }
 
-// layout gives the dataset's, as Register left it.
-func (d *database) layout(ctx context.Context, s *session, dataset string) (*layout, error) {
-	if lay, ok := d.layouts.Load(dataset); ok {
+// layout returns the dataset's, as Register left it.
+func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset string) (*layout, error) {
+	if lay, ok := w.layouts.Load(dataset); ok {
 		return lay.(*layout), nil //nolint:forcetypeassert // nothing else is stored
 	}
-	fields, err := columnsOf(ctx, s.conn, datasetTable(dataset))
+	fields, err := columnsOf(ctx, conn, datasetTable(dataset))
 	if err != nil {
 		return nil, err
 	}
@@ -26,49 +27,44 @@ func (d *database) layout(ctx context.Context, s *session, dataset string) (*lay
 		return nil, fmt.Errorf("dataset %s has no table: register its contract first", dataset)
 	}
 	lay := &layout{fields}
-	d.layouts.Store(dataset, lay)
+	w.layouts.Store(dataset, lay)
 	return lay, nil
 }
 
 // columnsOf lists the columns of a table, none if there is no such table.
-func columnsOf(ctx context.Context, conn *sql.Conn, of table) ([]field, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT column_name, data_type FROM information_schema.columns
-		WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position`, of.catalog, of.schema, of.name)
+func columnsOf(ctx context.Context, conn *database.Conn, of database.Table) ([]database.Field, error) {
+	scan := func(rows *sql.Rows) (f database.Field, err error) {
+		err = rows.Scan(&f.Name, &f.Type)
+		return f, err
+	}
+	fields, err := database.Collect(ctx, conn, scan, `SELECT column_name, data_type FROM information_schema.columns
+		WHERE table_catalog = ? AND table_schema = ? AND table_name = ? ORDER BY ordinal_position`, of.Catalog, of.Schema, of.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read columns of %s: %w", of, err)
 	}
-	defer rows.Close()
-	var fields []field
-	for rows.Next() {
-		var f field
-		if err := rows.Scan(&f.name, &f.kind); err != nil {
-			return nil, fmt.Errorf("read columns of %s: %w", of, err)
-		}
-		fields = append(fields, f)
-	}
-	return fields, rows.Err()
+	return fields, nil
 }
 
-// sources are the batch's columns in the table's order. A column that the
+// values are the batch's columns in the table's order. A column that the
 // contract does not know was added by a newer one: its rows are NULL.
-func (l *layout) sources(b *contract.Batch, at time.Time) []source {
-	byName := map[string]source{
-		"_shard":       constant(int32(b.Shard)),
-		"_stream_ms":   numbers(b.MS),
-		"_stream_seq":  numbers(b.Seq),
-		"_line":        numbers(b.Line),
-		"_ingested_at": constant(at.UnixMicro()),
+func (l *layout) values(b *contract.Batch, at time.Time) []database.Values {
+	byName := map[string]database.Values{
+		"_shard":       database.Constant(int32(b.Shard)),
+		"_stream_ms":   database.Numbers(b.MS),
+		"_stream_seq":  database.Numbers(b.Seq),
+		"_line":        database.Numbers(b.Line),
+		"_ingested_at": database.Constant(at.UnixMicro()),
 	}
 	if b.Unstreamed {
-		byName["_stream_seq"] = source{null: true}
+		byName["_stream_seq"] = database.Values{Null: true}
 	}
 	for i, c := range b.Contract.Columns {
-		byName[c.Name] = vectorSource(&b.Columns[i])
+		byName[c.Name] = database.Vector(&b.Columns[i])
 	}
-	all := make([]source, len(l.fields))
+	all := make([]database.Values, len(l.fields))
 	for i, f := range l.fields {
-		s, ok := byName[f.name]
-		s.null = s.null || !ok
+		s, ok := byName[f.Name]
+		s.Null = s.Null || !ok
 		all[i] = s
 	}
 	return all

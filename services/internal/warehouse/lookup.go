@@ -3,36 +3,35 @@ package warehouse
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 
-	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
 const (
-	// maxSpans bounds the queries of one look-up.
+	// maxSpans bounds the queries of one lookup.
 	maxSpans = 16
-	// nearMS is how near two times must be to be looked up together for sure.
+	// nearMS is how near two times must be to be looked up together in any case.
 	nearMS = 2000
 )
 
 // span is a range of stream time in milliseconds, inclusive.
 type span struct{ from, to uint64 }
 
-// Lookup tells which of the candidate rows the table answers for already and
-// which of the batch's rejects are stored. Its cost is that of the stream time
-// it must look at, not of the table's size: rows lie in the order of their
-// stream time, so DuckDB skips what is outside.
+// Lookup finds which of the candidate rows are stored or duplicates and which of the batch's
+// rejects are stored. Its cost is that of the stream time it must read, not of the table's
+// size: rows lie in the order of their stream time, so DuckDB skips what is outside.
 func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
 	var found event.Found
-	err := w.look(ctx, func(ctx context.Context, s *session) error {
-		if err := lookupRows(ctx, s, b, candidates, &found); err != nil {
+	err := w.lookups.Do(ctx, func(ctx context.Context, conn *database.Conn) error {
+		if err := lookupRows(ctx, conn, b, candidates, &found); err != nil {
 			return err
 		}
-		return lookupRejects(ctx, s, b, &found)
+		return lookupRejects(ctx, conn, b, &found)
 	})
 	if err != nil {
 		return event.Found{}, fmt.Errorf("look up in %s:%d: %w", b.Contract.Name, b.Shard, err)
@@ -40,69 +39,51 @@ func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []
 	return found, nil
 }
 
-func lookupRows(ctx context.Context, s *session, b *contract.Batch, candidates []event.Candidate, found *event.Found) error {
+func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, candidates []event.Candidate, found *event.Found) error {
 	if len(candidates) == 0 {
 		return nil
 	}
-	if err := candidateLoad(b, candidates).create(ctx, s); err != nil {
+	if err := candidateLoad(b, candidates).create(ctx, conn); err != nil {
 		return err
 	}
 	stored, duplicates := map[int]bool{}, map[int]bool{}
 	for _, sp := range spansOf(b, candidates) {
-		if err := lookupSpan(ctx, s.conn, b, sp, stored, duplicates); err != nil {
+		if err := lookupSpan(ctx, conn, b, sp, stored, duplicates); err != nil {
 			return err
 		}
 	}
-	found.Stored, found.Duplicates = ascending(stored), ascending(duplicates)
-	return execAll(ctx, s.conn, "TRUNCATE temp.main.candidates")
+	found.Stored, found.Duplicates = slices.Sorted(maps.Keys(stored)), slices.Sorted(maps.Keys(duplicates))
+	return database.ExecAll(ctx, conn, "TRUNCATE temp.main.candidates")
 }
 
 // candidateLoad stages the candidates' keys, so that any key is data and never
 // SQL.
 func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	n := len(candidates)
-	rows, from, to := make([]int32, n), make([]uint64, n), make([]uint64, n)
+	rows, numbers := make([]int, n), make([]int32, n)
+	from, to := make([]uint64, n), make([]uint64, n)
 	ms, seq, line := make([]uint64, n), make([]uint64, n), make([]uint32, n)
 	for i, c := range candidates {
-		rows[i], from[i], to[i] = int32(c.Row), c.FromMS, c.ToMS
+		rows[i], numbers[i], from[i], to[i] = c.Row, int32(c.Row), c.FromMS, c.ToMS
 		ms[i], seq[i], line[i] = b.MS[c.Row], b.Seq[c.Row], b.Line[c.Row]
 	}
-	places := numbers(seq)
-	places.null = b.Unstreamed // such a row has no place to be found by
+	places := database.Numbers(seq)
+	places.Null = b.Unstreamed // such a row has no place to be found by
 	key := b.Contract.Columns[b.Contract.Key]
 	return load{
-		into: temporary("candidates"),
-		fields: []field{
-			{"n", "INTEGER"},
-			{"key", key.Type.String()},
-			{"from_ms", "UBIGINT"},
-			{"to_ms", "UBIGINT"},
-			{"ms", "UBIGINT"},
-			{"seq", "UBIGINT"},
-			{"line", "UINTEGER"},
-		},
-		sources: []source{
-			numbers(rows), gather(&b.Columns[b.Contract.Key], candidates), numbers(from), numbers(to),
-			numbers(ms), places, numbers(line),
+		into:   database.Temporary("candidates"),
+		fields: database.Fields("n INTEGER", "key "+key.Type.String(), "from_ms UBIGINT", "to_ms UBIGINT", "ms UBIGINT", "seq UBIGINT", "line UINTEGER"),
+		values: []database.Values{
+			database.Numbers(numbers), database.Gather(&b.Columns[b.Contract.Key], rows), database.Numbers(from), database.Numbers(to),
+			database.Numbers(ms), places, database.Numbers(line),
 		},
 		rows: n,
 	}
 }
 
-// gather is the values of the candidates' rows.
-func gather(v *column.Vector, candidates []event.Candidate) source {
-	s := vectorSource(v)
-	s.data = make([]byte, 0, len(candidates)*s.width)
-	for _, c := range candidates {
-		s.data = append(s.data, v.Data[c.Row*s.width:(c.Row+1)*s.width]...)
-	}
-	s.nulls = nil // a key is never NULL
-	return s
-}
-
 // lookupSpan compares the candidates with the rows of one span.
-func lookupSpan(ctx context.Context, conn *sql.Conn, b *contract.Batch, sp span, stored, duplicates map[int]bool) error {
-	rows, err := conn.QueryContext(ctx, spanQuery(b.Contract), b.Shard, unsigned(sp.from), unsigned(sp.to))
+func lookupSpan(ctx context.Context, conn *database.Conn, b *contract.Batch, sp span, stored, duplicates map[int]bool) error {
+	rows, err := conn.QueryContext(ctx, spanQuery(b.Contract), b.Shard, database.Unsigned(sp.from), database.Unsigned(sp.to))
 	if err != nil {
 		return err
 	}
@@ -124,7 +105,7 @@ func lookupSpan(ctx context.Context, conn *sql.Conn, b *contract.Batch, sp span,
 }
 
 func spanQuery(c *contract.Contract) string {
-	key := quoteName(c.Columns[c.Key].Name)
+	key := database.QuoteName(c.Columns[c.Key].Name)
 	return `SELECT n, bool_or(here), bool_or(near AND NOT here) FROM (
 		SELECT c.n, coalesce(t._stream_ms = c.ms AND t._stream_seq = c.seq AND t._line = c.line, false) AS here,
 			t._stream_ms BETWEEN c.from_ms AND c.to_ms AS near
@@ -176,7 +157,7 @@ func fewSpans(spans []span) []span {
 }
 
 // lookupRejects compares all rejects of the batch by place and bytes.
-func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *event.Found) error {
+func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, found *event.Found) error {
 	if len(b.Rejects) == 0 {
 		return nil
 	}
@@ -187,42 +168,17 @@ func lookupRejects(ctx context.Context, s *session, b *contract.Batch, found *ev
 		sp = span{min(sp.from, r.ID.MS), max(sp.to, r.ID.MS)}
 	}
 	l := load{
-		temporary("rejected"), slices.Concat([]field{{"n", "INTEGER"}}, rejectKeyFields),
-		slices.Concat([]source{numbers(n)}, placesOf(b, b.Rejects)), len(b.Rejects),
+		database.Temporary("rejected"), slices.Concat(database.Fields("n INTEGER"), rejectKeyFields),
+		slices.Concat([]database.Values{database.Numbers(n)}, rejectKeys(b, b.Rejects)), len(b.Rejects),
 	}
-	if err := l.create(ctx, s); err != nil {
+	if err := l.create(ctx, conn); err != nil {
 		return err
 	}
-	rows, err := s.conn.QueryContext(ctx, `SELECT DISTINCT d.n FROM warehouse.estela.rejects r JOIN temp.main.rejected d
+	var err error
+	found.Rejects, err = database.Collect(ctx, conn, database.Scan[int], `SELECT DISTINCT d.n FROM warehouse.estela.rejects r JOIN temp.main.rejected d
 		ON r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq AND r.line = d.line
 			AND r.payload_hash = d.payload_hash AND r.payload = d.payload
 		WHERE r.dataset = ? AND r.shard = ? AND r.stream_ms BETWEEN ? AND ? ORDER BY 1`,
-		b.Contract.Name, b.Shard, unsigned(sp.from), unsigned(sp.to))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	found.Rejects, err = scanInts(rows)
+		b.Contract.Name, b.Shard, database.Unsigned(sp.from), database.Unsigned(sp.to))
 	return err
-}
-
-func scanInts(rows *sql.Rows) ([]int, error) {
-	var all []int
-	for rows.Next() {
-		var n int
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
-	return all, rows.Err()
-}
-
-func ascending(set map[int]bool) []int {
-	all := make([]int, 0, len(set))
-	for n := range set {
-		all = append(all, n)
-	}
-	slices.Sort(all)
-	return all
 }

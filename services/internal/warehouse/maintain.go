@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // idleWAL is the size of the write-ahead log from which Idle makes a checkpoint.
@@ -17,11 +18,11 @@ const idleWAL = 16 << 20
 // handle wait for it; while another handle is in a transaction it fails, and can
 // be tried later. MotherDuck sees to itself.
 func (w *Warehouse) Checkpoint(ctx context.Context) error {
-	if w.cfg.remote() {
+	if w.Remote() {
 		return nil
 	}
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return execAll(ctx, s.conn, "CHECKPOINT warehouse")
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return database.ExecAll(ctx, conn, "CHECKPOINT warehouse")
 	})
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -33,20 +34,20 @@ func (w *Warehouse) Checkpoint(ctx context.Context) error {
 // the write-ahead log has grown enough to be worth it. A commit that comes
 // meanwhile waits for about a tenth of a second.
 func (w *Warehouse) Idle(ctx context.Context) {
-	if w.cfg.ReadOnly || w.WALSize() < idleWAL {
+	if w.cfg.Database.ReadOnly || w.WALSize() < idleWAL {
 		return
 	}
 	if err := w.Checkpoint(ctx); err != nil {
-		w.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "checkpoint put off", slog.Any("error", err))
+		w.cfg.Database.Logger.LogAttrs(ctx, slog.LevelDebug, "checkpoint failed, retrying when idle", slog.Any("error", err))
 	}
 }
 
 // WALSize is the size of the write-ahead log in bytes, 0 for MotherDuck.
 func (w *Warehouse) WALSize() int64 {
-	if w.cfg.remote() {
+	if w.Remote() {
 		return 0
 	}
-	info, err := os.Stat(w.cfg.Location + ".wal")
+	info, err := os.Stat(w.cfg.Database.Location + ".wal")
 	if err != nil {
 		return 0
 	}
@@ -60,8 +61,8 @@ func (w *Warehouse) Prune(ctx context.Context, c *contract.Contract) (int64, err
 		return 0, nil
 	}
 	var n int64
-	err := w.write(ctx, func(ctx context.Context, s *session) (err error) {
-		n, err = changed(ctx, s.conn, "DELETE FROM "+datasetTable(c.Name).String()+" WHERE _ingested_at < ?",
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		n, err = database.Changed(ctx, conn, "DELETE FROM "+datasetTable(c.Name).String()+" WHERE _ingested_at < ?",
 			time.Now().Add(-c.Retention))
 		return err
 	})

@@ -1,13 +1,9 @@
 package warehouse_test
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"sync"
 	"testing"
-	"time"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 	"github.com/estela-dev/estela/services/internal/warehousetest"
 )
@@ -42,33 +38,9 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestReopenInterruptsReads breaks the instance under a long query: the query
-// ends with ErrReopening and the next one works.
-func TestReopenInterruptsReads(t *testing.T) {
-	t.Parallel()
-	w := warehousetest.New(t)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		const long = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range + b.range = 3"
-		err := w.Read(t.Context(), long, nil, func(time.Time, *sql.Rows) error { return nil })
-		if !errors.Is(err, warehouse.ErrReopening) || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-	})
-	time.Sleep(200 * time.Millisecond)
-	w.Break()
-	if err := w.SetMarker(t.Context(), "after", "1"); err != nil {
-		t.Error(err)
-	}
-	wg.Wait()
-	if got, err := w.Marker(t.Context(), "after"); got != "1" || err != nil {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
-
 func TestClosedWarehouse(t *testing.T) {
 	t.Parallel()
-	w, err := warehouse.Open(t.Context(), warehouse.Config{Location: t.TempDir() + "/estela.duckdb"})
+	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: t.TempDir() + "/estela.duckdb"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,15 +2,18 @@ package warehouse
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// Marker reads a note that SetMarker left, "" if there is none.
+// Marker reads the value that SetMarker stored, "" if there is none.
 func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	var value string
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		value, err = marker(ctx, conn, name)
 		return err
 	})
@@ -20,11 +23,11 @@ func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// SetMarker leaves a note under a name, in place of any that was there.
+// SetMarker stores a value under a name, in place of any that was there.
 func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return retryConflicts(ctx, func() error {
-			return transaction(ctx, s.conn, func() error { return setMarker(ctx, s.conn, name, value) })
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return database.RetryConflicts(ctx, func() error {
+			return database.Transaction(ctx, conn, func() error { return setMarker(ctx, conn, name, value) })
 		})
 	})
 	if err != nil {
@@ -33,7 +36,7 @@ func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
 	return nil
 }
 
-func marker(ctx context.Context, conn *sql.Conn, name string) (string, error) {
+func marker(ctx context.Context, conn *database.Conn, name string) (string, error) {
 	var value string
 	err := conn.QueryRowContext(ctx,
 		`SELECT value FROM warehouse.estela.markers WHERE name = ? ORDER BY "at" DESC LIMIT 1`, name).Scan(&value)
@@ -44,11 +47,34 @@ func marker(ctx context.Context, conn *sql.Conn, name string) (string, error) {
 }
 
 // setMarker runs inside a transaction.
-func setMarker(ctx context.Context, conn *sql.Conn, name, value string) error {
-	n, err := changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
+func setMarker(ctx context.Context, conn *database.Conn, name, value string) error {
+	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
 	if err != nil || n > 0 {
 		return err
 	}
 	_, err = conn.ExecContext(ctx, "INSERT INTO warehouse.estela.markers VALUES (?, ?, now())", name, value)
 	return err
+}
+
+// identityMarker holds what distinguishes this warehouse from every other.
+const identityMarker = "identity"
+
+// Identity is the random text that distinguishes this warehouse from others, made with its system
+// tables or, where an older program made those, at the first opening for writing; "" if it
+// was not opened so yet. A copy of the file has the same.
+func (w *Warehouse) Identity(ctx context.Context) (string, error) {
+	return w.Marker(ctx, identityMarker)
+}
+
+// identify makes the identity of a warehouse that has none, inside a transaction. Two
+// processes that do so at once conflict at the marker newPosition.
+func identify(ctx context.Context, conn *database.Conn) error {
+	found, err := marker(ctx, conn, identityMarker)
+	if err != nil || found != "" {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `UPDATE warehouse.estela.markers SET "at" = now() WHERE name = ?`, newPosition); err != nil {
+		return fmt.Errorf("make the warehouse's identity: %w", err)
+	}
+	return setMarker(ctx, conn, identityMarker, rand.Text())
 }

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -11,7 +12,7 @@ import (
 // TestPanicEndsTheTransaction: who reads next is given the connection of a reader that panicked.
 func TestPanicEndsTheTransaction(t *testing.T) {
 	t.Parallel()
-	w, err := warehouse.Open(t.Context(), warehouse.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")})
+	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,26 +8,27 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // TakeOver makes the caller the owner of the shard: epoch and rev go up by one,
 // committed before the position is read. A commit of the last owner that is
-// under way is waited for. event.ErrFenced: yet another took over meanwhile.
+// in flight is waited for. event.ErrFenced: yet another took over meanwhile.
 func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error) {
 	var pos event.Position
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
 		var epoch int64
-		err := retryConflicts(ctx, func() error {
-			return transaction(ctx, s.conn, func() (err error) {
-				epoch, err = nextEpoch(ctx, s.conn, c.Name, shard)
+		err := database.RetryConflicts(ctx, func() error {
+			return database.Transaction(ctx, conn, func() (err error) {
+				epoch, err = nextEpoch(ctx, conn, c.Name, shard)
 				return err
 			})
 		})
 		if err != nil {
 			return err
 		}
-		if pos, err = position(ctx, s.conn, c.Name, shard); err == nil && pos.Epoch != epoch {
+		if pos, err = position(ctx, conn, c.Name, shard); err == nil && pos.Epoch != epoch {
 			return event.ErrFenced
 		}
 		return err
@@ -39,7 +40,7 @@ func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard in
 }
 
 // nextEpoch raises the epoch, adding the row if there is none.
-func nextEpoch(ctx context.Context, conn *sql.Conn, dataset string, shard int) (int64, error) {
+func nextEpoch(ctx context.Context, conn *database.Conn, dataset string, shard int) (int64, error) {
 	var epoch int64
 	err := conn.QueryRowContext(ctx, `UPDATE warehouse.estela.positions SET epoch = epoch + 1, rev = rev + 1
 		WHERE dataset = ? AND shard = ? RETURNING epoch`, dataset, shard).Scan(&epoch)
@@ -60,7 +61,7 @@ const selectPositions = `SELECT dataset, shard, last_ms, last_seq, epoch, rev, r
 	FROM warehouse.estela.positions `
 
 // position reads a shard's row.
-func position(ctx context.Context, conn *sql.Conn, dataset string, shard int) (event.Position, error) {
+func position(ctx context.Context, conn *database.Conn, dataset string, shard int) (event.Position, error) {
 	row := conn.QueryRowContext(ctx, selectPositions+"WHERE dataset = ? AND shard = ?", dataset, shard)
 	return scanPosition(row.Scan)
 }
@@ -74,22 +75,11 @@ func scanPosition(scan func(...any) error) (event.Position, error) {
 }
 
 // Positions lists how far every shard of every dataset is stored.
-func (w *Warehouse) Positions(ctx context.Context) ([]event.Position, error) {
-	var all []event.Position
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, selectPositions+"ORDER BY dataset, shard")
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			p, err := scanPosition(rows.Scan)
-			if err != nil {
-				return err
-			}
-			all = append(all, p)
-		}
-		return rows.Err()
+func (w *Warehouse) Positions(ctx context.Context) (all []event.Position, err error) {
+	scan := func(rows *sql.Rows) (event.Position, error) { return scanPosition(rows.Scan) }
+	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
+		all, err = database.Collect(ctx, conn, scan, selectPositions+"ORDER BY dataset, shard")
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read positions: %w", err)
@@ -101,7 +91,7 @@ func (w *Warehouse) Positions(ctx context.Context) ([]event.Position, error) {
 // owned it yet.
 func (w *Warehouse) Position(ctx context.Context, c *contract.Contract, shard int) (event.Position, bool, error) {
 	var pos event.Position
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		pos, err = position(ctx, conn, c.Name, shard)
 		return err
 	})

@@ -13,11 +13,12 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Register makes the dataset's table fit its contract: creates it, or adds a
 // column for each new optional property; where no event was ever stored, the table is
-// made anew. Then it loads the reference tables (name -> CSV with a header, whose columns
+// recreated. Then it loads the reference tables (name -> CSV with a header, whose columns
 // are text unless it says NAME:TYPE, such as latitude:number) that have changed and runs
 // views, CREATE OR
 // REPLACE VIEW statements, if their text or a table has. A contract that breaks
@@ -25,10 +26,12 @@ import (
 // only verifies that the table is there.
 func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
 	var err error
-	if w.cfg.ReadOnly {
+	if w.cfg.Database.ReadOnly {
 		err = w.checkTable(ctx, c)
 	} else {
-		err = w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs, false) })
+		err = w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+			return w.register(ctx, conn, c, views, refs, false)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("register dataset %s: %w", c.Name, err)
@@ -38,10 +41,12 @@ func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views st
 
 // Accept is Register for a contract that breaks the stored one, which it takes the place of:
 // shards, removed properties (their columns stay, NULL from now on), narrowed values. Nothing
-// may be under way: the caller makes sure that the streams are drained and nobody carries
-// them. Changes that the stored rows rule out are refused with *RefusedError.
+// may be in flight: the caller makes sure that the streams are drained and nobody owns
+// their shards. Changes that the stored rows rule out are refused with *RefusedError.
 func (w *Warehouse) Accept(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
-	err := w.write(ctx, func(ctx context.Context, s *session) error { return w.register(ctx, s, c, views, refs, true) })
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return w.register(ctx, conn, c, views, refs, true)
+	})
 	if err != nil {
 		return fmt.Errorf("accept contract of %s: %w", c.Name, err)
 	}
@@ -49,35 +54,35 @@ func (w *Warehouse) Accept(ctx context.Context, c *contract.Contract, views stri
 }
 
 func (w *Warehouse) register(
-	ctx context.Context, s *session, c *contract.Contract, views string, refs map[string][]byte, accept bool,
+	ctx context.Context, conn *database.Conn, c *contract.Contract, views string, refs map[string][]byte, accept bool,
 ) error {
-	if err := checkNames(ctx, s.conn, c, refs); err != nil {
+	if err := checkNames(ctx, conn, c, refs); err != nil {
 		return err
 	}
 	defer w.layouts.Delete(c.Name)
-	err := retryConflicts(ctx, func() error {
-		return transaction(ctx, s.conn, func() error { return fitTable(ctx, s.conn, c, accept) })
+	err := database.RetryConflicts(ctx, func() error {
+		return database.Transaction(ctx, conn, func() error { return fitTable(ctx, conn, c, accept) })
 	})
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		if err := w.loadReference(ctx, s, name, refs[name]); err != nil {
+		if err := w.loadReference(ctx, conn, name, refs[name]); err != nil {
 			return fmt.Errorf("load reference table: %w", err)
 		}
 	}
-	return applyViews(ctx, s.conn, c, views, referenceHashes(refs))
+	return applyViews(ctx, conn, c, views, referenceHashes(refs))
 }
 
 // checkTable verifies what a reader needs.
 func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error {
-	return w.read(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	return w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		have, err := columnsOf(ctx, conn, datasetTable(c.Name))
 		if err != nil {
 			return err
 		}
 		for _, column := range c.Columns {
-			if !slices.ContainsFunc(have, func(f field) bool { return f.name == column.Name }) {
+			if !slices.ContainsFunc(have, func(f database.Field) bool { return f.Name == column.Name }) {
 				return fmt.Errorf("its table has no column %s: start a worker with this contract on this warehouse first", column.Name)
 			}
 		}
@@ -86,7 +91,7 @@ func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error 
 }
 
 // checkNames refuses a dataset and a reference table of one name.
-func checkNames(ctx context.Context, conn *sql.Conn, c *contract.Contract, refs map[string][]byte) error {
+func checkNames(ctx context.Context, conn *database.Conn, c *contract.Contract, refs map[string][]byte) error {
 	for name := range refs {
 		stored, err := storedSchema(ctx, conn, name)
 		if err != nil {
@@ -105,7 +110,7 @@ func checkNames(ctx context.Context, conn *sql.Conn, c *contract.Contract, refs 
 
 // fitTable compares the contract with the stored one and changes the table. A change that
 // breaks the stored one is refused; if it is to be accepted, only one that the rows rule out.
-func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract, accept bool) error {
+func fitTable(ctx context.Context, conn *database.Conn, c *contract.Contract, accept bool) error {
 	old, err := storedSchema(ctx, conn, c.Name)
 	if err != nil {
 		return err
@@ -125,7 +130,7 @@ func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract, accept 
 			return err
 		}
 	}
-	if err := execAll(ctx, conn, alterations(c, have)...); err != nil {
+	if err := database.ExecAll(ctx, conn, alterations(c, have)...); err != nil {
 		return fmt.Errorf("change table: %w", err)
 	}
 	if old == string(c.Schema) {
@@ -136,7 +141,7 @@ func fitTable(ctx context.Context, conn *sql.Conn, c *contract.Contract, accept 
 }
 
 // storedSchema is the contract last registered under the name, "" if none was.
-func storedSchema(ctx context.Context, conn *sql.Conn, name string) (string, error) {
+func storedSchema(ctx context.Context, conn *database.Conn, name string) (string, error) {
 	var schema string
 	err := conn.QueryRowContext(ctx,
 		"SELECT schema FROM warehouse.estela.contracts WHERE dataset = ? ORDER BY applied_at DESC LIMIT 1", name).Scan(&schema)
@@ -148,22 +153,22 @@ func storedSchema(ctx context.Context, conn *sql.Conn, name string) (string, err
 
 // alterations are the statements that make a table with the columns have fit the
 // contract.
-func alterations(c *contract.Contract, have []field) []string {
+func alterations(c *contract.Contract, have []database.Field) []string {
 	t := datasetTable(c.Name).String()
 	if len(have) == 0 {
-		return []string{"CREATE TABLE " + t + " " + columnList(slices.Concat(contractFields(c), placeFields))}
+		return []string{"CREATE TABLE " + t + " " + database.ColumnList(slices.Concat(contractFields(c), placeFields))}
 	}
 	kinds := make(map[string]string, len(have))
 	for _, f := range have {
-		kinds[f.name] = f.kind
+		kinds[f.Name] = f.Type
 	}
 	var all []string
 	for _, f := range contractFields(c) {
-		switch kind, ok := kinds[f.name]; {
+		switch kind, ok := kinds[f.Name]; {
 		case !ok:
-			all = append(all, "ALTER TABLE "+t+" ADD COLUMN "+quoteName(f.name)+" "+f.kind)
-		case kind != f.kind:
-			all = append(all, "ALTER TABLE "+t+" ALTER COLUMN "+quoteName(f.name)+" TYPE "+f.kind)
+			all = append(all, "ALTER TABLE "+t+" ADD COLUMN "+database.QuoteName(f.Name)+" "+f.Type)
+		case kind != f.Type:
+			all = append(all, "ALTER TABLE "+t+" ALTER COLUMN "+database.QuoteName(f.Name)+" TYPE "+f.Type)
 		}
 	}
 	return all
@@ -171,12 +176,12 @@ func alterations(c *contract.Contract, have []field) []string {
 
 // contractFields are the contract's columns. TIMESTAMPTZ is spelt as DuckDB
 // lists it.
-func contractFields(c *contract.Contract) []field {
-	fields := make([]field, len(c.Columns))
+func contractFields(c *contract.Contract) []database.Field {
+	fields := make([]database.Field, len(c.Columns))
 	for i, property := range c.Columns {
-		fields[i] = field{property.Name, property.Type.String()}
+		fields[i] = database.Field{Name: property.Name, Type: property.Type.String()}
 		if property.Type == column.TimestampTZ {
-			fields[i].kind = "TIMESTAMP WITH TIME ZONE"
+			fields[i].Type = "TIMESTAMP WITH TIME ZONE"
 		}
 	}
 	return fields
@@ -184,7 +189,7 @@ func contractFields(c *contract.Contract) []field {
 
 // applyViews runs the statements when they, or the columns they were bound to,
 // have changed since the last time. References stand for their tables.
-func applyViews(ctx context.Context, conn *sql.Conn, c *contract.Contract, views, references string) error {
+func applyViews(ctx context.Context, conn *database.Conn, c *contract.Contract, views, references string) error {
 	if strings.TrimSpace(views) == "" {
 		return nil
 	}
@@ -194,8 +199,8 @@ func applyViews(ctx context.Context, conn *sql.Conn, c *contract.Contract, views
 	if err != nil || done == hash {
 		return err
 	}
-	return transaction(ctx, conn, func() error {
-		if err := execAll(ctx, conn, views); err != nil {
+	return database.Transaction(ctx, conn, func() error {
+		if err := database.ExecAll(ctx, conn, views); err != nil {
 			return fmt.Errorf("create views: %w", err)
 		}
 		return setMarker(ctx, conn, name, hash)

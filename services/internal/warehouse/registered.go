@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // Registered is a dataset as the warehouse knows it.
@@ -30,7 +31,7 @@ func (r Registered) Contract() (*contract.Contract, error) {
 // Registered lists every dataset that was ever registered, by name.
 func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 	var all []Registered
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		if all, err = lastContracts(ctx, conn); err != nil {
 			return err
 		}
@@ -58,22 +59,14 @@ func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 	return all, nil
 }
 
-func lastContracts(ctx context.Context, conn *sql.Conn) ([]Registered, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
-		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Registered
-	for rows.Next() {
+func lastContracts(ctx context.Context, conn *database.Conn) ([]Registered, error) {
+	scan := func(rows *sql.Rows) (Registered, error) {
 		var r Registered
 		var versions string
-		if err := rows.Scan(&r.Dataset, &r.Schema, &versions); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&r.Dataset, &r.Schema, &versions)
 		r.Versions = strings.Fields(versions)
-		all = append(all, r)
+		return r, err
 	}
-	return all, rows.Err()
+	return database.Collect(ctx, conn, scan, `SELECT dataset, arg_max(schema, applied_at), string_agg(DISTINCT version, ' ')
+		FROM warehouse.estela.contracts GROUP BY ALL ORDER BY dataset`)
 }

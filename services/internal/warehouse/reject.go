@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -24,7 +25,7 @@ type RejectKey struct {
 	Line  uint32
 }
 
-// StoredReject is a reject as it is kept.
+// StoredReject is a reject as it is stored.
 type StoredReject struct {
 	event.Reject
 
@@ -59,16 +60,16 @@ func (r StoredReject) Key() RejectKey { return RejectKey{r.Shard, r.ID, r.Line} 
 const selectRejects = `SELECT dataset, shard, stream_ms, stream_seq, line, payload, violations::VARCHAR, schema_version, rejected_at
 	FROM warehouse.estela.rejects WHERE dataset = ? `
 
-// ListRejects gives at most limit rejects of the dataset in the order of their
+// ListRejects lists at most limit rejects of the dataset in the order of their
 // keys, those after the given key; nil begins at the first.
 func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, after *RejectKey) ([]StoredReject, error) {
 	where, args := "", []any{dataset}
 	if after != nil {
 		where = "AND (shard, stream_ms, stream_seq, line) > (?::INTEGER, ?::UBIGINT, ?::UBIGINT, ?::UINTEGER) "
-		args = append(args, after.Shard, unsigned(after.ID.MS), unsigned(after.ID.Seq), after.Line)
+		args = append(args, after.Shard, database.Unsigned(after.ID.MS), database.Unsigned(after.ID.Seq), after.Line)
 	}
 	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		all, err = queryRejects(ctx, conn, where+"ORDER BY shard, stream_ms, stream_seq, line LIMIT ?", append(args, limit)...)
 		return err
 	})
@@ -78,11 +79,24 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	return all, nil
 }
 
-// GetReject gives one reject, or ErrNoReject.
+// RejectsAt are the rejects that came from one stream entry, by line.
+func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
+	var all []StoredReject
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up rejects of %s: %w", dataset, err)
+	}
+	return all, nil
+}
+
+// GetReject reads one reject, or ErrNoReject.
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
-	err := w.read(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, unsigned(key.ID.MS), unsigned(key.ID.Seq), key.Line)
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, database.Unsigned(key.ID.MS), database.Unsigned(key.ID.Seq), key.Line)
 		return err
 	})
 	if err == nil && len(all) == 0 {
@@ -96,21 +110,8 @@ func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey
 
 const byKey = "shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ?"
 
-func queryRejects(ctx context.Context, conn *sql.Conn, where string, args ...any) ([]StoredReject, error) {
-	rows, err := conn.QueryContext(ctx, selectRejects+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []StoredReject
-	for rows.Next() {
-		r, err := scanReject(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+func queryRejects(ctx context.Context, conn *database.Conn, where string, args ...any) ([]StoredReject, error) {
+	return database.Collect(ctx, conn, scanReject, selectRejects+where, args...)
 }
 
 func scanReject(rows *sql.Rows) (StoredReject, error) {
@@ -128,9 +129,9 @@ func scanReject(rows *sql.Rows) (StoredReject, error) {
 // time or, if keys are given, those; it returns how many.
 func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time, keys ...RejectKey) (int64, error) {
 	var n int64
-	err := w.write(ctx, func(ctx context.Context, s *session) error {
-		return transaction(ctx, s.conn, func() (err error) {
-			n, err = purge(ctx, s.conn, dataset, before, keys)
+	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		return database.Transaction(ctx, conn, func() (err error) {
+			n, err = purge(ctx, conn, dataset, before, keys)
 			return err
 		})
 	})
@@ -140,14 +141,14 @@ func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before tim
 	return n, nil
 }
 
-func purge(ctx context.Context, conn *sql.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
+func purge(ctx context.Context, conn *database.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
 	const from = "DELETE FROM warehouse.estela.rejects WHERE dataset = ? AND "
 	if len(keys) == 0 {
-		return changed(ctx, conn, from+"rejected_at < ?", dataset, before)
+		return database.Changed(ctx, conn, from+"rejected_at < ?", dataset, before)
 	}
 	var all int64
 	for _, k := range keys {
-		n, err := changed(ctx, conn, from+byKey, dataset, k.Shard, unsigned(k.ID.MS), unsigned(k.ID.Seq), k.Line)
+		n, err := database.Changed(ctx, conn, from+byKey, dataset, k.Shard, database.Unsigned(k.ID.MS), database.Unsigned(k.ID.Seq), k.Line)
 		if err != nil {
 			return 0, err
 		}

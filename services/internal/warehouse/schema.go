@@ -2,18 +2,18 @@ package warehouse
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 )
 
 // format is the version of the system tables.
 const format = 1
 
-// The markers that the warehouse itself keeps.
+// The warehouse's own markers.
 const (
 	formatMarker = "format"
 	// newPosition is updated by whoever adds a position row: without a primary
@@ -24,74 +24,75 @@ const (
 // System tables. None has a primary key: see the package's comment.
 var systemTables = []struct {
 	name   string
-	fields []field
+	fields []database.Field
 }{
-	{"positions", []field{
-		{"dataset", "VARCHAR"},
-		{"shard", "INTEGER"},
-		{"last_ms", "UBIGINT"},
-		{"last_seq", "UBIGINT"},
-		{"epoch", "BIGINT"},
-		{"rev", "BIGINT"},
-		{"run_id", "VARCHAR"},
-		{"token", "UBIGINT"},
-		{"rows", "BIGINT"},
-		{"rejected", "BIGINT"},
-		{"duplicates", "BIGINT"},
-		{"committed_at", "TIMESTAMPTZ"},
+	{"positions", database.Fields(
+		"dataset VARCHAR",
+		"shard INTEGER",
+		"last_ms UBIGINT",
+		"last_seq UBIGINT",
+		"epoch BIGINT",
+		"rev BIGINT",
+		"run_id VARCHAR",
+		"token UBIGINT",
+		"rows BIGINT",
+		"rejected BIGINT",
+		"duplicates BIGINT",
+		"committed_at TIMESTAMPTZ",
 		// Never NULL: DuckDB 1.5.6 crashes at the next read after a commit that turned NULL
 		// into a value and failed because the disk is full (TestDiskFull).
-		{"added", "BIGINT DEFAULT -1"},
-		{"trace", "VARCHAR DEFAULT ''"},
-	}},
+		"added BIGINT DEFAULT -1",
+		"trace VARCHAR DEFAULT ''",
+	)},
 	{"rejects", rejectFields},
-	{"contracts", []field{
-		{"dataset", "VARCHAR"}, {"version", "VARCHAR"}, {"schema", "VARCHAR"}, {"applied_at", "TIMESTAMPTZ"},
-	}},
-	{"markers", []field{{"name", "VARCHAR"}, {"value", "VARCHAR"}, {"at", "TIMESTAMPTZ"}}},
+	{"contracts", database.Fields(
+		"dataset VARCHAR", "version VARCHAR", "schema VARCHAR", "applied_at TIMESTAMPTZ",
+	)},
+	{"markers", database.Fields("name VARCHAR", "value VARCHAR", "at TIMESTAMPTZ")},
 }
 
-// rejectKeyFields tell a reject: where it came from, and its bytes.
-var rejectKeyFields = []field{
-	{"dataset", "VARCHAR"},
-	{"shard", "INTEGER"},
-	{"stream_ms", "UBIGINT"},
-	{"stream_seq", "UBIGINT"},
-	{"line", "UINTEGER"},
-	{"payload", "BLOB"},
-	{"payload_hash", "UBIGINT"},
-}
+// rejectKeyFields identify a reject: where it came from, and its bytes.
+var rejectKeyFields = database.Fields(
+	"dataset VARCHAR",
+	"shard INTEGER",
+	"stream_ms UBIGINT",
+	"stream_seq UBIGINT",
+	"line UINTEGER",
+	"payload BLOB",
+	"payload_hash UBIGINT",
+)
 
-var rejectFields = slices.Concat(rejectKeyFields, []field{
-	{"violations", "JSON"},
-	{"schema_version", "VARCHAR"},
-	{"rejected_at", "TIMESTAMPTZ"},
-})
+var rejectFields = slices.Concat(rejectKeyFields, database.Fields(
+	"violations JSON",
+	"schema_version VARCHAR",
+	"rejected_at TIMESTAMPTZ",
+))
 
-// placeFields are the columns that every dataset table has besides the
-// contract's: where a row came from and when it was stored.
-var placeFields = []field{
-	{"_shard", "INTEGER"},
-	{"_stream_ms", "UBIGINT"},
-	{"_stream_seq", "UBIGINT"},
-	{"_line", "UINTEGER"},
-	{"_ingested_at", "TIMESTAMPTZ"},
-}
-
-// SystemColumns are the columns of a dataset's table that are not its contract's.
-func SystemColumns() []string {
-	names := make([]string, len(placeFields))
-	for i, f := range placeFields {
-		names[i] = f.name
+// placeFields are contract.SystemColumns with their types.
+var placeFields = func() []database.Field {
+	var fields []database.Field
+	types := []string{"INTEGER", "UBIGINT", "UBIGINT", "UINTEGER", "TIMESTAMPTZ"}
+	for i, name := range contract.SystemColumns() {
+		fields = append(fields, database.Field{Name: name, Type: types[i]})
 	}
-	return names
+	return fields
+}()
+
+// datasetTable is the table of a dataset or of reference data.
+func datasetTable(name string) database.Table {
+	return database.Table{Catalog: "warehouse", Schema: "main", Name: name}
+}
+
+// systemTable is a table of Estela's own.
+func systemTable(name string) database.Table {
+	return database.Table{Catalog: "warehouse", Schema: "estela", Name: name}
 }
 
 // migrate creates what is missing. Another process may do the same on
 // MotherDuck: the one that loses finds the other's work at the second try.
-func migrate(ctx context.Context, conn *sql.Conn) error {
-	return retryConflicts(ctx, func() error {
-		err := transaction(ctx, conn, func() error { return createSystem(ctx, conn) })
+func migrate(ctx context.Context, conn *database.Conn) error {
+	return database.RetryConflicts(ctx, func() error {
+		err := database.Transaction(ctx, conn, func() error { return createSystem(ctx, conn) })
 		if err != nil {
 			return fmt.Errorf("create system tables: %w", err)
 		}
@@ -99,13 +100,13 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-func createSystem(ctx context.Context, conn *sql.Conn) error {
-	if err := execAll(ctx, conn, "CREATE SCHEMA IF NOT EXISTS warehouse.estela"); err != nil {
+func createSystem(ctx context.Context, conn *database.Conn) error {
+	if err := database.ExecAll(ctx, conn, "CREATE SCHEMA IF NOT EXISTS warehouse.estela"); err != nil {
 		return err
 	}
 	for _, t := range systemTables {
-		create := "CREATE TABLE IF NOT EXISTS " + systemTable(t.name).String() + " " + columnList(t.fields)
-		if err := execAll(ctx, conn, create); err != nil {
+		create := "CREATE TABLE IF NOT EXISTS " + systemTable(t.name).String() + " " + database.ColumnList(t.fields)
+		if err := database.ExecAll(ctx, conn, create); err != nil {
 			return err
 		}
 	}
@@ -133,18 +134,18 @@ func createSystem(ctx context.Context, conn *sql.Conn) error {
 
 // addMissing adds the columns that a table of an older program lacks. It asks first, for
 // a change of a table is in the way of those who write.
-func addMissing(ctx context.Context, conn *sql.Conn) error {
+func addMissing(ctx context.Context, conn *database.Conn) error {
 	for _, t := range systemTables {
 		there, err := columnsOf(ctx, conn, systemTable(t.name))
 		if err != nil {
 			return err
 		}
 		for _, f := range t.fields {
-			if slices.ContainsFunc(there, func(old field) bool { return old.name == f.name }) {
+			if slices.ContainsFunc(there, func(old database.Field) bool { return old.Name == f.Name }) {
 				continue
 			}
-			add := fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", systemTable(t.name), f.name, f.kind)
-			if err := execAll(ctx, conn, add); err != nil {
+			add := fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", systemTable(t.name), f.Name, f.Type)
+			if err := database.ExecAll(ctx, conn, add); err != nil {
 				return err
 			}
 		}
@@ -153,7 +154,7 @@ func addMissing(ctx context.Context, conn *sql.Conn) error {
 }
 
 // checkSystem makes sure that a worker has prepared the database.
-func checkSystem(ctx context.Context, conn *sql.Conn) error {
+func checkSystem(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, formatMarker)
 	if err != nil {
 		return fmt.Errorf("find Estela's tables (start a worker on this warehouse first): %w", err)
@@ -166,20 +167,4 @@ func checkFormat(found string) error {
 		return fmt.Errorf("warehouse has format %q, this program knows up to %d: use a newer one", found, format)
 	}
 	return nil
-}
-
-// retryConflicts repeats fn while another transaction is in its way, for about a
-// second.
-func retryConflicts(ctx context.Context, fn func() error) error {
-	for wait := 4 * time.Millisecond; ; wait *= 2 {
-		err := fn()
-		if !isConflict(err) || wait > 500*time.Millisecond {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(wait):
-		}
-	}
 }

@@ -6,35 +6,48 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // Trial is a throw-away warehouse: with the datasets' tables and nothing in them,
 // statements can be prepared against the schema before any data are at stake.
 type Trial struct {
-	*Warehouse
-
-	dir string
+	warehouse *Warehouse
+	dir       string
 }
 
-// OpenTrial makes one, which takes the datasets by Register.
+// OpenTrial makes one, which the caller closes.
 func OpenTrial(ctx context.Context) (*Trial, error) {
 	dir, err := os.MkdirTemp("", "estela-trial-")
 	if err != nil {
 		return nil, fmt.Errorf("make temporary directory: %w", err)
 	}
-	w, err := Open(ctx, Config{Location: filepath.Join(dir, "trial.duckdb")})
+	w, err := Open(ctx, Config{Database: database.Config{Location: filepath.Join(dir, "trial.duckdb")}})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return &Trial{w, dir}, nil
 }
 
+// Register is Warehouse.Register without views.
+func (t *Trial) Register(ctx context.Context, c *contract.Contract, refs map[string][]byte) error {
+	return t.warehouse.Register(ctx, c, "", refs)
+}
+
+// Describe is Warehouse.Describe.
+func (t *Trial) Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error) {
+	return t.warehouse.Describe(ctx, query, args)
+}
+
 // Make runs a CREATE VIEW.
 func (t *Trial) Make(ctx context.Context, view string) error {
-	return t.write(ctx, func(ctx context.Context, s *session) error { return execAll(ctx, s.conn, view) })
+	return t.warehouse.write(ctx, func(ctx context.Context, conn *database.Conn) error { return database.ExecAll(ctx, conn, view) })
 }
 
 // Close ends it and removes its file.
 func (t *Trial) Close() error {
-	return errors.Join(t.Warehouse.Close(), os.RemoveAll(t.dir))
+	return errors.Join(t.warehouse.Close(), os.RemoveAll(t.dir))
 }

@@ -19,7 +19,7 @@ import (
 
 var errInjected = errors.New("injected")
 
-// Suite checks what every kind of warehouse must do. Open gives a new, empty
+// Suite checks what every kind of warehouse must do. Open makes a new, empty
 // one with that hook.
 func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) error) *warehouse.Warehouse) {
 	t.Helper()
@@ -31,7 +31,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"rows of a batch without a stream":                 unstreamed,
 		"two steps that look alike":                        alikeSteps,
 		"an old owner's commit is fenced":                  oldOwnerFenced,
-		"a commit that meets a takeover under way":         takeoverDuringCommit,
+		"a commit that meets a takeover in flight":         takeoverDuringCommit,
 		"a takeover between BEGIN and the first write":     takeoverAfterBegin,
 		"two commits of one owner at once":                 conflictingCommits,
 		"takeovers at once get epochs of their own":        manyTakeovers,
@@ -42,11 +42,11 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"a failed commit leaves nothing behind":            failedCommit,
 		"a cancelled commit leaves nothing behind":         cancelledCommit,
 		"rejects byte for byte":                            rejectBytes,
-		"replayed rejects are settled":                     replayedRejects,
+		"replayed rejects are deleted":                     replayedRejects,
 		"rejects are paged and purged":                     pagedRejects,
-		"look-up tells stored rows and duplicates":         lookup,
-		"look-up of many spans":                            lookupSpans,
-		"look-up takes any key":                            lookupAnyKey,
+		"lookup finds stored rows and duplicates":          lookup,
+		"lookup of many spans":                             lookupSpans,
+		"lookup takes any key":                             lookupAnyKey,
 		"keys come back as the batch's hashes":             keys,
 		"reads see one snapshot":                           readSnapshot,
 		"reads need a value for each parameter":            readParameters,
@@ -55,7 +55,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"markers":                                          markers,
 		"a new optional property becomes a column":         evolve,
 		"a contract that breaks the stored one is refused": refuse,
-		"a table in which nothing was stored is made anew": madeAnew,
+		"a table in which nothing was stored is recreated": recreated,
 		"views and reference tables":                       viewsAndReferences,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,13 +58,13 @@ func rejectBytes(t *testing.T, f *fixture) {
 
 func replayedRejects(t *testing.T, f *fixture) {
 	pos, b := f.storeRejects(t)
-	replay := simple(NewBatch(f.c, 0), id(3, 5), 2, "mended")
+	replay := simple(NewBatch(f.c, 0), id(3, 5), 2, "fixed")
 	other := b.Rejects[1]
 	other.Payload = []byte("other bytes")
 	replay.Last, replay.Replayed = pos.Last, []event.Reject{b.Rejects[2], b.Rejects[5], other}
 	f.commit(t, pos, replay)
 	f.expect(t, "SELECT line::VARCHAR FROM estela.rejects ORDER BY line", "0", "1", "3", "4", "6")
-	f.expect(t, "SELECT id FROM sample", "mended")
+	f.expect(t, "SELECT id FROM sample", "fixed")
 }
 
 func pagedRejects(t *testing.T, f *fixture) {
@@ -318,10 +318,10 @@ func refuse(t *testing.T, f *fixture) {
 	}
 }
 
-// madeAnew changes what no stored event relies on: type, key and shards, before anything was
+// recreated changes what no stored event relies on: type, key and shards, before anything was
 // read and after all that was read was rejected. What was rejected stays, and so does the
 // position; a shard of which something was read does not go.
-func madeAnew(t *testing.T, f *fixture) {
+func recreated(t *testing.T, f *fixture) {
 	change := func(from ...string) *contract.Contract {
 		return Parse(t, "sample", strings.NewReplacer(from...).Replace(Schema))
 	}

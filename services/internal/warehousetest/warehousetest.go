@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
@@ -15,7 +16,7 @@ import (
 // configuration may be changed before.
 func New(t testing.TB, change ...func(*warehouse.Config)) *warehouse.Warehouse {
 	t.Helper()
-	cfg := warehouse.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb"), MemoryLimit: "1GB"}
+	cfg := warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb"), MemoryLimit: "1GB"}}
 	for _, c := range change {
 		c(&cfg)
 	}

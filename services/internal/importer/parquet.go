@@ -1,0 +1,116 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/database"
+)
+
+// viewParquet makes source of a Parquet file. Its path says nothing of its values, also where
+// folders are named NAME=VALUE.
+func (f *File) viewParquet(ctx context.Context) error {
+	path, err := f.parquetPath()
+	if err != nil {
+		return err
+	}
+	if f.columns, err = parquetColumns(ctx, f.scratch.Conn, path); err != nil {
+		return err
+	}
+	texts, err := textColumns(ctx, f.scratch.Conn, path)
+	if err != nil {
+		return err
+	}
+	return database.ExecAll(ctx, f.scratch.Conn, "CREATE VIEW source AS SELECT file_row_number + 1 AS _row, * EXCLUDE (file_row_number)"+texts+
+		" FROM read_parquet("+database.QuoteText(path)+", hive_partitioning = false, file_row_number = true)")
+}
+
+// textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
+// value is UTF-8: a cast in the mapping would write escapes.
+func textColumns(ctx context.Context, conn *database.Conn, path string) (string, error) {
+	blobs, err := database.Collect(ctx, conn, database.Scan[string], fmt.Sprintf(
+		"SELECT column_name FROM (DESCRIBE FROM read_parquet(%s, hive_partitioning = false)) WHERE column_type = 'BLOB'", database.QuoteText(path)))
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	for _, name := range blobs {
+		name = database.QuoteName(name)
+		var other bool
+		query := "SELECT count(*) > 0 FROM read_parquet($1, hive_partitioning = false) WHERE " + name + " IS NOT NULL AND TRY(decode(" + name + ")) IS NULL"
+		if err := conn.QueryRowContext(ctx, query, path).Scan(&other); err != nil {
+			return "", err
+		}
+		if !other {
+			texts = append(texts, "decode("+name+") AS "+name)
+		}
+	}
+	if len(texts) == 0 {
+		return "", nil
+	}
+	return " REPLACE (" + strings.Join(texts, ", ") + ")", nil
+}
+
+// parquetPath is where DuckDB finds the file under a name that has no meaning to it.
+func (f *File) parquetPath() (string, error) {
+	path := filepath.Join(f.scratch.Dir, "input.parquet")
+	if f.opened != nil && f.in.Plain {
+		if info, err := f.opened.Stat(); err == nil && info.Mode().IsRegular() {
+			full, err := filepath.Abs(f.cfg.Path)
+			if err != nil {
+				return "", err
+			}
+			return path, os.Symlink(full, path)
+		}
+	}
+	return path, spool(path, f.in)
+}
+
+func spool(path string, in io.Reader) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("spool input: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("spool input: %w", err)
+	}
+	return nil
+}
+
+// parquetColumns are the columns of a Parquet file, if they can be those of source.
+// They are read from its schema: DuckDB renames those that it can't distinguish.
+func parquetColumns(ctx context.Context, conn *database.Conn, path string) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
+	if err != nil && strings.Contains(err.Error(), "No magic bytes found at end") {
+		return nil, errors.New("it is a Parquet file and cut off or damaged: its end is missing")
+	} else if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	inside := -1 // how many elements of the schema belong to the column before; the first is the root
+	for rows.Next() {
+		var name string
+		var children int
+		if err := rows.Scan(&name, &children); err != nil {
+			return nil, err
+		}
+		switch {
+		case inside < 0:
+			inside = 0
+			continue
+		case inside == 0:
+			names = append(names, name)
+		default:
+			inside--
+		}
+		inside += children
+	}
+	return names, errors.Join(rows.Err(), checkColumns(names))
+}

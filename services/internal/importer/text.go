@@ -1,0 +1,212 @@
+package importer
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/jsontext"
+	"github.com/estela-dev/estela/services/internal/tabular"
+)
+
+// recordFunc is what is done with a record of CSV, or its problem.
+type recordFunc func(line int64, record []tabular.Field, problem error) error
+
+// recordsOf makes documents of records without a mapping.
+func (f *File) recordsOf(t *tabular.Table, fn func(Document) error) recordFunc {
+	columns := make([]textColumn, len(t.Header))
+	for i, name := range t.Header {
+		columns[i] = newTextColumn(name, f.cfg.Shape)
+		columns[i].out = f.leftOut(name)
+	}
+	var buf []byte
+	return func(line int64, record []tabular.Field, problem error) error {
+		if problem != nil {
+			return fn(Document{Line: line, Text: t.Text(), Problem: problem})
+		}
+		buf, problem = appendRecord(buf[:0], columns, record)
+		return fn(Document{Line: line, JSON: buf, Problem: problem})
+	}
+}
+
+// textColumn is a column of text on its way into documents.
+type textColumn struct {
+	name  string
+	label []byte // "name":
+	shape contract.Shape
+	null  bool // an absent value is null
+	out   bool // it is left out
+}
+
+func newTextColumn(name string, shape contract.Shape) textColumn {
+	c := textColumn{name: name, label: append(jsontext.AppendString(nil, []byte(name)), ':'), null: shape.NeedsNull(name)}
+	c.shape, _ = shape.Member(name)
+	return c
+}
+
+// appendRecord writes a record as a document. A field at fault stays the text that it is.
+func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ []byte, fault error) {
+	buf = append(buf, '{')
+	for i, field := range record {
+		c := &columns[i]
+		if c.out {
+			continue
+		}
+		from := len(buf)
+		if from > 1 {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, c.label...)
+		value := len(buf)
+		if field.Absent() {
+			buf = append(buf, "null"...)
+		} else {
+			var err error
+			if buf, err = appendTyped(buf, field.Text, c.shape, c.name); err != nil {
+				buf = jsontext.AppendString(buf[:value], field.Text)
+				fault = cmp.Or(fault, fmt.Errorf("column %s: %w", c.name, err))
+			}
+		}
+		if !c.null && string(buf[value:]) == "null" {
+			buf = buf[:from]
+		}
+	}
+	return append(buf, '}'), fault
+}
+
+// appendTyped writes a text of a file without types as the contract says. What does
+// not read as that stays a string, so that the contract's decoder says what is wrong
+// with it.
+func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, error) {
+	kind, known := shape.Column()
+	switch {
+	case !known || shape.IsText() && (len(text) > 0 || shape.IsFree()):
+		return jsontext.AppendString(buf, text), nil
+	case len(text) == 0:
+		return append(buf, "null"...), nil
+	case kind == column.JSON && json.Valid(text):
+		return appendJSON(buf, text)
+	case kind == column.Boolean && (string(text) == "true" || string(text) == "false"):
+		return append(buf, text...), nil
+	case kind == column.Boolean && (bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false"))):
+		return buf, fmt.Errorf("has \"%[1]s\" where booleans are true and false: use a mapping, "+
+			"such as SELECT * REPLACE (lower(%[2]s) AS %[2]s) FROM source", text, database.QuoteName(name))
+	case !shape.IsNumber():
+	case shape.IsInteger() && thousands.Match(text):
+		return buf, fmt.Errorf("%s may be thousands or a fraction: write it without the point, or use a mapping, "+
+			"such as SELECT * REPLACE (replace(%[2]s, '.', '') AS %[2]s) FROM source", text, database.QuoteName(name))
+	case (text[0] == '-' || text[0]-'0' <= 9) && json.Valid(text) && text[len(text)-1]-'0' <= 9:
+		return append(buf, text...), nil
+	case commaNumber.Match(text):
+		return buf, fmt.Errorf("has a decimal comma where numbers have a point: use a mapping, "+
+			"such as SELECT * REPLACE (replace(replace(%[1]s, '.', ''), ',', '.') AS %[1]s) FROM source", database.QuoteName(name))
+	}
+	return jsontext.AppendString(buf, text), nil
+}
+
+// commaNumber is a number as half of the world writes it.
+var commaNumber = regexp.MustCompile(`^[-+]?\d+([. ]\d{3})*,\d+$`)
+
+// thousands is a whole number as half of the world writes it, or one with a fraction of
+// zeros as the other half does.
+var thousands = regexp.MustCompile(`^[-+]?\d{1,3}(\.\d{3})+$`)
+
+// loadTable puts the records into source, all columns VARCHAR.
+func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, error) {
+	t, err := f.in.Table()
+	if err == nil {
+		err = checkColumns(t.Header)
+	}
+	if err != nil {
+		return false, err
+	}
+	f.columns = t.Header
+	l, err := newTableLoader(ctx, f.scratch, t.Header)
+	if err != nil {
+		return false, err
+	}
+	defer l.appender.Close()
+	err = t.Each(ctx, func(line int64, record []tabular.Field, problem error) error {
+		if problem != nil {
+			return fn(Document{Line: line, Text: t.Text(), Problem: problem})
+		}
+		return l.add(line, record)
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, l.flush()
+}
+
+// tableLoader appends records in batches.
+type tableLoader struct {
+	appender *database.Appender
+	lines    []int64
+	bytes    int
+	columns  []column.Vector
+}
+
+// What a batch has at most, more or less: records, bytes, values.
+const (
+	loadBatch = 8 * database.VectorSize
+	loadBytes = 64 << 20
+	loadCells = 4 << 20
+)
+
+func newTableLoader(ctx context.Context, s *database.Scratch, header []string) (*tableLoader, error) {
+	fields := []database.Field{{Name: rowColumn, Type: "BIGINT"}}
+	for _, name := range header {
+		fields = append(fields, database.Field{Name: name, Type: "VARCHAR"})
+	}
+	if err := database.ExecAll(ctx, s.Conn, "CREATE TABLE source "+database.ColumnList(fields)); err != nil {
+		return nil, err
+	}
+	a, err := s.Conn.NewAppender(s.Table("source"))
+	if err != nil {
+		return nil, err
+	}
+	l := &tableLoader{appender: a, columns: make([]column.Vector, len(header))}
+	for i := range l.columns {
+		l.columns[i].Type = column.Varchar
+	}
+	return l, nil
+}
+
+func (l *tableLoader) add(line int64, record []tabular.Field) error {
+	l.lines = append(l.lines, line)
+	for i, field := range record {
+		c := &l.columns[i]
+		c.AppendText(field.Text)
+		l.bytes += len(field.Text)
+		null := uint8(0)
+		if field.Absent() {
+			null = 1
+		}
+		c.Nulls = append(c.Nulls, null)
+	}
+	if len(l.lines) < loadBatch && l.bytes < loadBytes && len(l.lines)*len(l.columns) < loadCells {
+		return nil
+	}
+	return l.flush()
+}
+
+func (l *tableLoader) flush() error {
+	values := []database.Values{database.Numbers(l.lines)}
+	for i := range l.columns {
+		values = append(values, database.Vector(&l.columns[i]))
+	}
+	if err := l.appender.Append(len(l.lines), values); err != nil {
+		return err
+	}
+	l.lines, l.bytes = l.lines[:0], 0
+	for i := range l.columns {
+		l.columns[i].Reset()
+	}
+	return nil
+}

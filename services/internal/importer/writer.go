@@ -1,0 +1,153 @@
+package importer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/column"
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/jsontext"
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// writer appends the value of row i, which is not NULL, as JSON; or returns why it has no
+// JSON. What it leaves as it was is no value.
+type writer func(b []byte, v result.Vector, i int) ([]byte, error)
+
+// writerBuilder makes the writers of the values of one answer.
+type writerBuilder struct {
+	texts bool // VARCHAR may be what the contract says, as in files without types
+}
+
+// of is the writer of a type for a place that the contract speaks of. Where is that
+// place, for messages.
+func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (writer, error) {
+	write, err := b.bare(t, shape, where)
+	if err != nil {
+		return nil, err
+	}
+	return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+		buf, err := write(buf, v, i)
+		if err != nil {
+			if _, inner := errors.AsType[placed](err); !inner {
+				err = placed{fmt.Errorf("%s: %w", where, err)}
+			}
+		}
+		return buf, err
+	}, nil
+}
+
+// placed is an error with its place.
+type placed struct{ error }
+
+func (p placed) Unwrap() error { return p.error }
+
+func (b writerBuilder) bare(t *result.Type, shape contract.Shape, where string) (writer, error) {
+	switch t.Kind {
+	case column.Varchar, column.Blob, column.Enum:
+		return b.text(t, shape, where), nil
+	case column.Float, column.Double:
+		return writeFloat, nil
+	case column.Decimal:
+		physical, scale := t.Physical, int(t.Scale)
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			return v.Integer(physical, i).AppendDecimal(buf, scale), nil
+		}, nil
+	case column.Timestamp, column.TimestampS, column.TimestampMS, column.TimestampNS:
+		if shape.HasZone() {
+			return nil, fmt.Errorf("%s is a time without a zone, for a date-time, which has one: "+
+				"say in a mapping which, such as timezone('Europe/Madrid', it) or it AT TIME ZONE 'UTC'", where)
+		}
+		return writeTime, nil
+	case column.TimestampTZ, column.Date:
+		return writeTime, nil
+	case column.Time, column.TimeNS, column.TimeTZ, column.Interval, column.UUID, column.Boolean, column.UHugeInt:
+		return writeOther, nil
+	case column.List, column.Array, column.Map, column.Struct, column.Union:
+		return b.nested(t, shape, where)
+	default:
+		if isInteger(t.Kind) {
+			return writeInteger, nil
+		}
+		return nil, fmt.Errorf("%s has a type that can't become JSON: cast it to one that can, in a mapping", where)
+	}
+}
+
+func writeInteger(b []byte, v result.Vector, i int) ([]byte, error) {
+	return v.Integer(v.Kind, i).Append(b), nil
+}
+
+func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
+	var x float64
+	bits := 64
+	if v.Kind == column.Float {
+		// A fraction is what people wrote (0.1); a whole number has all its digits.
+		if x = float64(result.At[float32](v, i)); x != math.Trunc(x) {
+			bits = 32
+		}
+	} else {
+		x = result.At[float64](v, i)
+	}
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return b, fmt.Errorf("%v is no number that JSON has", x)
+	}
+	form := byte('f')
+	// As encoding/json does: no exponent for what people read as a number.
+	if abs := math.Abs(x); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		form = 'e'
+	}
+	return strconv.AppendFloat(b, x, form, -1, bits), nil
+}
+
+// text writes VARCHAR, BLOB and ENUM.
+func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) writer {
+	switch {
+	case t.Kind == column.Enum:
+		words, physical := make([][]byte, len(t.Words)), t.Physical
+		for i, word := range t.Words {
+			words[i] = jsontext.AppendString(nil, []byte(word))
+		}
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			return append(buf, words[v.Integer(physical, i).Low]...), nil
+		}
+	case t.Kind == column.Blob:
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			text := v.Bytes(i)
+			if !utf8.Valid(text) {
+				return buf, errors.New("holds bytes that are no UTF-8 text: hex() or base64() in a mapping makes text of any bytes")
+			}
+			return jsontext.AppendString(buf, text), nil
+		}
+	case t.Alias == "JSON":
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) { return appendJSON(buf, v.Bytes(i)) }
+	case b.texts && shape.Known() && !shape.IsFree():
+		name := strings.TrimPrefix(where, "column ")
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			return appendTyped(buf, v.Bytes(i), shape, name)
+		}
+	default:
+		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
+			return jsontext.AppendString(buf, v.Bytes(i)), nil
+		}
+	}
+}
+
+// appendJSON adds a value that is JSON already, on one line.
+func appendJSON(buf, text []byte) ([]byte, error) {
+	if !json.Valid(text) {
+		return buf, errors.New("is a column of JSON and holds what is none")
+	}
+	from := len(buf)
+	buf = append(buf, text...)
+	for i, c := range buf[from:] { // between the parts of the value: in strings JSON has no line breaks
+		if c == '\n' || c == '\r' {
+			buf[from+i] = ' '
+		}
+	}
+	return buf, nil
+}

@@ -1,0 +1,92 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/database"
+)
+
+// promised reports whether an event was ever stored in the dataset's table, or dropped for one
+// that was: only then does its contract bind anybody. have are the table's columns.
+func promised(ctx context.Context, conn *database.Conn, dataset string, have []database.Field) (bool, error) {
+	var stored bool
+	err := conn.QueryRowContext(ctx, `SELECT count(*) > 0 FROM warehouse.estela.positions
+		WHERE dataset = ? AND ("rows" > 0 OR duplicates > 0)`, dataset).Scan(&stored)
+	if err != nil || stored || len(have) == 0 {
+		return stored, err
+	}
+	err = conn.QueryRowContext(ctx, "SELECT count(*) > 0 FROM (FROM "+datasetTable(dataset).String()+" LIMIT 1)").Scan(&stored)
+	return stored, err
+}
+
+// cutOff reports whether shards go of which something was read or rejected: their positions
+// and rejects would be nobody's.
+func cutOff(ctx context.Context, conn *database.Conn, c *contract.Contract) (bool, error) {
+	var found bool
+	err := conn.QueryRowContext(ctx, `SELECT
+		(SELECT count(*) > 0 FROM warehouse.estela.positions WHERE dataset = $1 AND shard >= $2 AND (last_ms > 0 OR last_seq > 0))
+		OR (SELECT count(*) > 0 FROM warehouse.estela.rejects WHERE dataset = $1 AND shard >= $2)`, c.Name, c.Shards).Scan(&found)
+	return found, err
+}
+
+// abandon drops a table in which no event was ever stored, and the contracts it was made by, so
+// that it can be made by another; refused is why that other does not fit, and is returned where
+// the table stays. Positions and rejects stay: a reject can be replayed by the new contract.
+func abandon(ctx context.Context, conn *database.Conn, c *contract.Contract, have []database.Field, refused error) ([]database.Field, error) {
+	bound, err := promised(ctx, conn, c.Name, have)
+	if err == nil && !bound {
+		bound, err = cutOff(ctx, conn, c)
+	}
+	if err != nil {
+		return have, err
+	}
+	if bound {
+		return have, refused
+	}
+	if _, err := conn.ExecContext(ctx, "DELETE FROM warehouse.estela.contracts WHERE dataset = ?", c.Name); err != nil {
+		return have, err
+	}
+	return nil, database.ExecAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
+}
+
+// refuse compares the contract with the one that the table was made by, and with its columns.
+func refuse(c *contract.Contract, schema string, have []database.Field) error {
+	if schema == string(c.Schema) {
+		return nil
+	}
+	old, err := contract.Parse(c.Name, "the stored contract of "+c.Name, []byte(schema))
+	if err != nil {
+		return fmt.Errorf("read the stored contract: %w", err)
+	}
+	if changes := append(c.Breaks(old), leftColumns(c, old, have)...); len(changes) > 0 {
+		return &RefusedError{Dataset: c.Name, Changes: changes}
+	}
+	return nil
+}
+
+// isFixed reports whether the error is anything but changes that can be accepted.
+func isFixed(err error) bool {
+	var refused *RefusedError
+	return !errors.As(err, &refused) || slices.ContainsFunc(refused.Changes, func(c contract.Change) bool { return c.Fixed })
+}
+
+// leftColumns refuses a new property whose name a column of another type has: a contract
+// before the old one had it, and the rows still do.
+func leftColumns(c, old *contract.Contract, have []database.Field) (changes []contract.Change) {
+	for _, f := range contractFields(c) {
+		known := slices.ContainsFunc(old.Columns, func(was contract.Column) bool { return was.Name == f.Name })
+		for _, left := range have {
+			if !known && left.Name == f.Name && left.Type != f.Type {
+				changes = append(changes, contract.Change{
+					Pointer: "/properties/" + f.Name, Fixed: true,
+					Reason: fmt.Sprintf("the table has a column of that name and of type %s, from an earlier contract: choose another name", left.Type),
+				})
+			}
+		}
+	}
+	return changes
+}
