@@ -3,7 +3,6 @@ package column
 import (
 	"encoding/binary"
 	"math"
-	"unsafe"
 )
 
 // Vector is one column of a batch in the memory layout of a DuckDB vector, so
@@ -20,17 +19,6 @@ type Vector struct {
 	// Nulls has one byte a row, 1 for NULL; it is nil while no row is NULL.
 	Nulls []uint8
 	spare []uint8 // Nulls of before a Reset
-}
-
-// Values gives the vector's data as a slice of the type that its layout names,
-// for example Values[int64] of a BigInt. It aliases Data.
-func Values[T any](v *Vector) []T {
-	if len(v.Data) == 0 {
-		return nil
-	}
-	var zero T
-	// The layout is fixed by Type.Width, and Data is aligned to eight bytes.
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(v.Data))), len(v.Data)/int(unsafe.Sizeof(zero)))
 }
 
 // AppendInt adds a number of the column's width. It fits: the contract's bounds

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"math"
 	"testing"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -63,18 +64,27 @@ func value(b *contract.Batch, at, row int) any {
 	case column.Boolean:
 		return v.Data[row] == 1
 	case column.TinyInt:
-		return int64(column.Values[int8](v)[row])
+		return int64(values[int8](v)[row])
 	case column.SmallInt:
-		return int64(column.Values[int16](v)[row])
+		return int64(values[int16](v)[row])
 	case column.Integer, column.Date:
-		return int64(column.Values[int32](v)[row])
+		return int64(values[int32](v)[row])
 	case column.BigInt, column.TimestampTZ:
-		return column.Values[int64](v)[row]
+		return values[int64](v)[row]
 	case column.Double:
-		return column.Values[float64](v)[row]
+		return values[float64](v)[row]
 	default:
-		return column.Values[uuid](v)[row]
+		return values[uuid](v)[row]
 	}
+}
+
+// values are the vector's data, as a slice of the type that its layout names.
+func values[T any](v *column.Vector) []T {
+	if len(v.Data) == 0 {
+		return nil
+	}
+	var zero T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(v.Data))), len(v.Data)/int(unsafe.Sizeof(zero)))
 }
 
 // record is column.Record, read here by hand.
@@ -85,11 +95,11 @@ type record struct {
 }
 
 func text(v *column.Vector, row int) string {
-	r := column.Values[record](v)[row]
+	r := values[record](v)[row]
 	if r.length <= 12 {
 		return (string(r.prefix[:]) + string(r.rest[:]))[:r.length]
 	}
-	at := column.Values[uint64](v)[2*row+1]
+	at := values[uint64](v)[2*row+1]
 	s := string(v.Heap[at : at+uint64(r.length)])
 	if s[:4] != string(r.prefix[:]) {
 		return "the prefix differs from the heap"
@@ -99,12 +109,12 @@ func text(v *column.Vector, row int) string {
 
 // row is all values of a row, NaN-safe for comparison.
 func row(b *contract.Batch, i int) []any {
-	values := make([]any, len(b.Columns))
+	all := make([]any, len(b.Columns))
 	for c := range b.Columns {
-		values[c] = value(b, c, i)
-		if f, ok := values[c].(float64); ok {
-			values[c] = math.Float64bits(f)
+		all[c] = value(b, c, i)
+		if f, ok := all[c].(float64); ok {
+			all[c] = math.Float64bits(f)
 		}
 	}
-	return values
+	return all
 }
