@@ -63,8 +63,8 @@ func arrows(diagram string) map[string]bool {
 	all := map[string]bool{}
 	for line := range strings.Lines(diagram) {
 		if m := arrow.FindStringSubmatch(line); m != nil {
-			for _, from := range strings.Split(m[1], " & ") {
-				for _, to := range strings.Split(m[2], " & ") {
+			for from := range strings.SplitSeq(m[1], " & ") {
+				for to := range strings.SplitSeq(m[2], " & ") {
 					all[from+" --> "+to] = true
 				}
 			}
