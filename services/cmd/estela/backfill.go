@@ -31,7 +31,7 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	check := intake.NewChecker(d, intake.NewProgress(s.err, "backfill "+d.Name, -1), s.err)
-	if check.Refused, err = intake.OpenRefusals(c.Errors, c.info(s)); err != nil {
+	if check.Invalid, err = intake.OpenInvalidRows(c.Errors, c.info(s)); err != nil {
 		return errors.Join(err, end())
 	}
 	if err := ops.Do(ctx, operation.CheckVersion(d.Name, d.Version), nil, new(struct{})); err != nil {
@@ -45,19 +45,19 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		_ = in.Close() // with no error: what was read is stored, and it is known how much that is
 	})
 	var done operation.Backfilled
-	err = ops.Do(intake.Lasting(ctx, stopGrace), operation.Backfill(d.Name), body, &done)
+	err = ops.Do(intake.WithGrace(ctx, stopGrace), operation.Backfill(d.Name), body, &done)
 	_ = body.Close() // ends the reading, whatever came first
 	reading.Wait()
 	unwritten := check.Finish("read and checked")
-	if err = errors.Join(partial(ctx, done, read, err), end(), unwritten); err != nil {
+	if err = errors.Join(backfillError(ctx, done, read, err), end(), unwritten); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
-	return check.Complete(c.named(), "stored")
+	return check.Complete(c.displayName(), "stored")
 }
 
-// partial reports what came of a backfill of which the reading or the storing failed.
-func partial(ctx context.Context, b operation.Backfilled, read, stored error) error {
+// backfillError reports what came of a backfill of which the reading or the storing failed.
+func backfillError(ctx context.Context, b operation.Backfilled, read, stored error) error {
 	const again = "the same again stores the rest, and nothing twice"
 	switch {
 	case stored != nil && ctx.Err() != nil:

@@ -68,7 +68,7 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 				continue
 			}
 		}
-		if err := holds(d, stored[d.Name], where); err != nil {
+		if err := checkCompatible(d, stored[d.Name], where); err != nil {
 			broken = append(broken, err)
 			continue
 		}
@@ -97,7 +97,7 @@ func against(ctx context.Context, d *dataset.Dataset, rev string) error {
 	if err != nil {
 		return fmt.Errorf("read contract of %s at %s: %w", d.Name, rev, err)
 	}
-	return holds(d, before, rev)
+	return checkCompatible(d, before, rev)
 }
 
 // git runs a git command in a directory and returns what it prints.
@@ -161,7 +161,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	if err != nil {
 		return err
 	}
-	o, err := g.exclusive(ctx, nil, s)
+	o, err := g.maintenance(ctx, nil, s)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 }
 
 // accept records the contract in place of the old one, once nothing is in flight.
-func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
+func (o *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
 	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.identity); err != nil {
 		return err
 	}
@@ -190,13 +190,13 @@ func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, 
 	if err != nil {
 		return err
 	}
-	if err := leased(d.Name, streams); err != nil {
+	if err := checkNoLease(d.Name, streams); err != nil {
 		return err
 	}
-	if err := drained(d.Name, old, streams, known); err != nil {
+	if err := checkDrained(d.Name, old, streams, known); err != nil {
 		return err
 	}
-	if err := o.replayable(ctx, d); err != nil {
+	if err := o.checkNoLostRejects(ctx, d); err != nil {
 		return err
 	}
 	if err := o.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
@@ -208,7 +208,7 @@ func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, 
 	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.Versions(d.Name), d.Version), true); err != nil {
 		return err
 	}
-	if err := o.retire(ctx, d, streams); err != nil {
+	if err := o.trimRemovedShards(ctx, d, streams); err != nil {
 		return err
 	}
 	say(s.out, "%s: accepted, schema version %s. Start the worker with it, then the producers.", d.Name, d.Version)
@@ -218,9 +218,9 @@ func (o *exclusive) accept(ctx context.Context, s *streams, d *dataset.Dataset, 
 	return nil
 }
 
-// drained refuses while a shard of the old contract, or any other, has entries that are not
+// checkDrained refuses while a shard of the old contract, or any other, has entries that are not
 // stored.
-func drained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
+func checkDrained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
 	for _, s := range streams {
 		n := known.Lag(dataset, s)
 		switch {
@@ -236,9 +236,9 @@ func drained(dataset string, old *contract.Contract, streams []stream.Summary, k
 	return nil
 }
 
-// replayable refuses while there are rejects of shards that are no more: nothing could store
+// checkNoLostRejects refuses while there are rejects of shards that are no more: nothing could store
 // them.
-func (o *exclusive) replayable(ctx context.Context, d *dataset.Dataset) error {
+func (o *maintenance) checkNoLostRejects(ctx context.Context, d *dataset.Dataset) error {
 	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
 		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
@@ -247,9 +247,9 @@ func (o *exclusive) replayable(ctx context.Context, d *dataset.Dataset) error {
 	return err
 }
 
-// retire removes what the streams of shards that are no more keep for a replay: nobody would
+// trimRemovedShards removes what the streams of shards that are no more keep for a replay: nobody would
 // trim it. Their positions stay, for shards that may come back.
-func (o *exclusive) retire(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
+func (o *maintenance) trimRemovedShards(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Shard < d.Shards || s.Length == 0 {
 			continue

@@ -30,7 +30,7 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		all = append(all, g.examineStored(ctx, s, datasets)...)
 	}
 	all = append(all, examineVersion(g.Warehouse))
-	ill := 0
+	failed := 0
 	for _, f := range all {
 		mark := "ok  "
 		switch {
@@ -38,15 +38,15 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 			mark = "warn"
 		case f.Fix != "":
 			mark = "FAIL"
-			ill++
+			failed++
 		}
 		say(s.out, "%s  %-20s %s", mark, f.Name, f.Found)
 		if f.Fix != "" {
 			say(s.out, "      %-20s fix: %s", "", f.Fix)
 		}
 	}
-	if ill > 0 {
-		say(s.out, "\n%d of %d checks failed", ill, len(all))
+	if failed > 0 {
+		say(s.out, "\n%d of %d checks failed", failed, len(all))
 		return errReported
 	}
 	return nil
@@ -138,7 +138,7 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 		return []diagnosis.Finding{{Name: "process", Found: err.Error(), Fix: "remove that file if nothing runs there"}}
 	}
 	if running == nil {
-		return g.examineDead()
+		return g.examineLastProcess()
 	}
 	f := diagnosis.Finding{Name: "process", Found: fmt.Sprintf("%d runs in %s", running.PID, g.DataDir)}
 	ops := operation.Dial(running.Control)
@@ -153,8 +153,8 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 	return []diagnosis.Finding{f}
 }
 
-// examineDead reports a process that ended and had no time to say so.
-func (g *Globals) examineDead() []diagnosis.Finding {
+// examineLastProcess reports a process that ended and had no time to say so.
+func (g *Globals) examineLastProcess() []diagnosis.Finding {
 	left, err := datadir.Last(g.DataDir)
 	if err != nil || left == nil { // examineProcess has reported the error
 		return nil
@@ -185,8 +185,8 @@ func (g *Globals) examineStored(ctx context.Context, s *streams, all []*dataset.
 	}
 	var found []diagnosis.Finding
 	for _, d := range all {
-		if broken, ok := errors.AsType[*breakError](holds(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
-			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.wayOut})
+		if broken, ok := errors.AsType[*breakError](checkCompatible(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
+			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.hint})
 		}
 	}
 	if client != nil {

@@ -204,7 +204,7 @@ func (c *core) loadSample(ctx context.Context, s *streams, d *dataset.Dataset) e
 		return err
 	}
 	defer remove()
-	l := operation.NewLoader(d, (&detached{c}).Commit)
+	l := operation.NewLoader(d, (&onDemand{c}).Commit)
 	if err := file.Each(ctx, func(one importer.Document) error { return l.Add(ctx, one) }); err != nil {
 		return err
 	}

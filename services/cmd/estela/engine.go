@@ -119,7 +119,7 @@ func (e *engine) awaitDrained(ctx context.Context) {
 // drain waits until what the dataset's streams hold is committed; once ctx has
 // ended, stopGrace longer at most.
 func (e *engine) drain(ctx context.Context, d *dataset.Dataset) error {
-	return e.worker.Drained(intake.Lasting(ctx, stopGrace), d.Contract)
+	return e.worker.Drained(intake.WithGrace(ctx, stopGrace), d.Contract)
 }
 
 // server asks Redis what its metrics are made of.
@@ -151,12 +151,12 @@ func (e *engine) shards() []telemetry.Shard {
 
 // Unready implements operation.Pipeline.
 func (e *engine) Unready(ctx context.Context) []string {
-	reasons := (&detached{e.core}).Unready(ctx)
+	reasons := (&onDemand{e.core}).Unready(ctx)
 	if _, err := e.redis.Info(ctx); err != nil {
 		reasons = append(reasons, err.Error())
 	}
 	for _, s := range e.worker.Status() {
-		if s.Reason != "" && s.Reason != worker.HeldElsewhere {
+		if s.Reason != "" && s.Reason != worker.OwnedElsewhere {
 			reasons = append(reasons, fmt.Sprintf("%s shard %d: %s", s.Dataset, s.Shard, s.Reason))
 		}
 	}
@@ -178,12 +178,12 @@ func (e *engine) Commit(ctx context.Context, b *contract.Batch) error {
 	return worker.Store(ctx, e.worker, e.core.store, b)
 }
 
-// detached is the pipeline of a process without a worker: Redis and worker live as long as the
+// onDemand is the pipeline of a process without a worker: Redis and worker live as long as the
 // request that needs them.
-type detached struct{ core *core }
+type onDemand struct{ core *core }
 
 // Unready implements operation.Pipeline.
-func (d *detached) Unready(ctx context.Context) []string {
+func (d *onDemand) Unready(ctx context.Context) []string {
 	if err := d.core.store.Ping(ctx); err != nil {
 		return []string{"warehouse: " + err.Error()}
 	}
@@ -191,7 +191,7 @@ func (d *detached) Unready(ctx context.Context) []string {
 }
 
 // Redis implements operation.Pipeline.
-func (d *detached) Redis(ctx context.Context) (*stream.Client, func(), error) {
+func (d *onDemand) Redis(ctx context.Context) (*stream.Client, func(), error) {
 	url, err := d.core.g.redisURL(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -204,7 +204,7 @@ func (d *detached) Redis(ctx context.Context) (*stream.Client, func(), error) {
 }
 
 // Worker implements operation.Pipeline.
-func (d *detached) Worker(ctx context.Context) (*worker.Worker, func() error, error) {
+func (d *onDemand) Worker(ctx context.Context) (*worker.Worker, func() error, error) {
 	client, release, err := d.Redis(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -225,6 +225,6 @@ func (d *detached) Worker(ctx context.Context) (*worker.Worker, func() error, er
 }
 
 // Commit implements operation.Pipeline.
-func (d *detached) Commit(ctx context.Context, b *contract.Batch) error {
+func (d *onDemand) Commit(ctx context.Context, b *contract.Batch) error {
 	return worker.Store(ctx, nil, d.core.store, b)
 }

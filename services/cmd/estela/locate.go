@@ -49,7 +49,7 @@ func printEvent(to io.Writer, e operation.Event) {
 	} else if e.Line > 0 {
 		place += fmt.Sprintf(" line %d", e.Line)
 	}
-	if e.State == operation.Astray {
+	if e.State == operation.Unread {
 		say(to, "%s  %s  key %q", e.Stream, place, e.Key)
 		say(to, "  astray     no worker reads this stream, which is none of %s: 'estela doctor' says how to publish what is in it", e.Dataset)
 	} else {
@@ -63,10 +63,10 @@ func printEvent(to io.Writer, e operation.Event) {
 		say(to, "  published  %s  %s", e.PublishedAt.Format(time.RFC3339Nano), still)
 	}
 	switch {
-	case e.State == operation.Astray:
+	case e.State == operation.Unread:
 	case e.State == operation.Waiting:
 		say(to, "  waiting    the shard is stored up to %s", e.Position)
-	case e.State == operation.Unsettled:
+	case e.State == operation.Uncommitted:
 		say(to, "  unsettled  below the shard's position %s and in no table: 'estela replay %s' reads it again", e.Position, e.Dataset)
 	case e.State == operation.Duplicate && e.DuplicateOf != "":
 		say(to, "  duplicate  dropped: %s was stored under the same key", e.DuplicateOf)

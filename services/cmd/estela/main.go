@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintln(stderr, "estela:", err)
 		return exitUsage
 	}
-	command, err := parser.Parse(flagged(args))
+	command, err := parser.Parse(normalizeArgs(args))
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "estela: %s (see estela --help)\n", mask.Text(err.Error()))
 		return exitUsage
@@ -73,9 +73,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitCode(err)
 }
 
-// flagged are the arguments with help and --version, which many programs have, as this one's
+// normalizeArgs are the arguments with help and --version, which many programs have, as this one's
 // --help and version.
-func flagged(args []string) []string {
+func normalizeArgs(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
 		return append(slices.Clone(args[1:]), "--help")

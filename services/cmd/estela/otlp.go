@@ -100,8 +100,8 @@ func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 // readableEvery is how often an API without a worker asks for commits that nobody has read yet.
 const readableEvery = 5 * time.Second
 
-// signalling is observe, and signals on requests that there was one.
-func signalling(observe func(string, int, float64), requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
+// notifying is observe, and signals on requests that there was one.
+func notifying(observe func(string, int, float64), requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
 	return func(endpoint string, status int, seconds float64) {
 		observe(endpoint, status, seconds)
 		select {

@@ -88,7 +88,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 		}
 	}
 	// The worker last: from then on the streams belong to this warehouse.
-	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&detached{c})
+	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&onDemand{c})
 	if p.worker != nil {
 		if server, pipeline, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	// Other commands find the process only now: it can do what they ask for.
 	ops := (&operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}).Handler()
 	parts.add(func(ctx context.Context) error {
-		return operation.Serve(ctx, private, operation.Guard(ops, os.Getenv("ESTELA_OPS_TOKEN")))
+		return operation.Serve(ctx, private, operation.RequireToken(ops, os.Getenv("ESTELA_OPS_TOKEN")))
 	})
 	if p.worker != nil {
 		at.Redis = withoutPassword(server.URL)
@@ -114,7 +114,7 @@ func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracin
 	observe := c.metrics.Request
 	if p.worker == nil && tracing != nil { // no worker here reports commits
 		requests := make(chan struct{}, 1)
-		observe = signalling(observe, requests)
+		observe = notifying(observe, requests)
 		parts.add(func(ctx context.Context) error { return c.watchCommits(ctx, tracing, requests, readableEvery) })
 	}
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {

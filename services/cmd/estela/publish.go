@@ -45,19 +45,19 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) (err error
 		return err
 	}
 	end.add(client.Close)
-	if err := mayPublish(ctx, client, d); err != nil {
+	if err := checkPublishable(ctx, client, d); err != nil {
 		return err
 	}
-	lacking, err := unstored(ctx, client, d)
+	lacking, err := unknownColumns(ctx, client, d)
 	if err != nil {
 		return err
 	}
 	check := intake.NewChecker(d, intake.NewProgress(s.err, "publish "+d.Name, -1), s.err)
 	check.Skip = c.Skip
-	if check.Refused, err = intake.OpenRefusals(c.Errors, c.info(s)); err != nil {
+	if check.Invalid, err = intake.OpenInvalidRows(c.Errors, c.info(s)); err != nil {
 		return err
 	}
-	p := intake.NewPublisher(ctx, client, check, intake.Config{Rate: c.Rate, Unstored: lacking, ProducerConfig: stream.ProducerConfig{
+	p := intake.NewPublisher(ctx, client, check, intake.Config{Rate: c.Rate, UnknownColumns: lacking, ProducerConfig: stream.ProducerConfig{
 		Batch: c.Batch, Wait: c.Wait, Patience: c.Patience, Trace: tracing.Publishing(ctx, d.Name),
 	}})
 	return c.publish(ctx, s, check, p)
@@ -70,16 +70,16 @@ func (c *publishCmd) publish(ctx context.Context, s *streams, check *intake.Chec
 	err := errors.Join(read, unsent)
 	unwritten := check.Finish("acknowledged by Redis")
 	if err != nil {
-		return errors.Join(resumable(ctx, err, unsent == nil, p.Sent(), c.Skip), unwritten)
+		return errors.Join(resumeError(ctx, err, unsent == nil, p.Sent(), c.Skip), unwritten)
 	}
 	if c.WaitStored && p.Sent() > 0 {
 		err = p.AwaitStored(ctx)
 	}
-	return errors.Join(err, unwritten, check.Complete(c.named(), "sent"))
+	return errors.Join(err, unwritten, check.Complete(c.displayName(), "sent"))
 }
 
-// resumable says how to resume after an error: one of the file would come again.
-func resumable(ctx context.Context, err error, ofFile bool, sent, skipped int64) error {
+// resumeError says how to resume after an error: one of the file would come again.
+func resumeError(ctx context.Context, err error, ofFile bool, sent, skipped int64) error {
 	first := ""
 	switch {
 	case ctx.Err() != nil:

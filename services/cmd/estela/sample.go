@@ -120,7 +120,7 @@ func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *impo
 	if err != nil {
 		return nil, nil, fmt.Errorf("make directory for sample: %w", err)
 	}
-	f := &fileFlags{File: filepath.Join(dir, d.Sample), Format: "auto", Mapping: "auto", partOf: d.Name + "/" + d.Sample}
+	f := &fileFlags{File: filepath.Join(dir, d.Sample), Format: "auto", Mapping: "auto", sampleName: d.Name + "/" + d.Sample}
 	if err = os.WriteFile(f.File, content, 0o600); err == nil {
 		file, err = f.open(ctx, s, d)
 	}

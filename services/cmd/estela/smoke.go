@@ -71,7 +71,7 @@ func sendCanary(ctx context.Context, g *Globals, s *streams, canary smoke.Canary
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := mayPublish(ctx, client, d); err != nil {
+	if err := checkPublishable(ctx, client, d); err != nil {
 		return err
 	}
 	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})

@@ -27,12 +27,12 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if !c.NoSample {
 		p.publish = (&sampler{rate: c.Rate, s: s}).publish
 	}
-	p.started = func(n *core, at *datadir.Process, redis *redisserver.Server) { greet(s.out, n, at, redis) }
+	p.started = func(n *core, at *datadir.Process, redis *redisserver.Server) { printStartup(s.out, n, at, redis) }
 	return p.run(ctx, g, s)
 }
 
-// greet says what runs where, and one thing to try.
-func greet(out io.Writer, c *core, at *datadir.Process, redis *redisserver.Server) {
+// printStartup says what runs where, and one thing to try.
+func printStartup(out io.Writer, c *core, at *datadir.Process, redis *redisserver.Server) {
 	say(out, "Estela %s", version())
 	say(out, "  Redis      %s", redis.Kind)
 	if redis.URL != redis.Kind {

@@ -32,14 +32,14 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 		}
 		claimed = append(claimed, d)
 	}
-	o, err := g.exclusive(ctx, claimed, s)
+	o, err := g.maintenance(ctx, claimed, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.end.run()) }()
 	streams := make([][]stream.Summary, len(claimed))
 	for i, d := range claimed {
-		if streams[i], err = o.claimable(ctx, d); err != nil {
+		if streams[i], err = o.checkClaimable(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -51,14 +51,14 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	return nil
 }
 
-// claimable makes sure that nobody reads the dataset's streams and that this contract is the
+// checkClaimable makes sure that nobody reads the dataset's streams and that this contract is the
 // one they are written by.
-func (o *exclusive) claimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
+func (o *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
 	streams, err := o.redis.Summaries(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
 	}
-	if err := leased(d.Name, streams); err != nil {
+	if err := checkNoLease(d.Name, streams); err != nil {
 		return nil, err
 	}
 	by, err := o.redis.Contract(ctx, d.Name)
@@ -74,7 +74,7 @@ func (o *exclusive) claimable(ctx context.Context, d *dataset.Dataset) ([]stream
 	return streams, nil
 }
 
-func (o *exclusive) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
+func (o *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
 		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.identity)

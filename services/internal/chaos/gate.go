@@ -87,9 +87,9 @@ func (s *gatedSource) Read(ctx context.Context) (entries []event.Entry, release 
 	return s.source.Read(ctx)
 }
 
-func (s *gatedSource) Lift(ctx context.Context, to event.ID) error {
+func (s *gatedSource) RaiseLastID(ctx context.Context, to event.ID) error {
 	defer s.pass()()
-	return s.source.Lift(ctx, to)
+	return s.source.RaiseLastID(ctx, to)
 }
 
 func (s *gatedSource) Trim(ctx context.Context, to event.ID) error {
@@ -97,9 +97,9 @@ func (s *gatedSource) Trim(ctx context.Context, to event.ID) error {
 	return s.source.Trim(ctx, to)
 }
 
-func (s *gatedSource) ReportPosition(ctx context.Context, at event.Position) error {
+func (s *gatedSource) PublishPosition(ctx context.Context, at event.Position) error {
 	defer s.pass()()
-	return s.source.ReportPosition(ctx, at)
+	return s.source.PublishPosition(ctx, at)
 }
 
 func (s *gatedSource) Close() error {

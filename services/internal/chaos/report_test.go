@@ -332,7 +332,7 @@ func (s *scene) observed(gate *chaos.Gate, change ...func(*worker.Config)) (w *r
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.Handler())
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		if reason := w.Status()[0].Reason; reason != "" && reason != worker.HeldElsewhere {
+		if reason := w.Status()[0].Reason; reason != "" && reason != worker.OwnedElsewhere {
 			http.Error(rw, reason, http.StatusServiceUnavailable)
 		}
 	})

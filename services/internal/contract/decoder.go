@@ -73,7 +73,7 @@ func (d *Decoder) Decode(b *Batch, payload []byte, id event.ID, line uint32) boo
 }
 
 // DecodeEntry decodes every event of a stream entry into b and counts the entry.
-// Lines are counted from 1; blank ones are passed over. A Foreign entry becomes
+// Lines are counted from 1; blank ones are passed over. An UnknownEntry becomes
 // a reject, and so does one that holds no event. The batch's Last is the caller's to set.
 func (d *Decoder) DecodeEntry(b *Batch, e event.Entry) {
 	b.Entries++
@@ -81,7 +81,7 @@ func (d *Decoder) DecodeEntry(b *Batch, e event.Entry) {
 		b.trace(e)
 	}
 	switch {
-	case e.Kind == event.Foreign:
+	case e.Kind == event.UnknownEntry:
 		b.rejectEntry(e, `must have either the field "event" (one JSON document) or the field "events" (NDJSON), once`)
 	case jsontext.Space(e.Payload, 0) == len(e.Payload) && e.Kind == event.Single:
 		b.rejectEntry(e, `holds no event: its field "event" is empty`)

@@ -120,7 +120,7 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	c := parse(t, wideSchema)
 	b, d := fill(t, c, 4, -1, 25), c.NewDecoder()
-	d.DecodeEntry(b, event.Entry{Kind: event.Foreign, Payload: []byte(`{}`)})
+	d.DecodeEntry(b, event.Entry{Kind: event.UnknownEntry, Payload: []byte(`{}`)})
 	b.Duplicates, b.Unstreamed, b.RunID, b.Last = 1, true, "x", event.ID{MS: 1}
 	b.Replayed = append(b.Replayed, event.Reject{})
 	b.Reset()
@@ -260,7 +260,7 @@ func TestDecodeEntry(t *testing.T) {
 		{event.Lines, "", "", "0::entry "},
 		{event.Lines, "\n \r\n", "", "0:\n \r\n:entry "},
 		{event.Lines, long + "\n" + good("a"), "2:a ", "1:" + long + ":size "},
-		{event.Foreign, `{"field":"x"}`, "", `0:{"field":"x"}:entry `},
+		{event.UnknownEntry, `{"field":"x"}`, "", `0:{"field":"x"}:entry `},
 	}
 	for _, test := range cases {
 		b, d := c.NewBatch(0, 0), c.NewDecoder()

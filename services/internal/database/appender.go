@@ -86,5 +86,5 @@ func (a *Appender) Close() {
 func appenderError(a mapping.Appender) error {
 	data := mapping.AppenderErrorData(a)
 	defer mapping.DestroyErrorData(&data)
-	return duckError(mapping.ErrorDataMessage(data), mapping.ErrorDataErrorType(data))
+	return errorOf(mapping.ErrorDataMessage(data), mapping.ErrorDataErrorType(data))
 }

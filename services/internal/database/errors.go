@@ -78,7 +78,7 @@ func redact(err error, secret string) error {
 	return errors.New(strings.ReplaceAll(err.Error(), secret, "***"))
 }
 
-// duckError is an error that the driver does not classify.
-func duckError(text string, kind mapping.ErrorType) error {
+// errorOf is an error that the driver does not classify.
+func errorOf(text string, kind mapping.ErrorType) error {
 	return &duckdb.Error{Type: duckdb.ErrorType(kind), Msg: text}
 }

@@ -135,10 +135,10 @@ func (q *Query) execute() error {
 	var pending mapping.PendingResult
 	defer mapping.DestroyPending(&pending)
 	if bindings.PendingPreparedStreaming(q.stmt, &pending) == mapping.StateError {
-		return duckError(mapping.PendingError(pending), mapping.ErrorTypeInvalid)
+		return errorOf(mapping.PendingError(pending), mapping.ErrorTypeInvalid)
 	}
 	if mapping.ExecutePending(pending, &q.res) == mapping.StateError {
-		return duckError(mapping.ResultError(&q.res), mapping.ResultErrorType(&q.res))
+		return errorOf(mapping.ResultError(&q.res), mapping.ResultErrorType(&q.res))
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (q *Query) Names() []string {
 func (q *Query) Types() []result.Type {
 	types := make([]result.Type, mapping.ColumnCount(&q.res))
 	for i := range types {
-		types[i] = takenType(mapping.ColumnLogicalType(&q.res, mapping.IdxT(i)))
+		types[i] = consumeType(mapping.ColumnLogicalType(&q.res, mapping.IdxT(i)))
 	}
 	return types
 }
@@ -167,7 +167,7 @@ func (q *Query) Next() (*result.Chunk, error) {
 	err := q.conn.interruptible(q.ctx, func() error {
 		q.conn.run(func() { q.raw = mapping.FetchChunk(q.res) })
 		if text := mapping.ResultError(&q.res); q.raw.Ptr == nil && text != "" {
-			return duckError(text, mapping.ResultErrorType(&q.res))
+			return errorOf(text, mapping.ResultErrorType(&q.res))
 		}
 		return nil
 	})

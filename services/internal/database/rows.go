@@ -55,7 +55,7 @@ func Scan[T any](rows *sql.Rows) (value T, err error) {
 
 // Describe lists the columns of the query's answer, without running it.
 func (c *Conn) Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error) {
-	rows, err := c.Rows(ctx, strings.Join([]string{"SELECT * FROM (", withoutEnd(query), ") LIMIT 0"}, "\n"), args)
+	rows, err := c.Rows(ctx, strings.Join([]string{"SELECT * FROM (", trimStatement(query), ") LIMIT 0"}, "\n"), args)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ func (c *Conn) Describe(ctx context.Context, query string, args map[string]any) 
 	return columns, rows.Err()
 }
 
-// withoutEnd is the query without the semicolon and the comment lines after it.
-func withoutEnd(query string) string {
+// trimStatement is the query without the semicolon and the comment lines after it.
+func trimStatement(query string) string {
 	for {
 		query = strings.TrimRight(query, "; \t\r\n")
 		start := strings.LastIndexByte(query, '\n') + 1

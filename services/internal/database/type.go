@@ -26,8 +26,8 @@ var kinds = map[mapping.Type]column.Kind{
 	mapping.TypeStruct: column.Struct, mapping.TypeUnion: column.Union,
 }
 
-// takenType is typeOf of a type that is the caller's to free, and frees it.
-func takenType(logical mapping.LogicalType) result.Type {
+// consumeType is typeOf of a type that is the caller's to free, and frees it.
+func consumeType(logical mapping.LogicalType) result.Type {
 	defer mapping.DestroyLogicalType(&logical)
 	return typeOf(logical)
 }
@@ -36,7 +36,7 @@ func typeOf(logical mapping.LogicalType) result.Type {
 	id := mapping.GetTypeId(logical)
 	t := result.Type{Kind: kinds[id], Alias: mapping.LogicalTypeGetAlias(logical)}
 	inside := func(name string, inner mapping.LogicalType) {
-		t.Fields = append(t.Fields, result.Field{Name: name, Type: takenType(inner)})
+		t.Fields = append(t.Fields, result.Field{Name: name, Type: consumeType(inner)})
 	}
 	switch t.Kind {
 	case column.Decimal:

@@ -70,7 +70,7 @@ func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inve
 			}
 			if s.Owner.Identity != known.Warehouse.Identity {
 				other := event.OtherWarehouseError{Dataset: d.Name, Owner: s.Owner, This: known.Warehouse, Redis: client.String()}
-				return Finding{Name: f.Name, Found: other.Found(), Fix: other.WayOut()}
+				return Finding{Name: f.Name, Found: other.Reason(), Fix: other.Hint()}
 			}
 			f.Found = known.Warehouse.Identity + ", to which the streams belong"
 		}

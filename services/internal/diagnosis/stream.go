@@ -15,7 +15,7 @@ import (
 )
 
 // Streams finds events that nobody stores: keys that no worker reads, shards
-// without a worker or at a standstill, IDs after which no event can be added. Without a Redis
+// without a worker or stalled, IDs after which no event can be added. Without a Redis
 // there are none.
 func Streams(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) []Finding {
 	if client == nil {
@@ -32,12 +32,12 @@ func Streams(ctx context.Context, all []*dataset.Dataset, known *inventory.Inven
 }
 
 func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) (found []Finding, err error) {
-	strays, whole, err := client.Strays(ctx, dataset.Contracts(all))
+	unread, whole, err := client.UnreadStreams(ctx, dataset.Contracts(all))
 	if err != nil {
 		return nil, err
 	}
-	for _, one := range strays {
-		found = append(found, strayFinding(all, one))
+	for _, one := range unread {
+		found = append(found, unreadFinding(all, one))
 	}
 	if !whole {
 		found = append(found, Finding{
@@ -55,8 +55,8 @@ func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventor
 	return found, nil
 }
 
-// strayFinding says how to fix what is at a wrong key, or is of a wrong type.
-func strayFinding(all []*dataset.Dataset, one stream.Stray) Finding {
+// unreadFinding says how to fix what is at a wrong key, or is of a wrong type.
+func unreadFinding(all []*dataset.Dataset, one stream.UnreadStream) Finding {
 	if one.Type != one.Want {
 		return Finding{
 			Name: "key " + one.Key, Found: fmt.Sprintf("is a %s and must be a %s: nothing of %s can be stored", one.Type, one.Want, one.Dataset),
@@ -90,9 +90,9 @@ func rightKeys(all []*dataset.Dataset, name string) string {
 // pollEvery is how often a shard that lags is polled.
 const pollEvery = 50 * time.Millisecond
 
-// standstill is how long a worker must store nothing of what is there for its shard to be taken
+// stallTimeout is how long a worker must store nothing of what is there for its shard to be taken
 // as stalled: longer than between two commits to MotherDuck.
-const standstill = 10 * time.Second
+const stallTimeout = 10 * time.Second
 
 // shards says which of the dataset's shards hold events that nobody stores. known may be
 // nil: then what workers have reported is all there is to go by.
@@ -128,13 +128,13 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 			found = append(found, f)
 		}
 	}
-	stalled, err := stillThere(ctx, d, suspects, client)
+	stalled, err := findStalled(ctx, d, suspects, client)
 	return append(found, stalled...), err
 }
 
-// stillThere polls shards that lag until their position has moved, or has not for standstill.
-func stillThere(ctx context.Context, d *dataset.Dataset, suspects map[int]event.ID, client *stream.Client) (found []Finding, err error) {
-	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < standstill; {
+// findStalled polls shards that lag until their position has moved, or stallTimeout has passed.
+func findStalled(ctx context.Context, d *dataset.Dataset, suspects map[int]event.ID, client *stream.Client) (found []Finding, err error) {
+	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < stallTimeout; {
 		select {
 		case <-time.After(pollEvery):
 		case <-ctx.Done():

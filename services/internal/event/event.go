@@ -58,9 +58,9 @@ const (
 	Single Kind = iota
 	// Lines is an entry with the field "events": NDJSON.
 	Lines
-	// Foreign is an entry with neither field, with both, or with one of them twice. It is
+	// UnknownEntry is an entry with neither field, with both, or with one of them twice. It is
 	// rejected; its payload is the entry's fields as one JSON object of strings.
-	Foreign
+	UnknownEntry
 )
 
 // Entry is one entry of a stream. Payload may alias the reader's buffer: it is

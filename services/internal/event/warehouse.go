@@ -28,16 +28,16 @@ type OtherWarehouseError struct {
 	Redis string
 }
 
-func (e *OtherWarehouseError) Error() string { return e.Found() + ". " + e.WayOut() }
+func (e *OtherWarehouseError) Error() string { return e.Reason() + ". " + e.Hint() }
 
-// Found is what is wrong.
-func (e *OtherWarehouseError) Found() string {
+// Reason says what is wrong.
+func (e *OtherWarehouseError) Reason() string {
 	return fmt.Sprintf("dataset %s: its streams at %s belong to the warehouse %s, and this is %s: each would store a part of the events",
 		e.Dataset, e.Redis, e.Owner, e.This)
 }
 
-// WayOut is what can be done.
-func (e *OtherWarehouseError) WayOut() string {
+// Hint is what can be done.
+func (e *OtherWarehouseError) Hint() string {
 	return "Start with that warehouse (--warehouse or --data-dir), or use another Redis; to go on here with what the streams still hold, " +
 		"stop its worker and run 'estela warehouse claim " + e.Dataset + "' with this warehouse and this Redis"
 }

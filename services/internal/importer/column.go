@@ -9,14 +9,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// leftOut reports whether the contract has no such column and takes others.
-func (f *File) leftOut(column string) bool {
+// isIgnored reports whether the contract has no such column and takes others.
+func (f *File) isIgnored(column string) bool {
 	_, named := f.cfg.Shape.Member(column)
 	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
 }
 
-// foreign refuses a header of which the contract knows nothing: no row could be an event.
-func (f *File) foreign(header []string) error {
+// checkHeader refuses a header of which the contract knows nothing: no row could be an event.
+func (f *File) checkHeader(header []string) error {
 	known := func(name string) bool {
 		_, named := f.cfg.Shape.Member(name)
 		return named || f.cfg.Shape.Nearly(name) != ""
@@ -31,22 +31,22 @@ func (f *File) foreign(header []string) error {
 		"or a mapping does it", quoted(header))
 }
 
-// warnOf names the columns that the contract does not have.
-func (f *File) warnOf(columns []string) {
+// warnUnknown names the columns that the contract does not have.
+func (f *File) warnUnknown(columns []string) {
 	for _, name := range columns {
 		_, named := f.cfg.Shape.Member(name)
 		switch {
 		case named || f.cfg.Warn == nil || !f.cfg.Shape.Known():
-		case f.leftOut(name):
-			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.nearly(name)))
+		case f.isIgnored(name):
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.suggestion(name)))
 		default:
 			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name))
 		}
 	}
 }
 
-// nearly names the property that a column may be meant for.
-func (f *File) nearly(name string) string {
+// suggestion names the property that a column may be meant for.
+func (f *File) suggestion(name string) string {
 	if other := f.cfg.Shape.Nearly(name); other != "" {
 		return fmt.Sprintf(", which has %q,", other)
 	}

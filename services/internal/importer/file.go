@@ -84,7 +84,7 @@ type Document struct {
 func Open(ctx context.Context, cfg Config) (*File, error) {
 	f := &File{cfg: cfg}
 	if err := f.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", f.name(), f.inWords(err)), f.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", f.name(), f.hidePaths(err)), f.Close())
 	}
 	return f, nil
 }
@@ -104,13 +104,13 @@ func (f *File) open(ctx context.Context) error {
 	if from == nil {
 		opened, err := os.Open(f.cfg.Path)
 		if err != nil {
-			return bare(err)
+			return withoutPath(err)
 		}
 		from, f.opened = opened, opened
 	}
 	var err error
 	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding, UTF8: f.cfg.Name != ""}); err != nil {
-		return bare(err)
+		return withoutPath(err)
 	}
 	if f.in.Format.IsDocuments() && f.cfg.MapTables {
 		f.cfg.Mapping = ""
@@ -124,8 +124,8 @@ func (f *File) open(ctx context.Context) error {
 	return f.prepare(ctx)
 }
 
-// bare is the error without the path, which is named anyway.
-func bare(err error) error {
+// withoutPath returns the error without the path, which is named anyway.
+func withoutPath(err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
 	}
@@ -153,7 +153,7 @@ func (f *File) Rows(ctx context.Context) (int64, error) {
 	}
 	var n int64
 	if err := f.scratch.Conn.QueryRowContext(ctx, "SELECT count(*) FROM source").Scan(&n); err != nil {
-		return 0, fmt.Errorf("count rows of %s: %w", f.name(), f.inWords(err))
+		return 0, fmt.Errorf("count rows of %s: %w", f.name(), f.hidePaths(err))
 	}
 	return n, nil
 }
@@ -176,7 +176,7 @@ func (f *File) Each(ctx context.Context, fn func(Document) error) error {
 		err = ErrNoRows
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f.name(), f.inWords(err))
+		return fmt.Errorf("read %s: %w", f.name(), f.hidePaths(err))
 	}
 	return nil
 }
@@ -194,13 +194,13 @@ func (f *File) each(ctx context.Context, fn func(Document) error) error {
 		return err
 	}
 	if f.rows == before && f.cfg.Mapping != "" {
-		return f.noResult(ctx)
+		return f.emptyResult(ctx)
 	}
 	return nil
 }
 
-// noResult is why a mapping gave no rows.
-func (f *File) noResult(ctx context.Context) error {
+// emptyResult is why a mapping gave no rows.
+func (f *File) emptyResult(ctx context.Context) error {
 	var n int64
 	err := f.scratch.Conn.QueryRowContext(ctx, "SELECT count(*) FROM source").Scan(&n)
 	if err != nil || n == 0 {
@@ -216,10 +216,10 @@ func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 		if err != nil {
 			return err
 		}
-		if err := f.foreign(t.Header); err != nil {
+		if err := f.checkHeader(t.Header); err != nil {
 			return err
 		}
-		f.warnOf(t.Header)
+		f.warnUnknown(t.Header)
 		return t.Each(ctx, f.recordsOf(t, fn))
 	}
 	return f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {

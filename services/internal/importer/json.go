@@ -23,7 +23,7 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 	err := f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {
 		if problem == nil {
 			members, wrong := split.Split(doc)
-			if problem = faultOf(wrong); problem == nil {
+			if problem = splitError(wrong); problem == nil {
 				problem = l.add(line, members)
 			}
 		}
@@ -44,8 +44,8 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 	return l.made, err
 }
 
-// faultOf is what is wrong with a document, nil if nothing is.
-func faultOf(wrong []event.Violation) error {
+// splitError is what is wrong with a document, nil if nothing is.
+func splitError(wrong []event.Violation) error {
 	switch {
 	case len(wrong) == 0:
 		return nil

@@ -26,13 +26,13 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 	}
 	q, err := f.scratch.Conn.Prepare(query)
 	if err != nil && unprepared.MatchString(err.Error()) {
-		return f.notOne()
+		return f.errNotOneSelect()
 	} else if err != nil {
 		return f.mappingError(ctx, err)
 	}
 	defer q.Close()
 	if !q.IsSelect() {
-		return f.notOne()
+		return f.errNotOneSelect()
 	}
 	if err := q.Run(ctx, nil); err != nil {
 		return f.mappingError(ctx, err)
@@ -58,8 +58,8 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 // unprepared is what DuckDB says of no statement, or of several.
 var unprepared = regexp.MustCompile(`No statement to prepare|multiple statements`)
 
-// notOne is the fault of a mapping that is no query, or more than one.
-func (f *File) notOne() error { return fmt.Errorf("%s: must be one SELECT", f.mappingName()) }
+// errNotOneSelect is the fault of a mapping that is no query, or more than one.
+func (f *File) errNotOneSelect() error { return fmt.Errorf("%s: must be one SELECT", f.mappingName()) }
 
 func (f *File) mappingName() string {
 	if f.cfg.MappingName != "" {
@@ -88,7 +88,7 @@ func (f *File) newDocumentWriter(q *database.Query, fn func(Document) error) (*d
 		met[name] = true
 		names = append(names, name)
 		shape, _ := f.cfg.Shape.Member(name)
-		if f.leftOut(name) {
+		if f.isIgnored(name) {
 			continue
 		}
 		b := writerBuilder{texts: f.in.Format.IsTable()}
@@ -100,7 +100,7 @@ func (f *File) newDocumentWriter(q *database.Query, fn func(Document) error) (*d
 			at: i, label: append(jsontext.AppendString(nil, []byte(name)), ':'), write: write, null: f.cfg.Shape.NeedsNull(name),
 		})
 	}
-	f.warnOf(names)
+	f.warnUnknown(names)
 	return w, nil
 }
 
@@ -158,8 +158,8 @@ func (f *File) rowOfValue(ctx context.Context, message string) string {
 	return fmt.Sprintf(" (row %d)", row)
 }
 
-// inWords takes what the user never saw out of an error: temporary paths.
-func (f *File) inWords(err error) error {
+// hidePaths takes what the user never saw out of an error: temporary paths.
+func (f *File) hidePaths(err error) error {
 	if f.scratch == nil || !strings.Contains(err.Error(), f.scratch.Dir) {
 		return err
 	}

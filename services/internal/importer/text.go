@@ -23,7 +23,7 @@ func (f *File) recordsOf(t *tabular.Table, fn func(Document) error) recordFunc {
 	columns := make([]textColumn, len(t.Header))
 	for i, name := range t.Header {
 		columns[i] = newTextColumn(name, f.cfg.Shape)
-		columns[i].out = f.leftOut(name)
+		columns[i].out = f.isIgnored(name)
 	}
 	var buf []byte
 	return func(line int64, record []tabular.Field, problem error) error {

@@ -34,18 +34,18 @@ func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (w
 	return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 		buf, err := write(buf, v, i)
 		if err != nil {
-			if _, inner := errors.AsType[placed](err); !inner {
-				err = placed{fmt.Errorf("%s: %w", where, err)}
+			if _, inner := errors.AsType[locatedError](err); !inner {
+				err = locatedError{fmt.Errorf("%s: %w", where, err)}
 			}
 		}
 		return buf, err
 	}, nil
 }
 
-// placed is an error with its place.
-type placed struct{ error }
+// locatedError is an error with its place.
+type locatedError struct{ error }
 
-func (p placed) Unwrap() error { return p.error }
+func (p locatedError) Unwrap() error { return p.error }
 
 func (b writerBuilder) bare(t *result.Type, shape contract.Shape, where string) (writer, error) {
 	switch t.Kind {

@@ -9,16 +9,16 @@ import (
 
 // How long a wait for the warehouse may be in vain, and how often it polls.
 const (
-	storedEvery = 50 * time.Millisecond
-	// nobodyStores is how long a shard may be without a worker: one that follows another, or
+	storedPoll = 50 * time.Millisecond
+	// noWorkerTimeout is how long a shard may be without a worker: one that follows another, or
 	// takes over from one that was killed, is there by then.
-	nobodyStores = 10 * time.Second
-	// nothingMoves is how long a worker may store nothing: MotherDuck's commits are seconds apart.
-	nothingMoves = time.Minute
+	noWorkerTimeout = 10 * time.Second
+	// stallTimeout is how long a worker may store nothing: MotherDuck's commits are seconds apart.
+	stallTimeout = time.Minute
 )
 
-// storing is the wait for what was published.
-type storing struct {
+// storedWait is the wait for what was published.
+type storedWait struct {
 	publisher *Publisher
 	// left is how many entries were not stored at the last poll; moved is when it had changed,
 	// owned when every shard had a worker.
@@ -30,7 +30,7 @@ type storing struct {
 // AwaitStored waits until the warehouse has stored all that was published.
 func (p *Publisher) AwaitStored(ctx context.Context) error {
 	now, check := time.Now(), p.check
-	w := &storing{publisher: p, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
+	w := &storedWait{publisher: p, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
 	for {
 		done, err := w.poll(ctx)
 		if err == nil && done {
@@ -41,7 +41,7 @@ func (p *Publisher) AwaitStored(ctx context.Context) error {
 			return err
 		}
 		select {
-		case <-time.After(storedEvery):
+		case <-time.After(storedPoll):
 		case <-ctx.Done():
 			return fmt.Errorf("interrupted: all is in Redis, %d entries of its streams were not stored yet", max(w.left, 0))
 		}
@@ -49,27 +49,27 @@ func (p *Publisher) AwaitStored(ctx context.Context) error {
 }
 
 // poll reports whether all is stored, or why it won't be.
-func (w *storing) poll(ctx context.Context) (bool, error) {
+func (w *storedWait) poll(ctx context.Context) (bool, error) {
 	d := w.publisher.check.Dataset
 	all, err := w.publisher.client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
-		if time.Since(w.moved) < nobodyStores {
+		if time.Since(w.moved) < noWorkerTimeout {
 			return false, nil // a server that restarts is there again by then
 		}
 		return false, fmt.Errorf("wait until all is stored: %w", err)
 	}
-	left, lone := int64(0), -1
+	left, unowned := int64(0), -1
 	for shard, b := range all {
 		if b.Stored.Last.Compare(w.publisher.producer.Last(shard)) >= 0 {
 			continue
 		}
 		left += max(b.Entries, 1)
 		if b.Lease == "" {
-			lone = shard
+			unowned = shard
 		}
 	}
 	now := time.Now()
-	if lone < 0 {
+	if unowned < 0 {
 		w.owned = now
 	}
 	if left != w.left {
@@ -79,15 +79,15 @@ func (w *storing) poll(ctx context.Context) (bool, error) {
 		w.next = now.Add(pipeEvery)
 		say(w.publisher.check.Report, "publish %s: all is in Redis; %d entries of its streams are not stored yet", d.Name, left)
 	}
-	return left == 0, w.inVain(now, lone)
+	return left == 0, w.stalled(now, unowned)
 }
 
-func (w *storing) inVain(now time.Time, lone int) error {
+func (w *storedWait) stalled(now time.Time, unowned int) error {
 	switch {
-	case now.Sub(w.owned) > nobodyStores:
+	case now.Sub(w.owned) > noWorkerTimeout:
 		return fmt.Errorf("all is in Redis and nothing stores it: no worker reads shard %d of %s. Start 'estela up' or 'estela worker'; "+
-			"'estela doctor' says more", lone, w.publisher.check.Dataset.Name)
-	case now.Sub(w.moved) > nothingMoves:
+			"'estela doctor' says more", unowned, w.publisher.check.Dataset.Name)
+	case now.Sub(w.moved) > stallTimeout:
 		return errors.New("all is in Redis, and the worker has stored nothing for a minute: 'estela doctor' says why")
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 // Checker checks rows by a contract.
 type Checker struct {
 	Dataset  *dataset.Dataset
-	Refused  *Refusals
+	Invalid  *InvalidRows
 	Progress *Progress
 	// Report is where people read what is remarkable.
 	Report io.Writer
@@ -29,13 +29,13 @@ type Checker struct {
 
 // NewChecker makes one that counts refusals.
 func NewChecker(d *dataset.Dataset, progress *Progress, report io.Writer) *Checker {
-	c := &Checker{Dataset: d, Refused: CountRefusals(), Progress: progress, Report: report, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
-	c.decoder.OnUnnamed(c.unnamed(map[string]bool{}))
+	c := &Checker{Dataset: d, Invalid: NewInvalidRows(), Progress: progress, Report: report, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
+	c.decoder.OnUnnamed(c.warnUnknown(map[string]bool{}))
 	return c
 }
 
-// unnamed warns of a property that no column stores, once each, of 20 at most.
-func (c *Checker) unnamed(warned map[string]bool) func(name []byte) {
+// warnUnknown warns of a property that no column stores, once each, of 20 at most.
+func (c *Checker) warnUnknown(warned map[string]bool) func(name []byte) {
 	const most = 20
 	return func(name []byte) {
 		if len(warned) >= most || c.Dataset.Shape().Closed() || warned[string(name)] {
@@ -66,14 +66,14 @@ func (c *Checker) Event(r importer.Document) (bool, error) {
 	if r.Problem == nil {
 		violations = c.batch.Rejects[0].Violations
 	}
-	c.Progress.refuse()
-	return false, c.Refused.add(r, violations)
+	c.Progress.addInvalid()
+	return false, c.Invalid.add(r, violations)
 }
 
 // Finish reports how many are so, and those that are no events.
 func (c *Checker) Finish(so string) error {
 	c.Progress.Finish(so)
-	return c.Refused.Close(c.Report)
+	return c.Invalid.Close(c.Report)
 }
 
 // Complete is an error if the file had no row, or rows that are no events. name is the file's,
@@ -84,8 +84,8 @@ func (c *Checker) Complete(name, done string) error {
 		return fmt.Errorf("%s has no row: nothing was %s", name, done)
 	case c.Skip > 0:
 		return fmt.Errorf("%s has %d events fewer than --skip skips: nothing was %s", name, c.Skip, done)
-	case c.Refused.Rows > 0:
-		return fmt.Errorf("%d of %d rows are no events of %s and were not %s", c.Refused.Rows, c.seen, c.Dataset.Name, done)
+	case c.Invalid.Rows > 0:
+		return fmt.Errorf("%d of %d rows are no events of %s and were not %s", c.Invalid.Rows, c.seen, c.Dataset.Name, done)
 	}
 	return nil
 }

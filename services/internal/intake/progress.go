@@ -21,7 +21,7 @@ type Progress struct {
 
 	mu      sync.Mutex
 	done    int64
-	refused int64
+	invalid int64
 	bar     *progressbar.ProgressBar
 	next    time.Time
 }
@@ -54,11 +54,11 @@ func (p *Progress) Add(n int) {
 	p.show()
 }
 
-// refuse counts one that is left out.
-func (p *Progress) refuse() {
+// addInvalid counts one that is left out.
+func (p *Progress) addInvalid() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refused++
+	p.invalid++
 	p.show()
 }
 
@@ -69,10 +69,10 @@ func (p *Progress) show() {
 	}
 	p.next = now.Add(pipeEvery)
 	if p.bar != nil {
-		p.bar.Describe(p.what + p.leftOut())
+		p.bar.Describe(p.what + p.invalidNote())
 		return
 	}
-	say(p.out, "%s: %s%s", p.what, p.count(), p.leftOut())
+	say(p.out, "%s: %s%s", p.what, p.count(), p.invalidNote())
 }
 
 func (p *Progress) count() string {
@@ -82,11 +82,11 @@ func (p *Progress) count() string {
 	return fmt.Sprint(p.done)
 }
 
-func (p *Progress) leftOut() string {
-	if p.refused == 0 {
+func (p *Progress) invalidNote() string {
+	if p.invalid == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d rows refused)", p.refused)
+	return fmt.Sprintf(" (%d invalid rows)", p.invalid)
 }
 
 // Finish reports what came of it: how many are so.

@@ -20,28 +20,28 @@ type Config struct {
 	//
 	// Default: as fast as it goes.
 	Rate int
-	// Unstored are the columns that the running worker does not know; an event that has one is
+	// UnknownColumns are the columns that the running worker does not know; an event that has one is
 	// refused.
-	Unstored []int
+	UnknownColumns []int
 }
 
 // Publisher publishes the rows that a Checker passes.
 type Publisher struct {
-	ctx      context.Context //nolint:containedctx // the command's, for the calls back from reading rows
-	check    *Checker
-	client   *stream.Client
-	producer *stream.Producer
-	pacer    pacer
-	unstored []int
-	sent     atomic.Int64
-	nextWait time.Time // when it may be reported again why it waits
+	ctx            context.Context //nolint:containedctx // the command's, for the calls back from reading rows
+	check          *Checker
+	client         *stream.Client
+	producer       *stream.Producer
+	pacer          pacer
+	unknownColumns []int
+	sent           atomic.Int64
+	nextWait       time.Time // when it may be reported again why it waits
 }
 
 // NewPublisher begins to publish. It ends ackGrace after ctx at the latest.
 func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cfg Config) *Publisher {
-	p := &Publisher{ctx: ctx, check: check, client: client, pacer: pacer{rate: cfg.Rate}, unstored: cfg.Unstored}
+	p := &Publisher{ctx: ctx, check: check, client: client, pacer: pacer{rate: cfg.Rate}, unknownColumns: cfg.UnknownColumns}
 	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
-	p.producer = client.Producer(Lasting(ctx, ackGrace), check.Dataset.Name, check.Dataset.Shards, cfg.ProducerConfig)
+	p.producer = client.Producer(WithGrace(ctx, ackGrace), check.Dataset.Name, check.Dataset.Shards, cfg.ProducerConfig)
 	return p
 }
 
@@ -49,8 +49,8 @@ func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cf
 // known how far it came.
 const ackGrace = 2 * time.Second
 
-// Lasting ends that much later than ctx.
-func Lasting(ctx context.Context, grace time.Duration) context.Context {
+// WithGrace ends that much later than ctx.
+func WithGrace(ctx context.Context, grace time.Duration) context.Context {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return longer
@@ -78,7 +78,7 @@ func (p *Publisher) Send(r importer.Document) error {
 		return err
 	}
 	d, b := p.check.Dataset, p.check.batch
-	for _, i := range p.unstored {
+	for _, i := range p.unknownColumns {
 		if nulls := b.Columns[i].Nulls; nulls == nil || nulls[0] == 0 {
 			return fault.Refusedf("row %d has %s, which the running worker does not store: it began with an earlier contract of %s; restart 'estela up' or 'estela worker' first",
 				r.Line, d.Columns[i].Name, d.Name)
@@ -92,7 +92,7 @@ func (p *Publisher) Send(r importer.Document) error {
 
 // Close waits until all is acknowledged; after ctx has ended, a little at most.
 func (p *Publisher) Close(ctx context.Context) error {
-	if err := p.producer.Close(Lasting(ctx, ackGrace)); err != nil {
+	if err := p.producer.Close(WithGrace(ctx, ackGrace)); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil

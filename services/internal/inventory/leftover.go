@@ -27,7 +27,7 @@ func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract,
 		if i >= 0 {
 			shards = given[i].Shards
 		}
-		streams, err := beyond(ctx, redis, r.Dataset, shards)
+		streams, err := shardsFrom(ctx, redis, r.Dataset, shards)
 		if err != nil {
 			return nil, err
 		}
@@ -36,9 +36,9 @@ func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract,
 		})
 		var l *Leftover
 		if i >= 0 {
-			l = all.stray(r.Dataset, shards, streams)
+			l = all.extraShards(r.Dataset, shards, streams)
 		} else {
-			l = all.removed(r.Dataset, r.Rows, streams)
+			l = all.removedDataset(r.Dataset, r.Rows, streams)
 		}
 		if l != nil {
 			found = append(found, *l)
@@ -47,8 +47,8 @@ func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract,
 	return found, nil
 }
 
-// beyond are the shards with entries from that number on.
-func beyond(ctx context.Context, redis *stream.Client, dataset string, shards int) ([]stream.Summary, error) {
+// shardsFrom are the shards with entries from that number on.
+func shardsFrom(ctx context.Context, redis *stream.Client, dataset string, shards int) ([]stream.Summary, error) {
 	if redis == nil {
 		return nil, nil
 	}
@@ -56,8 +56,8 @@ func beyond(ctx context.Context, redis *stream.Client, dataset string, shards in
 	return slices.DeleteFunc(streams, func(s stream.Summary) bool { return s.Shard < shards }), err
 }
 
-// stray names entries in shards that the dataset's contract does not have.
-func (all *Inventory) stray(dataset string, shards int, streams []stream.Summary) *Leftover {
+// extraShards reports entries in shards that the dataset's contract does not have.
+func (all *Inventory) extraShards(dataset string, shards int, streams []stream.Summary) *Leftover {
 	var in, keys []string
 	var n int64
 	for _, s := range streams {
@@ -75,8 +75,8 @@ func (all *Inventory) stray(dataset string, shards int, streams []stream.Summary
 	}
 }
 
-// removed names what a dataset that no worker reads has left.
-func (all *Inventory) removed(dataset string, rows int64, streams []stream.Summary) *Leftover {
+// removedDataset reports what a dataset that no worker reads has left.
+func (all *Inventory) removedDataset(dataset string, rows int64, streams []stream.Summary) *Leftover {
 	var entries, lag int64
 	for _, s := range streams {
 		if s.Lease != "" {

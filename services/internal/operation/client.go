@@ -34,15 +34,15 @@ func Dial(socket string) *Client {
 // Close ends the client's connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// patience is how long a question may take; what stores rows takes as long as it takes.
-const patience = 30 * time.Second
+// requestTimeout is how long a question may take; what stores rows takes as long as it takes.
+const requestTimeout = 30 * time.Second
 
 // Do asks and decodes the JSON answer into out. What the server refuses is an error of package
 // fault here too.
 func (c *Client) Do(ctx context.Context, r Request, body io.Reader, out any) error {
 	if r.method == http.MethodGet {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, patience, fmt.Errorf("it has not answered for %s, is stopped or stuck", patience))
+		ctx, cancel = context.WithTimeoutCause(ctx, requestTimeout, fmt.Errorf("it has not answered for %s, is stopped or stuck", requestTimeout))
 		defer cancel()
 	}
 	resp, err := c.send(ctx, r, body)

@@ -31,11 +31,11 @@ const (
 	Stored    = "stored"
 	Rejected  = "rejected"
 	Duplicate = "duplicate"
-	// Unsettled is an entry at or below the position that is in no table and whose
+	// Uncommitted is an entry at or below the position that is in no table and whose
 	// key no other event has: it was added out of order, and is read again.
-	Unsettled = "unsettled"
-	// Astray is an entry of a stream that no worker reads.
-	Astray = "astray"
+	Uncommitted = "unsettled"
+	// Unread is an entry of a stream that no worker reads.
+	Unread = "astray"
 )
 
 // Event is where an event is and what became of it.
@@ -80,7 +80,7 @@ func (s *Server) locate(r *http.Request) (any, error) {
 	if r.PathValue("id") == "" {
 		return nil, fault.Usagef("name an event: /ops/events/KEY, or the ID of its stream entry")
 	}
-	in, err := s.among(r)
+	in, err := s.selected(r)
 	if err != nil {
 		return nil, err
 	}
@@ -102,24 +102,24 @@ func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string
 		f.Searched += fmt.Sprintf(", and for a key the newest %d entries of each stream", searchedEntries)
 	}
 	if id, err := event.ParseID(asked); err == nil && strings.Contains(asked, "-") {
-		f.Events, err = s.track(ctx, redis, in, func(t *tracker) error { return t.at(ctx, id) })
+		f.Events, err = s.locateIn(ctx, redis, in, func(t *locator) error { return t.byID(ctx, id) })
 		if err != nil || len(f.Events) > 0 {
 			return f, err
 		}
 	}
-	f.Events, err = s.track(ctx, redis, in, func(t *tracker) error { return t.of(ctx, asked) })
+	f.Events, err = s.locateIn(ctx, redis, in, func(t *locator) error { return t.byKey(ctx, asked) })
 	if err != nil || len(f.Events) > 0 || redis == nil {
 		return f, err
 	}
 	f.Searched += ", also of those that no worker reads"
-	f.Events, err = astray(ctx, redis, in, asked)
+	f.Events, err = searchUnread(ctx, redis, in, asked)
 	return f, err
 }
 
-func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, find func(*tracker) error) ([]Event, error) {
+func (s *Server) locateIn(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, find func(*locator) error) ([]Event, error) {
 	all := []Event{}
 	for _, d := range in {
-		t := &tracker{
+		t := &locator{
 			store: s.Store, redis: redis, dataset: d, positions: make([]event.Position, d.Shards),
 			decoder: d.NewDecoder(), batch: d.NewBatch(0, 1),
 		}
@@ -138,20 +138,20 @@ func (s *Server) track(ctx context.Context, redis *stream.Client, in []*dataset.
 	return all, nil
 }
 
-// astray looks for a key or an ID in streams that no worker reads.
-func astray(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, asked string) ([]Event, error) {
+// searchUnread looks for a key or an ID in streams that no worker reads.
+func searchUnread(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, asked string) ([]Event, error) {
 	found := []Event{}
-	strays, _, err := redis.Strays(ctx, dataset.Contracts(in))
+	unread, _, err := redis.UnreadStreams(ctx, dataset.Contracts(in))
 	if err != nil {
 		return found, err
 	}
 	for _, d := range in {
-		for _, s := range strays {
+		for _, s := range unread {
 			if s.Type != s.Want || s.Dataset != "" && s.Dataset != d.Name {
 				continue
 			}
-			t := &tracker{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
-			if err := redis.Stray(ctx, s.Key, searchedEntries, func(e event.Entry) { t.stray(s.Key, e, asked) }); err != nil {
+			t := &locator{dataset: d, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
+			if err := redis.NewestOf(ctx, s.Key, searchedEntries, func(e event.Entry) { t.addUnread(s.Key, e, asked) }); err != nil {
 				return found, err
 			}
 			found = append(found, t.events...)

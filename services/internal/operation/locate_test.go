@@ -142,7 +142,7 @@ func TestLocateBelowThePosition(t *testing.T) {
 			t.Fatalf("got %+v, %v, want it %s", f.Events, err, want)
 		}
 	}
-	state(operation.Unsettled)
+	state(operation.Uncommitted)
 	b.Reset()
 	d.Decode(b, []byte(`{"id":"a","at":"2026-01-01T00:00:00Z"}`), event.ID{MS: 7}, 0)
 	b.Last = event.ID{MS: 10}

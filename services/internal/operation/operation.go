@@ -52,7 +52,7 @@ type Pipeline interface {
 }
 
 // Handler serves health, metrics and, under /ops/, the operations. Only the control socket
-// reaches /ops/ without a token: see Guard.
+// reaches /ops/ without a token: see RequireToken.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -60,15 +60,15 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics.Handler())
-	mux.HandleFunc("GET /ops/events/{id...}", answer(s.locate))
-	mux.HandleFunc("GET /ops/contracts", answer(s.inventory))
-	mux.HandleFunc("GET /ops/rejects", answer(s.listRejects))
-	mux.HandleFunc("GET /ops/rejects/{dataset}/{id...}", s.one(s.showReject))
-	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", s.one(s.replayRejects))
-	mux.HandleFunc("POST /ops/rejects/{dataset}/purge", s.one(s.purgeRejects))
-	mux.HandleFunc("POST /ops/replay/{dataset}", s.one(s.replay))
-	mux.HandleFunc("GET /ops/backfill/{dataset}", s.one(s.checkVersion))
-	mux.HandleFunc("POST /ops/backfill/{dataset}", s.one(s.backfill))
+	mux.HandleFunc("GET /ops/events/{id...}", jsonHandler(s.locate))
+	mux.HandleFunc("GET /ops/contracts", jsonHandler(s.inventory))
+	mux.HandleFunc("GET /ops/rejects", jsonHandler(s.listRejects))
+	mux.HandleFunc("GET /ops/rejects/{dataset}/{id...}", s.forDataset(s.showReject))
+	mux.HandleFunc("POST /ops/rejects/{dataset}/replay", s.forDataset(s.replayRejects))
+	mux.HandleFunc("POST /ops/rejects/{dataset}/purge", s.forDataset(s.purgeRejects))
+	mux.HandleFunc("POST /ops/replay/{dataset}", s.forDataset(s.replay))
+	mux.HandleFunc("GET /ops/backfill/{dataset}", s.forDataset(s.checkVersion))
+	mux.HandleFunc("POST /ops/backfill/{dataset}", s.forDataset(s.backfill))
 	return mux
 }
 
@@ -82,9 +82,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintln(w, "ready")
 }
 
-// Guard lets nobody to /ops/ who does not have the token. Without a token set
+// RequireToken lets nobody to /ops/ who does not have the token. Without a token set
 // nobody comes in from the network at all.
-func Guard(next http.Handler, token string) http.Handler {
+func RequireToken(next http.Handler, token string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		right := ok && token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
@@ -159,8 +159,8 @@ func Status(err error) int {
 	}
 }
 
-// answer makes a handler that writes what f returns as JSON, or its error as plain text.
-func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+// jsonHandler makes a handler that writes what f returns as JSON, or its error as plain text.
+func jsonHandler(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := f(r)
 		if err != nil {
@@ -172,9 +172,9 @@ func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// one makes a handler for the dataset in the request's path.
-func (s *Server) one(f func(*http.Request, *dataset.Dataset) (any, error)) http.HandlerFunc {
-	return answer(func(r *http.Request) (any, error) {
+// forDataset makes a handler for the dataset in the request's path.
+func (s *Server) forDataset(f func(*http.Request, *dataset.Dataset) (any, error)) http.HandlerFunc {
+	return jsonHandler(func(r *http.Request) (any, error) {
 		d, err := dataset.Pick(s.Datasets, r.PathValue("dataset"))
 		if err != nil {
 			return nil, err
@@ -183,8 +183,8 @@ func (s *Server) one(f func(*http.Request, *dataset.Dataset) (any, error)) http.
 	})
 }
 
-// among is the dataset that the request's query names, all without one.
-func (s *Server) among(r *http.Request) ([]*dataset.Dataset, error) {
+// selected is the dataset that the request's query names, all without one.
+func (s *Server) selected(r *http.Request) ([]*dataset.Dataset, error) {
 	name := r.URL.Query().Get("dataset")
 	if name == "" {
 		return s.Datasets, nil

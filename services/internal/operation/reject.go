@@ -33,7 +33,7 @@ type Reject struct {
 	Payload    []byte            `json:"payload"`
 }
 
-func shown(r warehouse.StoredReject) Reject {
+func newReject(r warehouse.StoredReject) Reject {
 	return Reject{
 		Dataset: r.Dataset, ID: r.Key().String(), RejectedAt: r.RejectedAt,
 		Schema: r.SchemaVersion, Violations: r.Violations, Payload: r.Payload,
@@ -50,7 +50,7 @@ func (s *Server) listRejects(r *http.Request) (any, error) {
 	if err != nil || limit < 1 || limit > maxListed {
 		return nil, fault.Usagef("limit: give a number from 1 to %d", maxListed)
 	}
-	from, err := s.among(r)
+	from, err := s.selected(r)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (s *Server) listRejects(r *http.Request) (any, error) {
 			return nil, err
 		}
 		for _, f := range found {
-			all = append(all, shown(f))
+			all = append(all, newReject(f))
 		}
 	}
 	return all, nil
@@ -81,7 +81,7 @@ func (s *Server) showReject(r *http.Request, d *dataset.Dataset) (any, error) {
 	if errors.Is(err, warehouse.ErrNoReject) {
 		err = fault.Usagef("%w; 'estela rejects list %s' shows what there is", err, d.Name)
 	}
-	return shown(found), err
+	return newReject(found), err
 }
 
 // Purged is how many rejects were deleted.

@@ -64,29 +64,29 @@ func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, afte
 	return from, setID(&from, answer[2])
 }
 
-// Lift sets the stream's last ID to at least the given one, and makes the
+// RaiseLastID sets the stream's last ID to at least the given one, and makes the
 // stream if there is none.
-func (s *Shard) Lift(ctx context.Context, to event.ID) error {
+func (s *Shard) RaiseLastID(ctx context.Context, to event.ID) error {
 	if to.IsZero() {
 		return nil
 	}
-	lift := s.lift
+	raiseLastID := s.raiseLastID
 	if s.client.embedded {
-		lift = s.liftByEntry
+		raiseLastID = s.raiseByEntry
 	}
-	if err := lift(ctx, to); err != nil {
-		return fmt.Errorf("lift the last ID of %s to %s: %w", s.key, to, err)
+	if err := raiseLastID(ctx, to); err != nil {
+		return fmt.Errorf("raise the last ID of %s to %s: %w", s.key, to, err)
 	}
 	return nil
 }
 
-func (s *Shard) lift(ctx context.Context, to event.ID) error {
-	return s.client.eval(ctx, liftScript, []string{s.key}, to.String()).Err()
+func (s *Shard) raiseLastID(ctx context.Context, to event.ID) error {
+	return s.client.eval(ctx, raiseLastIDScript, []string{s.key}, to.String()).Err()
 }
 
-// liftByEntry adds an entry with that ID and deletes it, in one transaction:
+// raiseByEntry adds an entry with that ID and deletes it, in one transaction:
 // miniredis has no XSETID.
-func (s *Shard) liftByEntry(ctx context.Context, to event.ID) error {
+func (s *Shard) raiseByEntry(ctx context.Context, to event.ID) error {
 	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
 		state, err := s.client.streamInfo(ctx, s.key)
 		if err != nil || state.Last.Compare(to) >= 0 {
@@ -100,7 +100,7 @@ func (s *Shard) liftByEntry(ctx context.Context, to event.ID) error {
 		return err
 	}, s.key)
 	if errors.Is(err, redis.TxFailedErr) || isTooSmall(err) {
-		return s.liftByEntry(ctx, to) // the stream has advanced: retry
+		return s.raiseByEntry(ctx, to) // the stream has advanced: retry
 	}
 	return err
 }

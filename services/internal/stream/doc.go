@@ -21,7 +21,7 @@
 // An entry has the field "event" (one JSON document) or the field "events"
 // (NDJSON, one document a line). The field "traceparent" beside it (W3C) makes
 // it part of a trace; others are allowed and ignored. An entry with neither field, with both, or with one
-// of them twice is [event.Foreign]: its payload is a JSON object of all its
+// of them twice is [event.UnknownEntry]: its payload is a JSON object of all its
 // fields, so that nothing of it is lost when it is rejected. In that object a
 // name or value that is not valid UTF-8, or that begins with "base64:", is
 // written as "base64:" and its standard base64. IDs come from the server
@@ -104,7 +104,7 @@
 //     Renew returns false, its Read [ErrNoGroup], its commit is fenced in the warehouse.
 //   - The server lost the newest entries (restart without AOF, failover): its run
 //     id changed, or its last ID is below the position. The worker rereads from the
-//     oldest entry and calls Lift, so that the server generates no ID up to the
+//     oldest entry and calls RaiseLastID, so that the server generates no ID up to the
 //     position again.
 //
 // # Producer
@@ -123,7 +123,7 @@
 // subscribers have no cursor in Redis: set KeepFor for them.
 //
 // Nothing newer than Redis 7.0's commands is used. The embedded miniredis works
-// too, with these differences: its run id is a key, Lift adds and deletes an
+// too, with these differences: its run id is a key, RaiseLastID adds and deletes an
 // entry (it has no XSETID), and leases expire only as its clock is advanced
 // (FastForward).
 package stream

@@ -32,9 +32,9 @@ type Lag struct {
 
 func storedKey(stream string) string { return stream + ":stored" }
 
-// ReportPosition writes the stored position and the total of stored events. Without the lease
+// PublishPosition writes the stored position and the total of stored events. Without the lease
 // it writes nothing. It may be called while another goroutine uses the reader.
-func (s *Shard) ReportPosition(ctx context.Context, at event.Position) error {
+func (s *Shard) PublishPosition(ctx context.Context, at event.Position) error {
 	err := s.client.eval(ctx, storedScript, []string{s.leaseKey(), storedKey(s.key)},
 		s.token, at.Last.String(), at.Added, at.Rows+at.Duplicates).Err()
 	if err != nil {

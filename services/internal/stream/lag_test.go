@@ -29,7 +29,7 @@ func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 		const highWater = 500
 		publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 		s, state := owning(t, client)
-		must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
+		must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
 		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 			HighWater: highWater, OnWait: func(w stream.Waiting) { t.Errorf("the producer waits: %s", w) },
 		})
@@ -53,7 +53,7 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	server, client := setup(t)
 	publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 	s, state := owning(t, client)
-	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	waits := make(chan stream.Waiting, 100)
 	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
 		HighWater: highWater, FlushEvents: flush, OnWait: func(w stream.Waiting) {
@@ -77,11 +77,11 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	want(t, "says so", w.Err == nil && w.Lag.Reported && w.Lag.Lease != "", true)
 	state, err := s.State(t.Context())
 	must(t, err)
-	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	must(t, <-added)
 	state, err = s.State(t.Context())
 	must(t, err)
-	must(t, s.ReportPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
+	must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	must(t, p.Close(t.Context()))
 	want(t, "acknowledged", p.Acked(), 2*highWater)
 }
@@ -93,7 +93,7 @@ func TestOnlyTheOwnerReports(t *testing.T) {
 	client := open(t, server.URL())
 	publish(t, client, 1, 10, stream.ProducerConfig{})
 	at := event.Position{Last: event.ID{MS: 1 << 62}, Added: 10}
-	must(t, shard(t, client, stream.ShardConfig{}).ReportPosition(t.Context(), at))
+	must(t, shard(t, client, stream.ShardConfig{}).PublishPosition(t.Context(), at))
 	lag := func() stream.Lag {
 		all, err := client.Lags(t.Context(), "flights", 2)
 		must(t, err)

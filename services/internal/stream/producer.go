@@ -139,7 +139,7 @@ type Producer struct {
 	err     error // set before done is closed
 
 	shards []shardCommands
-	link   *link
+	sender *sender
 	added  atomic.Int64
 	acked  atomic.Int64
 }
@@ -160,7 +160,7 @@ func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg P
 	for i := range p.shards {
 		p.shards[i] = newShardCommands(Key(dataset, i))
 	}
-	p.link = newLink(c, p.cfg, shards)
+	p.sender = newSender(c, p.cfg, shards)
 	p.filling = newBatch(shards)
 	go p.run()
 	return p
@@ -174,7 +174,7 @@ func (p *Producer) Acked() int64 { return p.acked.Load() }
 
 // Last is the ID of the newest entry of the shard that was acknowledged, zero if there is none.
 // It is for after Close.
-func (p *Producer) Last(shard int) event.ID { return p.link.last[shard] }
+func (p *Producer) Last(shard int) event.ID { return p.sender.last[shard] }
 
 // Add adds an event, which it copies, to a shard. It blocks while two flushes are in flight.
 // An error of ctx or of validation concerns this event alone, which is not added; after any
@@ -312,7 +312,7 @@ func (p *Producer) end() error {
 // run is the sender: it alone talks to the server.
 func (p *Producer) run() {
 	defer close(p.done)
-	defer p.link.close()
+	defer p.sender.close()
 	tick := time.NewTicker(p.cfg.Linger)
 	defer tick.Stop()
 	for p.err == nil {
@@ -374,7 +374,7 @@ func (p *Producer) nextBatch() *batch {
 }
 
 func (p *Producer) send(b *batch) error {
-	if err := p.link.send(p.ctx, b, p.shards); err != nil {
+	if err := p.sender.send(p.ctx, b, p.shards); err != nil {
 		return fmt.Errorf("send %d events: %w", b.events, err)
 	}
 	p.acked.Add(int64(b.events))

@@ -76,7 +76,7 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	want(t, "lease", ok, true)
 	_, err = client.Heartbeat(t.Context(), "", "late", time.Minute)
 	must(t, err)
-	must(t, s.Lift(t.Context(), event.ID{MS: 1}))
+	must(t, s.RaiseLastID(t.Context(), event.ID{MS: 1}))
 	attach(t, s, 1, event.ID{})
 	wantRange(t, consume(t, s, events, 0), 1, events)
 	must(t, <-added)

@@ -209,14 +209,14 @@ func TestForeignEntriesLoseNothing(t *testing.T) {
 	}{
 		{[]any{"event", "{}", "traceparent", "00-ab"}, event.Single, "{}"},
 		{[]any{"a", "1", "events", "1\n2"}, event.Lines, "1\n2"},
-		{[]any{"Event", "{}"}, event.Foreign, `{"Event":"{}"}`},
-		{[]any{"b", "2", "a", "é\n\"<"}, event.Foreign, `{"b":"2","a":"é\n\"\u003c"}`},
-		{[]any{"a", "1", "a", "2"}, event.Foreign, `{"a":"1","a":"2"}`},
-		{[]any{"event", "1", "events", "2"}, event.Foreign, `{"event":"1","events":"2"}`},
-		{[]any{"event", "1", "event", "2"}, event.Foreign, `{"event":"1","event":"2"}`},
-		{[]any{"raw", "\xff\x00"}, event.Foreign, `{"raw":"base64:/wA="}`},
-		{[]any{"\xff", "base64:x"}, event.Foreign, `{"base64:/w==":"base64:YmFzZTY0Ong="}`},
-		{[]any{"", ""}, event.Foreign, `{"":""}`},
+		{[]any{"Event", "{}"}, event.UnknownEntry, `{"Event":"{}"}`},
+		{[]any{"b", "2", "a", "é\n\"<"}, event.UnknownEntry, `{"b":"2","a":"é\n\"\u003c"}`},
+		{[]any{"a", "1", "a", "2"}, event.UnknownEntry, `{"a":"1","a":"2"}`},
+		{[]any{"event", "1", "events", "2"}, event.UnknownEntry, `{"event":"1","events":"2"}`},
+		{[]any{"event", "1", "event", "2"}, event.UnknownEntry, `{"event":"1","event":"2"}`},
+		{[]any{"raw", "\xff\x00"}, event.UnknownEntry, `{"raw":"base64:/wA="}`},
+		{[]any{"\xff", "base64:x"}, event.UnknownEntry, `{"base64:/w==":"base64:YmFzZTY0Ong="}`},
+		{[]any{"", ""}, event.UnknownEntry, `{"":""}`},
 	} {
 		server.Do(append([]any{"XADD", key, "*"}, test.fields...)...)
 		s := shard(t, client, stream.ShardConfig{})
@@ -305,7 +305,7 @@ func FuzzEntry(f *testing.F) {
 		if isKnown && (entries[0].Kind != kind || !bytes.Equal(entries[0].Payload, value)) {
 			t.Fatalf("got %v, want %q", entries[0], value)
 		}
-		if !isKnown && entries[0].Kind != event.Foreign {
+		if !isKnown && entries[0].Kind != event.UnknownEntry {
 			t.Fatalf("got kind %d of field %q", entries[0].Kind, name)
 		}
 	})

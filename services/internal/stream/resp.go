@@ -258,7 +258,7 @@ func (c *cursor) fields() (event.Entry, error) {
 		return entry, nil
 	}
 	again := cursor{buf: c.buf, pos: start}
-	entry.Kind = event.Foreign
+	entry.Kind = event.UnknownEntry
 	entry.Payload, err = again.object(n / 2)
 	return entry, err
 }

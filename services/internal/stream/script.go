@@ -90,7 +90,7 @@ return {1, younger, after}`
 
 	// Keys: stream. Args: ID. The comparison is in the script because XSETID
 	// would also lower the last ID of an empty stream.
-	liftScript = shebang + aboveFunc + `
+	raiseLastIDScript = shebang + aboveFunc + `
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('XGROUP', 'CREATE', KEYS[1], 'estela:0.0', '0', 'MKSTREAM')
   redis.call('XGROUP', 'DESTROY', KEYS[1], 'estela:0.0')

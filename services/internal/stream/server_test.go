@@ -66,7 +66,7 @@ func TestServerThatSteppedBack(t *testing.T) {
 	want(t, "all is gone", after, event.StreamState{RunID: after.RunID, Now: after.Now})
 	want(t, "another run", after.RunID != before.RunID && after.RunID != "", true)
 
-	must(t, s.Lift(t.Context(), before.Last))
+	must(t, s.RaiseLastID(t.Context(), before.Last))
 	attach(t, s, 1, event.ID{})
 	publish(t, client, 11, 12, stream.ProducerConfig{})
 	got, last := drain(t, s)

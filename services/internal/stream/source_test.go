@@ -127,9 +127,9 @@ func TestLiftKeepsIDsAbove(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
-		must(t, s.Lift(t.Context(), event.ID{}))
+		must(t, s.RaiseLastID(t.Context(), event.ID{}))
 		to := event.ID{MS: uint64(time.Now().Add(time.Hour).UnixMilli()), Seq: 7}
-		must(t, s.Lift(t.Context(), to)) // there is no stream yet
+		must(t, s.RaiseLastID(t.Context(), to)) // there is no stream yet
 		last := func() event.ID {
 			state, err := s.State(t.Context())
 			must(t, err)
@@ -141,8 +141,8 @@ func TestLiftKeepsIDsAbove(t *testing.T) {
 		got, read := drain(t, s)
 		wantRange(t, got, 1, 2)
 		want(t, "new IDs are above", read, event.ID{MS: to.MS, Seq: 9})
-		must(t, s.Lift(t.Context(), to)) // the stream is beyond it: nothing to do
-		want(t, "last ID after a late lift", last(), read)
+		must(t, s.RaiseLastID(t.Context(), to)) // the stream is beyond it: nothing to do
+		want(t, "last ID after a late RaiseLastID", last(), read)
 	})
 }
 
@@ -155,7 +155,7 @@ func TestLiftNeverLowers(t *testing.T) {
 		before, err := s.State(t.Context())
 		must(t, err)
 		must(t, s.Trim(t.Context(), before.Last))
-		must(t, s.Lift(t.Context(), event.ID{MS: 5}))
+		must(t, s.RaiseLastID(t.Context(), event.ID{MS: 5}))
 		after, err := s.State(t.Context())
 		must(t, err)
 		want(t, "last ID", after.Last, before.Last)

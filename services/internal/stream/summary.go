@@ -45,7 +45,7 @@ func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]S
 	var all []Summary
 	for shard, n := range lengths {
 		if shard >= shards && n.Val() == 0 || isWrongType(n.Err()) {
-			continue // what is no stream has no state: see Strays
+			continue // what is no stream has no state: see UnreadStreams
 		}
 		one, err := c.summary(ctx, dataset, shard)
 		if err != nil {

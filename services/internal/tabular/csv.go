@@ -66,7 +66,7 @@ func (t *Table) peekHeader() ([]string, error) {
 		return t.peekHeader()
 	}
 	if t.comma == 0 {
-		t.comma = commonest(line)
+		t.comma = detectSeparator(line)
 	}
 	t.special = [256]bool{'\n': true, '\r': true, '"': true}
 	t.special[t.comma] = true
@@ -88,7 +88,7 @@ func (t *Table) checkHeader(names []string) error {
 		case name == "":
 			return fmt.Errorf("line %d: column %d of the header has no name", t.w.line, i+1)
 		case !utf8.ValidString(name):
-			return fmt.Errorf("line %d: column %d of the header: %w", t.w.line, i+1, t.in.undecoded())
+			return fmt.Errorf("line %d: column %d of the header: %w", t.w.line, i+1, t.in.encodingError())
 		case twice:
 			return fmt.Errorf("line %d: the header names %q twice, columns %d and %d", t.w.line, name, before, i+1)
 		}
@@ -128,8 +128,8 @@ func (t *Table) headerEnd() (end int, err error) {
 	return end - blank, err
 }
 
-// commonest is the separator that a header has most of outside of quotes.
-func commonest(header []byte) byte {
+// detectSeparator is the separator that a header has most of outside of quotes.
+func detectSeparator(header []byte) byte {
 	var counts [256]int
 	quoted := false
 	for _, c := range header {
@@ -220,7 +220,7 @@ func (t *Table) fault(record []byte) error {
 	}
 	for i, f := range t.fields {
 		if !utf8.Valid(f.Text) {
-			return fmt.Errorf("column %s: %w", t.Header[i], t.in.undecoded())
+			return fmt.Errorf("column %s: %w", t.Header[i], t.in.encodingError())
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// marks are the byte order marks, with the longer before what they begin with.
-var marks = []struct {
+// byteOrderMarks are the byte order marks, with the longer before what they begin with.
+var byteOrderMarks = []struct {
 	mark, name string
 	encoding   encoding.Encoding // nil: UTF-8
 }{
@@ -32,8 +32,8 @@ func (in *Input) decode(name string) error {
 	if err != nil {
 		return err
 	}
-	err = in.w.peek(sniffed, func(start []byte) bool {
-		for _, m := range marks {
+	err = in.w.peek(detectBytes, func(start []byte) bool {
+		for _, m := range byteOrderMarks {
 			if len(start) < len(m.mark) && strings.HasPrefix(m.mark, string(start)) {
 				return false
 			}
@@ -43,7 +43,7 @@ func (in *Input) decode(name string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range marks {
+	for _, m := range byteOrderMarks {
 		if bytes.HasPrefix(in.w.rest(), []byte(m.mark)) {
 			in.w.skip(len(m.mark))
 			name, from = m.name, m.encoding
@@ -52,7 +52,7 @@ func (in *Input) decode(name string) error {
 	}
 	if from != nil {
 		in.encoding, in.Plain = name, false
-		in.w = newWindow(transform.NewReader(in.w, &marking{from.NewDecoder()}))
+		in.w = newWindow(transform.NewReader(in.w, &undecodableMarker{from.NewDecoder()}))
 	}
 	return nil
 }
@@ -78,9 +78,9 @@ func encodingOf(name string) (encoding.Encoding, error) {
 	return e, nil
 }
 
-// marking makes bytes that are no UTF-8 of what could not be decoded. The decoders
+// undecodableMarker makes bytes that are no UTF-8 of what could not be decoded. The decoders
 // write U+FFFD for it, which would pass for a character of the file.
-type marking struct{ transform.Transformer }
+type undecodableMarker struct{ transform.Transformer }
 
 var (
 	replacement  = []byte("\uFFFD")
@@ -89,7 +89,7 @@ var (
 	errNotUTF8   = errors.New("holds bytes that are not UTF-8: save the file as UTF-8")
 )
 
-func (m *marking) Transform(dst, src []byte, end bool) (nDst, nSrc int, err error) {
+func (m *undecodableMarker) Transform(dst, src []byte, end bool) (nDst, nSrc int, err error) {
 	nDst, nSrc, err = m.Transformer.Transform(dst, src, end)
 	for rest := dst[:nDst]; ; {
 		at := bytes.Index(rest, replacement)
@@ -101,8 +101,8 @@ func (m *marking) Transform(dst, src []byte, end bool) (nDst, nSrc int, err erro
 	}
 }
 
-// undecoded is the fault of a row with bytes that are no text.
-func (in *Input) undecoded() error {
+// encodingError is the fault of a row with bytes that are no text.
+func (in *Input) encodingError() error {
 	switch {
 	case in.encoding != "":
 	case in.utf8:

@@ -63,8 +63,8 @@ func byName(name string) Format {
 	}
 }
 
-// sniffed bounds what is read to know a format by its content.
-const sniffed = 64 << 10
+// detectBytes bounds what is read to know a format by its content.
+const detectBytes = 64 << 10
 
 // detect finds the format of a text: what was expected, if the content agrees.
 // Asked: the user named that format.
@@ -110,7 +110,7 @@ func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 	var first json.RawMessage
 	var state error
 	var end int
-	err := in.w.peek(sniffed, func(p []byte) bool {
+	err := in.w.peek(detectBytes, func(p []byte) bool {
 		if p[at] == '[' {
 			return len(bytes.TrimLeft(p[at+1:], " \t\r\n")) > 0
 		}
@@ -131,7 +131,7 @@ func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 		}
 		return JSON, nil
 	case state == nil:
-		return in.oneLineEach(first, bytes.TrimLeft(p[end:], " \t")), nil
+		return in.ndjsonOrJSON(first, bytes.TrimLeft(p[end:], " \t")), nil
 	case errors.Is(state, io.ErrUnexpectedEOF) && !expected.IsTable() && bytes.IndexByte(p, '\n') >= 0:
 		_, after, _ := bytes.Cut(p[at:], newline)
 		if second, _, ended := bytes.Cut(after, newline); ended && bytes.HasPrefix(second, []byte("{")) && json.Valid(second) {
@@ -142,8 +142,8 @@ func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 	return other, nil
 }
 
-// oneLineEach is NDJSON if the document has a line for itself.
-func (in *Input) oneLineEach(first, after []byte) Format {
+// ndjsonOrJSON is NDJSON if the document has a line for itself.
+func (in *Input) ndjsonOrJSON(first, after []byte) Format {
 	alone := len(after) == 0 || after[0] != '{' && after[0] != '\r'
 	if len(after) > 0 && after[0] == '\r' {
 		alone = len(after) > 1 && after[1] == '\n'
@@ -164,7 +164,7 @@ func (in *Input) columns() int {
 		return 0
 	}
 	size, _ := t.scan(in.w.rest(), in.w.end)
-	err := in.w.peek(size+sniffed, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
+	err := in.w.peek(size+detectBytes, func(p []byte) bool { return len(bytes.TrimLeft(p[size:], " \t\r\n")) > 0 })
 	next := bytes.TrimLeft(in.w.rest()[size:], " \t\r\n")
 	if err != nil || len(next) > 0 && next[0] == '{' {
 		return 0

@@ -102,8 +102,8 @@ const (
 	webPage     = "a web page, which servers send in the place of a file too"
 )
 
-// magics are what files that are no text begin with.
-var magics = []struct{ start, kind string }{
+// signatures are what files that are no text begin with.
+var signatures = []struct{ start, kind string }{
 	{"\x1f\x8b\x08", gzipFile},
 	{"\x28\xb5\x2f\xfd", zstdFile},
 	{"PAR1", parquetFile},
@@ -123,11 +123,11 @@ var magics = []struct{ start, kind string }{
 	{"<?xml", "XML"},
 }
 
-// magic is the kind of file that begins so, empty if it may be text. Open: it may
+// fileKind is the kind of file that begins so, empty if it may be text. Open: it may
 // become one.
-func magic(start []byte) (kind string, open bool) {
+func fileKind(start []byte) (kind string, open bool) {
 	const beyond = 8 // a text may begin with the same letters, but not go on so
-	for _, m := range magics {
+	for _, m := range signatures {
 		switch {
 		case len(start) < len(m.start) && bytes.HasPrefix([]byte(m.start), start):
 			open = true
@@ -149,8 +149,8 @@ func unprintable(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r !=
 
 func (in *Input) kind() (kind string, err error) {
 	open := true
-	err = in.w.peek(sniffed, func(start []byte) bool {
-		kind, open = magic(start)
+	err = in.w.peek(detectBytes, func(start []byte) bool {
+		kind, open = fileKind(start)
 		return !open
 	})
 	return kind, err
@@ -176,7 +176,7 @@ func (in *Input) decompress() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("it looks %s: %w", kind, err)
 	}
-	in.w, in.Plain = newWindow(damaged{out, kind}), false
+	in.w, in.Plain = newWindow(decompressor{out, kind}), false
 	inner, err := in.kind()
 	if inner == gzipFile || inner == zstdFile {
 		inner = "compressed twice"
@@ -184,13 +184,13 @@ func (in *Input) decompress() (string, error) {
 	return inner, err
 }
 
-// damaged says what the errors of decompression are about.
-type damaged struct {
+// decompressor says what the errors of decompression are about.
+type decompressor struct {
 	io.Reader
 	kind string
 }
 
-func (d damaged) Read(p []byte) (int, error) {
+func (d decompressor) Read(p []byte) (int, error) {
 	n, err := d.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("it is %s and cut off or damaged: %w", d.kind, err)

@@ -12,7 +12,7 @@ import (
 func (in *Input) Documents(ctx context.Context, fn func(line int64, doc []byte, problem error) error) error {
 	each := func(line int64, doc []byte, problem error) error {
 		if problem == nil && !utf8.Valid(doc) {
-			problem = in.undecoded()
+			problem = in.encodingError()
 		}
 		return fn(line, doc, problem)
 	}

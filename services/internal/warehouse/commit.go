@@ -142,18 +142,18 @@ func (w *Warehouse) outcome(ctx context.Context, at, next event.Position, cause 
 	switch {
 	case err != nil:
 		return next, errors.Join(cause, fmt.Errorf("read position: %w", err))
-	case sameStep(now, next):
+	case sameRevision(now, next):
 		return now, nil
-	case sameStep(now, at):
+	case sameRevision(now, at):
 		return next, cause
 	default:
 		return next, fmt.Errorf("%w: %w", event.ErrFenced, cause)
 	}
 }
 
-// sameStep reports whether the row is at the same change: of the same owner, by
+// sameRevision reports whether the row is at the same change: of the same owner, by
 // the same batch. Within an epoch others than the owner raise rev too (a backfill
 // by another process), perhaps with as many rows: hence the token.
-func sameStep(a, b event.Position) bool {
+func sameRevision(a, b event.Position) bool {
 	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last && a.Token == b.Token
 }

@@ -23,13 +23,13 @@ func (e *RefusedError) Error() string {
 	for _, change := range e.Changes {
 		fmt.Fprintf(&b, "\n  %s", change)
 	}
-	b.WriteString("\n" + WayOut(e.Dataset, e.Changes))
+	b.WriteString("\n" + Hint(e.Dataset, e.Changes))
 	return b.String()
 }
 
-// WayOut says what can be done about a contract that breaks the one that the dataset is
+// Hint says what can be done about a contract that breaks the one that the dataset is
 // stored by.
-func WayOut(dataset string, changes []contract.Change) string {
+func Hint(dataset string, changes []contract.Change) string {
 	const undo = "Only new optional properties may be added just so: undo the change, or "
 	for _, c := range changes {
 		if c.Fixed {

@@ -23,9 +23,9 @@ func promised(ctx context.Context, conn *database.Conn, dataset string, have []d
 	return stored, err
 }
 
-// cutOff reports whether shards go of which something was read or rejected: their positions
+// removesUsedShards reports whether shards go of which something was read or rejected: their positions
 // and rejects would be nobody's.
-func cutOff(ctx context.Context, conn *database.Conn, c *contract.Contract) (bool, error) {
+func removesUsedShards(ctx context.Context, conn *database.Conn, c *contract.Contract) (bool, error) {
 	var found bool
 	err := conn.QueryRowContext(ctx, `SELECT
 		(SELECT count(*) > 0 FROM warehouse.estela.positions WHERE dataset = $1 AND shard >= $2 AND (last_ms > 0 OR last_seq > 0))
@@ -33,13 +33,13 @@ func cutOff(ctx context.Context, conn *database.Conn, c *contract.Contract) (boo
 	return found, err
 }
 
-// abandon drops a table in which no event was ever stored, and the contracts it was made by, so
+// dropUnused drops a table in which no event was ever stored, and the contracts it was made by, so
 // that it can be made by another; refused is why that other does not fit, and is returned where
 // the table stays. Positions and rejects stay: a reject can be replayed by the new contract.
-func abandon(ctx context.Context, conn *database.Conn, c *contract.Contract, have []database.Field, refused error) ([]database.Field, error) {
+func dropUnused(ctx context.Context, conn *database.Conn, c *contract.Contract, have []database.Field, refused error) ([]database.Field, error) {
 	bound, err := promised(ctx, conn, c.Name, have)
 	if err == nil && !bound {
-		bound, err = cutOff(ctx, conn, c)
+		bound, err = removesUsedShards(ctx, conn, c)
 	}
 	if err != nil {
 		return have, err
@@ -53,8 +53,8 @@ func abandon(ctx context.Context, conn *database.Conn, c *contract.Contract, hav
 	return nil, database.ExecAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
 }
 
-// refuse compares the contract with the one that the table was made by, and with its columns.
-func refuse(c *contract.Contract, schema string, have []database.Field) error {
+// checkBreaks compares the contract with the one that the table was made by, and with its columns.
+func checkBreaks(c *contract.Contract, schema string, have []database.Field) error {
 	if schema == string(c.Schema) {
 		return nil
 	}
@@ -62,21 +62,21 @@ func refuse(c *contract.Contract, schema string, have []database.Field) error {
 	if err != nil {
 		return fmt.Errorf("read the stored contract: %w", err)
 	}
-	if changes := append(c.Breaks(old), leftColumns(c, old, have)...); len(changes) > 0 {
+	if changes := append(c.Breaks(old), checkRetired(c, old, have)...); len(changes) > 0 {
 		return &RefusedError{Dataset: c.Name, Changes: changes}
 	}
 	return nil
 }
 
-// isFixed reports whether the error is anything but changes that can be accepted.
-func isFixed(err error) bool {
+// isFinal reports whether the error is anything but changes that can be accepted.
+func isFinal(err error) bool {
 	var refused *RefusedError
 	return !errors.As(err, &refused) || slices.ContainsFunc(refused.Changes, func(c contract.Change) bool { return c.Fixed })
 }
 
-// leftColumns refuses a new property whose name a column of another type has: a contract
+// checkRetired refuses a new property whose name a column of another type has: a contract
 // before the old one had it, and the rows still do.
-func leftColumns(c, old *contract.Contract, have []database.Field) (changes []contract.Change) {
+func checkRetired(c, old *contract.Contract, have []database.Field) (changes []contract.Change) {
 	for _, f := range contractFields(c) {
 		known := slices.ContainsFunc(old.Columns, func(was contract.Column) bool { return was.Name == f.Name })
 		for _, left := range have {

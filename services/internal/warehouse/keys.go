@@ -14,10 +14,10 @@ import (
 
 // Keys calls each with the hash and stream time of every key stored for the
 // shard since the given stream time (milliseconds), in the table's order, and with
-// the time that is believed: no later than the commit and [event.MaxAhead]. Rows
+// the time that is clamped: no later than the commit and [event.MaxAhead]. Rows
 // are streamed and hashed where they lie, so that 30 million of them take
 // seconds and no memory.
-func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, believed uint64)) error {
+func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error {
 	key := c.Columns[c.Key]
 	query := "SELECT " + database.QuoteName(key.Name) + ", _stream_ms, " +
 		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(event.MaxAhead.Milliseconds(), 10) + " AS UBIGINT)) FROM " + datasetTable(c.Name).String() +
@@ -42,14 +42,14 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 }
 
 // eachKey hashes the keys in the chunk's first column; the others are the times.
-func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, believed uint64)) error {
+func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, clamped uint64)) error {
 	hash, err := keyHash(chunk.Vectors[0], chunk.Rows, kind)
 	if err != nil {
 		return err
 	}
-	believed := result.Values[uint64](chunk.Vectors[2], chunk.Rows)
+	clamped := result.Values[uint64](chunk.Vectors[2], chunk.Rows)
 	for i, ms := range result.Values[uint64](chunk.Vectors[1], chunk.Rows) {
-		each(hash(i), ms, believed[i])
+		each(hash(i), ms, clamped[i])
 	}
 	return nil
 }

@@ -66,9 +66,9 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	return w.Marker(ctx, identityMarker)
 }
 
-// identify makes the identity of a warehouse that has none, inside a transaction. Two
+// createIdentity makes the identity of a warehouse that has none, inside a transaction. Two
 // processes that do so at once conflict at the marker newPosition.
-func identify(ctx context.Context, conn *database.Conn) error {
+func createIdentity(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, identityMarker)
 	if err != nil || found != "" {
 		return err

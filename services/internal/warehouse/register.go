@@ -120,13 +120,13 @@ func fitTable(ctx context.Context, conn *database.Conn, c *contract.Contract, ac
 		return err
 	}
 	if old != "" {
-		err := refuse(c, old, have)
+		err := checkBreaks(c, old, have)
 		if _, breaks := errors.AsType[*RefusedError](err); breaks {
-			if have, err = abandon(ctx, conn, c, have, err); err == nil && len(have) == 0 {
+			if have, err = dropUnused(ctx, conn, c, have, err); err == nil && len(have) == 0 {
 				old = ""
 			}
 		}
-		if err != nil && (!accept || isFixed(err)) {
+		if err != nil && (!accept || isFinal(err)) {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func storedSchema(ctx context.Context, conn *database.Conn, name string) (string
 func alterations(c *contract.Contract, have []database.Field) []string {
 	t := datasetTable(c.Name).String()
 	if len(have) == 0 {
-		return []string{"CREATE TABLE " + t + " " + database.ColumnList(slices.Concat(contractFields(c), placeFields))}
+		return []string{"CREATE TABLE " + t + " " + database.ColumnList(slices.Concat(contractFields(c), systemFields))}
 	}
 	kinds := make(map[string]string, len(have))
 	for _, f := range have {

@@ -79,8 +79,8 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	return all, nil
 }
 
-// RejectsAt are the rejects that came from one stream entry, by line.
-func (w *Warehouse) RejectsAt(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
+// RejectsByID are the rejects that came from one stream entry, by line.
+func (w *Warehouse) RejectsByID(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
 	var all []StoredReject
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
 		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? ORDER BY line", dataset, shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))

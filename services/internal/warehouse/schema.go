@@ -68,8 +68,8 @@ var rejectFields = slices.Concat(rejectKeyFields, database.Fields(
 	"rejected_at TIMESTAMPTZ",
 ))
 
-// placeFields are contract.SystemColumns with their types.
-var placeFields = func() []database.Field {
+// systemFields are contract.SystemColumns with their types.
+var systemFields = func() []database.Field {
 	var fields []database.Field
 	types := []string{"INTEGER", "UBIGINT", "UBIGINT", "UINTEGER", "TIMESTAMPTZ"}
 	for i, name := range contract.SystemColumns() {
@@ -121,12 +121,12 @@ func createSystem(ctx context.Context, conn *database.Conn) error {
 		if err := checkFormat(found); err != nil {
 			return err
 		}
-		return identify(ctx, conn)
+		return createIdentity(ctx, conn)
 	}
 	if err := setMarker(ctx, conn, newPosition, ""); err != nil {
 		return err
 	}
-	if err := identify(ctx, conn); err != nil {
+	if err := createIdentity(ctx, conn); err != nil {
 		return err
 	}
 	return setMarker(ctx, conn, formatMarker, strconv.Itoa(format))

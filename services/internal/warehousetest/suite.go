@@ -29,7 +29,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"UUIDs are in the order of their text":             uuidOrder,
 		"a commit moves position and counters":             commitMoves,
 		"rows of a batch without a stream":                 unstreamed,
-		"two steps that look alike":                        alikeSteps,
+		"two steps that look alike":                        sameRevisions,
 		"an old owner's commit is fenced":                  oldOwnerFenced,
 		"a commit that meets a takeover in flight":         takeoverDuringCommit,
 		"a takeover between BEGIN and the first write":     takeoverAfterBegin,
@@ -247,9 +247,9 @@ func unstreamed(t *testing.T, f *fixture) {
 	f.expect(t, "SELECT coalesce(_stream_seq::VARCHAR, 'NULL') FROM sample ORDER BY _stream_ms", "0", "NULL", "NULL")
 }
 
-// alikeSteps has two backfills of as many rows begin at one position: the second
+// sameRevisions has two backfills of as many rows begin at one position: the second
 // must not take the first one's step for its own.
-func alikeSteps(t *testing.T, f *fixture) {
+func sameRevisions(t *testing.T, f *fixture) {
 	pos := f.commit(t, f.takeOver(t), f.simples(1, 50))
 	first, second := f.simples(2, 70), f.simples(2, 90)
 	for _, b := range []Batch{first, second} {

@@ -34,7 +34,7 @@ type committed struct {
 
 func newCommitter(sink Sink, c *contract.Contract, pos event.Position) *committer {
 	q := &committer{sink: sink, contract: c, pos: pos}
-	q.publish()
+	q.storeState()
 	return q
 }
 
@@ -63,12 +63,12 @@ func (c *committer) setPosition(ctx context.Context, pos event.Position) error {
 		}
 	}
 	c.pos, c.keys = pos, keys
-	c.publish()
+	c.storeState()
 	return nil
 }
 
-// publish makes the state visible to those who must not wait for a commit.
-func (c *committer) publish() {
+// storeState makes the state visible to those who must not wait for a commit.
+func (c *committer) storeState() {
 	state := committed{position: c.pos}
 	if c.keys != nil {
 		state.keyBytes = c.keys.bytes()
@@ -84,7 +84,7 @@ func (c *committer) position() event.Position { return c.state.Load().position }
 func (c *committer) commit(ctx context.Context, b *contract.Batch, reread event.ID, retry retryFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.publish()
+	defer c.storeState()
 	c.limit = c.clock.limit()
 	if b.Last.Compare(c.pos.Last) < 0 {
 		b.Last = c.pos.Last

@@ -50,18 +50,18 @@ type pipeline struct {
 	// aheadLogged: entries ahead of the clock are logged once.
 	aheadLogged bool
 	// draining is the number of requests that await the stream to be drained up to drainTo.
-	draining int
-	drainTo  event.ID
-	reporter reporter
+	draining          int
+	drainTo           event.ID
+	positionPublisher positionPublisher
 }
 
 func newPipeline(s *shard, from origin) *pipeline {
 	p := &pipeline{
 		shard: s, from: from,
-		segments: make(chan segment, 1),
-		full:     make(chan *contract.Batch),
-		empty:    make(chan *contract.Batch, batchesInUse),
-		reporter: newReporter(),
+		segments:          make(chan segment, 1),
+		full:              make(chan *contract.Batch),
+		empty:             make(chan *contract.Batch, batchesInUse),
+		positionPublisher: newPositionPublisher(),
 	}
 	for range batchesInUse {
 		p.empty <- s.contract.NewBatch(s.number, backlogRead)
@@ -77,7 +77,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 	reading, stop := context.WithCancel(soft)
 	defer stop()
 	p.shard.inFlight.begin(p.from.after)
-	p.reporter.trigger()
+	p.positionPublisher.trigger()
 	defer context.AfterFunc(hard, stop)()
 	g.Go(func() error {
 		defer close(p.segments)
@@ -89,11 +89,11 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 		return p.decode(hard)
 	})
 	g.Go(func() error {
-		defer close(p.reporter.done)
+		defer close(p.positionPublisher.done)
 		return p.commit(hard)
 	})
 	g.Go(func() error {
-		p.report(hard)
+		p.publishPosition(hard)
 		return nil
 	})
 	err = g.Wait()
@@ -103,7 +103,7 @@ func (p *pipeline) run(soft, hard context.Context) (readErr, err error) {
 
 // read emits what it reads from the stream until that fails or ctx ends.
 func (p *pipeline) read(ctx, hard context.Context) error {
-	lift := p.from.reread
+	raiseTo := p.from.reread
 	for ctx.Err() == nil {
 		if err := p.shard.renewIfDue(ctx); err != nil {
 			return err
@@ -136,7 +136,7 @@ func (p *pipeline) read(ctx, hard context.Context) error {
 		if err := p.shard.handleReconciliation(p.shard.reconciler.endOfStream()); err != nil {
 			return err
 		}
-		if err := p.caughtUp(ctx, &lift); err != nil {
+		if err := p.caughtUp(ctx, &raiseTo); err != nil {
 			return err
 		}
 	}
@@ -161,12 +161,12 @@ func (p *pipeline) received(ctx, hard context.Context, entries []event.Entry, re
 // caughtUp runs at the end of the stream. The last ID of a stream that was reread is lifted, so
 // that the server generates none up to the position twice. Once all is committed, drain
 // requests complete and the warehouse may run its maintenance.
-func (p *pipeline) caughtUp(ctx context.Context, lift *event.ID) error {
-	if !lift.IsZero() {
-		if err := p.shard.source.Lift(ctx, *lift); err != nil {
+func (p *pipeline) caughtUp(ctx context.Context, raiseTo *event.ID) error {
+	if !raiseTo.IsZero() {
+		if err := p.shard.source.RaiseLastID(ctx, *raiseTo); err != nil {
 			return err
 		}
-		*lift = event.ID{}
+		*raiseTo = event.ID{}
 		p.shard.reconciler.uncommittedLoss = true // the count has restarted
 		if _, err := p.shard.reconcile(ctx); err != nil {
 			return err
@@ -184,8 +184,8 @@ func (p *pipeline) caughtUp(ctx context.Context, lift *event.ID) error {
 	if err := p.commitLoss(ctx); err != nil {
 		return err
 	}
-	p.reporter.caughtUp.Store(true)
-	p.reporter.trigger()
+	p.positionPublisher.caughtUp.Store(true)
+	p.positionPublisher.trigger()
 	p.completeDrain()
 	p.shard.cfg.Sink.Idle(ctx)
 	if p.shard.contract.Retention == 0 || time.Since(p.shard.pruned) < pruneEvery {
@@ -289,7 +289,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 			p.shard.log.Debug("traced event committed", slog.String("trace", traced.Trace()), slog.Any("id", traced.ID))
 		}
 		p.shard.inFlight.committed(b.Entries, last)
-		p.reporter.trigger()
+		p.positionPublisher.trigger()
 		b.Reset()
 		p.empty <- b
 	}

@@ -31,16 +31,16 @@ type Source interface {
 	// unknown: re-attach at the last ID received. The error is event.ErrCursorMoved
 	// for entries at or below the last ones.
 	Read(ctx context.Context) (entries []event.Entry, release func(), err error)
-	// Lift raises the stream's last ID to at least the given one, so that the server
+	// RaiseLastID raises the stream's last ID to at least the given one, so that the server
 	// generates no ID up to it again.
-	Lift(ctx context.Context, to event.ID) error
+	RaiseLastID(ctx context.Context, to event.ID) error
 	// Trim removes entries at or before the given ID that no foreign group still needs,
 	// after writing the bound to Redis. It fails with event.ErrCursorMoved if this is
 	// not the stream that was read so far.
 	Trim(ctx context.Context, to event.ID) error
-	// ReportPosition writes the committed position to Redis, for producers and operators; no
+	// PublishPosition writes the committed position to Redis, for producers and operators; no
 	// worker reads it. It is called while another goroutine uses the source.
-	ReportPosition(ctx context.Context, at event.Position) error
+	PublishPosition(ctx context.Context, at event.Position) error
 	// Close closes the connection that Read uses. Attach reconnects.
 	Close() error
 }

@@ -88,7 +88,7 @@ func (s *shard) own(soft, hard context.Context) error {
 	s.committer = c
 	s.mu.Unlock()
 	for soft.Err() == nil {
-		readErr, err := s.session(soft, hard, c)
+		readErr, err := s.runPipeline(soft, hard, c)
 		if err != nil {
 			return err
 		}
@@ -121,9 +121,9 @@ func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// session is one attachment: from the check of the stream's state to the commit
+// runPipeline is one attachment: from the check of the stream's state to the commit
 // of the last entry received.
-func (s *shard) session(soft, hard context.Context, c *committer) (readErr, err error) {
+func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, err error) {
 	owned, err := s.ensureLease(soft)
 	if err != nil {
 		return err, nil

@@ -15,8 +15,8 @@ import (
 
 const maxBackoff = 5 * time.Second
 
-// HeldElsewhere is the reason of a shard that another worker owns.
-const HeldElsewhere = "held by another worker"
+// OwnedElsewhere is the reason of a shard that another worker owns.
+const OwnedElsewhere = "held by another worker"
 
 // Config configures a worker.
 type Config struct {
@@ -158,7 +158,7 @@ func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 			s.setStatus(err.Error())
 			s.backoff.next(s.log, "lost shard ownership", err, 0)
 		case !owned:
-			s.setStatus(HeldElsewhere)
+			s.setStatus(OwnedElsewhere)
 		}
 		pause(ctx, w.cfg.Renew/5)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// Stray is a key that somebody meant for a dataset, and that no worker reads.
-type Stray struct {
+// UnreadStream is a key that somebody meant for a dataset, and that no worker reads.
+type UnreadStream struct {
 	Key string
 	// Dataset is the one that it is named after, "" if it has this pipeline's name before it
 	// and that of no registered dataset.
@@ -32,10 +32,10 @@ const (
 	scanPage, scanPages = 1000, 1000
 )
 
-// Strays finds streams whose names are another spelling of a dataset's, or shards that it has
+// UnreadStreams finds streams whose names are another spelling of a dataset's, or shards that it has
 // not, and keys of this pipeline that are of another type than they must be. It scans a million
 // keys at most; whole reports whether those were all.
-func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []Stray, whole bool, err error) {
+func (c *Client) UnreadStreams(ctx context.Context, all []*contract.Contract) (found []UnreadStream, whole bool, err error) {
 	for _, k := range all {
 		wrong, err := c.wrongTypes(ctx, k)
 		if err != nil {
@@ -43,7 +43,7 @@ func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []
 		}
 		found = append(found, wrong...)
 	}
-	slices.SortFunc(found, func(a, b Stray) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(found, func(a, b UnreadStream) int { return strings.Compare(a.Key, b.Key) })
 	found = slices.Compact(found)
 	names, err := c.rdb.HKeys(ctx, contractsKey).Result()
 	if err != nil && !isWrongType(err) {
@@ -54,8 +54,8 @@ func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []
 		return nil, false, fmt.Errorf("scan for streams: %w", err)
 	}
 	for _, key := range keys {
-		dataset, stray := strayOf(key, all, names)
-		if !stray {
+		dataset, unread := unreadDataset(key, all, names)
+		if !unread {
 			continue
 		}
 		n, err := c.rdb.XLen(ctx, key).Result()
@@ -63,7 +63,7 @@ func (c *Client) Strays(ctx context.Context, all []*contract.Contract) (found []
 			return nil, false, fmt.Errorf("look up length of %s: %w", key, err)
 		}
 		if n > 0 {
-			found = append(found, Stray{Key: key, Dataset: dataset, Type: "stream", Want: "stream", Length: n})
+			found = append(found, UnreadStream{Key: key, Dataset: dataset, Type: "stream", Want: "stream", Length: n})
 		}
 	}
 	return found, whole, nil
@@ -89,10 +89,10 @@ func (c *Client) streamKeys(ctx context.Context) (keys []string, whole bool, err
 // words are what a name is made of, whatever stands between.
 var words = regexp.MustCompile(`[\p{L}\p{N}_-]+`)
 
-// strayOf is the dataset that a stream is named after, though it is no shard of it
+// unreadDataset is the dataset that a stream is named after, though it is no shard of it
 // or of any registered one. Such a name is, in any spelling, the dataset's, with or without this
 // pipeline's before it and a number or two after it; or it is none's, with this pipeline's.
-func strayOf(key string, all []*contract.Contract, registered []string) (dataset string, stray bool) {
+func unreadDataset(key string, all []*contract.Contract, registered []string) (dataset string, unread bool) {
 	for _, k := range all {
 		if isShard(key, k.Name, k.Shards) {
 			return "", false
@@ -130,12 +130,12 @@ func isShard(key, dataset string, shards int) bool {
 }
 
 // wrongTypes finds which of the dataset's keys are not what they must be.
-func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []Stray, err error) {
+func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []UnreadStream, err error) {
 	pipe := c.rdb.Pipeline()
-	var keys []Stray
+	var keys []UnreadStream
 	var types []*redis.StatusCmd
 	check := func(key, want string) {
-		keys, types = append(keys, Stray{Key: key, Dataset: k.Name, Want: want}), append(types, pipe.Type(ctx, key))
+		keys, types = append(keys, UnreadStream{Key: key, Dataset: k.Name, Want: want}), append(types, pipe.Type(ctx, key))
 	}
 	check(contractsKey, "hash")
 	for shard := range k.Shards {
@@ -157,7 +157,7 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 	return found, nil
 }
 
-// Stray calls each with at most limit entries of the stream, the newest first.
-func (c *Client) Stray(ctx context.Context, key string, limit int, each func(event.Entry)) error {
+// NewestOf calls each with at most limit entries of the stream, the newest first.
+func (c *Client) NewestOf(ctx context.Context, key string, limit int, each func(event.Entry)) error {
 	return c.newest(ctx, key, limit, each)
 }

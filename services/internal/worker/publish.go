@@ -9,44 +9,46 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// reportTimeout bounds one report: the next one is newer anyway.
-const reportTimeout = 2 * time.Second
+// publishTimeout bounds one report: the next one is newer anyway.
+const publishTimeout = 2 * time.Second
 
-// reporter reports the committed position in Redis, for producers and operators. Nothing waits
+// positionPublisher reports the committed position in Redis, for producers and operators. Nothing waits
 // for it: changes since the start of a report are in the next one.
-type reporter struct {
+type positionPublisher struct {
 	due, done chan struct{}
 	// caughtUp: this attachment has read and committed all up to the position, even if it
 	// rereads.
 	caughtUp atomic.Bool
 }
 
-func newReporter() reporter { return reporter{due: make(chan struct{}, 1), done: make(chan struct{})} }
+func newPositionPublisher() positionPublisher {
+	return positionPublisher{due: make(chan struct{}, 1), done: make(chan struct{})}
+}
 
 // trigger makes a report due.
-func (r *reporter) trigger() {
+func (r *positionPublisher) trigger() {
 	select {
 	case r.due <- struct{}{}:
 	default:
 	}
 }
 
-// report reports each change until all is committed, and then once more. A report that fails is
+// publishPosition publishes each change until all is committed, and then once more. A report that fails is
 // retried with the next change: an attachment begins with one.
-func (p *pipeline) report(ctx context.Context) {
+func (p *pipeline) publishPosition(ctx context.Context) {
 	var reported event.Position
 	for more := true; more; {
 		select {
-		case <-p.reporter.due:
-		case <-p.reporter.done:
+		case <-p.positionPublisher.due:
+		case <-p.positionPublisher.done:
 			more = false
 		}
 		at := p.storedPosition()
 		if at == reported {
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, reportTimeout)
-		if err := p.shard.source.ReportPosition(bounded, at); err != nil {
+		bounded, cancel := context.WithTimeout(ctx, publishTimeout)
+		if err := p.shard.source.PublishPosition(bounded, at); err != nil {
 			p.shard.log.Debug("report position failed", slog.Any("error", err))
 		} else {
 			reported = at
@@ -59,7 +61,7 @@ func (p *pipeline) report(ctx context.Context) {
 // committed one while the stream is reread because it may have been replaced.
 func (p *pipeline) storedPosition() event.Position {
 	at, committedTo := p.shard.committer.position(), p.shard.inFlight.committedTo()
-	if !p.reporter.caughtUp.Load() && committedTo.Compare(p.from.reread) < 0 {
+	if !p.positionPublisher.caughtUp.Load() && committedTo.Compare(p.from.reread) < 0 {
 		at.Last, at.Added = committedTo, uncounted
 	}
 	return at

@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	// shownRows is how many places are named of a reason.
-	shownRows = 3
+	// maxRowNumbers is how many places are named of a reason.
+	maxRowNumbers = 3
 	// maxReasons bounds the reasons that are distinguished.
 	maxReasons = 100
 )
 
-// Refusals are the rows of a file that are no events: all of them counted by reason, and
+// InvalidRows are the rows of a file that are no events: all of them counted by reason, and
 // written to a file if that is wanted.
-type Refusals struct {
+type InvalidRows struct {
 	// Rows is how many there are.
 	Rows int64
 
@@ -43,17 +43,17 @@ type reason struct {
 	text   string // the first row's
 	varied bool   // others have other values in it
 	count  int64
-	first  [shownRows]int64
+	first  [maxRowNumbers]int64
 	last   int64 // row
 }
 
-// CountRefusals writes none of them to a file.
-func CountRefusals() *Refusals { return &Refusals{reasons: map[string]*reason{}} }
+// NewInvalidRows writes none of them to a file.
+func NewInvalidRows() *InvalidRows { return &InvalidRows{reasons: map[string]*reason{}} }
 
-// OpenRefusals opens the file of --errors, if there is one. The input, nil if it is no file,
+// OpenInvalidRows opens the file of --errors, if there is one. The input, nil if it is no file,
 // must be another.
-func OpenRefusals(file string, input os.FileInfo) (*Refusals, error) {
-	r := CountRefusals()
+func OpenInvalidRows(file string, input os.FileInfo) (*InvalidRows, error) {
+	r := NewInvalidRows()
 	if file == "" {
 		return r, nil
 	}
@@ -68,8 +68,8 @@ func OpenRefusals(file string, input os.FileInfo) (*Refusals, error) {
 	return r, nil
 }
 
-// refusal is a line of the file of --errors.
-type refusal struct {
+// invalidRow is a line of the file of --errors.
+type invalidRow struct {
 	Row        int64             `json:"row"`
 	Problem    string            `json:"problem,omitempty"`
 	Violations []event.Violation `json:"violations,omitempty"`
@@ -80,7 +80,7 @@ type refusal struct {
 }
 
 // set puts into the line what there is of the row.
-func (l *refusal) set(d importer.Document) {
+func (l *invalidRow) set(d importer.Document) {
 	raw := d.Text
 	if raw == nil {
 		raw = d.JSON
@@ -98,22 +98,22 @@ func (l *refusal) set(d importer.Document) {
 }
 
 // add counts a row and writes it.
-func (r *Refusals) add(d importer.Document, violations []event.Violation) error {
+func (r *InvalidRows) add(d importer.Document, violations []event.Violation) error {
 	r.Rows++
 	if d.Problem != nil {
-		r.count(d.Line, valuesIn.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
+		r.count(d.Line, rowValues.ReplaceAllString(d.Problem.Error(), "?"), d.Problem.Error())
 	}
 	if r.Rows == 1 && d.Problem == nil {
-		var line refusal
+		var line invalidRow
 		r.written = json.Unmarshal(d.JSON, &line) == nil && line.Row > 0 && (line.Problem != "" || line.Violations != nil)
 	}
 	for _, v := range violations {
-		r.count(d.Line, keyOf(v), v.String())
+		r.count(d.Line, reasonKey(v), v.String())
 	}
 	if r.file == nil {
 		return nil
 	}
-	line := refusal{Row: d.Line, Violations: violations}
+	line := invalidRow{Row: d.Line, Violations: violations}
 	if d.Problem != nil {
 		line.Problem = d.Problem.Error()
 	}
@@ -127,11 +127,11 @@ func (r *Refusals) add(d importer.Document, violations []event.Violation) error 
 	return nil
 }
 
-// valuesIn are the parts of a message that come from the row: quoted text and numbers.
-var valuesIn = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
+// rowValues are the parts of a message that come from the row: quoted text and numbers.
+var rowValues = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
 
-// keyOf is the same for violations of one kind, whatever was found, at whatever index of a list.
-func keyOf(v event.Violation) string {
+// reasonKey is the same for violations of one kind, whatever was found, at whatever index of a list.
+func reasonKey(v event.Violation) string {
 	expected := v.Message
 	for _, found := range []string{", found ", ", has ", " (byte "} {
 		expected, _, _ = strings.Cut(expected, found)
@@ -148,7 +148,7 @@ func keyOf(v event.Violation) string {
 	return v.Keyword + " " + strings.Join(steps, "/") + " " + expected
 }
 
-func (r *Refusals) count(row int64, key, text string) {
+func (r *InvalidRows) count(row int64, key, text string) {
 	one := r.reasons[key]
 	if one == nil && len(r.reasons) >= maxReasons {
 		key, text = "", "other reasons"
@@ -161,7 +161,7 @@ func (r *Refusals) count(row int64, key, text string) {
 	if one.count > 0 && one.last == row {
 		return // twice in one row
 	}
-	if one.count < shownRows {
+	if one.count < maxRowNumbers {
 		one.first[one.count] = row
 	}
 	one.count, one.last, one.varied = one.count+1, row, one.varied || one.text != text
@@ -175,18 +175,18 @@ func (r *reason) String() string {
 	if r.count == 1 {
 		return fmt.Sprintf("row %d: %s", r.first[0], text)
 	}
-	places := make([]string, 0, shownRows+1)
-	for _, row := range r.first[:min(r.count, shownRows)] {
+	places := make([]string, 0, maxRowNumbers+1)
+	for _, row := range r.first[:min(r.count, maxRowNumbers)] {
 		places = append(places, fmt.Sprint(row))
 	}
-	if r.count > shownRows {
+	if r.count > maxRowNumbers {
 		places = append(places, "…")
 	}
 	return fmt.Sprintf("%d rows (%s): %s", r.count, strings.Join(places, ", "), text)
 }
 
-// Close reports what was refused, by reason, and ends the file.
-func (r *Refusals) Close(to io.Writer) error {
+// Close reports what was invalid, by reason, and ends the file.
+func (r *InvalidRows) Close(to io.Writer) error {
 	all := make([]*reason, 0, len(r.reasons))
 	for _, one := range r.reasons {
 		all = append(all, one)
@@ -216,12 +216,12 @@ func (r *Refusals) Close(to io.Writer) error {
 	return nil
 }
 
-// Repaired is the event in a line of a file of --errors.
-func Repaired(d importer.Document) importer.Document {
+// CorrectedEvent is the event in a line of a file of --errors.
+func CorrectedEvent(d importer.Document) importer.Document {
 	if d.Problem != nil {
 		return d
 	}
-	var line refusal
+	var line invalidRow
 	err := json.Unmarshal(d.JSON, &line)
 	switch {
 	case err != nil:

@@ -18,8 +18,8 @@ const (
 	maxBackoff = time.Second
 )
 
-// link sends a producer's batches to the server, with retries.
-type link struct {
+// sender sends a producer's batches to the server, with retries.
+type sender struct {
 	client *Client
 	cfg    ProducerConfig
 	conn   *conn
@@ -31,11 +31,11 @@ type link struct {
 	last []event.ID
 }
 
-func newLink(client *Client, cfg ProducerConfig, shards int) *link {
-	return &link{client: client, cfg: cfg, room: make([]int64, shards), last: make([]event.ID, shards)}
+func newSender(client *Client, cfg ProducerConfig, shards int) *sender {
+	return &sender{client: client, cfg: cfg, room: make([]int64, shards), last: make([]event.ID, shards)}
 }
 
-func (l *link) close() {
+func (l *sender) close() {
 	if l.conn != nil {
 		_ = l.conn.Close() // all that was acknowledged is read
 		l.conn = nil
@@ -43,7 +43,7 @@ func (l *link) close() {
 }
 
 // send returns when the whole batch is acknowledged, when ctx ends, or with a permanent error.
-func (l *link) send(ctx context.Context, b *batch, shards []shardCommands) error {
+func (l *sender) send(ctx context.Context, b *batch, shards []shardCommands) error {
 	for i := range b.packs {
 		b.seal(&shards[i], i)
 	}
@@ -65,7 +65,7 @@ func (l *link) send(ctx context.Context, b *batch, shards []shardCommands) error
 
 // finish appends what follows the events: EXEC, WAIT, and XLEN of the streams
 // they went to.
-func (l *link) finish(b *batch, shards []shardCommands) {
+func (l *sender) finish(b *batch, shards []shardCommands) {
 	b.out = appendCommand(b.out, "EXEC")
 	if l.cfg.Wait > 0 {
 		b.out = appendCommand(b.out, "WAIT", strconv.Itoa(l.cfg.Wait),
@@ -80,7 +80,7 @@ func (l *link) finish(b *batch, shards []shardCommands) {
 
 // isRetryable reports whether to retry. After a cut connection or a time-out it is unknown
 // whether the events are in the stream; a second copy is dropped downstream by its key.
-func (l *link) isRetryable(ctx context.Context, err error) bool {
+func (l *sender) isRetryable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, ErrReplicas) || errors.Is(err, errProtocol) {
 		return false
 	}
@@ -89,11 +89,11 @@ func (l *link) isRetryable(ctx context.Context, err error) bool {
 }
 
 // isExpired reports whether retries have taken longer than Patience.
-func (l *link) isExpired(started time.Time) bool {
+func (l *sender) isExpired(started time.Time) bool {
 	return l.cfg.Patience > 0 && time.Since(started) > l.cfg.Patience
 }
 
-func (l *link) pause(ctx context.Context, why Waiting) error {
+func (l *sender) pause(ctx context.Context, why Waiting) error {
 	if l.cfg.OnWait != nil {
 		l.cfg.OnWait(why)
 	}
@@ -107,7 +107,7 @@ func (l *link) pause(ctx context.Context, why Waiting) error {
 
 // exchange sends the batch once. Any error ends the connection: replies may be
 // left on it.
-func (l *link) exchange(ctx context.Context, b *batch, shards []shardCommands) (err error) {
+func (l *sender) exchange(ctx context.Context, b *batch, shards []shardCommands) (err error) {
 	if l.conn == nil {
 		if l.conn, err = dial(ctx, l.client.opts); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (l *link) exchange(ctx context.Context, b *batch, shards []shardCommands) (
 	return err
 }
 
-func (l *link) roundTrip(b *batch, shards []shardCommands) error {
+func (l *sender) roundTrip(b *batch, shards []shardCommands) error {
 	if err := l.conn.SetDeadline(time.Now().Add(l.cfg.Timeout + l.cfg.WaitTimeout)); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (l *link) roundTrip(b *batch, shards []shardCommands) error {
 
 // readQueued reads the replies to MULTI and to each XADD. A refused XADD makes
 // EXEC refuse all; the first refusal says more than EXEC's.
-func (l *link) readQueued(b *batch, shards []shardCommands) error {
+func (l *sender) readQueued(b *batch, shards []shardCommands) error {
 	if _, err := readLine(l.in); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (l *link) readQueued(b *batch, shards []shardCommands) error {
 }
 
 // readAdded reads EXEC's reply: the new IDs, or what is wrong with a stream.
-func (l *link) readAdded(b *batch, shards []shardCommands) error {
+func (l *sender) readAdded(b *batch, shards []shardCommands) error {
 	n, err := readInt(l.in, '*')
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (l *link) readAdded(b *batch, shards []shardCommands) error {
 	return nil
 }
 
-func (l *link) readReplicas() error {
+func (l *sender) readReplicas() error {
 	if l.cfg.Wait <= 0 {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (l *link) readReplicas() error {
 	return err
 }
 
-func (l *link) readLengths(b *batch) error {
+func (l *sender) readLengths(b *batch) error {
 	for i, commands := range b.commands {
 		if commands == 0 {
 			continue
@@ -206,7 +206,7 @@ func (l *link) readLengths(b *batch) error {
 // of a stream, which is in the last reply, is an upper bound of that; the lag is looked up at
 // first and for longer streams, each time that a quarter of the room is used up, for others add
 // to them too.
-func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardCommands) error {
+func (l *sender) awaitRoom(ctx context.Context, b *batch, shards []shardCommands) error {
 	first := l.lengths == nil
 	if first {
 		l.lengths = make([]int64, len(shards))
@@ -232,7 +232,7 @@ func (l *link) awaitRoom(ctx context.Context, b *batch, shards []shardCommands) 
 	return nil
 }
 
-func (l *link) awaitShard(ctx context.Context, shard int, key string) error {
+func (l *sender) awaitShard(ctx context.Context, shard int, key string) error {
 	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		lag, err := l.client.lag(ctx, key)

@@ -44,7 +44,7 @@ func (g *Globals) ownControl(ctx context.Context, s *streams) (ops *operation.Cl
 	if err != nil {
 		return nil, nil, errors.Join(err, c.store.Close())
 	}
-	server := &operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: &detached{c}}
+	server := &operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: &onDemand{c}}
 	ctx, stop := context.WithCancel(ctx)
 	var serving errgroup.Group
 	serving.Go(func() error { return operation.Serve(ctx, l, server.Handler()) })

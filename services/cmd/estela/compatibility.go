@@ -17,7 +17,7 @@ import (
 type breakError struct {
 	dataset, against string
 	changes          []contract.Change
-	wayOut           string
+	hint             string
 }
 
 func (e *breakError) Error() string {
@@ -26,7 +26,7 @@ func (e *breakError) Error() string {
 	for _, c := range e.changes {
 		fmt.Fprintf(&b, "\n  %s: %s", c.Pointer, c.Reason)
 	}
-	b.WriteString("\n" + e.wayOut)
+	b.WriteString("\n" + e.hint)
 	return b.String()
 }
 
@@ -39,27 +39,27 @@ func (e *breakError) summary() string {
 	return "breaks the one of " + e.against + ": " + strings.Join(all, "; ")
 }
 
-// holds makes sure that a worker with the dataset's contract would not be refused by one that it
+// checkCompatible makes sure that a worker with the dataset's contract would not be refused by one that it
 // is stored by; nil binds nobody.
-func holds(d *dataset.Dataset, by *contract.Contract, where string) error {
+func checkCompatible(d *dataset.Dataset, by *contract.Contract, where string) error {
 	if by == nil {
 		return nil
 	}
 	if changes := d.Breaks(by); len(changes) > 0 {
-		return fault.Refused(&breakError{d.Name, where, changes, warehouse.WayOut(d.Name, changes)})
+		return fault.Refused(&breakError{d.Name, where, changes, warehouse.Hint(d.Name, changes)})
 	}
 	return nil
 }
 
-// mayPublish makes sure that the warehouse that reads the dataset's streams takes what this
-// contract lets through: it is the registered one with additions, or an earlier one that
-// the registered one is with additions. Where none is registered, no worker was there yet.
-func mayPublish(ctx context.Context, client *stream.Client, d *dataset.Dataset) error {
-	by, err := registered(ctx, client, d)
+// checkPublishable makes sure that the warehouse that reads the dataset's streams takes what this
+// contract lets through: it is the registeredContract one with additions, or an earlier one that
+// the registeredContract one is with additions. Where none is registeredContract, no worker was there yet.
+func checkPublishable(ctx context.Context, client *stream.Client, d *dataset.Dataset) error {
+	by, err := registeredContract(ctx, client, d)
 	if err != nil || by == nil {
 		return err
 	}
-	err = holds(d, by, "the warehouse that reads "+client.String())
+	err = checkCompatible(d, by, "the warehouse that reads "+client.String())
 	if err == nil {
 		return nil
 	}
@@ -71,9 +71,9 @@ func mayPublish(ctx context.Context, client *stream.Client, d *dataset.Dataset) 
 	return fmt.Errorf("%w. Nothing was sent", err)
 }
 
-// unstored are the columns that the running worker does not know, for it was started with an
+// unknownColumns are the columns that the running worker does not know, for it was started with an
 // earlier contract: it would drop their values.
-func unstored(ctx context.Context, client *stream.Client, d *dataset.Dataset) ([]int, error) {
+func unknownColumns(ctx context.Context, client *stream.Client, d *dataset.Dataset) ([]int, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
 		return nil, err
@@ -94,8 +94,8 @@ func unstored(ctx context.Context, client *stream.Client, d *dataset.Dataset) ([
 	return lacks, err
 }
 
-// registered is the contract that is registered in Redis; nil if there is none, or nobody relies on it.
-func registered(ctx context.Context, client *stream.Client, d *dataset.Dataset) (*contract.Contract, error) {
+// registeredContract is the contract that registered in Redis; nil if there is none, or nobody relies on it.
+func registeredContract(ctx context.Context, client *stream.Client, d *dataset.Dataset) (*contract.Contract, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	defer func() { _ = client.Close() }()
 	by, where = map[string]*contract.Contract{}, "the warehouse that reads "+client.String()
 	for _, d := range all {
-		if by[d.Name], err = registered(ctx, client, d); err != nil {
+		if by[d.Name], err = registeredContract(ctx, client, d); err != nil {
 			return by, where, fmt.Sprintf("no warehouse: %v", err)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// tracker looks for events of one dataset.
-type tracker struct {
+// locator looks for events of one dataset.
+type locator struct {
 	store     *warehouse.Warehouse
 	redis     *stream.Client // nil where it does not answer
 	dataset   *dataset.Dataset
@@ -23,10 +23,10 @@ type tracker struct {
 	events    []Event
 }
 
-// at looks for what came from a stream entry.
-func (t *tracker) at(ctx context.Context, id event.ID) error {
+// byID looks for what came from a stream entry.
+func (t *locator) byID(ctx context.Context, id event.ID) error {
 	for shard := range t.dataset.Shards {
-		if err := t.tables(ctx, shard, id); err != nil {
+		if err := t.addStored(ctx, shard, id); err != nil {
 			return err
 		}
 		if t.redis == nil {
@@ -37,36 +37,36 @@ func (t *tracker) at(ctx context.Context, id event.ID) error {
 			return err
 		}
 		if there {
-			t.entry(shard, entry, func(string) bool { return true })
+			t.addEntry(shard, entry, func(string) bool { return true })
 		}
 	}
-	return t.originals(ctx)
+	return t.resolveDuplicates(ctx)
 }
 
-// tables adds what is stored and rejected of a stream entry.
-func (t *tracker) tables(ctx context.Context, shard int, id event.ID) error {
-	rows, err := t.store.RowsAt(ctx, t.dataset.Contract, shard, id)
+// addStored adds what is stored and rejected of a stream entry.
+func (t *locator) addStored(ctx context.Context, shard int, id event.ID) error {
+	rows, err := t.store.RowsByID(ctx, t.dataset.Contract, shard, id)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		t.stored(r)
+		t.addRow(r)
 	}
-	rejects, err := t.store.RejectsAt(ctx, t.dataset.Name, shard, id)
+	rejects, err := t.store.RejectsByID(ctx, t.dataset.Name, shard, id)
 	for _, r := range rejects {
-		t.rejected(r)
+		t.addReject(r)
 	}
 	return err
 }
 
-// of looks for the events of a key.
-func (t *tracker) of(ctx context.Context, key string) error {
-	rows, err := t.store.RowsOf(ctx, t.dataset.Contract, key, sameKey)
+// byKey looks for the events of a key.
+func (t *locator) byKey(ctx context.Context, key string) error {
+	rows, err := t.store.RowsByKey(ctx, t.dataset.Contract, key, sameKey)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		t.stored(r)
+		t.addRow(r)
 	}
 	rejects, err := t.store.ListRejects(ctx, t.dataset.Name, searchedRejects, nil)
 	if err != nil {
@@ -74,7 +74,7 @@ func (t *tracker) of(ctx context.Context, key string) error {
 	}
 	for _, r := range rejects {
 		if t.keyOf(r.Payload) == key {
-			t.rejected(r)
+			t.addReject(r)
 		}
 	}
 	for shard := range t.dataset.Shards {
@@ -82,29 +82,29 @@ func (t *tracker) of(ctx context.Context, key string) error {
 			break
 		}
 		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e event.Entry) {
-			t.entry(shard, e, func(k string) bool { return k == key })
+			t.addEntry(shard, e, func(k string) bool { return k == key })
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return t.originals(ctx)
+	return t.resolveDuplicates(ctx)
 }
 
-func (t *tracker) stored(r warehouse.Row) {
-	e := t.located(r.Shard, r.ID, r.Line, Stored)
+func (t *locator) addRow(r warehouse.Row) {
+	e := t.newEvent(r.Shard, r.ID, r.Line, Stored)
 	e.Key, e.CommittedAt = r.Key, &r.StoredAt
 	t.events = append(t.events, e)
 }
 
-func (t *tracker) rejected(r warehouse.StoredReject) {
-	e := t.located(r.Shard, r.ID, r.Line, Rejected)
+func (t *locator) addReject(r warehouse.StoredReject) {
+	e := t.newEvent(r.Shard, r.ID, r.Line, Rejected)
 	at := r.RejectedAt.UTC()
 	e.Key, e.CommittedAt, e.Violations = t.keyOf(r.Payload), &at, r.Violations
 	t.events = append(t.events, e)
 }
 
-func (t *tracker) located(shard int, id event.ID, line uint32, state string) Event {
+func (t *locator) newEvent(shard int, id event.ID, line uint32, state string) Event {
 	e := Event{Dataset: t.dataset.Name, Shard: shard, Line: line, State: state, Position: t.positions[shard].Last.String()}
 	if !id.IsZero() {
 		e.ID = id.String()
@@ -115,18 +115,18 @@ func (t *tracker) located(shard int, id event.ID, line uint32, state string) Eve
 	return e
 }
 
-// entry adds the events of an entry that is in the stream, or marks those which the tables
+// addEntry adds the events of an entry that is in the stream, or marks those which the tables
 // have as still in it.
-func (t *tracker) entry(shard int, e event.Entry, wanted func(key string) bool) {
+func (t *locator) addEntry(shard int, e event.Entry, wanted func(key string) bool) {
 	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if wanted(key) {
-			t.inStream(shard, e.ID, line, key, violations)
+			t.addInStream(shard, e.ID, line, key, violations)
 		}
 	})
 }
 
 // each decodes the events of an entry.
-func (t *tracker) each(e event.Entry, found func(line uint32, key string, violations []event.Violation)) {
+func (t *locator) each(e event.Entry, found func(line uint32, key string, violations []event.Violation)) {
 	t.batch.Reset()
 	t.decoder.DecodeEntry(t.batch, e)
 	for i := range t.batch.Rows {
@@ -137,7 +137,7 @@ func (t *tracker) each(e event.Entry, found func(line uint32, key string, violat
 	}
 }
 
-func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
+func (t *locator) addInStream(shard int, id event.ID, line uint32, key string, violations []event.Violation) {
 	text := id.String()
 	for i := range t.events {
 		if e := &t.events[i]; e.Shard == shard && e.ID == text && e.Line == line {
@@ -145,9 +145,9 @@ func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, viol
 			return
 		}
 	}
-	e := t.located(shard, id, line, Waiting)
+	e := t.newEvent(shard, id, line, Waiting)
 	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals finds duplicates
-		e.State = Unsettled
+		e.State = Uncommitted
 		if violations != nil {
 			e.State = Rejected
 		}
@@ -157,13 +157,13 @@ func (t *tracker) inStream(shard int, id event.ID, line uint32, key string, viol
 }
 
 // originals finds which of the unsettled are duplicates, and of which stored event.
-func (t *tracker) originals(ctx context.Context) error {
+func (t *locator) resolveDuplicates(ctx context.Context) error {
 	for i := range t.events {
 		e := &t.events[i]
-		if e.State != Unsettled || t.dataset.Dedupe == 0 {
+		if e.State != Uncommitted || t.dataset.Dedupe == 0 {
 			continue
 		}
-		rows, err := t.store.RowsOf(ctx, t.dataset.Contract, e.Key, sameKey)
+		rows, err := t.store.RowsByKey(ctx, t.dataset.Contract, e.Key, sameKey)
 		if err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (t *tracker) originals(ctx context.Context) error {
 // sameWindow reports whether the stored event would make one of the same key a duplicate:
 // on its shard and within the dedupe window. What came from no stream counts at any time, and
 // so does an entry of the future, which the window takes for an earlier one.
-func (t *tracker) sameWindow(e *Event, stored warehouse.Row) bool {
+func (t *locator) sameWindow(e *Event, stored warehouse.Row) bool {
 	if stored.Shard != e.Shard {
 		return false
 	}
@@ -193,20 +193,20 @@ func (t *tracker) sameWindow(e *Event, stored warehouse.Row) bool {
 	return e.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
 }
 
-// stray adds the events of an entry that has the ID, or those of the key.
-func (t *tracker) stray(stream string, e event.Entry, asked string) {
+// addUnread adds the events of an entry that has the ID, or those of the key.
+func (t *locator) addUnread(stream string, e event.Entry, asked string) {
 	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if key == asked || e.ID.String() == asked {
 			t.events = append(t.events, Event{
 				Dataset: t.dataset.Name, Shard: -1, Stream: stream, ID: e.ID.String(), Line: line, Key: key,
-				State: Astray, InStream: true, Violations: violations,
+				State: Unread, InStream: true, Violations: violations,
 			})
 		}
 	})
 }
 
 // keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
-func (t *tracker) keyOf(payload []byte) string {
+func (t *locator) keyOf(payload []byte) string {
 	var properties map[string]json.RawMessage
 	if json.Unmarshal(payload, &properties) != nil {
 		return ""

@@ -46,7 +46,7 @@ func TestStrays(t *testing.T) {
 			do("LPUSH", "estela:{flights:1}", "x")
 			do("SET", "estela:{flights:0}:warehouse", "x")
 			do("SET", "flights", "of another")
-			found, whole, err := client.Strays(t.Context(), []*contract.Contract{c})
+			found, whole, err := client.UnreadStreams(t.Context(), []*contract.Contract{c})
 			must(t, err)
 			want(t, "whole", whole, true)
 			var got string

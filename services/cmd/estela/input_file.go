@@ -28,7 +28,7 @@ type fileFlags struct {
 	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
 	Mapping  string `help:"How the rows become events: auto takes the dataset's mapping.sql for CSV, TSV and Parquet if there is one, none the columns as they are, else a SQL file." default:"auto"`
 
-	partOf string // what a file of a dataset's own is called
+	sampleName string // what a file of a dataset's own is called
 }
 
 // each calls fn with every row of the file in turn. Its document is valid during
@@ -38,12 +38,12 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.spelled(ctx, d, file.Each(ctx, fn)), file.Close())
+	return errors.Join(f.explainSyntax(ctx, d, file.Each(ctx, fn)), file.Close())
 }
 
-// spelled says of a mapping that DuckDB can't read what 'contract check' does: it knows the
+// explainSyntax says of a mapping that DuckDB can't read what 'contract check' does: it knows the
 // words of SQL that were meant as names.
-func (f *fileFlags) spelled(ctx context.Context, d *dataset.Dataset, err error) error {
+func (f *fileFlags) explainSyntax(ctx context.Context, d *dataset.Dataset, err error) error {
 	sql, name, _ := f.mapping(d)
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
 		return err
@@ -76,7 +76,7 @@ func (f *fileFlags) mapping(d *dataset.Dataset) (sql, name string, err error) {
 
 func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*importer.File, error) {
 	cfg := importer.Config{
-		Path: f.File, Name: f.partOf, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.References, Shape: d.Shape(),
+		Path: f.File, Name: f.sampleName, Format: tabular.Format(f.Format), Encoding: f.Encoding, References: d.References, Shape: d.Shape(),
 		Warn: func(text string) { say(s.err, "%s: %s", d.Name, text) },
 	}
 	if f.File == "" || f.File == "-" {
@@ -130,8 +130,8 @@ func (f *fileFlags) info(s *streams) os.FileInfo {
 	return info
 }
 
-// named is the file that is read, for messages.
-func (f *fileFlags) named() string {
+// displayName returns the file that is read, for messages.
+func (f *fileFlags) displayName() string {
 	if f.File == "" || f.File == "-" {
 		return "standard input"
 	}
@@ -143,5 +143,5 @@ func (f *errorFlags) rows(fn func(importer.Document) error) func(importer.Docume
 	if !f.FromErrors {
 		return fn
 	}
-	return func(d importer.Document) error { return fn(intake.Repaired(d)) }
+	return func(d importer.Document) error { return fn(intake.CorrectedEvent(d)) }
 }

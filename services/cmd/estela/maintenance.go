@@ -18,17 +18,17 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// exclusive has the warehouse and the Redis of a command that changes what belongs to whom or
+// maintenance has the warehouse and the Redis of a command that changes what belongs to whom or
 // how it is stored. Nothing else may run on the data directory.
-type exclusive struct {
+type maintenance struct {
 	store    *warehouse.Warehouse
 	redis    *stream.Client
 	identity event.Warehouse
 	end      cleanup
 }
 
-// exclusive opens both, and brings the tables of the datasets up to their contracts.
-func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *streams) (o *exclusive, err error) {
+// maintenance opens both, and brings the tables of the datasets up to their contracts.
+func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *streams) (o *maintenance, err error) {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (g *Globals) exclusive(ctx context.Context, all []*dataset.Dataset, s *stre
 		return nil, err
 	}
 	end.add(redis.Close)
-	return &exclusive{store, redis, identity, end}, nil
+	return &maintenance{store, redis, identity, end}, nil
 }
 
 // ownRedis is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
@@ -87,8 +87,8 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 	return redisserver.StartEmbedded()
 }
 
-// leased refuses while a worker reads one of the shards.
-func leased(dataset string, streams []stream.Summary) error {
+// checkNoLease refuses while a worker reads one of the shards.
+func checkNoLease(dataset string, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
 			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; one that was killed is forgotten within %s",

@@ -32,10 +32,10 @@ func (g *Globals) location() string {
 // openWarehouse opens the warehouse that the flags name and brings its tables up
 // to the contracts.
 func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
-	if bytesOf(g.Memory) == 0 {
+	if parseSize(g.Memory) == 0 {
 		return nil, fault.Usagef("--memory %q: give a size such as 512MB or 2GB", g.Memory)
 	}
-	if bytesOf(g.Spill) == 0 {
+	if parseSize(g.Spill) == 0 {
 		return nil, fault.Usagef("--spill %q: give a size such as 512MB or 4GB", g.Spill)
 	}
 	if err := checkSQL(ctx, all); err != nil { // before a view is made

@@ -21,13 +21,13 @@ type Row struct {
 	StoredAt time.Time
 }
 
-// RowsAt are the events stored from one stream entry, by line.
-func (w *Warehouse) RowsAt(ctx context.Context, c *contract.Contract, shard int, id event.ID) ([]Row, error) {
+// RowsByID are the events stored from one stream entry, by line.
+func (w *Warehouse) RowsByID(ctx context.Context, c *contract.Contract, shard int, id event.ID) ([]Row, error) {
 	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
 }
 
-// RowsOf are the events stored under a key as text, the newest first, at most limit.
-func (w *Warehouse) RowsOf(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
+// RowsByKey are the events stored under a key as text, the newest first, at most limit.
+func (w *Warehouse) RowsByKey(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
 	return w.find(ctx, c, database.QuoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
 }
 
