@@ -29,7 +29,7 @@ type listenFlags struct {
 
 	opsFlags
 
-	keys *api.Keys // those of Keys, once listen has read them; nil if it needs none
+	keys *api.Keys // read by listen; nil without --keys
 }
 
 type opsFlags struct {
@@ -50,14 +50,14 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return p.run(ctx, g, s)
 }
 
-// configure sets what the flags say of the API.
+// configure applies the flags to the API's configuration.
 func (f *listenFlags) configure(cfg *api.Config) {
-	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // then it listens on loopback: see listen
+	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // listen allows that on loopback only
 	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
 	cfg.SpoolBytes = int64(f.Spool)
 }
 
-// check refuses flags that contradict each other, and to watch what can't change.
+// check refuses flags that contradict each other, and --watch on built-in datasets.
 func (f *listenFlags) check(g *Globals) error {
 	switch {
 	case f.Watch && len(g.Data) == 0:
@@ -68,7 +68,8 @@ func (f *listenFlags) check(g *Globals) error {
 	return nil
 }
 
-// listen opens the API's port, unless that would show everything to everyone, and reads its keys.
+// listen opens the API's port and reads its keys. It refuses to serve beyond loopback without keys
+// or --anonymous.
 func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
 	l, err := listen(f.Listen, "--listen", at, end)
 	if err != nil {
@@ -90,13 +91,13 @@ func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
 	return l, nil
 }
 
-// listen opens a TCP listener; the error names the flag that chooses another.
+// listen opens a TCP listener and stores its address in at; the error names the flag to change it.
 func listen(address, flag string, at *string, end *cleanup) (net.Listener, error) {
 	l, err := net.Listen("tcp", address) //nolint:noctx // nothing is looked up
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (choose another with %s): %w", address, flag, err)
 	}
 	*at = l.Addr().String()
-	end.add(func() error { _ = l.Close(); return nil }) // it is closed already where it was served
+	end.add(func() error { _ = l.Close(); return nil }) // already closed if it was served
 	return l, nil
 }

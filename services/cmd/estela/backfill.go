@@ -19,8 +19,8 @@ type backfillCmd struct {
 	errorFlags
 }
 
-// Run is 'estela backfill'. The rows are read and checked here and stored by the
-// process that has the warehouse.
+// Run is 'estela backfill'. This process reads and validates the rows; the process that has the
+// warehouse open stores them.
 func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	d, err := g.pick(c.Dataset)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	var read error
 	reading.Go(func() {
 		read = c.send(ctx, s, check, in)
-		_ = in.Close() // with no error: what was read is stored, and it is known how much that is
+		_ = in.Close() // with no error, so that what was read is stored and counted
 	})
 	var done operation.Backfilled
 	err = ops.Do(intake.WithGrace(ctx, stopGrace), operation.Backfill(d.Name), body, &done)
@@ -56,14 +56,15 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return check.Complete(c.displayName(), "stored")
 }
 
-// backfillError reports what came of a backfill of which the reading or the storing failed.
+// backfillError returns the error of a backfill whose reading or storing failed, with what was
+// stored and how to resume.
 func backfillError(ctx context.Context, b operation.Backfilled, read, stored error) error {
-	const again = "the same again stores the rest, and nothing twice"
+	const again = "run the command again to store the rest, and nothing twice"
 	switch {
 	case stored != nil && ctx.Err() != nil:
 		return fmt.Errorf("interrupted, and how many rows are stored is not known: %s", again)
 	case stored != nil || read == nil:
-		return stored // reading ended for that
+		return stored // which ended the reading
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted; %d rows are stored and %d duplicates dropped: %s", b.Stored, b.Duplicates, again)
 	case b == operation.Backfilled{}:
@@ -72,7 +73,7 @@ func backfillError(ctx context.Context, b operation.Backfilled, read, stored err
 	return fmt.Errorf("%w; %d rows are stored and %d duplicates dropped: correct that, and %s", read, b.Stored, b.Duplicates, again)
 }
 
-// send writes the rows that are events, one a line.
+// send writes the valid rows, one a line.
 func (c *backfillCmd) send(ctx context.Context, s *streams, check *intake.Checker, to io.Writer) error {
 	out := bufio.NewWriterSize(to, 1<<20)
 	err := c.each(ctx, c.input(ctx, s), check.Dataset, c.rows(func(r importer.Document) error {
@@ -86,7 +87,7 @@ func (c *backfillCmd) send(ctx context.Context, s *streams, check *intake.Checke
 	return errors.Join(err, out.Flush())
 }
 
-// oneLine is the document without line breaks, which JSON has between tokens only.
+// oneLine removes the document's line breaks: JSON has them between tokens only.
 func oneLine(doc []byte) []byte {
 	if !bytes.ContainsAny(doc, "\r\n") {
 		return doc

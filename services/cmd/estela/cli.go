@@ -30,7 +30,7 @@ type cli struct {
 	Key      keyCmd       `cmd:"" help:"Make API keys."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 
-	// Trace is what locate was called.
+	// Trace is the former name of locate.
 	Trace locateCmd `cmd:"" hidden:""`
 }
 
@@ -50,7 +50,7 @@ type Globals struct {
 	LogFormat     string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
-// check refuses what no command should start with.
+// check refuses a token in --warehouse.
 func (g *Globals) check() error {
 	if mask.Secret(g.Warehouse) {
 		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +
@@ -59,10 +59,10 @@ func (g *Globals) check() error {
 	return nil
 }
 
-// errReported ends a command that has said on its own what is wrong.
+// errReported ends a command that has printed its own error.
 var errReported = errors.New("reported")
 
-// pick reads the datasets and finds the one of that name.
+// pick loads the datasets and returns the one with the name.
 func (g *Globals) pick(name string) (*dataset.Dataset, error) {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
@@ -71,7 +71,7 @@ func (g *Globals) pick(name string) (*dataset.Dataset, error) {
 	return dataset.Pick(all, name)
 }
 
-// exitCode is the documented exit code of an error, which has one of few statuses.
+// exitCode maps an error to the documented exit code.
 func exitCode(err error) int {
 	switch operation.Status(err) {
 	case http.StatusOK:

@@ -13,7 +13,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// breakError refuses a change of a contract.
+// breakError reports the breaking changes of a contract.
 type breakError struct {
 	dataset, against string
 	changes          []contract.Change
@@ -30,7 +30,7 @@ func (e *breakError) Error() string {
 	return b.String()
 }
 
-// summary is what breaks, on one line.
+// summary returns the breaking changes on one line.
 func (e *breakError) summary() string {
 	all := make([]string, len(e.changes))
 	for i, c := range e.changes {
@@ -39,8 +39,8 @@ func (e *breakError) summary() string {
 	return "breaks the one of " + e.against + ": " + strings.Join(all, "; ")
 }
 
-// checkCompatible makes sure that a worker with the dataset's contract would not be refused by one that it
-// is stored by; nil binds nobody.
+// checkCompatible refuses a contract that breaks the one that the dataset is stored by (by), which
+// where names. A nil by is compatible with all.
 func checkCompatible(d *dataset.Dataset, by *contract.Contract, where string) error {
 	if by == nil {
 		return nil
@@ -51,9 +51,9 @@ func checkCompatible(d *dataset.Dataset, by *contract.Contract, where string) er
 	return nil
 }
 
-// checkPublishable makes sure that the warehouse that reads the dataset's streams takes what this
-// contract lets through: it is the registeredContract one with additions, or an earlier one that
-// the registeredContract one is with additions. Where none is registeredContract, no worker was there yet.
+// checkPublishable makes sure that the warehouse that reads the dataset's streams accepts all events
+// that this contract allows: it is the registered contract with additions, or an earlier version to
+// which the registered one only adds. Without a registered contract no worker has run yet.
 func checkPublishable(ctx context.Context, client *stream.Client, d *dataset.Dataset) error {
 	by, err := registeredContract(ctx, client, d)
 	if err != nil || by == nil {
@@ -71,8 +71,8 @@ func checkPublishable(ctx context.Context, client *stream.Client, d *dataset.Dat
 	return fmt.Errorf("%w. Nothing was sent", err)
 }
 
-// unknownColumns are the columns that the running worker does not know, for it was started with an
-// earlier contract: it would drop their values.
+// unknownColumns returns the columns that the running worker does not know, because it was started
+// with an earlier contract: it would drop their values.
 func unknownColumns(ctx context.Context, client *stream.Client, d *dataset.Dataset) ([]int, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
@@ -89,12 +89,13 @@ func unknownColumns(ctx context.Context, client *stream.Client, d *dataset.Datas
 	}
 	shards, err := client.Lags(ctx, d.Name, d.Shards)
 	if !slices.ContainsFunc(shards, func(l stream.Lag) bool { return l.Lease != "" }) {
-		lacks = nil // one that begins later has this contract
+		lacks = nil // the next one to start has this contract
 	}
 	return lacks, err
 }
 
-// registeredContract is the contract that registered in Redis; nil if there is none, or nobody relies on it.
+// registeredContract returns the contract registered in Redis; nil if there is none, or it is not in use
+// yet.
 func registeredContract(ctx context.Context, client *stream.Client, d *dataset.Dataset) (*contract.Contract, error) {
 	by, err := client.Contract(ctx, d.Name)
 	if err != nil || by == nil {
@@ -106,8 +107,8 @@ func registeredContract(ctx context.Context, client *stream.Client, d *dataset.D
 	return by, nil
 }
 
-// storedContracts finds by which contracts the datasets are stored, and where: in the warehouse
-// of the flags or, where there is none, by what is registered in Redis. compared is the source.
+// storedContracts returns the contracts by which the datasets are stored, from the warehouse of the
+// flags or, without one, from the registry in Redis. where names their warehouse, compared the source.
 func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*dataset.Dataset) (by map[string]*contract.Contract, where, compared string) {
 	known, err := g.inventory(ctx, s)
 	if err == nil {
@@ -131,8 +132,8 @@ func (g *Globals) storedContracts(ctx context.Context, s *streams, all []*datase
 	return by, where, "what is registered at " + client.String()
 }
 
-// redisIfAny connects to the server of the flags or of the running process; nil if there is
-// none or it does not answer.
+// redisIfAny connects to the server of the flags or of the running process; nil if there is none or
+// it is unreachable.
 func (g *Globals) redisIfAny(ctx context.Context, s *streams) (client *stream.Client) {
 	url, err := g.redisURL(ctx)
 	if err != nil {

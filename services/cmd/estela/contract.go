@@ -73,15 +73,15 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			continue
 		}
 		if sql != nil {
-			continue // which of the datasets its errors are of, they say
+			continue // its errors name their dataset
 		}
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
 	}
 	return errors.Join(broken...)
 }
 
-// against compares the dataset's contract with the one of a git revision. A
-// dataset that the revision does not have breaks nothing.
+// against compares the dataset's contract with that of a git revision. A dataset that is new since
+// then breaks nothing.
 func against(ctx context.Context, d *dataset.Dataset, rev string) error {
 	if _, err := git(ctx, d.Dir, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}"); err != nil {
 		return fault.Usagef("--against %s: no such revision in %s", rev, d.Dir)
@@ -161,32 +161,32 @@ func (c *contractAcceptCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 	if err != nil {
 		return err
 	}
-	o, err := g.maintenance(ctx, nil, s)
+	m, err := g.maintenance(ctx, nil, s)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.end.run()) }()
-	known, err := inventory.Take(ctx, o.store)
+	defer func() { err = errors.Join(err, m.end.run()) }()
+	known, err := inventory.Take(ctx, m.store)
 	if err != nil {
 		return err
 	}
 	by := known.Dataset(d.Name)
 	if by == nil {
-		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, o.identity.Location)
+		return fault.Usagef("%s was never stored in %s: start a worker, there is nothing to accept", d.Name, m.identity.Location)
 	}
 	old, err := by.Contract()
 	if err != nil {
 		return err
 	}
-	return o.accept(ctx, s, d, old, known)
+	return m.accept(ctx, s, d, old, known)
 }
 
 // accept records the contract in place of the old one, once nothing is in flight.
-func (o *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
-	if err := o.redis.ClaimShards(ctx, []*contract.Contract{old}, o.identity); err != nil {
+func (m *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset, old *contract.Contract, known *inventory.Inventory) error {
+	if err := m.redis.ClaimShards(ctx, []*contract.Contract{old}, m.identity); err != nil {
 		return err
 	}
-	streams, err := o.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
+	streams, err := m.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
 	if err != nil {
 		return err
 	}
@@ -196,19 +196,19 @@ func (o *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset
 	if err := checkDrained(d.Name, old, streams, known); err != nil {
 		return err
 	}
-	if err := o.checkNoLostRejects(ctx, d); err != nil {
+	if err := m.checkNoLostRejects(ctx, d); err != nil {
 		return err
 	}
-	if err := o.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
+	if err := m.store.Accept(ctx, d.Contract, d.Views, d.References); err != nil {
 		return err
 	}
-	if err := o.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, o.identity); err != nil {
+	if err := m.redis.ClaimShards(ctx, []*contract.Contract{d.Contract}, m.identity); err != nil {
 		return err
 	}
-	if err := o.redis.RegisterContract(ctx, d.Contract, append(known.Versions(d.Name), d.Version), true); err != nil {
+	if err := m.redis.RegisterContract(ctx, d.Contract, append(known.Versions(d.Name), d.Version), true); err != nil {
 		return err
 	}
-	if err := o.trimRemovedShards(ctx, d, streams); err != nil {
+	if err := m.trimRemovedShards(ctx, d, streams); err != nil {
 		return err
 	}
 	say(s.out, "%s: accepted, schema version %s. Start the worker with it, then the producers.", d.Name, d.Version)
@@ -218,8 +218,7 @@ func (o *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset
 	return nil
 }
 
-// checkDrained refuses while a shard of the old contract, or any other, has entries that are not
-// stored.
+// checkDrained fails while a shard, of the old contract or not, has entries that are not stored.
 func checkDrained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
 	for _, s := range streams {
 		n := known.Lag(dataset, s)
@@ -236,10 +235,9 @@ func checkDrained(dataset string, old *contract.Contract, streams []stream.Summa
 	return nil
 }
 
-// checkNoLostRejects refuses while there are rejects of shards that are no more: nothing could store
-// them.
-func (o *maintenance) checkNoLostRejects(ctx context.Context, d *dataset.Dataset) error {
-	left, err := o.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
+// checkNoLostRejects fails while removed shards have rejects, which could never be replayed.
+func (m *maintenance) checkNoLostRejects(ctx context.Context, d *dataset.Dataset) error {
+	left, err := m.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
 		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
 			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)
@@ -247,21 +245,21 @@ func (o *maintenance) checkNoLostRejects(ctx context.Context, d *dataset.Dataset
 	return err
 }
 
-// trimRemovedShards removes what the streams of shards that are no more keep for a replay: nobody would
-// trim it. Their positions stay, for shards that may come back.
-func (o *maintenance) trimRemovedShards(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
+// trimRemovedShards deletes the entries that the streams of removed shards keep for a replay: no
+// worker would trim them. Their positions stay, for the shards may be added again.
+func (m *maintenance) trimRemovedShards(ctx context.Context, d *dataset.Dataset, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Shard < d.Shards || s.Length == 0 {
 			continue
 		}
-		if err := o.redis.Shard(d.Name, s.Shard, "", stream.ShardConfig{}).Trim(ctx, s.Newest); err != nil {
+		if err := m.redis.Shard(d.Name, s.Shard, "", stream.ShardConfig{}).Trim(ctx, s.Newest); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// consequences are what those who run it must know.
+// consequences lists what the operator must know about the change.
 func consequences(is, was *contract.Contract) []string {
 	var all []string
 	if is.Shards != was.Shards {

@@ -11,9 +11,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/operation"
 )
 
-// control is a client of the process that has the warehouse: the one that runs on
-// the data directory or, when there is none, one that lives as long as the
-// command. So every command has one way only.
+// control returns a client of the process that has the warehouse open: the one running on the
+// data directory or, if there is none, a server inside this command. So every command works
+// through the control interface.
 func (g *Globals) control(ctx context.Context, s *streams) (ops *operation.Client, end func() error, err error) {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
@@ -26,8 +26,7 @@ func (g *Globals) control(ctx context.Context, s *streams) (ops *operation.Clien
 	return g.ownControl(ctx, s)
 }
 
-// ownControl opens the warehouse here and serves the control interface on a
-// socket of its own.
+// ownControl opens the warehouse in this process and serves the control interface on a socket.
 func (g *Globals) ownControl(ctx context.Context, s *streams) (ops *operation.Client, end func() error, err error) {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
@@ -57,7 +56,7 @@ func (g *Globals) ownControl(ctx context.Context, s *streams) (ops *operation.Cl
 	}, nil
 }
 
-// ask makes one request.
+// ask sends one request and decodes its response into out.
 func (g *Globals) ask(ctx context.Context, s *streams, request operation.Request, out any) error {
 	ops, end, err := g.control(ctx, s)
 	if err != nil {

@@ -91,7 +91,7 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []diagnosis.Find
 	return diagnosis.Server(ctx, client, info)
 }
 
-// redisFix is what to do about a server that does not answer.
+// redisFix returns the fix for an unreachable server.
 func (g *Globals) redisFix() string {
 	if g.Redis != "" {
 		return "start the server, or give another --redis URL"
@@ -113,7 +113,7 @@ func (g *Globals) examineWarehouse(ctx context.Context, s *streams) []diagnosis.
 	case errors.As(err, &extension):
 		return []diagnosis.Finding{{Name: "warehouse", Found: "MotherDuck can't be reached", Fix: err.Error()}}
 	case err != nil && g.Warehouse == "":
-		return []diagnosis.Finding{{Name: "warehouse", Found: "none yet in " + filepath.Clean(g.DataDir), Warning: true, Fix: "'estela up' makes it"}}
+		return []diagnosis.Finding{{Name: "warehouse", Found: "none yet in " + filepath.Clean(g.DataDir), Warning: true, Fix: "'estela up' creates it"}}
 	case err != nil:
 		return []diagnosis.Finding{{Name: "warehouse", Found: err.Error(), Fix: "check --warehouse"}}
 	}
@@ -131,7 +131,7 @@ func examineVersion(location string) diagnosis.Finding {
 	return f
 }
 
-// examineProcess asks the process on the data directory how it is.
+// examineProcess checks the readiness of the process on the data directory.
 func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
@@ -153,7 +153,7 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 	return []diagnosis.Finding{f}
 }
 
-// examineLastProcess reports a process that ended and had no time to say so.
+// examineLastProcess reports a process that was killed or crashed.
 func (g *Globals) examineLastProcess() []diagnosis.Finding {
 	left, err := datadir.Last(g.DataDir)
 	if err != nil || left == nil { // examineProcess has reported the error
@@ -165,7 +165,7 @@ func (g *Globals) examineLastProcess() []diagnosis.Finding {
 	}}
 }
 
-// examineStored compares the contracts and Redis with what the warehouse knows.
+// examineStored compares the contracts and Redis with the warehouse's inventory.
 func (g *Globals) examineStored(ctx context.Context, s *streams, all []*dataset.Dataset) []diagnosis.Finding {
 	client := g.redisIfAny(ctx, s)
 	if client != nil {

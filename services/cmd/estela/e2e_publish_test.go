@@ -110,7 +110,7 @@ func TestE2EPublishInterrupted(t *testing.T) {
 		return nil
 	})
 	code := p.interrupt()
-	found := regexp.MustCompile(`interrupted; (\d+) events are in Redis: the same again with --skip (\d+)`).FindStringSubmatch(p.err.String())
+	found := regexp.MustCompile(`interrupted; (\d+) events are in Redis: run the command again with --skip (\d+)`).FindStringSubmatch(p.err.String())
 	if code != 1 || found == nil || found[1] != fmt.Sprint(length()) || found[2] != found[1] {
 		t.Fatalf("exit %d, %d entries\n%s", code, length(), &p.err)
 	}
@@ -159,7 +159,7 @@ func TestE2EPublishGivesUp(t *testing.T) {
 		return nil
 	})
 	server.Kill()
-	if code := p.wait(); code != 1 || !strings.Contains(p.err.String(), "events are in Redis: the same again with --skip ") {
+	if code := p.wait(); code != 1 || !strings.Contains(p.err.String(), "events are in Redis: run the command again with --skip ") {
 		t.Errorf("exit %d", code)
 	}
 	if code, _, errs := estela(t, "", "publish", "readings", "--data", data, "--redis", redistest.Start(t).URL()); code != 1 || !strings.Contains(errs, "read standard input: there is no row in it") {

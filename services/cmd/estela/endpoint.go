@@ -44,7 +44,7 @@ func (endpointListCmd) Run(g *Globals, s *streams) error {
 	return w.Flush()
 }
 
-// paramList is the endpoint's parameters, those that may be left out in brackets.
+// paramList formats the endpoint's parameters, optional ones in brackets.
 func paramList(e endpoint.Endpoint) string {
 	names := make([]string, len(e.Params))
 	for i, p := range e.Params {
@@ -93,7 +93,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	return nil
 }
 
-// dataset is the one that the endpoint belongs to.
+// dataset returns the dataset of the endpoint.
 func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
 	all, err := dataset.Load(g.Data)
 	switch {
@@ -107,7 +107,7 @@ func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
 	return all[0], nil
 }
 
-// scaffold is an endpoint to begin with: the newest events, by page.
+// scaffold returns the SQL of a first endpoint: the newest events, paginated.
 func scaffold(c *contract.Contract) string {
 	key, at := c.Columns[c.Key].Name, c.Columns[c.Time].Name
 	columns := make([]string, len(c.Columns))
@@ -163,11 +163,11 @@ func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return nil
 }
 
-// asIs configures nothing of an API that serves this command alone.
+// asIs keeps the default configuration, for an API that serves this command alone.
 func asIs(*api.Config) {}
 
-// sampled has for its warehouse a temporary file with the samples in it.
-// The caller ends it, also after an error.
+// sampled opens a temporary warehouse file with the samples loaded. The caller calls end, also after
+// an error.
 func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Dataset) (c *core, end func(), err error) {
 	var closing cleanup
 	end = func() {
@@ -194,7 +194,7 @@ func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Datase
 	return c, end, nil
 }
 
-// loadSample stores the dataset's sample without a stream.
+// loadSample backfills the dataset's sample.
 func (c *core) loadSample(ctx context.Context, s *streams, d *dataset.Dataset) error {
 	if d.Sample == "" {
 		return nil

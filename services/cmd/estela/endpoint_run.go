@@ -24,8 +24,8 @@ type endpointRunCmd struct {
 	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`
 }
 
-// Run is 'estela endpoint run': by the pipeline that runs on the data directory,
-// else by an API of its own on the warehouse, or on the samples.
+// Run is 'estela endpoint run'. It requests the API that runs on the data directory, or serves one
+// itself on the warehouse or on the samples.
 func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	return parts.run(ctx)
 }
 
-// path is the endpoint's path with its parameters.
+// path returns the endpoint's path and query.
 func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	query := url.Values{"format": {c.Format}}
 	if c.Format == "table" {
@@ -90,7 +90,7 @@ func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	}
 }
 
-// core has the warehouse of the flags, or one of samples.
+// core opens the warehouse of the flags, or one with the samples.
 func (c *endpointRunCmd) core(ctx context.Context, g *Globals, s *streams, all []*dataset.Dataset) (own *core, end func(), err error) {
 	if c.Sample {
 		return g.sampled(ctx, s, all)
@@ -101,7 +101,7 @@ func (c *endpointRunCmd) core(ctx context.Context, g *Globals, s *streams, all [
 	return own, func() { _ = own.store.Close() }, nil
 }
 
-// get shows the answer to a request.
+// get requests target and prints the response.
 func (c *endpointRunCmd) get(ctx context.Context, s *streams, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
@@ -128,11 +128,11 @@ func (c *endpointRunCmd) get(ctx context.Context, s *streams, target string) err
 	}
 }
 
-// apiKeyVariable is where an API key is read from; never a flag, which every user
-// of the machine can see.
+// apiKeyVariable is the variable with the API key. It is no flag, because every user of the machine
+// can see flags.
 const apiKeyVariable = "ESTELA_API_KEY" //nolint:gosec // a name, not a key
 
-// problemError is the error that a problem document describes.
+// problemError converts a problem document (RFC 9457) to an error.
 func problemError(res *http.Response) error {
 	var p struct{ Title, Detail, Parameter string }
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p); err != nil {
@@ -148,7 +148,7 @@ func problemError(res *http.Response) error {
 	return err
 }
 
-// showTable prints an answer's rows in columns.
+// showTable prints a JSON response as a table.
 func showTable(out io.Writer, body io.Reader) error {
 	var doc struct {
 		Data []json.RawMessage
@@ -182,7 +182,7 @@ func showTable(out io.Writer, body io.Reader) error {
 	return nil
 }
 
-// cells are the names and values of a row, in the order of its JSON.
+// cells returns the names and values of a row, in the order of its JSON.
 func cells(row json.RawMessage) (names, values []string, err error) {
 	d := json.NewDecoder(strings.NewReader(string(row)))
 	if _, err := d.Token(); err != nil {
@@ -202,8 +202,8 @@ func cells(row json.RawMessage) (names, values []string, err error) {
 	return names, values, nil
 }
 
-// cell is a value as people read it: a string without quotes, nothing for NULL.
-// What could steer a terminal is shown as an escape.
+// cell formats a value for a terminal: a string without quotes, nothing for NULL, U+FFFD for control
+// characters.
 func cell(value json.RawMessage) string {
 	var text string
 	switch {

@@ -18,7 +18,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// leaseTTL is the life of a shard's lease; it is renewed three times in it.
+// leaseTTL is the time to live of a shard's lease; it is renewed every third of it.
 const leaseTTL = 15 * time.Second
 
 // engine is a worker with the streams that it reads and the warehouse that it commits to.
@@ -30,8 +30,9 @@ type engine struct {
 	worker *worker.Worker
 }
 
-// newEngine makes the worker of every shard of every dataset, unless one of them is another
-// warehouse's, and registers the contracts for producers. What no worker reads is logged.
+// newEngine claims every shard of every dataset for this warehouse, registers the contracts for
+// producers and creates the worker. It fails if another warehouse has claimed a shard. Data that no
+// worker reads is logged.
 func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bool) (*engine, error) {
 	known, err := inventory.Take(ctx, c.store)
 	if err != nil {
@@ -47,7 +48,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 	}
 	left, err := known.Leftovers(ctx, contracts, redis)
 	for _, l := range left {
-		c.log.Warn("no worker reads this", slog.String("dataset", l.Dataset), slog.String("found", l.Found), slog.String("hint", l.Fix))
+		c.log.Warn("data without a worker", slog.String("dataset", l.Dataset), slog.String("found", l.Found), slog.String("hint", l.Fix))
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 	return e, nil
 }
 
-// registerContracts lets producers know by what the datasets are stored.
+// registerContracts registers the contracts in Redis, for producers.
 func (e *engine) registerContracts(ctx context.Context, replace bool) error {
 	for _, d := range e.core.datasets {
 		if err := e.redis.RegisterContract(ctx, d.Contract, e.known.Versions(d.Name), replace); err != nil {
@@ -78,15 +79,15 @@ func (e *engine) registerContracts(ctx context.Context, replace bool) error {
 	return nil
 }
 
-// membership names the workers among which the shards are balanced.
+// membership returns the name of the group of workers that share the shards.
 func (e *engine) membership() string {
 	all := dataset.Names(e.core.datasets)
 	slices.Sort(all)
 	return e.known.Warehouse.Identity + ":" + strings.Join(all, ",")
 }
 
-// live sends a heartbeat and counts the live workers. A FLUSHALL takes the contracts along with
-// the membership: they are registered again.
+// live sends a heartbeat and counts the live workers. It registers the contracts again, because a
+// FLUSHALL removes them.
 func (e *engine) live(ctx context.Context) (int, error) {
 	if err := e.registerContracts(ctx, false); err != nil {
 		return 0, err
@@ -94,20 +95,20 @@ func (e *engine) live(ctx context.Context) (int, error) {
 	return e.redis.Heartbeat(ctx, e.membership(), e.owner, leaseTTL)
 }
 
-// run runs the worker until ctx ends and leaves the membership, so that the others take over
-// its shards at once.
+// run runs the worker until ctx ends and then removes it from the membership, so that the others
+// take over its shards at once.
 func (e *engine) run(ctx context.Context) error {
 	err := e.worker.Run(ctx)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := e.redis.Leave(leave, e.membership(), e.owner); err != nil {
-		e.core.log.Warn("leaving the membership failed, the entry will expire", slog.Any("error", err))
+		e.core.log.Warn("deregister worker failed, its entry will expire", slog.Any("error", err))
 	}
 	return err
 }
 
-// awaitDrained waits until all that was published is committed, for the embedded
-// Redis takes the rest with it.
+// awaitDrained waits until all published events are committed: the embedded Redis loses the rest when
+// the process ends.
 func (e *engine) awaitDrained(ctx context.Context) {
 	for _, d := range e.core.datasets {
 		if err := e.drain(ctx, d); err != nil {
@@ -116,13 +117,12 @@ func (e *engine) awaitDrained(ctx context.Context) {
 	}
 }
 
-// drain waits until what the dataset's streams hold is committed; once ctx has
-// ended, stopGrace longer at most.
+// drain waits until the dataset's streams are committed, at most stopGrace after the end of ctx.
 func (e *engine) drain(ctx context.Context, d *dataset.Dataset) error {
 	return e.worker.Drained(intake.WithGrace(ctx, stopGrace), d.Contract)
 }
 
-// server asks Redis what its metrics are made of.
+// server collects Redis' metrics.
 func (e *engine) server(ctx context.Context) (telemetry.Server, error) {
 	info, err := e.redis.Info(ctx)
 	if err != nil {
@@ -139,6 +139,7 @@ func (e *engine) server(ctx context.Context) (telemetry.Server, error) {
 	return state, nil
 }
 
+// shards collects the metrics of this process' shards.
 func (e *engine) shards() []telemetry.Shard {
 	var all []telemetry.Shard
 	for _, s := range e.worker.Status() {
@@ -178,8 +179,8 @@ func (e *engine) Commit(ctx context.Context, b *contract.Batch) error {
 	return worker.Store(ctx, e.worker, e.core.store, b)
 }
 
-// onDemand is the pipeline of a process without a worker: Redis and worker live as long as the
-// request that needs them.
+// onDemand is the pipeline of a process without a worker: it connects to Redis and starts a worker for
+// one request.
 type onDemand struct{ core *core }
 
 // Unready implements operation.Pipeline.

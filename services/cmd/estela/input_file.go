@@ -20,7 +20,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// fileFlags name the rows that a command reads.
+// fileFlags select a command's input file and how to read it.
 type fileFlags struct {
 	Dataset  string `arg:"" help:"Name of the dataset."`
 	File     string `arg:"" optional:"" help:"File to read, plain or compressed with gzip or zstd; - or nothing is standard input."`
@@ -28,11 +28,10 @@ type fileFlags struct {
 	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
 	Mapping  string `help:"How the rows become events: auto takes the dataset's mapping.sql for CSV, TSV and Parquet if there is one, none the columns as they are, else a SQL file." default:"auto"`
 
-	sampleName string // what a file of a dataset's own is called
+	sampleName string // name in messages of a dataset's sample
 }
 
-// each calls fn with every row of the file in turn. Its document is valid during
-// the call.
+// each calls fn with every row of the file. The document is valid during the call.
 func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn func(importer.Document) error) error {
 	file, err := f.open(ctx, s, d)
 	if err != nil {
@@ -41,8 +40,8 @@ func (f *fileFlags) each(ctx context.Context, s *streams, d *dataset.Dataset, fn
 	return errors.Join(f.explainSyntax(ctx, d, file.Each(ctx, fn)), file.Close())
 }
 
-// explainSyntax says of a mapping that DuckDB can't read what 'contract check' does: it knows the
-// words of SQL that were meant as names.
+// explainSyntax replaces a syntax error in the mapping by that of 'contract check', which detects
+// reserved words used as names.
 func (f *fileFlags) explainSyntax(ctx context.Context, d *dataset.Dataset, err error) error {
 	sql, name, _ := f.mapping(d)
 	if err == nil || !strings.Contains(err.Error(), name+", line ") || !strings.Contains(err.Error(), "syntax error") {
@@ -56,7 +55,7 @@ func (f *fileFlags) explainSyntax(ctx context.Context, d *dataset.Dataset, err e
 	return cmp.Or(endpoint.CheckMapping(ctx, parse, name, sql), err)
 }
 
-// mapping is the SQL that makes events of the rows, and where it comes from.
+// mapping returns the SQL that turns rows into events, and its file's name.
 func (f *fileFlags) mapping(d *dataset.Dataset) (sql, name string, err error) {
 	switch f.Mapping {
 	case "none":
@@ -94,14 +93,14 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*
 	return file, err
 }
 
-// errorFlags say what becomes of rows that are no events.
+// errorFlags configure the file of invalid rows.
 type errorFlags struct {
 	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
 	FromErrors bool   `help:"The file to read was written by --errors and corrected since: take the event of each line."`
 }
 
-// input is the streams with a standard input that ends with ctx, and that says that it is read
-// where somebody may not expect that.
+// input returns the streams with a standard input that ends with ctx. Reading from a terminal is
+// announced.
 func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
 	if f.File != "" && f.File != "-" {
 		return s
@@ -118,7 +117,7 @@ func (f *fileFlags) input(ctx context.Context, s *streams) *streams {
 	return &streams{in: out, out: s.out, err: s.err}
 }
 
-// info is that of the file that is read, nil if there is none.
+// info returns the FileInfo of the input, nil if there is none.
 func (f *fileFlags) info(s *streams) os.FileInfo {
 	info, err := os.Stat(f.File)
 	if file, ok := s.in.(*os.File); ok && (f.File == "" || f.File == "-") {
@@ -130,7 +129,7 @@ func (f *fileFlags) info(s *streams) os.FileInfo {
 	return info
 }
 
-// displayName returns the file that is read, for messages.
+// displayName returns the input's name for messages.
 func (f *fileFlags) displayName() string {
 	if f.File == "" || f.File == "-" {
 		return "standard input"
@@ -138,7 +137,7 @@ func (f *fileFlags) displayName() string {
 	return f.File
 }
 
-// rows passes rows on; of a file of --errors, the events in it.
+// rows wraps fn for --from-errors: it receives the corrected event of each line.
 func (f *errorFlags) rows(fn func(importer.Document) error) func(importer.Document) error {
 	if !f.FromErrors {
 		return fn

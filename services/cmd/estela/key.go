@@ -17,8 +17,8 @@ type keyNewCmd struct {
 	Dataset []string `help:"Dataset that it opens; may be given several times. Default: all." placeholder:"NAME"`
 }
 
-// Run is 'estela key new'. The key is the only thing on standard output, so that it
-// can go into a pipe without being seen.
+// Run is 'estela key new'. Standard output has only the key, so that it can be piped
+// without being shown.
 func (c *keyNewCmd) Run(g *Globals, s *streams) error {
 	datasets := c.Dataset
 	if len(datasets) == 0 {

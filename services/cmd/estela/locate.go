@@ -41,19 +41,19 @@ func (c *locateCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return nil
 }
 
-// printEvent shows a person where an event is.
+// printEvent prints where an event is.
 func printEvent(to io.Writer, e operation.Event) {
-	place := e.ID
-	if place == "" {
-		place = "from no stream"
+	origin := e.ID
+	if origin == "" {
+		origin = "from no stream"
 	} else if e.Line > 0 {
-		place += fmt.Sprintf(" line %d", e.Line)
+		origin += fmt.Sprintf(" line %d", e.Line)
 	}
 	if e.State == operation.Unread {
-		say(to, "%s  %s  key %q", e.Stream, place, e.Key)
+		say(to, "%s  %s  key %q", e.Stream, origin, e.Key)
 		say(to, "  astray     no worker reads this stream, which is none of %s: 'estela doctor' says how to publish what is in it", e.Dataset)
 	} else {
-		say(to, "%s shard %d  %s  key %q", e.Dataset, e.Shard, place, e.Key)
+		say(to, "%s shard %d  %s  key %q", e.Dataset, e.Shard, origin, e.Key)
 	}
 	if e.PublishedAt != nil {
 		still := "its entry is trimmed"

@@ -25,7 +25,7 @@ func (g *Globals) logger(s *streams) *slog.Logger {
 	}
 }
 
-// withoutSecrets masks what URLs and errors, those of others too, may have in them.
+// withoutSecrets masks passwords and tokens in strings and errors, also those of libraries.
 func withoutSecrets(_ []string, a slog.Attr) slog.Attr {
 	switch value := a.Value.Any().(type) {
 	case string:
@@ -36,7 +36,7 @@ func withoutSecrets(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// forCloud gives a record's own fields the names that Cloud Logging knows.
+// forCloud renames a record's fields to those of Cloud Logging.
 // https://cloud.google.com/logging/docs/structured-logging
 func forCloud(project string) func(groups []string, a slog.Attr) slog.Attr {
 	return func(groups []string, a slog.Attr) slog.Attr {
@@ -60,8 +60,7 @@ func forCloud(project string) func(groups []string, a slog.Attr) slog.Attr {
 	}
 }
 
-// googleProject is the project whose traces the log refers to, as the resource of what is
-// sent names it.
+// googleProject returns the project of the traces, from OpenTelemetry's resource attributes.
 func googleProject() string {
 	for attribute := range strings.SplitSeq(os.Getenv("OTEL_RESOURCE_ATTRIBUTES"), ",") {
 		if project, ok := strings.CutPrefix(strings.TrimSpace(attribute), "gcp.project_id="); ok {

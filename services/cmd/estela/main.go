@@ -44,7 +44,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-// say writes a line for a person; that nobody can read it is no fault of the work.
+// say prints a line; write errors are ignored.
 func say(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }
@@ -67,14 +67,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = command.Run()
 	}
 	if err != nil && !errors.Is(err, errReported) {
-		// Errors of others may repeat a URL, and with it a password.
+		// Errors of libraries may contain a URL, and with it a password.
 		_, _ = fmt.Fprintln(stderr, "estela:", mask.Text(err.Error()))
 	}
 	return exitCode(err)
 }
 
-// normalizeArgs are the arguments with help and --version, which many programs have, as this one's
-// --help and version.
+// normalizeArgs maps help and --version to this program's --help and version.
 func normalizeArgs(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
@@ -86,7 +85,7 @@ func normalizeArgs(args []string) []string {
 	}
 }
 
-// newParser reads command lines into c.
+// newParser returns a parser of command lines into c.
 func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append([]kong.Option{
 		kong.Name("estela"),
@@ -102,7 +101,7 @@ func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
 	}, more...)...)
 }
 
-// help shows a command's own flags, and of those that all commands have the names.
+// help prints a command's own flags, and the names of the global ones.
 func help(options kong.HelpOptions, ctx *kong.Context) error {
 	if ctx.Selected() == nil {
 		return kong.DefaultHelpPrinter(options, ctx)
@@ -121,7 +120,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	return err
 }
 
-// exit is how kong's --help leaves.
+// exit is the panic by which kong's --help ends.
 type exit int
 
 func recoverExit(code *int) {

@@ -18,8 +18,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// maintenance has the warehouse and the Redis of a command that changes what belongs to whom or
-// how it is stored. Nothing else may run on the data directory.
+// maintenance is the warehouse and the Redis of a command that changes the ownership of streams or
+// a contract. No other process may run on the data directory.
 type maintenance struct {
 	store    *warehouse.Warehouse
 	redis    *stream.Client
@@ -27,8 +27,8 @@ type maintenance struct {
 	end      cleanup
 }
 
-// maintenance opens both, and brings the tables of the datasets up to their contracts.
-func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *streams) (o *maintenance, err error) {
+// maintenance opens both and migrates the datasets' tables to their contracts.
+func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *streams) (m *maintenance, err error) {
 	running, err := datadir.Running(ctx, g.DataDir)
 	if err != nil {
 		return nil, err
@@ -70,9 +70,9 @@ func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *st
 	return &maintenance{store, redis, identity, end}, nil
 }
 
-// ownRedis is the Redis of the 'estela up' that ran on the data directory: its redis-server, or an
-// embedded one, of which nothing is left, if all that is stored came from such. Anything else
-// might be another than the one that the worker is given.
+// ownRedis starts the Redis of the 'estela up' that ran on the data directory: its redis-server, or
+// an empty embedded one if every stored event came from an embedded one. In any other case --redis
+// is required, for the worker's server is unknown.
 func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, log *slog.Logger) (*redisserver.Server, error) {
 	if _, err := os.Stat(filepath.Join(dataDir, "redis")); err == nil {
 		return redisserver.Start(ctx, dataDir, log)
@@ -87,7 +87,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 	return redisserver.StartEmbedded()
 }
 
-// checkNoLease refuses while a worker reads one of the shards.
+// checkNoLease fails while a worker owns one of the shards.
 func checkNoLease(dataset string, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
@@ -98,7 +98,6 @@ func checkNoLease(dataset string, streams []stream.Summary) error {
 	return nil
 }
 
-// warehouseName is for people.
 func warehouseName(w event.Warehouse) string {
 	if w.Identity == "" {
 		return "an unknown warehouse"

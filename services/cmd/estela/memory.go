@@ -9,7 +9,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/memory"
 )
 
-// parseSize is a size in bytes, 0 if it is none.
+// parseSize returns a size in bytes, 0 if it is invalid.
 func parseSize(size string) int64 {
 	var n byteSize
 	if n.UnmarshalText([]byte(size)) != nil {
@@ -18,7 +18,7 @@ func parseSize(size string) int64 {
 	return int64(n)
 }
 
-// watchMemory bounds the process' memory as the flags say.
+// watchMemory returns the limit of the process' resident memory.
 func (g *Globals) watchMemory() (*memory.Watch, error) {
 	if g.ProcessMemory != "" {
 		limit := parseSize(g.ProcessMemory)
@@ -27,8 +27,8 @@ func (g *Globals) watchMemory() (*memory.Watch, error) {
 		}
 		return &memory.Watch{Limit: limit}, nil
 	}
-	const room = 1e9 // for the program itself, and for what DuckDB does not count
-	limit := 2*parseSize(g.Memory) + room
+	const overhead = 1e9 // of the program itself, and of allocations that DuckDB does not count
+	limit := 2*parseSize(g.Memory) + overhead
 	if available := memory.Available(); available > 0 {
 		limit = min(limit, available/5*4)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// location is the warehouse that the flags name.
+// location returns the warehouse of the flags.
 func (g *Globals) location() string {
 	if g.Warehouse != "" {
 		return g.Warehouse
@@ -29,8 +29,7 @@ func (g *Globals) location() string {
 	return filepath.Join(g.DataDir, "estela.duckdb")
 }
 
-// openWarehouse opens the warehouse that the flags name and brings its tables up
-// to the contracts.
+// openWarehouse opens the warehouse of the flags and migrates its tables to the contracts.
 func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*warehouse.Warehouse, error) {
 	if parseSize(g.Memory) == 0 {
 		return nil, fault.Usagef("--memory %q: give a size such as 512MB or 2GB", g.Memory)
@@ -55,11 +54,11 @@ func (g *Globals) openWarehouse(ctx context.Context, all []*dataset.Dataset, rea
 	return w, nil
 }
 
-// errNoWarehouse: there is none of which an inventory could be taken.
+// errNoWarehouse: there is none yet.
 var errNoWarehouse = errors.New("no warehouse")
 
-// inventory is that of the warehouse that the flags name, taken through the process that holds it
-// or, if it is free, by opening it. errNoWarehouse: there is none yet.
+// inventory lists what the warehouse of the flags has, through the process that has it open or, if none
+// has, by opening it. errNoWarehouse: there is none yet.
 func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory.Inventory, error) {
 	location, err := filepath.Abs(g.location())
 	if err != nil {
@@ -89,13 +88,13 @@ func (g *Globals) inventory(ctx context.Context, s *streams) (*inventory.Invento
 	return all, errors.Join(err, w.Close())
 }
 
-// served are the datasets as the API takes them.
+// served converts the datasets for the API.
 func served(all []*dataset.Dataset) []endpoint.Dataset {
 	return dataset.Served(all, contract.SystemColumns())
 }
 
-// checkSQL vets the views and endpoints of the datasets before any warehouse sees
-// them: planning alone can take all memory. If one has a fault, those of all are reported.
+// checkSQL parses the views and endpoints of the datasets before any warehouse plans them, as planning
+// alone can exhaust the memory. After an error it reports those of all datasets.
 func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 	parse, end, err := database.Parser(ctx)
 	if err != nil {
@@ -108,8 +107,8 @@ func checkSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 	return nil
 }
 
-// prepareSQL is checkSQL, and prepares the mappings, views and endpoints against the tables
-// of the contracts in a throw-away warehouse: what it passes, a start can serve.
+// prepareSQL also prepares the mappings, views and endpoints against the contracts' tables in a
+// temporary warehouse: what passes can be served.
 func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 	parse, end, err := database.Parser(ctx)
 	if err != nil {
@@ -126,7 +125,7 @@ func prepareSQL(ctx context.Context, all []*dataset.Dataset) (err error) {
 		tables = errors.Join(tables, trial.Register(ctx, d.Contract, d.References))
 		mappings = errors.Join(mappings, endpoint.CheckMapping(ctx, parse, d.Name+"/mapping.sql", d.Mapping))
 	}
-	if tables != nil { // what reads a table that is not there has no fault of its own
+	if tables != nil { // without its table a query fails for that alone
 		return errors.Join(tables, mappings, endpoint.CheckSQL(ctx, parse, served(all)))
 	}
 	return errors.Join(mappings, endpoint.Prepare(ctx, parse, trial, served(all)))

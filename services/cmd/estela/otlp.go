@@ -16,13 +16,13 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
-// otlpFlags say who sends metrics and traces; where to is said by OpenTelemetry's own
-// variables.
+// otlpFlags are the credentials for sending metrics and traces; OpenTelemetry's own variables
+// name the endpoint.
 type otlpFlags struct {
 	OTLPAuth string `name:"otlp-auth" help:"Who sends metrics and traces (${enum}) to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set: anybody, or this machine's Google account." enum:"none,google" default:"none"`
 }
 
-// The variables that turn the sending on: of both, of metrics, of traces.
+// The variables that enable the exporters: of both, of metrics, of traces.
 const (
 	otlpEndpoint        = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	otlpMetricsEndpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
@@ -33,7 +33,7 @@ func anySet(variables ...string) bool {
 	return slices.ContainsFunc(variables, func(name string) bool { return os.Getenv(name) != "" })
 }
 
-// client is what sends. That something does not arrive is logged and stops nothing.
+// client returns the exporters' HTTP client. Export errors are logged and stop nothing.
 func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client, error) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	if f.OTLPAuth == "google" {
@@ -49,8 +49,8 @@ func (f *otlpFlags) client(ctx context.Context, log *slog.Logger) (*http.Client,
 	return client, nil
 }
 
-// tracing sends traces if OpenTelemetry's variables say where to, else it is nil. The last ones
-// are sent at the end.
+// tracing starts to export traces if OpenTelemetry's variables name an endpoint, else it returns
+// nil. end flushes the last ones.
 func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger, end *cleanup) (*telemetry.Tracing, error) {
 	if !anySet(otlpEndpoint, otlpTracesEndpoint) {
 		return nil, nil //nolint:nilnil // a nil Tracing sends nothing
@@ -75,7 +75,7 @@ func (f *otlpFlags) tracing(ctx context.Context, log *slog.Logger, end *cleanup)
 	return t, nil
 }
 
-// pushMetrics sends metrics until ctx ends, if OpenTelemetry's variables say where to.
+// pushMetrics exports metrics until ctx ends, if OpenTelemetry's variables name an endpoint.
 func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	if !anySet(otlpEndpoint, otlpMetricsEndpoint) {
 		return nil
@@ -97,10 +97,10 @@ func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	return nil
 }
 
-// readableEvery is how often an API without a worker asks for commits that nobody has read yet.
+// readableEvery is the least time between two polls of positions by an API without a worker.
 const readableEvery = 5 * time.Second
 
-// notifying is observe, and signals on requests that there was one.
+// notifying returns observe, extended by a non-blocking signal on requests.
 func notifying(observe func(string, int, float64), requests chan<- struct{}) func(endpoint string, status int, seconds float64) {
 	return func(endpoint string, status int, seconds float64) {
 		observe(endpoint, status, seconds)
@@ -111,8 +111,8 @@ func notifying(observe func(string, int, float64), requests chan<- struct{}) fun
 	}
 }
 
-// watchCommits adds to the traces which commits can be read, in an API without a worker.
-// It asks for positions after a request only, so that an idle API costs MotherDuck nothing.
+// watchCommits adds to the traces when commits become readable, in an API without a worker. It polls
+// positions after requests only, so that an idle API costs MotherDuck nothing.
 func (c *core) watchCommits(ctx context.Context, tracing *telemetry.Tracing, requests <-chan struct{}, every time.Duration) error {
 	known := map[string]string{}
 	for first := true; ; first = false {

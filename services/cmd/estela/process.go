@@ -25,27 +25,26 @@ import (
 // stopGrace is how long requests in flight may take when the process stops.
 const stopGrace = 5 * time.Second
 
-// process is what the flags of 'up', 'worker' and 'api' choose.
+// process is the configuration of 'up', 'worker' and 'api'.
 type process struct {
 	ops *opsFlags
 	// api and worker are nil in a process without the one or the other.
 	api    *listenFlags
 	worker *workerFlags
-	// redis is the URL of the worker's server; empty is one of its own.
+	// redis is the URL of the worker's server; empty starts one.
 	redis string
-	// publish is done once beside the worker, which outlives it.
+	// publish runs once beside the worker, which outlives it.
 	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
-	// started is called when every part is there, before they begin.
+	// started is called when every part is ready, before they run.
 	started func(*core, *datadir.Process, *redisserver.Server)
 }
 
-// run is the start-up of every process, in one line; then the parts run until ctx ends or one
-// of them fails.
+// run starts the parts of the process in order, then runs them until ctx ends or one of them fails.
 func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	var end cleanup
 	defer func() { err = errors.Join(err, end.run()) }()
 
-	// The files first: what is wrong with them is found before anything is touched.
+	// The files first: their errors are found before anything is changed.
 	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return err
@@ -56,7 +55,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 			return err
 		}
 	}
-	// Ports now, though they answer last: one that is taken costs no opening of the warehouse.
+	// Ports before the warehouse, though they serve last: a port in use fails fast.
 	at := &datadir.Process{PID: os.Getpid()}
 	var public net.Listener
 	if p.api != nil {
@@ -68,13 +67,13 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	// The warehouse before Redis: it is what another process may have open.
+	// The warehouse before Redis: another process may have it open.
 	c, err := newCore(ctx, g, all, p.worker == nil, g.logger(s))
 	if err != nil {
 		return err
 	}
 	end.add(c.store.Close)
-	// Traces before anything that may be in one.
+	// Tracing before anything that is traced.
 	tracing, err := p.ops.tracing(ctx, c.log, &end)
 	if err != nil {
 		return err
@@ -94,7 +93,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 			return err
 		}
 	}
-	// Other commands find the process only now: it can do what they ask for.
+	// Other commands find the process only now that it can serve them.
 	ops := (&operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}).Handler()
 	parts.add(func(ctx context.Context) error {
 		return operation.Serve(ctx, private, operation.RequireToken(ops, os.Getenv("ESTELA_OPS_TOKEN")))
@@ -109,10 +108,10 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	return parts.run(ctx)
 }
 
-// addAPI adds the API, which serves again what changes in its files.
+// addAPI adds the API and the watcher that reloads its files.
 func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
 	observe := c.metrics.Request
-	if p.worker == nil && tracing != nil { // no worker here reports commits
+	if p.worker == nil && tracing != nil { // there is no worker to report commits
 		requests := make(chan struct{}, 1)
 		observe = notifying(observe, requests)
 		parts.add(func(ctx context.Context) error { return c.watchCommits(ctx, tracing, requests, readableEvery) })
@@ -130,7 +129,7 @@ func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracin
 	return nil
 }
 
-// addWorker adds the worker, the publishing beside it, and a redis-server if it has one of its own.
+// addWorker adds the worker, p.publish, and a redis-server if no URL is given.
 func (p *process) addWorker(
 	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
 ) (*redisserver.Server, *engine, error) {
@@ -187,7 +186,7 @@ func addControl(dataDir string, at *datadir.Process, ops http.Handler, parts *gr
 	return nil
 }
 
-// core is what every process has that opens the warehouse.
+// core is what every process with an open warehouse shares.
 type core struct {
 	g        *Globals
 	log      *slog.Logger
@@ -196,7 +195,7 @@ type core struct {
 	metrics  *telemetry.Metrics
 }
 
-// newCore opens the warehouse of the flags with the datasets in it.
+// newCore opens the warehouse of the flags and registers the datasets.
 func newCore(ctx context.Context, g *Globals, all []*dataset.Dataset, readOnly bool, log *slog.Logger) (*core, error) {
 	store, err := g.openWarehouse(ctx, all, readOnly, log)
 	if err != nil {
@@ -208,7 +207,7 @@ func newCore(ctx context.Context, g *Globals, all []*dataset.Dataset, readOnly b
 	return &core{g, log, all, store, m}, nil
 }
 
-// newAPI makes the API and checks every endpoint against the tables.
+// newAPI creates the API and checks every endpoint against the tables.
 func (c *core) newAPI(ctx context.Context, configure func(*api.Config)) (*api.Server, error) {
 	cfg := api.Config{Datasets: served(c.datasets), Reader: c.store, Logger: c.log, Observe: c.metrics.Request}
 	configure(&cfg)
@@ -223,7 +222,7 @@ func (c *core) newAPI(ctx context.Context, configure func(*api.Config)) (*api.Se
 	return app, app.Check(ctx)
 }
 
-// serveAPI answers until ctx ends, then lets requests finish.
+// serveAPI serves until ctx ends, then drains requests in flight.
 func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
 	parts := group{func(context.Context) error { return app.Serve(l) }}
 	parts.add(func(ctx context.Context) error {
@@ -235,12 +234,12 @@ func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
 	return parts.run(ctx)
 }
 
-// group are functions that run side by side until their context ends.
+// group is a list of functions that run concurrently until their context ends.
 type group []func(context.Context) error
 
 func (g *group) add(f func(context.Context) error) { *g = append(*g, f) }
 
-// run returns when all have ended. The first error ends the others.
+// run returns when all have ended. The first error cancels the others.
 func (g *group) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	for _, f := range *g {
@@ -249,7 +248,7 @@ func (g *group) run(ctx context.Context) error {
 	return parts.Wait()
 }
 
-// cleanup runs what was added, last first.
+// cleanup is a list of deferred functions, which run last first.
 type cleanup []func() error
 
 func (c *cleanup) add(f func() error) { *c = append(*c, f) }

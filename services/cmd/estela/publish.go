@@ -63,7 +63,7 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) (err error
 	return c.publish(ctx, s, check, p)
 }
 
-// publish sends the file's rows and reports what came of it.
+// publish sends the file's rows and reports the result.
 func (c *publishCmd) publish(ctx context.Context, s *streams, check *intake.Checker, p *intake.Publisher) error {
 	read := c.each(ctx, c.input(ctx, s), check.Dataset, c.rows(p.Send))
 	unsent := p.Close(ctx)
@@ -78,13 +78,14 @@ func (c *publishCmd) publish(ctx context.Context, s *streams, check *intake.Chec
 	return errors.Join(err, unwritten, check.Complete(c.displayName(), "sent"))
 }
 
-// resumeError says how to resume after an error: one of the file would come again.
-func resumeError(ctx context.Context, err error, ofFile bool, sent, skipped int64) error {
+// resumeError adds to err how to resume. inFile: the error is one of the file, which a retry would
+// meet again.
+func resumeError(ctx context.Context, err error, inFile bool, sent, skipped int64) error {
 	first := ""
 	switch {
 	case ctx.Err() != nil:
 		err = errors.New("interrupted")
-	case ofFile:
+	case inFile:
 		first = "correct that, and "
 	}
 	if errors.Is(err, stream.ErrReplicas) {
@@ -93,5 +94,5 @@ func resumeError(ctx context.Context, err error, ofFile bool, sent, skipped int6
 	if sent == 0 {
 		return fmt.Errorf("%w; nothing was sent", err)
 	}
-	return fmt.Errorf("%w; %d events are in Redis: %sthe same again with --skip %d resumes there", err, sent, first, skipped+sent)
+	return fmt.Errorf("%w; %d events are in Redis: %srun the command again with --skip %d to resume", err, sent, first, skipped+sent)
 }

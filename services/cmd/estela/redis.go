@@ -16,20 +16,20 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// googleUser is the one user of Memorystore for Valkey with IAM authentication; the
-// access token says who it really is.
+// googleUser is the only user name of Memorystore for Valkey with IAM authentication; the access
+// token identifies the account.
 const googleUser = "default"
 
-// googleScope is what Google's services take a token for.
+// googleScope is the OAuth scope of the access tokens.
 const googleScope = "https://www.googleapis.com/auth/cloud-platform"
 
-// redisFlags say how to reach a Redis that is not on this machine.
+// redisFlags configure TLS and the login of a remote Redis.
 type redisFlags struct {
 	RedisCA   string `name:"redis-ca" help:"Certificates of which one has signed the server's, for rediss://: a PEM file, or the PEM text itself. Default: the system's." placeholder:"FILE"`
 	RedisAuth string `help:"Who logs in (${enum}): the user of the URL, or this machine's Google account with a token that is renewed (Memorystore for Valkey)." enum:"url,google" default:"url"`
 }
 
-// config is how to reach the server at url.
+// config returns the configuration of a connection to the server at url.
 func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (stream.Config, error) {
 	cfg := stream.Config{URL: url, Logger: log}
 	var err error
@@ -46,8 +46,8 @@ func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (
 	return cfg, err
 }
 
-// certificates are in the file that the flag names, or in the flag: a container has
-// variables and seldom files.
+// certificates returns the PEM of --redis-ca: the flag's value itself, as containers have variables
+// rather than files, or the file that it names.
 func (f *redisFlags) certificates() ([]byte, error) {
 	if f.RedisCA == "" || strings.HasPrefix(strings.TrimSpace(f.RedisCA), "-----BEGIN ") {
 		return []byte(f.RedisCA), nil
@@ -59,8 +59,8 @@ func (f *redisFlags) certificates() ([]byte, error) {
 	return text, nil
 }
 
-// openRedis connects to the server at url, waits until it has loaded its data and refuses
-// one that could lose events.
+// openRedis connects to the server at url, waits until it has loaded its data and refuses a
+// configuration that could lose events.
 func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger) (*stream.Client, error) {
 	cfg, err := f.config(ctx, url, log)
 	if err != nil {
@@ -79,7 +79,7 @@ func (f *redisFlags) openRedis(ctx context.Context, url string, log *slog.Logger
 	return client, nil
 }
 
-// redisURL is the server that the flags or the running process name.
+// redisURL returns the server of the flags or of the running process.
 func (g *Globals) redisURL(ctx context.Context) (string, error) {
 	if g.Redis != "" {
 		return g.Redis, nil
@@ -94,8 +94,8 @@ func (g *Globals) redisURL(ctx context.Context) (string, error) {
 	return running.Redis, nil
 }
 
-// withoutPassword is the URL as it may lie in a file, or nothing if it holds a
-// password or what Redact leaves out: other commands then get their own --redis.
+// withoutPassword returns the URL if it can be stored in a file, or "" if it has a password or
+// anything else that Redact removes: other commands then need --redis.
 func withoutPassword(url string) string {
 	if stream.Redact(url) != url {
 		return ""
@@ -103,8 +103,8 @@ func withoutPassword(url string) string {
 	return url
 }
 
-// googleTokens are access tokens of this machine's Google account, each used until
-// shortly before its end.
+// googleTokens returns a source of access tokens of this machine's Google account, each reused until
+// shortly before it expires.
 func googleTokens(ctx context.Context) (oauth2.TokenSource, error) {
 	// Not the caller's ctx: it may be that of one request, and tokens are renewed for as
 	// long as the process lives.
@@ -115,8 +115,7 @@ func googleTokens(ctx context.Context) (oauth2.TokenSource, error) {
 	return oauth2.ReuseTokenSource(nil, credentials.TokenSource), nil
 }
 
-// googleLogin asks the metadata server, or on a laptop gcloud's credentials, for access
-// tokens.
+// googleLogin returns a login with access tokens of the metadata server or of gcloud's credentials.
 func googleLogin(ctx context.Context) (func(context.Context) (user, password string, err error), error) {
 	tokens, err := googleTokens(ctx)
 	if err != nil {
@@ -125,7 +124,7 @@ func googleLogin(ctx context.Context) (func(context.Context) (user, password str
 	return func(context.Context) (user, password string, err error) {
 		token, err := tokens.Token()
 		if err != nil {
-			// What the token's server answered is left out: it may hold a token.
+			// The token server's response is left out: it may contain a token.
 			return "", "", errors.New("get an access token of Google for Redis: the metadata server or gcloud's credentials gave none; " +
 				"see that the service account exists and has roles/memorystore.dbConnectionUser")
 		}

@@ -111,7 +111,7 @@ func TestPublishSaysWhatToDo(t *testing.T) {
 	}{
 		"a file that is cut off": {
 			in:   "[" + good + "," + strings.Replace(good, "a", "b", 1) + ",\n",
-			says: "the file is cut off; 2 events are in Redis: correct that, and the same again with --skip 2 resumes there",
+			says: "the file is cut off; 2 events are in Redis: correct that, and run the command again with --skip 2 to resume",
 		},
 		"nothing to wait for": {in: "{}\n", args: []string{"--wait-stored"}, says: "1 of 1 rows are no events", not: "has all of it"},
 	} {
@@ -128,7 +128,7 @@ func TestBackfillSaysHowFarItCame(t *testing.T) {
 	const good = `{"id":"a","at":"2026-01-01T00:00:00Z"}`
 	dir, beside := inside(t, thing)
 	code, _, errs := command(t, "["+good+"\n,{}", append([]string{"backfill", "things"}, beside...)...)
-	if code != 1 || !strings.Contains(errs, "cut off; 1 rows are stored and 0 duplicates dropped: correct that, and the same again stores the rest, and nothing twice") {
+	if code != 1 || !strings.Contains(errs, "cut off; 1 rows are stored and 0 duplicates dropped: correct that, and run the command again to store the rest, and nothing twice") {
 		t.Errorf("cut off: exit %d\n%s", code, errs)
 	}
 	code, _, errs = command(t, "", append([]string{"backfill", "things", filepath.Join(dir, "none")}, beside...)...)
@@ -143,7 +143,7 @@ func TestBackfillSaysHowFarItCame(t *testing.T) {
 	}))
 	var out, said bytes.Buffer
 	code = run(ctx, append([]string{"backfill", "things"}, beside...), in, &out, &said)
-	if code != 1 || !strings.Contains(said.String(), "estela: interrupted; 1 rows are stored and 1 duplicates dropped: the same again stores the rest, and nothing twice\n") {
+	if code != 1 || !strings.Contains(said.String(), "estela: interrupted; 1 rows are stored and 1 duplicates dropped: run the command again to store the rest, and nothing twice\n") {
 		t.Errorf("interrupted: exit %d\n%s", code, &said)
 	}
 }

@@ -18,16 +18,15 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
-// sampleMark is what the warehouse keeps of a dataset's sample, so that it is
-// published once, also when 'up' is stopped half-way or starts again a day
-// later, outside the dedupe window.
+// sampleMark is the progress of a dataset's sample, stored in the warehouse, so that it is published
+// once even if 'up' is stopped half-way or restarts after the dedupe window.
 type sampleMark struct {
 	Sent int64 `json:"sent"`
 	Done bool  `json:"done"`
 }
 
-// markEvery is how often the mark follows the publishing. What was sent since,
-// when the process is killed, is sent again and dropped as duplicates.
+// markEvery is how often the progress is stored. After a kill, events sent since are sent again and
+// dropped as duplicates.
 const markEvery = time.Second
 
 // sampler publishes the samples of datasets to a worker of this process.
@@ -36,7 +35,7 @@ type sampler struct {
 	s    *streams
 }
 
-// publish publishes what is missing of the datasets' samples.
+// publish publishes the rest of each dataset's sample.
 func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error {
 	for _, d := range e.core.datasets {
 		if d.Sample == "" {
@@ -91,8 +90,8 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 		return errors.Join(err, store.SetMarker(context.WithoutCancel(ctx), name, string(text)))
 	}
 	err = file.Each(ctx, func(r importer.Document) error {
-		// The embedded Redis forgets what is not committed when the process is
-		// killed, so that its mark is written at the end only.
+		// The embedded Redis loses uncommitted entries when the process is killed, so its
+		// progress is stored at the end only.
 		if !embedded && time.Since(last) >= markEvery {
 			if err := save(); err != nil {
 				return err
@@ -105,12 +104,12 @@ func (c *sampler) publishOne(ctx context.Context, e *engine, tracing *telemetry.
 		err = errors.Join(err, e.drain(ctx, d))
 	}
 	if mark.Done = err == nil; embedded && !mark.Done {
-		return err // what it holds is not stored: nothing is marked
+		return err // its entries are lost: store no progress
 	}
 	return errors.Join(err, save())
 }
 
-// openSample puts the sample where DuckDB can read it and opens it there.
+// openSample copies the sample to a temporary file, where DuckDB can read it, and opens it.
 func openSample(ctx context.Context, s *streams, d *dataset.Dataset) (file *importer.File, remove func(), err error) {
 	content, err := fs.ReadFile(d.Folder, d.Sample)
 	if err != nil {

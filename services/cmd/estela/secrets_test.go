@@ -26,7 +26,7 @@ func TestSecretsInURLsAreNeverShown(t *testing.T) {
 		{[]string{"version", "--log-format", "redis://host?password=" + secret}, exitUsage, "--log-format"},
 		{[]string{"version", "--no-such=https://u:" + secret + "@host"}, exitUsage, "--no-such"},
 		{[]string{"smoke", "--url", "ftp://u:" + secret + "@host"}, exitUsage, "ftp://"},
-		{[]string{"smoke", "--url", "http://u:" + secret + "@127.0.0.1:1/?key=" + secret, "--no-canary"}, exitFailed, "is not well"},
+		{[]string{"smoke", "--url", "http://u:" + secret + "@127.0.0.1:1/?key=" + secret, "--no-canary"}, exitFailed, " failed: "},
 		{[]string{"publish", "--data-dir", dir, "--redis", "redis://127.0.0.1:1/?password=" + secret, "--dataset", "flights", "https://u:" + secret + "@host/a.csv"}, -1, ""},
 		{[]string{"trace", "--data-dir", dir, "--redis", "redis://:" + secret + "@127.0.0.1:1", "flights", "x"}, -1, ""},
 		{[]string{"up", "--data-dir", dir, "--spool-bytes", "https://" + secret + "@host"}, exitUsage, "--spool-bytes"},

@@ -25,8 +25,8 @@ type smokeCmd struct {
 	Timeout   time.Duration `help:"How long all of it may take." default:"2m"`
 }
 
-// smokeToken is where an identity token or an API key is read from; never a flag, which every user of the
-// machine can see.
+// smokeToken is the variable with an identity token or an API key. It is no flag, because every user of
+// the machine can see flags.
 const smokeToken = "ESTELA_SMOKE_TOKEN"
 
 // Run is 'estela smoke'.
@@ -51,12 +51,12 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		say(s.out, "%s  %-10s %6s  %s", mark, r.Name, r.Took.Round(time.Millisecond), mask.Text(r.Found))
 	})
 	if len(failed) > 0 {
-		return fmt.Errorf("%s is not well: %s", c.URL, strings.Join(failed, ", "))
+		return fmt.Errorf("%s failed: %s", c.URL, strings.Join(failed, ", "))
 	}
 	return nil
 }
 
-// sendCanary publishes one canary, as any producer would.
+// sendCanary publishes one canary, like any producer.
 func sendCanary(ctx context.Context, g *Globals, s *streams, canary smoke.Canary) (err error) {
 	d, err := g.pick("canary")
 	if err != nil {

@@ -31,7 +31,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	return p.run(ctx, g, s)
 }
 
-// printStartup says what runs where, and one thing to try.
+// printStartup prints the addresses of every part and an example request.
 func printStartup(out io.Writer, c *core, at *datadir.Process, redis *redisserver.Server) {
 	say(out, "Estela %s", version())
 	say(out, "  Redis      %s", redis.Kind)

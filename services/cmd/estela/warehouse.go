@@ -18,7 +18,7 @@ type warehouseClaimCmd struct {
 	Datasets []string `arg:"" help:"Names of the datasets."`
 }
 
-// Run is 'estela warehouse claim'. All is checked before anything is changed.
+// Run is 'estela warehouse claim'. Everything is checked before anything is changed.
 func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
@@ -32,36 +32,36 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 		}
 		claimed = append(claimed, d)
 	}
-	o, err := g.maintenance(ctx, claimed, s)
+	m, err := g.maintenance(ctx, claimed, s)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.end.run()) }()
+	defer func() { err = errors.Join(err, m.end.run()) }()
 	streams := make([][]stream.Summary, len(claimed))
 	for i, d := range claimed {
-		if streams[i], err = o.checkClaimable(ctx, d); err != nil {
+		if streams[i], err = m.checkClaimable(ctx, d); err != nil {
 			return err
 		}
 	}
 	for i, d := range claimed {
-		if err := o.claim(ctx, s, d, streams[i]); err != nil {
+		if err := m.claim(ctx, s, d, streams[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkClaimable makes sure that nobody reads the dataset's streams and that this contract is the
-// one they are written by.
-func (o *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
-	streams, err := o.redis.Summaries(ctx, d.Name, d.Shards)
+// checkClaimable makes sure that no worker owns the dataset's shards and that the contract is
+// compatible with the registered one.
+func (m *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
+	streams, err := m.redis.Summaries(ctx, d.Name, d.Shards)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkNoLease(d.Name, streams); err != nil {
 		return nil, err
 	}
-	by, err := o.redis.Contract(ctx, d.Name)
+	by, err := m.redis.Contract(ctx, d.Name)
 	if err != nil || by == nil {
 		return streams, err
 	}
@@ -74,10 +74,10 @@ func (o *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([
 	return streams, nil
 }
 
-func (o *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
+func (m *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
-		holder, err := o.redis.MoveShard(ctx, d.Name, was.Shard, o.identity)
+		holder, err := m.redis.MoveShard(ctx, d.Name, was.Shard, m.identity)
 		if err == nil && holder != "" {
 			err = fault.Refusedf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
 		}
@@ -87,10 +87,10 @@ func (o *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset,
 		say(s.out, "%s", claimedShard(d.Name, was))
 		trimmed = trimmed || !was.TrimmedTo.IsZero()
 	}
-	if err := o.redis.RegisterContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
+	if err := m.redis.RegisterContract(ctx, d.Contract, []string{d.Version}, true); err != nil {
 		return err
 	}
-	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, o.identity)
+	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, m.identity)
 	if trimmed {
 		say(s.out, "What was trimmed is in the warehouse they came from alone: to have it here too, export it there and "+
 			"'estela backfill %s' it; the first start here needs --accept-loss.", d.Name)
@@ -98,7 +98,7 @@ func (o *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset,
 	return nil
 }
 
-// claimedShard describes what the new worker resumes with.
+// claimedShard describes the state that the new worker resumes from.
 func claimedShard(dataset string, was stream.Summary) string {
 	text := fmt.Sprintf("%s shard %d, of %s: ", dataset, was.Shard, warehouseName(was.Owner))
 	if was.Length == 0 {

@@ -14,21 +14,20 @@ import (
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
-// watchEvery is how often files are polled. Polling works on every file system
-// and mount, which notifications don't.
+// watchEvery is how often files are polled. Unlike notifications, polling works on every file system
+// and mount.
 const watchEvery = 300 * time.Millisecond
 
-// watcher follows the files that may change under a running API: the API keys always, the
-// datasets where that is wanted.
+// watcher reloads the files of a running API: the API keys always, the datasets with --watch.
 type watcher struct {
 	core *core
 	api  *api.Server
-	keys *api.Keys // nil where the API needs none
-	// files says that the datasets are followed, writes that their views may be made again.
+	keys *api.Keys // nil without --keys
+	// files: reload the datasets, too. writes: this process may recreate their views.
 	files, writes bool
 }
 
-// run follows the files until ctx ends.
+// run polls the files until ctx ends.
 func (w *watcher) run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -55,17 +54,16 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 }
 
-// logKeys reports that the file of keys can't be read.
+// logKeys logs that the file of keys can't be read.
 func (w *watcher) logKeys(err error) {
 	if _, gone := errors.AsType[*api.KeysGoneError](err); gone {
-		w.core.log.Error("API keys are gone, no key is good", slog.Any("error", err))
+		w.core.log.Error("API key file is missing, rejecting all keys", slog.Any("error", err))
 		return
 	}
-	w.core.log.Error("read of API keys failed, keeping those from before", slog.Any("error", err))
+	w.core.log.Error("reload of API keys failed, keeping the previous ones", slog.Any("error", err))
 }
 
-// reload serves the endpoints as the files have them now; with a fault in them,
-// as they were.
+// reload reloads the endpoints; if the files have an error, the previous ones stay.
 func (w *watcher) reload(ctx context.Context) {
 	all, err := dataset.Load(w.core.g.Data)
 	if err == nil {
@@ -75,14 +73,14 @@ func (w *watcher) reload(ctx context.Context) {
 		err = w.api.Load(ctx, served(all))
 	}
 	if err != nil {
-		w.core.log.Error("reload of endpoints failed, keeping those from before", slog.Any("error", err))
+		w.core.log.Error("reload of endpoints failed, keeping the previous ones", slog.Any("error", err))
 		return
 	}
 	w.core.log.Info("reloaded endpoints")
 }
 
-// register makes the views again. A contract is read at the start only: what is
-// stored and what producers were promised depends on it.
+// register recreates the views. A changed contract needs a restart: the stored rows and the producers
+// depend on it.
 func (w *watcher) register(ctx context.Context, all []*dataset.Dataset) error {
 	if err := checkSQL(ctx, all); err != nil {
 		return err
@@ -106,7 +104,7 @@ func (w *watcher) register(ctx context.Context, all []*dataset.Dataset) error {
 	return nil
 }
 
-// fingerprint changes with the files of the datasets.
+// fingerprint hashes the names, sizes and times of the datasets' files.
 func (w *watcher) fingerprint() uint64 {
 	sum := fnv.New64a()
 	for _, dir := range w.core.g.Data {

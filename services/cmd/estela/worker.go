@@ -21,7 +21,7 @@ type workerFlags struct {
 	AcceptLoss bool `help:"Continue where a stream no longer has events that are not stored."`
 }
 
-// publishNothing is for a worker whose events come from others.
+// publishNothing is process.publish where only other processes publish.
 func publishNothing(context.Context, *engine, *telemetry.Tracing, bool) error { return nil }
 
 // Run is 'estela worker'.
