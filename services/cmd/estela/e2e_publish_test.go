@@ -167,7 +167,7 @@ func TestE2EPublishGivesUp(t *testing.T) {
 	}
 }
 
-// TestE2ERefusedRows says once why many rows are no events, keeps all of them on request, and
+// TestE2ERefusedRows says once why many rows are invalid, keeps all of them on request, and
 // takes them back when they are corrected, every digit as it was.
 func TestE2ERefusedRows(t *testing.T) {
 	t.Parallel()
@@ -185,7 +185,7 @@ func TestE2ERefusedRows(t *testing.T) {
 		for _, want := range []string{
 			"3000 rows (1, 2, 3, …): /celsius: must be at most 60, found 61.1234567890123456789, and the like\n",
 			"row 3001: ", "row 3002: (document): must be object, found array\n",
-			"row 3003: (document): lacks the required property \"measured_at\"\n", "3003 of 3004 rows are no events of readings",
+			"row 3003: (document): lacks the required property \"measured_at\"\n", "3003 of 3004 rows are invalid as events of readings",
 		} {
 			if !strings.Contains(errs, want) {
 				t.Errorf("%s does not say %q", command, want)
@@ -214,7 +214,7 @@ func TestE2ERefusedRows(t *testing.T) {
 		corrected := strings.NewReplacer(`"celsius":`, `"celsius":1e-3,"was":`, `"row":3003`, `"row":9`).Replace(string(lines))
 		writeFile(t, bad, corrected)
 		code, _, errs = estela(t, "", append([]string{command, "readings", bad, "--from-errors"}, beside...)...)
-		if code != 1 || !strings.Contains(errs, "3 of 3003 rows are no events") {
+		if code != 1 || !strings.Contains(errs, "3 of 3003 rows are invalid as events") {
 			t.Errorf("%s of what was corrected: exit %d\n%s", command, code, errs)
 		}
 	}

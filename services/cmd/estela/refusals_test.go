@@ -61,7 +61,7 @@ func TestErrorsHoldTheRow(t *testing.T) {
 				t.Fatalf("exit %d, %s, %v\n%s", code, text, err, errs)
 			}
 			_, _, errs = command(t, "", append([]string{"backfill", "things", bad}, beside...)...)
-			if !strings.Contains(errs, "the file looks like one that --errors wrote: --from-errors takes the event of each of its lines\n") {
+			if !strings.Contains(errs, "the file looks like one that --errors wrote: use --from-errors to read the event of each line\n") {
 				t.Errorf("as a file of events:\n%s", errs)
 			}
 			again := append([]string{"backfill", "things", "--from-errors", bad}, beside...)
@@ -113,7 +113,7 @@ func TestPublishSaysWhatToDo(t *testing.T) {
 			in:   "[" + good + "," + strings.Replace(good, "a", "b", 1) + ",\n",
 			says: "the file is cut off; 2 events are in Redis: correct that, and run the command again with --skip 2 to resume",
 		},
-		"nothing to wait for": {in: "{}\n", args: []string{"--wait-stored"}, says: "1 of 1 rows are no events", not: "has all of it"},
+		"nothing to wait for": {in: "{}\n", args: []string{"--wait-stored"}, says: "1 of 1 rows are invalid as events", not: "has all of it"},
 	} {
 		code, _, errs := command(t, c.in, append(append([]string{"publish", "things"}, c.args...), beside...)...)
 		if code != 1 || !strings.Contains(errs, c.says) || c.not != "" && strings.Contains(errs, c.not) {

@@ -7,27 +7,28 @@ import (
 	"time"
 )
 
-// How long a wait for the warehouse may be in vain, and how often it polls.
 const (
+	// storedPoll is how often the lag is polled.
 	storedPoll = 50 * time.Millisecond
-	// noWorkerTimeout is how long a shard may be without a worker: one that follows another, or
-	// takes over from one that was killed, is there by then.
+	// noWorkerTimeout is how long a shard may be without an owner: longer than a takeover.
 	noWorkerTimeout = 10 * time.Second
+	// redisTimeout is how long Redis may be unreachable: longer than a restart.
+	redisTimeout = 10 * time.Second
 	// stallTimeout is how long a worker may store nothing: MotherDuck's commits are seconds apart.
 	stallTimeout = time.Minute
 )
 
-// storedWait is the wait for what was published.
+// storedWait is a wait until all that was published is stored.
 type storedWait struct {
 	publisher *Publisher
-	// left is how many entries were not stored at the last poll; moved is when it had changed,
-	// owned when every shard had a worker.
+	// left is how many entries were not stored at the last poll; moved is when it last changed,
+	// owned when every shard last had a worker.
 	left         int64
 	moved, owned time.Time
 	next         time.Time // a line of progress
 }
 
-// AwaitStored waits until the warehouse has stored all that was published.
+// AwaitStored waits until the warehouse has stored all published events.
 func (p *Publisher) AwaitStored(ctx context.Context) error {
 	now, check := time.Now(), p.check
 	w := &storedWait{publisher: p, left: -1, moved: now, owned: now, next: now.Add(pipeEvery)}
@@ -48,13 +49,13 @@ func (p *Publisher) AwaitStored(ctx context.Context) error {
 	}
 }
 
-// poll reports whether all is stored, or why it won't be.
+// poll reports whether all is stored. It fails if that is not to be expected any more.
 func (w *storedWait) poll(ctx context.Context) (bool, error) {
 	d := w.publisher.check.Dataset
 	all, err := w.publisher.client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
-		if time.Since(w.moved) < noWorkerTimeout {
-			return false, nil // a server that restarts is there again by then
+		if time.Since(w.moved) < redisTimeout {
+			return false, nil
 		}
 		return false, fmt.Errorf("wait until all is stored: %w", err)
 	}
@@ -79,16 +80,17 @@ func (w *storedWait) poll(ctx context.Context) (bool, error) {
 		w.next = now.Add(pipeEvery)
 		say(w.publisher.check.Report, "publish %s: all is in Redis; %d entries of its streams are not stored yet", d.Name, left)
 	}
-	return left == 0, w.stalled(now, unowned)
+	return left == 0, w.checkProgress(now, unowned)
 }
 
-func (w *storedWait) stalled(now time.Time, unowned int) error {
+// checkProgress fails if a shard (unowned) is without a worker or nothing was stored for too long.
+func (w *storedWait) checkProgress(now time.Time, unowned int) error {
 	switch {
 	case now.Sub(w.owned) > noWorkerTimeout:
-		return fmt.Errorf("all is in Redis and nothing stores it: no worker reads shard %d of %s. Start 'estela up' or 'estela worker'; "+
-			"'estela doctor' says more", unowned, w.publisher.check.Dataset.Name)
+		return fmt.Errorf("all is in Redis, and not stored: no worker reads shard %d of %s. Start 'estela up' or 'estela worker'; "+
+			"see 'estela doctor'", unowned, w.publisher.check.Dataset.Name)
 	case now.Sub(w.moved) > stallTimeout:
-		return errors.New("all is in Redis, and the worker has stored nothing for a minute: 'estela doctor' says why")
+		return errors.New("all is in Redis, and the worker has stored nothing for a minute: see 'estela doctor'")
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package intake takes rows in as events: checks each by the contract, reports those that are
-// none, and publishes the others at a rate.
+// Package intake validates rows by a contract, reports invalid ones, and publishes the others at a
+// rate.
 package intake
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/importer"
 )
 
-// Checker checks rows by a contract.
+// Checker validates rows by a contract.
 type Checker struct {
 	Dataset  *dataset.Dataset
 	Invalid  *InvalidRows
 	Progress *Progress
-	// Report is where people read what is remarkable.
+	// Report receives warnings and summaries, as text.
 	Report io.Writer
-	// Skip is how many events are still to be passed over.
+	// Skip is how many more events to skip.
 	Skip int64
 
 	decoder *contract.Decoder
@@ -27,14 +27,14 @@ type Checker struct {
 	seen    int64           // rows
 }
 
-// NewChecker makes one that counts refusals.
+// NewChecker returns a Checker that counts invalid rows.
 func NewChecker(d *dataset.Dataset, progress *Progress, report io.Writer) *Checker {
 	c := &Checker{Dataset: d, Invalid: NewInvalidRows(), Progress: progress, Report: report, decoder: d.NewDecoder(), batch: d.NewBatch(0, 1)}
 	c.decoder.OnUnnamed(c.warnUnknown(map[string]bool{}))
 	return c
 }
 
-// warnUnknown warns of a property that no column stores, once each, of 20 at most.
+// warnUnknown returns a function that warns of a property without a column, once each, at most 20.
 func (c *Checker) warnUnknown(warned map[string]bool) func(name []byte) {
 	const most = 20
 	return func(name []byte) {
@@ -42,16 +42,15 @@ func (c *Checker) warnUnknown(warned map[string]bool) func(name []byte) {
 			return
 		}
 		warned[string(name)] = true
-		meant := c.Dataset.Shape().Nearly(string(name))
-		if meant != "" {
-			meant = fmt.Sprintf(", which has %q,", meant)
+		suggestion := c.Dataset.Shape().Nearly(string(name))
+		if suggestion != "" {
+			suggestion = fmt.Sprintf(", which has %q,", suggestion)
 		}
-		say(c.Report, "%s: property %q is not in the contract%s and no column stores it", c.Dataset.Name, name, meant)
+		say(c.Report, "%s: property %q is not in the contract%s and no column stores it", c.Dataset.Name, name, suggestion)
 	}
 }
 
-// Event reports whether the row is an event to process; if it is none, it is counted with its
-// reason.
+// Event reports whether the row is a valid event to process. An invalid one is counted by reason.
 func (c *Checker) Event(r importer.Document) (bool, error) {
 	c.batch.Reset()
 	c.seen++
@@ -70,14 +69,14 @@ func (c *Checker) Event(r importer.Document) (bool, error) {
 	return false, c.Invalid.add(r, violations)
 }
 
-// Finish reports how many are so, and those that are no events.
-func (c *Checker) Finish(so string) error {
-	c.Progress.Finish(so)
+// Finish reports how many events had the outcome, and the invalid rows.
+func (c *Checker) Finish(outcome string) error {
+	c.Progress.Finish(outcome)
 	return c.Invalid.Close(c.Report)
 }
 
-// Complete is an error if the file had no row, or rows that are no events. name is the file's,
-// done what became of the others.
+// Complete fails if the file had no row or had invalid ones. name is the file's, done the outcome of
+// the others.
 func (c *Checker) Complete(name, done string) error {
 	switch {
 	case c.seen == 0:
@@ -85,7 +84,7 @@ func (c *Checker) Complete(name, done string) error {
 	case c.Skip > 0:
 		return fmt.Errorf("%s has %d events fewer than --skip skips: nothing was %s", name, c.Skip, done)
 	case c.Invalid.Rows > 0:
-		return fmt.Errorf("%d of %d rows are no events of %s and were not %s", c.Invalid.Rows, c.seen, c.Dataset.Name, done)
+		return fmt.Errorf("%d of %d rows are invalid as events of %s and were not %s", c.Invalid.Rows, c.seen, c.Dataset.Name, done)
 	}
 	return nil
 }

@@ -19,39 +19,38 @@ import (
 )
 
 const (
-	// maxRowNumbers is how many places are named of a reason.
+	// maxRowNumbers is how many row numbers are listed of a reason.
 	maxRowNumbers = 3
-	// maxReasons bounds the reasons that are distinguished.
+	// maxReasons bounds the reasons that are counted separately.
 	maxReasons = 100
 )
 
-// InvalidRows are the rows of a file that are no events: all of them counted by reason, and
-// written to a file if that is wanted.
+// InvalidRows counts the invalid rows of a file by reason and, with --errors, writes them to a file.
 type InvalidRows struct {
-	// Rows is how many there are.
+	// Rows is their number.
 	Rows int64
 
 	reasons map[string]*reason
 	file    *os.File // nil without --errors
 	out     *bufio.Writer
-	raw     bool // a row in it is no event
-	written bool // the first row is what --errors writes
+	raw     bool // a row could not be written as an event
+	written bool // the input looks like a file of --errors
 }
 
-// reason is why rows are no events.
+// reason is why rows are invalid.
 type reason struct {
 	text   string // the first row's
-	varied bool   // others have other values in it
+	varied bool   // other rows differ in its values
 	count  int64
 	first  [maxRowNumbers]int64
 	last   int64 // row
 }
 
-// NewInvalidRows writes none of them to a file.
+// NewInvalidRows only counts.
 func NewInvalidRows() *InvalidRows { return &InvalidRows{reasons: map[string]*reason{}} }
 
-// OpenInvalidRows opens the file of --errors, if there is one. The input, nil if it is no file,
-// must be another.
+// OpenInvalidRows opens the file of --errors, if there is one. It must not be the input, which is nil
+// if that is no file.
 func OpenInvalidRows(file string, input os.FileInfo) (*InvalidRows, error) {
 	r := NewInvalidRows()
 	if file == "" {
@@ -79,7 +78,7 @@ type invalidRow struct {
 	RawBase64 []byte  `json:"raw_base64,omitempty"`
 }
 
-// set puts into the line what there is of the row.
+// set sets the field that can hold the row.
 func (l *invalidRow) set(d importer.Document) {
 	raw := d.Text
 	if raw == nil {
@@ -127,10 +126,10 @@ func (r *InvalidRows) add(d importer.Document, violations []event.Violation) err
 	return nil
 }
 
-// rowValues are the parts of a message that come from the row: quoted text and numbers.
+// rowValues matches the parts of a message that come from the row: quoted text and numbers.
 var rowValues = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
 
-// reasonKey is the same for violations of one kind, whatever was found, at whatever index of a list.
+// reasonKey groups violations: it ignores the value found and list indexes.
 func reasonKey(v event.Violation) string {
 	expected := v.Message
 	for _, found := range []string{", found ", ", has ", " (byte "} {
@@ -185,7 +184,7 @@ func (r *reason) String() string {
 	return fmt.Sprintf("%d rows (%s): %s", r.count, strings.Join(places, ", "), text)
 }
 
-// Close reports what was invalid, by reason, and ends the file.
+// Close prints the reasons and closes the file.
 func (r *InvalidRows) Close(to io.Writer) error {
 	all := make([]*reason, 0, len(r.reasons))
 	for _, one := range r.reasons {
@@ -199,7 +198,7 @@ func (r *InvalidRows) Close(to io.Writer) error {
 	}
 	switch {
 	case r.written:
-		say(to, "the file looks like one that --errors wrote: --from-errors takes the event of each of its lines")
+		say(to, "the file looks like one that --errors wrote: use --from-errors to read the event of each line")
 	case r.file == nil && r.Rows > int64(len(all)):
 		say(to, "--errors FILE writes every one of them to a file, to be corrected and read with --from-errors")
 	case r.raw:
@@ -216,7 +215,7 @@ func (r *InvalidRows) Close(to io.Writer) error {
 	return nil
 }
 
-// CorrectedEvent is the event in a line of a file of --errors.
+// CorrectedEvent returns the event in a line of a file of --errors.
 func CorrectedEvent(d importer.Document) importer.Document {
 	if d.Problem != nil {
 		return d

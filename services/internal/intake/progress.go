@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress shows how far something long is: a bar on a terminal, a line now and
-// then in a pipe. Several goroutines may count.
+// Progress shows the progress of a long operation: a bar on a terminal, a line every 5 s in a pipe. It
+// is safe for concurrent use.
 type Progress struct {
 	out   io.Writer
 	what  string
@@ -26,10 +26,10 @@ type Progress struct {
 	next    time.Time
 }
 
-// pipeEvery is how often a pipe gets a line.
+// pipeEvery is how often a pipe receives a line.
 const pipeEvery = 5 * time.Second
 
-// NewProgress begins to show what is done. total is -1 if it is not known.
+// NewProgress starts to show the progress of what. total is -1 if unknown.
 func NewProgress(out io.Writer, what string, total int64) *Progress {
 	p := &Progress{out: out, what: what, total: total, begun: time.Now(), next: time.Now().Add(pipeEvery)}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -48,13 +48,13 @@ func (p *Progress) Add(n int) {
 	defer p.mu.Unlock()
 	p.done += int64(n)
 	if p.bar != nil {
-		_ = p.bar.Add(n) // a terminal that can't be drawn on is no fault of the work
+		_ = p.bar.Add(n) // drawing errors are ignored
 		return
 	}
 	p.show()
 }
 
-// addInvalid counts one that is left out.
+// addInvalid counts an invalid row.
 func (p *Progress) addInvalid() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,16 +89,16 @@ func (p *Progress) invalidNote() string {
 	return fmt.Sprintf(" (%d invalid rows)", p.invalid)
 }
 
-// Finish reports what came of it: how many are so.
-func (p *Progress) Finish(so string) {
+// Finish reports how many had the outcome, and at what rate.
+func (p *Progress) Finish(outcome string) {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
 	took := time.Since(p.begun)
-	say(p.out, "%s: %d %s in %s (%.0f a second)", p.what, p.done, so, took.Round(time.Millisecond), float64(p.done)/took.Seconds())
+	say(p.out, "%s: %d %s in %s (%.0f a second)", p.what, p.done, outcome, took.Round(time.Millisecond), float64(p.done)/took.Seconds())
 }
 
-// say writes a line for a person; that nobody can read it is no fault of the work.
+// say prints a line; write errors are ignored.
 func say(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Config says how a Publisher publishes.
+// Config configures a Publisher.
 type Config struct {
 	stream.ProducerConfig
 
-	// Rate is events a second at most.
+	// Rate is the most events a second.
 	//
-	// Default: as fast as it goes.
+	// Default: no limit.
 	Rate int
-	// UnknownColumns are the columns that the running worker does not know; an event that has one is
-	// refused.
+	// UnknownColumns are columns that the running worker does not know: an event with a value in
+	// one is refused.
 	UnknownColumns []int
 }
 
-// Publisher publishes the rows that a Checker passes.
+// Publisher publishes the valid rows of a Checker.
 type Publisher struct {
 	ctx            context.Context //nolint:containedctx // the command's, for the calls back from reading rows
 	check          *Checker
@@ -34,10 +34,10 @@ type Publisher struct {
 	pacer          pacer
 	unknownColumns []int
 	sent           atomic.Int64
-	nextWait       time.Time // when it may be reported again why it waits
+	nextWait       time.Time // when to report again why it waits
 }
 
-// NewPublisher begins to publish. It ends ackGrace after ctx at the latest.
+// NewPublisher returns a Publisher that ends at most ackGrace after ctx.
 func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cfg Config) *Publisher {
 	p := &Publisher{ctx: ctx, check: check, client: client, pacer: pacer{rate: cfg.Rate}, unknownColumns: cfg.UnknownColumns}
 	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
@@ -45,11 +45,11 @@ func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cf
 	return p
 }
 
-// ackGrace is how long what is in flight may take to be acknowledged after Ctrl-C, so that it is
-// known how far it came.
+// ackGrace is how long events in flight may take to be acknowledged after Ctrl-C, so that the number to
+// resume from is known.
 const ackGrace = 2 * time.Second
 
-// WithGrace ends that much later than ctx.
+// WithGrace returns a context that ends the given time after ctx.
 func WithGrace(ctx context.Context, grace time.Duration) context.Context {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
@@ -61,7 +61,7 @@ func (p *Publisher) ack(events int) {
 	p.check.Progress.Add(events)
 }
 
-// waiting reports why nothing is sent, now and then. The producer's goroutine calls it.
+// waiting reports why nothing is sent, every pipeEvery. The producer's goroutine calls it.
 func (p *Publisher) waiting(w stream.Waiting) {
 	if now := time.Now(); now.After(p.nextWait) {
 		p.nextWait = now.Add(pipeEvery)
@@ -72,7 +72,7 @@ func (p *Publisher) waiting(w stream.Waiting) {
 // Sent counts the events that the server has acknowledged.
 func (p *Publisher) Sent() int64 { return p.sent.Load() }
 
-// Send passes one row on, unless it is no event.
+// Send publishes one row, if it is valid.
 func (p *Publisher) Send(r importer.Document) error {
 	if ok, err := p.check.Event(r); !ok || err != nil {
 		return err
@@ -80,7 +80,7 @@ func (p *Publisher) Send(r importer.Document) error {
 	d, b := p.check.Dataset, p.check.batch
 	for _, i := range p.unknownColumns {
 		if nulls := b.Columns[i].Nulls; nulls == nil || nulls[0] == 0 {
-			return fault.Refusedf("row %d has %s, which the running worker does not store: it began with an earlier contract of %s; restart 'estela up' or 'estela worker' first",
+			return fault.Refusedf("row %d has %s, which the running worker does not store: it was started with an earlier contract of %s; restart 'estela up' or 'estela worker' first",
 				r.Line, d.Columns[i].Name, d.Name)
 		}
 	}
@@ -90,7 +90,7 @@ func (p *Publisher) Send(r importer.Document) error {
 	return p.producer.Add(p.ctx, event.Shard(b.PartitionString(0), d.Shards), r.JSON)
 }
 
-// Close waits until all is acknowledged; after ctx has ended, a little at most.
+// Close waits until all is acknowledged, at most ackGrace after the end of ctx.
 func (p *Publisher) Close(ctx context.Context) error {
 	if err := p.producer.Close(WithGrace(ctx, ackGrace)); err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -98,14 +98,14 @@ func (p *Publisher) Close(ctx context.Context) error {
 	return nil
 }
 
-// pacer spreads events over time.
+// pacer limits the rate of events, evenly.
 type pacer struct {
 	rate  int
 	begun time.Time
 	sent  int
 }
 
-// paceStep is the least time that is worth sleeping.
+// paceStep is the shortest sleep.
 const paceStep = 5 * time.Millisecond
 
 // wait returns when the next event is due.
