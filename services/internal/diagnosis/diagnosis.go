@@ -1,5 +1,5 @@
-// Package diagnosis finds what is wrong with a pipeline, by its Redis and what its warehouse holds,
-// and says what to do about it.
+// Package diagnosis checks a pipeline's Redis, streams and warehouse identity, and returns findings with
+// their fixes.
 package diagnosis
 
 import (
@@ -14,20 +14,20 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Finding is one thing that was examined.
+// Finding is the result of one check.
 type Finding struct {
 	Name, Found string
-	// Fix is what to do about it, empty when all is well.
+	// Fix says what to do, empty if the check passed.
 	Fix string
-	// Warning says that the pipeline works all the same.
+	// Warning: the pipeline works nevertheless.
 	Warning bool
 }
 
-// maxSkew is how far Redis' clock may be from this machine's before freshness
-// can't be trusted.
+// maxSkew is the difference between Redis' clock and this machine's above which freshness is not
+// reliable.
 const maxSkew = 2 * time.Second
 
-// Server examines how the server is set up, and its clock.
+// Server checks the server's configuration and clock.
 func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) []Finding {
 	found := []Finding{{Name: "redis", Found: client.String() + ", version " + info.Version}}
 	if info.Embedded {
@@ -56,9 +56,9 @@ func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) 
 	return append(found, persistence, clock)
 }
 
-// Identity makes sure that the streams are this warehouse's.
+// Identity checks that the streams are claimed by this warehouse.
 func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) Finding {
-	f := Finding{Name: "warehouse identity", Found: "the streams are registered as nobody's yet"}
+	f := Finding{Name: "warehouse identity", Found: "the streams are not claimed by a warehouse yet"}
 	for _, d := range all {
 		streams, err := client.Summaries(ctx, d.Name, d.Shards)
 		if err != nil {

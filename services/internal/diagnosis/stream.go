@@ -14,7 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Streams finds events that nobody stores: keys that no worker reads, shards
+// Streams finds events that are not being stored: keys that no worker reads, shards
 // without a worker or stalled, IDs after which no event can be added. Without a Redis
 // there are none.
 func Streams(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) []Finding {
@@ -55,7 +55,7 @@ func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventor
 	return found, nil
 }
 
-// unreadFinding says how to fix what is at a wrong key, or is of a wrong type.
+// unreadFinding reports a stream with a wrong key, or a key of a wrong type.
 func unreadFinding(all []*dataset.Dataset, one stream.UnreadStream) Finding {
 	if one.Type != one.Want {
 		return Finding{
@@ -90,12 +90,12 @@ func rightKeys(all []*dataset.Dataset, name string) string {
 // pollEvery is how often a shard that lags is polled.
 const pollEvery = 50 * time.Millisecond
 
-// stallTimeout is how long a worker must store nothing of what is there for its shard to be taken
-// as stalled: longer than between two commits to MotherDuck.
+// stallTimeout is how long a shard with a lag must make no progress to be reported as stalled: longer
+// than between two commits to MotherDuck.
 const stallTimeout = 10 * time.Second
 
-// shards says which of the dataset's shards hold events that nobody stores. known may be
-// nil: then what workers have reported is all there is to go by.
+// shards finds shards whose events are not being stored. With a nil known it relies on the positions
+// that workers have published.
 func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory, client *stream.Client) ([]Finding, error) {
 	all, err := client.Lags(ctx, d.Name, d.Shards)
 	if err != nil {
@@ -132,7 +132,8 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 	return append(found, stalled...), err
 }
 
-// findStalled polls shards that lag until their position has moved, or stallTimeout has passed.
+// findStalled polls the suspects until their positions have moved or stallTimeout has passed, and
+// returns the others.
 func findStalled(ctx context.Context, d *dataset.Dataset, suspects map[int]event.ID, client *stream.Client) (found []Finding, err error) {
 	for begun := time.Now(); len(suspects) > 0 && time.Since(begun) < stallTimeout; {
 		select {

@@ -1,5 +1,5 @@
-// Package inventory is what a warehouse holds and by which contracts, whatever the flags of a
-// process say, and what of it no process reads.
+// Package inventory lists what a warehouse has stored and by which contracts, independent of a
+// process' flags, and finds data without a worker.
 package inventory
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// Inventory is what a warehouse holds.
+// Inventory is the content of a warehouse.
 type Inventory struct {
 	Warehouse event.Warehouse        `json:"warehouse"`
 	Datasets  []warehouse.Registered `json:"datasets"`
 	Positions []event.Position       `json:"positions"`
 }
 
-// Take lists what is in the warehouse.
+// Take reads the warehouse's inventory.
 func Take(ctx context.Context, w *warehouse.Warehouse) (*Inventory, error) {
 	var all Inventory
 	var err error
@@ -36,8 +36,7 @@ func Take(ctx context.Context, w *warehouse.Warehouse) (*Inventory, error) {
 	return &all, err
 }
 
-// Identify names the warehouse as it is registered with its streams: without a token that its
-// location may have.
+// Identify returns the warehouse as it claims streams: without a token in its location.
 func Identify(ctx context.Context, w *warehouse.Warehouse) (event.Warehouse, error) {
 	identity, err := w.Identity(ctx)
 	if err != nil {
@@ -54,7 +53,7 @@ func Identify(ctx context.Context, w *warehouse.Warehouse) (event.Warehouse, err
 	return event.Warehouse{Identity: identity, Location: location, Host: host}, nil
 }
 
-// Dataset is how the warehouse knows the dataset; nil if it does not.
+// Dataset returns the registered dataset; nil if there is none.
 func (all *Inventory) Dataset(name string) *warehouse.Registered {
 	i := slices.IndexFunc(all.Datasets, func(r warehouse.Registered) bool { return r.Dataset == name })
 	if i < 0 {
@@ -63,7 +62,7 @@ func (all *Inventory) Dataset(name string) *warehouse.Registered {
 	return &all.Datasets[i]
 }
 
-// Versions are those of the contracts by which the dataset was ever stored.
+// Versions returns the versions of all contracts by which the dataset was ever stored.
 func (all *Inventory) Versions(dataset string) []string {
 	if r := all.Dataset(dataset); r != nil {
 		return r.Versions
@@ -71,7 +70,7 @@ func (all *Inventory) Versions(dataset string) []string {
 	return nil
 }
 
-// Contracts are those that bind, by dataset: by which an event was stored.
+// Contracts returns the contracts by which events are stored, by dataset.
 func (all *Inventory) Contracts() (map[string]*contract.Contract, error) {
 	found := map[string]*contract.Contract{}
 	for _, r := range all.Datasets {
@@ -87,12 +86,12 @@ func (all *Inventory) Contracts() (map[string]*contract.Contract, error) {
 	return found, nil
 }
 
-// Lag is how many of the shard's entries are above its position.
+// Lag returns how many of the shard's entries are above its position.
 func (all *Inventory) Lag(dataset string, s stream.Summary) int64 {
 	return s.Unstored(all.Position(dataset, s.Shard))
 }
 
-// Position is how far a shard is stored; zero if nobody has owned it.
+// Position returns the shard's position; zero, with Added unknown, if it never had an owner.
 func (all *Inventory) Position(dataset string, shard int) event.Position {
 	i := slices.IndexFunc(all.Positions, func(p event.Position) bool { return p.Dataset == dataset && p.Shard == shard })
 	if i < 0 {

@@ -10,15 +10,15 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Leftover is what a dataset that was renamed, removed or split otherwise has left behind.
+// Leftover is data without a worker, of a dataset that was renamed, removed or split into other shards.
 type Leftover struct {
 	Dataset string
-	// Found is what it is, Fix what to do about it.
+	// Found describes it, Fix says what to do.
 	Found, Fix string
 }
 
-// Leftovers finds what is stored of datasets that are not among those given, and entries in
-// shards that no contract has. Redis may be nil: then its streams are left out.
+// Leftovers finds stored data of datasets that are not given, and entries in shards that no contract
+// has. With a nil redis, streams are left out.
 func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract, redis *stream.Client) ([]Leftover, error) {
 	var found []Leftover
 	for _, r := range all.Datasets {
@@ -47,7 +47,7 @@ func (all *Inventory) Leftovers(ctx context.Context, given []*contract.Contract,
 	return found, nil
 }
 
-// shardsFrom are the shards with entries from that number on.
+// shardsFrom returns the dataset's shards that have entries, from the given number on.
 func shardsFrom(ctx context.Context, redis *stream.Client, dataset string, shards int) ([]stream.Summary, error) {
 	if redis == nil {
 		return nil, nil
@@ -70,12 +70,12 @@ func (all *Inventory) extraShards(dataset string, shards int, streams []stream.S
 		return nil
 	}
 	return &Leftover{
-		dataset, fmt.Sprintf("%d entries in shard %s that nobody reads: the contract has %d shards, from 0", n, strings.Join(in, ", "), shards),
-		"a producer counts other shards: give it this contract; publish again what redis-cli XRANGE shows of them, then DEL " + strings.Join(keys, " "),
+		dataset, fmt.Sprintf("%d entries in shard %s without a worker: the contract has %d shards, from 0", n, strings.Join(in, ", "), shards),
+		"a producer uses another number of shards: give it this contract; publish again what redis-cli XRANGE shows of them, then DEL " + strings.Join(keys, " "),
 	}
 }
 
-// removedDataset reports what a dataset that no worker reads has left.
+// removedDataset reports the rows and entries of a dataset without a worker.
 func (all *Inventory) removedDataset(dataset string, rows int64, streams []stream.Summary) *Leftover {
 	var entries, lag int64
 	for _, s := range streams {

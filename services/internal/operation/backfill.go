@@ -19,13 +19,13 @@ import (
 // backfillRows is how many rows one commit of a backfill has: a row group.
 const backfillRows = 122_880
 
-// CheckVersion asks whether the dataset is stored by that version of its contract; the answer
+// CheckVersion requests that the server runs with that version of the dataset's contract; the response
 // is empty.
 func CheckVersion(dataset, version string) Request {
 	return Request{http.MethodGet, "/ops/backfill/" + dataset, url.Values{"version": {version}}}
 }
 
-// checkVersion refuses rows that were checked by another contract than they would be stored by.
+// checkVersion refuses rows that were validated by another version of the contract than the server's.
 func (s *Server) checkVersion(r *http.Request, d *dataset.Dataset) (any, error) {
 	var err error
 	if by := r.URL.Query().Get("version"); by != d.Version {
@@ -34,13 +34,13 @@ func (s *Server) checkVersion(r *http.Request, d *dataset.Dataset) (any, error) 
 	return struct{}{}, err
 }
 
-// Backfilled is what came of a backfill.
+// Backfilled is the result of a backfill.
 type Backfilled struct {
 	Stored     int `json:"stored"`
 	Duplicates int `json:"duplicates"`
 }
 
-// Backfill asks to store the events of an NDJSON body: Backfilled.
+// Backfill requests to store the events of an NDJSON body. The response is Backfilled.
 func Backfill(dataset string) Request {
 	return Request{http.MethodPost, "/ops/backfill/" + dataset, nil}
 }
@@ -51,7 +51,7 @@ func (s *Server) backfill(r *http.Request, d *dataset.Dataset) (any, error) {
 	if err == nil {
 		//nolint:contextcheck // it is the request's
 		err = body.Each(r.Context(), func(one importer.Document) error { return l.Add(r.Context(), one) })
-		if errors.Is(err, importer.ErrNoRows) { // whoever sends them reports why
+		if errors.Is(err, importer.ErrNoRows) { // the client reports why
 			err = nil
 		}
 		err = errors.Join(err, body.Close())
@@ -65,9 +65,9 @@ func (s *Server) backfill(r *http.Request, d *dataset.Dataset) (any, error) {
 	return l.Done, err
 }
 
-// Loader stores rows that come from no stream, a row group of a shard in each commit.
+// Loader stores rows that were not read from a stream, one row group of a shard in each commit.
 type Loader struct {
-	// Done is what was committed until now.
+	// Done is what is committed so far.
 	Done Backfilled
 
 	dataset *dataset.Dataset
@@ -77,16 +77,16 @@ type Loader struct {
 	batches []*contract.Batch // by shard
 }
 
-// NewLoader makes a loader whose batches commit stores.
+// NewLoader returns a Loader that stores its batches by commit.
 func NewLoader(d *dataset.Dataset, commit func(context.Context, *contract.Batch) error) *Loader {
 	return &Loader{dataset: d, decoder: d.NewDecoder(), commit: commit, one: d.NewBatch(0, 1), batches: make([]*contract.Batch, d.Shards)}
 }
 
-// Add takes one row, which must be an event.
+// Add adds one row, which must be a valid event.
 func (l *Loader) Add(ctx context.Context, r importer.Document) error {
 	l.one.Reset()
 	if r.Problem != nil || !l.decoder.Decode(l.one, r.JSON, event.ID{MS: uint64(time.Now().UnixMilli())}, uint32(r.Line)) {
-		return fault.Usagef("line %d is no event of %s", r.Line, l.dataset.Name)
+		return fault.Usagef("line %d is no valid event of %s", r.Line, l.dataset.Name)
 	}
 	shard := event.Shard(l.one.PartitionString(0), l.dataset.Shards)
 	if l.batches[shard] == nil {
@@ -100,7 +100,7 @@ func (l *Loader) Add(ctx context.Context, r importer.Document) error {
 	return nil
 }
 
-// Flush commits what is left.
+// Flush commits the remaining batches.
 func (l *Loader) Flush(ctx context.Context) error {
 	for _, b := range l.batches {
 		if b == nil || b.Rows == 0 {

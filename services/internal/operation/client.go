@@ -15,34 +15,34 @@ import (
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
-// Request is one question to a Server. Each has a function that makes it, beside its handler.
+// Request is a request to a Server. Each has a constructor, beside its handler.
 type Request struct {
 	method, path string
 	query        url.Values
 }
 
-// Client asks a Server on its control socket.
+// Client is a client of a Server on its control socket.
 type Client struct{ http http.Client }
 
-// Dial makes a client of the socket.
+// Dial returns a client of the socket.
 func Dial(socket string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}}
 }
 
-// Close ends the client's connections.
+// Close closes the client's idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// requestTimeout is how long a question may take; what stores rows takes as long as it takes.
+// requestTimeout bounds a GET; a POST, which stores rows, has no limit.
 const requestTimeout = 30 * time.Second
 
-// Do asks and decodes the JSON answer into out. What the server refuses is an error of package
-// fault here too.
+// Do sends the request and decodes the JSON response into out. Statuses 400 and 409 are errors of
+// package fault.
 func (c *Client) Do(ctx context.Context, r Request, body io.Reader, out any) error {
 	if r.method == http.MethodGet {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, requestTimeout, fmt.Errorf("it has not answered for %s, is stopped or stuck", requestTimeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, requestTimeout, fmt.Errorf("no response for %s, it is stopped or stuck", requestTimeout))
 		defer cancel()
 	}
 	resp, err := c.send(ctx, r, body)
@@ -50,7 +50,7 @@ func (c *Client) Do(ctx context.Context, r Request, body io.Reader, out any) err
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = context.Cause(ctx)
 		}
-		return fmt.Errorf("ask the process that has the warehouse: %w", err)
+		return fmt.Errorf("request to the process that has the warehouse open: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -70,7 +70,7 @@ func (c *Client) Do(ctx context.Context, r Request, body io.Reader, out any) err
 	return nil
 }
 
-// Unready is why the process is not ready, empty if it is.
+// Unready returns why the process is not ready, "" if it is.
 func (c *Client) Unready(ctx context.Context) (string, error) {
 	resp, err := c.send(ctx, Request{http.MethodGet, "/readyz", nil}, nil)
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Client) send(ctx context.Context, r Request, body io.Reader) (*http.Res
 	return c.http.Do(req)
 }
 
-// readText reads what is meant for a person.
+// readText reads a plain-text body.
 func readText(from io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(from, 64<<10))
 	return strings.TrimSpace(string(text)), err

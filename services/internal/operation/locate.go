@@ -14,15 +14,15 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// searchedEntries and searchedRejects bound the search for a key: newest
-// entries of each stream, rejects of each dataset. sameKey bounds the rows of one key.
+// searchedEntries and searchedRejects bound the search for a key: the newest entries of each stream,
+// the rejects of each dataset. sameKey bounds the rows of one key.
 const (
 	searchedEntries = 10_000
 	searchedRejects = 10_000
 	sameKey         = 100
 )
 
-// maxTimeMS is the end of the year 9999, after which JSON has no times; an ID can be anything.
+// maxTimeMS is the end of the year 9999, the last that RFC 3339 can express; an ID can be beyond.
 const maxTimeMS = 253_402_300_799_999
 
 // The states of an event.
@@ -31,47 +31,46 @@ const (
 	Stored    = "stored"
 	Rejected  = "rejected"
 	Duplicate = "duplicate"
-	// Uncommitted is an entry at or below the position that is in no table and whose
-	// key no other event has: it was added out of order, and is read again.
+	// Uncommitted is an entry at or below the position that is neither stored nor rejected nor a
+	// duplicate: it was added out of order, and will be reread.
 	Uncommitted = "unsettled"
-	// Unread is an entry of a stream that no worker reads.
+	// Unread is an entry of a stream without a worker.
 	Unread = "astray"
 )
 
-// Event is where an event is and what became of it.
+// Event is the location and the state of an event.
 type Event struct {
 	Dataset string `json:"dataset"`
 	Shard   int    `json:"shard"`
-	// ID is the stream entry, Line the event's place in a batch entry; an empty ID came
-	// from no stream.
+	// ID is the stream entry, empty for a backfill; Line is the event's line in an NDJSON entry.
 	ID    string `json:"id,omitempty"`
 	Line  uint32 `json:"line"`
 	Key   string `json:"key,omitempty"`
 	State string `json:"state"`
-	// PublishedAt is Redis' clock, CommittedAt the commit's.
+	// PublishedAt is by Redis' clock, CommittedAt by the warehouse writer's.
 	PublishedAt *time.Time `json:"published_at,omitempty"`
 	CommittedAt *time.Time `json:"settled_at,omitempty"`
-	// InStream says that the entry is there still.
+	// InStream: the entry is still in the stream.
 	InStream bool `json:"in_stream"`
-	// DuplicateOf is the entry of the event that was stored under the same key.
+	// DuplicateOf is the entry of the stored event with the same key.
 	DuplicateOf string `json:"duplicate_of,omitempty"`
-	// Violations are why it was rejected, or is going to be.
+	// Violations are why it is rejected, or will be.
 	Violations []event.Violation `json:"violations,omitempty"`
 	// Position is how far the shard is stored.
 	Position string `json:"position,omitempty"`
-	// Stream is the key of a stream that no worker reads; then Shard is -1.
+	// Stream is the key of a stream without a worker; Shard is then -1.
 	Stream string `json:"stream,omitempty"`
 }
 
-// Located is an answer to Locate.
+// Located is the response to Locate.
 type Located struct {
 	Events []Event `json:"events"`
-	// Searched says where.
+	// Searched lists what was searched.
 	Searched string `json:"searched"`
 }
 
-// Locate asks where an event is, by its key or the ID of its stream entry, in one dataset or in
-// all if that is empty: Located.
+// Locate requests the location of an event, by its key or the ID of its stream entry, in one dataset
+// or, if that is empty, in all. The response is Located.
 func Locate(dataset, asked string) Request {
 	return Request{http.MethodGet, "/ops/events/" + asked, url.Values{"dataset": {dataset}}}
 }
@@ -87,7 +86,7 @@ func (s *Server) locate(r *http.Request) (any, error) {
 	return s.search(r.Context(), in, r.PathValue("id"))
 }
 
-// search looks for a stream ID, where it can be one, and else for a key.
+// search searches by stream ID, if asked is one, and else by key.
 func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string) (f Located, err error) {
 	f = Located{Events: []Event{}, Searched: "tables and rejects"}
 	redis, release, err := s.Pipeline.Redis(ctx)
@@ -95,7 +94,7 @@ func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string
 		defer release()
 		_, err = redis.Info(ctx)
 	}
-	if err != nil { // the tables answer all the same
+	if err != nil { // search the tables all the same
 		redis = nil
 		f.Searched += "; not the streams, where it may be still: " + err.Error()
 	} else {
@@ -138,7 +137,7 @@ func (s *Server) locateIn(ctx context.Context, redis *stream.Client, in []*datas
 	return all, nil
 }
 
-// searchUnread looks for a key or an ID in streams that no worker reads.
+// searchUnread searches streams without a worker for a key or an ID.
 func searchUnread(ctx context.Context, redis *stream.Client, in []*dataset.Dataset, asked string) ([]Event, error) {
 	found := []Event{}
 	unread, _, err := redis.UnreadStreams(ctx, dataset.Contracts(in))

@@ -12,10 +12,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// locator looks for events of one dataset.
+// locator searches one dataset for events.
 type locator struct {
 	store     *warehouse.Warehouse
-	redis     *stream.Client // nil where it does not answer
+	redis     *stream.Client // nil if it is unreachable
 	dataset   *dataset.Dataset
 	positions []event.Position // by shard, read before anything else
 	decoder   *contract.Decoder
@@ -23,7 +23,7 @@ type locator struct {
 	events    []Event
 }
 
-// byID looks for what came from a stream entry.
+// byID adds the events of a stream entry.
 func (t *locator) byID(ctx context.Context, id event.ID) error {
 	for shard := range t.dataset.Shards {
 		if err := t.addStored(ctx, shard, id); err != nil {
@@ -43,7 +43,7 @@ func (t *locator) byID(ctx context.Context, id event.ID) error {
 	return t.resolveDuplicates(ctx)
 }
 
-// addStored adds what is stored and rejected of a stream entry.
+// addStored adds the rows and rejects of a stream entry.
 func (t *locator) addStored(ctx context.Context, shard int, id event.ID) error {
 	rows, err := t.store.RowsByID(ctx, t.dataset.Contract, shard, id)
 	if err != nil {
@@ -59,7 +59,7 @@ func (t *locator) addStored(ctx context.Context, shard int, id event.ID) error {
 	return err
 }
 
-// byKey looks for the events of a key.
+// byKey adds the events with the key.
 func (t *locator) byKey(ctx context.Context, key string) error {
 	rows, err := t.store.RowsByKey(ctx, t.dataset.Contract, key, sameKey)
 	if err != nil {
@@ -115,8 +115,8 @@ func (t *locator) newEvent(shard int, id event.ID, line uint32, state string) Ev
 	return e
 }
 
-// addEntry adds the events of an entry that is in the stream, or marks those which the tables
-// have as still in it.
+// addEntry adds the wanted events of an entry in the stream, or marks those already found in a table as
+// still in the stream.
 func (t *locator) addEntry(shard int, e event.Entry, wanted func(key string) bool) {
 	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if wanted(key) {
@@ -146,7 +146,7 @@ func (t *locator) addInStream(shard int, id event.ID, line uint32, key string, v
 		}
 	}
 	e := t.newEvent(shard, id, line, Waiting)
-	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; originals finds duplicates
+	if id.Compare(t.positions[shard].Last) <= 0 { // in no table; resolveDuplicates follows
 		e.State = Uncommitted
 		if violations != nil {
 			e.State = Rejected
@@ -180,9 +180,9 @@ func (t *locator) resolveDuplicates(ctx context.Context) error {
 	return nil
 }
 
-// sameWindow reports whether the stored event would make one of the same key a duplicate:
-// on its shard and within the dedupe window. What came from no stream counts at any time, and
-// so does an entry of the future, which the window takes for an earlier one.
+// sameWindow reports whether the stored event makes one of the same key a duplicate: on its shard and
+// within the dedupe window. Backfilled rows match at any time, and so do entries with an ID of the
+// future, whose time is clamped.
 func (t *locator) sameWindow(e *Event, stored warehouse.Row) bool {
 	if stored.Shard != e.Shard {
 		return false
@@ -193,7 +193,7 @@ func (t *locator) sameWindow(e *Event, stored warehouse.Row) bool {
 	return e.PublishedAt.Sub(time.UnixMilli(int64(stored.ID.MS))).Abs() <= t.dataset.Dedupe
 }
 
-// addUnread adds the events of an entry that has the ID, or those of the key.
+// addUnread adds the events of an entry that have the ID or the key.
 func (t *locator) addUnread(stream string, e event.Entry, asked string) {
 	t.each(e, func(line uint32, key string, violations []event.Violation) {
 		if key == asked || e.ID.String() == asked {
@@ -205,7 +205,7 @@ func (t *locator) addUnread(stream string, e event.Entry, asked string) {
 	})
 }
 
-// keyOf is the key in a payload that breaks the contract, as text; empty if it has none.
+// keyOf returns the key of an invalid payload as text, "" if it has none.
 func (t *locator) keyOf(payload []byte) string {
 	var properties map[string]json.RawMessage
 	if json.Unmarshal(payload, &properties) != nil {

@@ -1,6 +1,6 @@
-// Package operation is what operators ask of the process that has a warehouse: health, metrics,
-// and what reads the warehouse or changes it. A Server answers on the control socket and,
-// with the token, over HTTP; a Client asks.
+// Package operation is the operators' interface to the process that has a warehouse open: health,
+// metrics, and operations on its data. A Server serves it on the control socket and, with a token,
+// over HTTP; a Client sends requests.
 package operation
 
 import (
@@ -31,7 +31,7 @@ import (
 // stopGrace is how long requests in flight may take when the process stops.
 const stopGrace = 5 * time.Second
 
-// Server answers for one process.
+// Server serves the operations of one process.
 type Server struct {
 	Datasets []*dataset.Dataset
 	Store    *warehouse.Warehouse
@@ -39,20 +39,20 @@ type Server struct {
 	Pipeline Pipeline
 }
 
-// Pipeline reaches Redis and the worker, whether they are this process's or not.
+// Pipeline gives access to Redis and a worker, of this process or opened on demand.
 type Pipeline interface {
-	// Unready lists why the process can't do its work; empty means ready.
+	// Unready returns why the process is not ready; none if it is.
 	Unready(ctx context.Context) []string
-	// Redis is a connection to use until release.
+	// Redis returns a client to use until release.
 	Redis(ctx context.Context) (client *stream.Client, release func(), err error)
-	// Worker is one that runs until release, which returns how it ended.
+	// Worker returns a worker that runs at least until release, which returns its error.
 	Worker(ctx context.Context) (w *worker.Worker, release func() error, err error)
 	// Commit stores a batch that was not read from a stream.
 	Commit(ctx context.Context, b *contract.Batch) error
 }
 
-// Handler serves health, metrics and, under /ops/, the operations. Only the control socket
-// reaches /ops/ without a token: see RequireToken.
+// Handler serves health, metrics and, under /ops/, the operations. Except on the control socket it
+// must be wrapped in RequireToken.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -82,12 +82,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintln(w, "ready")
 }
 
-// RequireToken lets nobody to /ops/ who does not have the token. Without a token set
-// nobody comes in from the network at all.
+// RequireToken rejects requests to /ops/ without the bearer token; with an empty token, all of them.
 func RequireToken(next http.Handler, token string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		right := ok && token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
+		got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		right := ok && token != "" && subtle.ConstantTimeCompare([]byte(got), []byte(token)) == 1
 		if strings.HasPrefix(r.URL.Path, "/ops/") && !right {
 			http.Error(w, "give the token of ESTELA_OPS_TOKEN as a bearer token, or use the control socket in the data directory",
 				http.StatusUnauthorized)
@@ -97,7 +96,7 @@ func RequireToken(next http.Handler, token string) http.Handler {
 	})
 }
 
-// Serve answers on the listener until ctx ends, then lets requests finish.
+// Serve serves on the listener until ctx ends, then drains requests in flight.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second,
@@ -119,7 +118,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// Listen opens the control socket in the data directory, for its owner alone.
+// Listen opens the control socket in the data directory, with access for its owner only.
 func Listen(dataDir string) (l net.Listener, remove func(), err error) {
 	file, remove, err := datadir.Socket(dataDir, "control.sock")
 	if err != nil {
@@ -136,8 +135,8 @@ func Listen(dataDir string) (l net.Listener, remove func(), err error) {
 	return l, remove, nil
 }
 
-// Status is the HTTP status of an error: 400 if the caller can correct the question, 409 if it
-// was refused, else 500; 200 for nil.
+// Status returns the HTTP status of an error: 400 if the caller can correct the request, 409 if it was
+// refused, else 500; 200 for nil.
 func Status(err error) int {
 	var usage fault.UsageError
 	var endpoint *endpoint.ParseError
@@ -159,7 +158,7 @@ func Status(err error) int {
 	}
 }
 
-// jsonHandler makes a handler that writes what f returns as JSON, or its error as plain text.
+// jsonHandler returns a handler that writes the result of f as JSON, or its error as plain text.
 func jsonHandler(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := f(r)
@@ -168,11 +167,11 @@ func jsonHandler(f func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // the client is gone: nobody to answer
+		_ = json.NewEncoder(w).Encode(v) // fails if the client is gone
 	}
 }
 
-// forDataset makes a handler for the dataset in the request's path.
+// forDataset returns a handler for the dataset in the request's path.
 func (s *Server) forDataset(f func(*http.Request, *dataset.Dataset) (any, error)) http.HandlerFunc {
 	return jsonHandler(func(r *http.Request) (any, error) {
 		d, err := dataset.Pick(s.Datasets, r.PathValue("dataset"))
@@ -183,7 +182,7 @@ func (s *Server) forDataset(f func(*http.Request, *dataset.Dataset) (any, error)
 	})
 }
 
-// selected is the dataset that the request's query names, all without one.
+// selected returns the dataset of the request's query, all without one.
 func (s *Server) selected(r *http.Request) ([]*dataset.Dataset, error) {
 	name := r.URL.Query().Get("dataset")
 	if name == "" {
@@ -193,12 +192,12 @@ func (s *Server) selected(r *http.Request) ([]*dataset.Dataset, error) {
 	return []*dataset.Dataset{d}, err
 }
 
-// Inventory asks for an inventory.Inventory of the process's warehouse.
+// Inventory requests the inventory.Inventory of the warehouse.
 func Inventory() Request { return Request{http.MethodGet, "/ops/contracts", nil} }
 
 func (s *Server) inventory(r *http.Request) (any, error) { return inventory.Take(r.Context(), s.Store) }
 
-// commit stores a batch and counts it.
+// commit stores a batch and adds it to the metrics.
 func (s *Server) commit(ctx context.Context, d *dataset.Dataset, b *contract.Batch) error {
 	start := time.Now()
 	if err := s.Pipeline.Commit(ctx, b); err != nil {

@@ -16,8 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// maxListed bounds one answer of the list of rejects, replayPage one step of
-// their replay.
+// maxListed bounds a list of rejects, replayPage a batch of their replay.
 const (
 	maxListed  = 10_000
 	replayPage = 1_000
@@ -40,7 +39,7 @@ func newReject(r warehouse.StoredReject) Reject {
 	}
 }
 
-// ListRejects asks for a []Reject of one dataset, or of all if that is empty.
+// ListRejects requests a []Reject of one dataset or, if that is empty, of all.
 func ListRejects(dataset string, limit int) Request {
 	return Request{http.MethodGet, "/ops/rejects", url.Values{"dataset": {dataset}, "limit": {strconv.Itoa(limit)}}}
 }
@@ -67,7 +66,7 @@ func (s *Server) listRejects(r *http.Request) (any, error) {
 	return all, nil
 }
 
-// ShowReject asks for the Reject of that ID, as it is listed.
+// ShowReject requests the Reject with a listed ID.
 func ShowReject(dataset, id string) Request {
 	return Request{http.MethodGet, "/ops/rejects/" + dataset + "/" + id, nil}
 }
@@ -87,7 +86,7 @@ func (s *Server) showReject(r *http.Request, d *dataset.Dataset) (any, error) {
 // Purged is how many rejects were deleted.
 type Purged struct{ Purged int64 }
 
-// PurgeRejects asks to delete the rejects of a dataset that are older than that: Purged.
+// PurgeRejects requests to delete the rejects of a dataset older than age. The response is Purged.
 func PurgeRejects(dataset string, age time.Duration) Request {
 	return Request{http.MethodPost, "/ops/rejects/" + dataset + "/purge", url.Values{"older_than": {age.String()}}}
 }
@@ -101,14 +100,14 @@ func (s *Server) purgeRejects(r *http.Request, d *dataset.Dataset) (any, error) 
 	return Purged{purged}, err
 }
 
-// ReplayedRejects is what came of rejects that were decoded again.
+// ReplayedRejects is the result of a replay of rejects.
 type ReplayedRejects struct {
 	Stored     int `json:"stored"`
 	Duplicates int `json:"duplicates"`
 	Rejected   int `json:"rejected"`
 }
 
-// ReplayRejects asks to decode every reject of a dataset again: ReplayedRejects.
+// ReplayRejects requests to decode every reject of a dataset again. The response is ReplayedRejects.
 func ReplayRejects(dataset string) Request {
 	return Request{http.MethodPost, "/ops/rejects/" + dataset + "/replay", nil}
 }
@@ -133,8 +132,8 @@ func (s *Server) replayRejects(r *http.Request, d *dataset.Dataset) (any, error)
 	return done, nil
 }
 
-// replayPage decodes rejects again, each from the position it came from, and stores
-// those that satisfy the contract now, one commit a shard.
+// replayPage decodes rejects again, with their original IDs, and stores those that are valid now, in
+// one commit a shard.
 func (s *Server) replayPage(ctx context.Context, d *dataset.Dataset, page []warehouse.StoredReject, done *ReplayedRejects) error {
 	decoder := d.NewDecoder()
 	batches := make([]*contract.Batch, d.Shards)
@@ -166,10 +165,10 @@ func (s *Server) replayPage(ctx context.Context, d *dataset.Dataset, page []ware
 	return nil
 }
 
-// Replayed is what came of reading streams again.
+// Replayed is the result of a replay of streams.
 type Replayed struct{ Entries, Rows int64 }
 
-// Replay asks to read again what the dataset's streams still hold: Replayed.
+// Replay requests to reread the dataset's streams. The response is Replayed.
 func Replay(dataset string) Request {
 	return Request{http.MethodPost, "/ops/replay/" + dataset, nil}
 }
