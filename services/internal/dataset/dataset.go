@@ -1,5 +1,5 @@
-// Package dataset reads the folders of datasets: contract, endpoints, views, mapping,
-// references and sample of each.
+// Package dataset loads the folders of datasets: contract, endpoints, views, mapping, references and
+// sample of each.
 package dataset
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
-// Dataset is a folder of a dataset, read: its contract and what is beside it.
+// Dataset is the content of a dataset's folder.
 type Dataset struct {
 	*contract.Contract
 
@@ -30,14 +30,13 @@ type Dataset struct {
 	References map[string][]byte
 	// Sample is the name of the sample's file in Folder, empty if there is none.
 	Sample string
-	// Folder is the dataset's own, and Dir where it is, empty if it is built in.
+	// Folder is the dataset's folder, and Dir its path, empty if it is built in.
 	Folder fs.FS
 	Dir    string
 }
 
-// Load reads the datasets in the directories (each a dataset's folder, or a folder of such),
-// or those built in if there are none, and reports the faults of all of them at once, beside
-// what could be read.
+// Load loads the datasets in the directories (each a dataset's folder, or a folder of such) or, without
+// directories, those built in. It returns the errors of all of them, beside the datasets without.
 func Load(dirs []string) ([]*Dataset, error) {
 	folders, err := folders(dirs)
 	if err != nil {
@@ -59,7 +58,7 @@ func Load(dirs []string) ([]*Dataset, error) {
 	return all, errors.Join(faults...)
 }
 
-// folder is a dataset folder in a file system, and where it is.
+// folder is a dataset's folder (dir) in a file system, and its path.
 type folder struct {
 	fsys    fs.FS
 	dir, at string
@@ -161,7 +160,7 @@ func readOptional(fsys fs.FS, name string) (string, error) {
 	return string(text), nil
 }
 
-// Pick finds the dataset of that name.
+// Pick returns the dataset with the name.
 func Pick(all []*Dataset, name string) (*Dataset, error) {
 	for _, d := range all {
 		if d.Name == name {
@@ -171,7 +170,7 @@ func Pick(all []*Dataset, name string) (*Dataset, error) {
 	return nil, fault.Usagef("no dataset %q: there is %s; give another folder with --data", name, strings.Join(Names(all), ", "))
 }
 
-// Contracts are the datasets' contracts.
+// Contracts returns the datasets' contracts.
 func Contracts(all []*Dataset) []*contract.Contract {
 	contracts := make([]*contract.Contract, len(all))
 	for i, d := range all {
@@ -180,7 +179,7 @@ func Contracts(all []*Dataset) []*contract.Contract {
 	return contracts
 }
 
-// Names are the datasets' names.
+// Names returns the datasets' names.
 func Names(all []*Dataset) []string {
 	names := make([]string, len(all))
 	for i, d := range all {
@@ -189,8 +188,8 @@ func Names(all []*Dataset) []string {
 	return names
 }
 
-// Served are the datasets as the API takes them. system are the columns that the warehouse
-// adds to each table.
+// Served converts the datasets for the API. system are the columns that the warehouse adds to each
+// table.
 func Served(all []*Dataset, system []string) []endpoint.Dataset {
 	served := make([]endpoint.Dataset, len(all))
 	for i, d := range all {
@@ -202,8 +201,8 @@ func Served(all []*Dataset, system []string) []endpoint.Dataset {
 	return served
 }
 
-// Example is the path of an endpoint that answers without parameters: of a dataset with a
-// sample, if there is one, the first with a chart. It is empty if no dataset has endpoints.
+// Example returns the path of an endpoint without required parameters: of a dataset with a sample, if
+// there is one, the first with a chart. It is empty if no dataset has endpoints.
 func Example(all []*Dataset) string {
 	var chosen *Dataset
 	for _, d := range all {

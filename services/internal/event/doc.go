@@ -1,4 +1,3 @@
-// Package event has the nouns that the others share: an entry of a stream and its ID, what
-// breaks a contract, how far a shard is stored, and which warehouse it is stored in. It
-// knows none of the packages that use it.
+// Package event has the types that all packages share: stream entries and their IDs, violations of a
+// contract, the position of a shard, and the identity of a warehouse. It imports none of them.
 package event

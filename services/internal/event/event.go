@@ -11,8 +11,7 @@ import (
 // milliseconds since 1970 and a sequence number within that millisecond.
 type ID struct{ MS, Seq uint64 }
 
-// ParseID reads the form that Redis writes, "1526919030474-55"; a missing
-// sequence number is 0.
+// ParseID parses Redis' format, "1526919030474-55"; a missing sequence number is 0.
 func ParseID(s string) (ID, error) {
 	ms, seq, found := strings.Cut(s, "-")
 	var id ID
@@ -28,7 +27,7 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// String writes the form that Redis reads.
+// String returns the ID in Redis' format.
 func (id ID) String() string {
 	return strconv.FormatUint(id.MS, 10) + "-" + strconv.FormatUint(id.Seq, 10)
 }
@@ -38,7 +37,7 @@ func (id ID) Compare(other ID) int {
 	return cmp.Or(cmp.Compare(id.MS, other.MS), cmp.Compare(id.Seq, other.Seq))
 }
 
-// Later is the higher of two IDs.
+// Later returns the higher of two IDs.
 func Later(a, b ID) ID {
 	if a.Compare(b) > 0 {
 		return a
@@ -46,10 +45,10 @@ func Later(a, b ID) ID {
 	return b
 }
 
-// IsZero reports whether id stands before every entry.
+// IsZero reports whether id is 0-0, which is below every entry.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// Kind is the form in which a stream entry has its events.
+// Kind is the encoding of events in a stream entry.
 type Kind uint8
 
 // The kinds of entries.
@@ -63,13 +62,13 @@ const (
 	UnknownEntry
 )
 
-// Entry is one entry of a stream. Payload may alias the reader's buffer: it is
-// valid until the reader says otherwise and must not be changed.
+// Entry is one entry of a stream. Payload may alias the reader's buffer: it is valid until released and
+// must not be changed.
 type Entry struct {
 	ID      ID
 	Kind    Kind
 	Payload []byte
-	// Trace is the W3C traceparent that came with it, if any; it aliases like Payload.
+	// Trace is the entry's W3C traceparent, if any; it aliases like Payload.
 	Trace []byte
 }
 
@@ -79,10 +78,10 @@ type Traced struct {
 	Parent string
 }
 
-// Trace is the ID of the trace.
+// Trace returns the ID of the trace.
 func (t Traced) Trace() string { return t.Parent[3:35] }
 
-// Violation is one way in which a document breaks its contract.
+// Violation is one violation of a contract by a document.
 type Violation struct {
 	// Pointer is the JSON pointer (RFC 6901) of the offending value; "" is
 	// the document itself.
@@ -91,7 +90,7 @@ type Violation struct {
 	// is not one valid JSON document; "size", "entry" or "limit" (see the package
 	// documentation).
 	Keyword string `json:"keyword"`
-	// Message says what was expected and what was found.
+	// Message has what was expected and what was found.
 	Message string `json:"message"`
 }
 

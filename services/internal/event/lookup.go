@@ -1,6 +1,6 @@
 package event
 
-// Candidate is a row of a batch that may be in the table already.
+// Candidate is a row of a batch that may be stored already or a duplicate.
 type Candidate struct {
 	// Row indexes the batch.
 	Row int
@@ -9,11 +9,11 @@ type Candidate struct {
 	FromMS, ToMS uint64
 }
 
-// Found is the answer about candidates, each as ascending row indexes.
+// Found is the result of a lookup, as ascending indexes.
 type Found struct {
 	// Stored are rows that are in the table with the same ID, line and key.
 	Stored []int
-	// Duplicates are rows whose key another row in the candidate's range has.
+	// Duplicates are rows whose key is stored in another row, in the candidate's range.
 	Duplicates []int
 	// Rejects are indexes of Batch.Rejects whose ID, line and bytes are among
 	// the stored rejects.

@@ -1,29 +1,28 @@
-// Package fault has the two kinds of errors that are answered otherwise than a failure: by an
-// exit code of their own, and over HTTP by a status.
+// Package fault has the errors with their own exit code and HTTP status.
 package fault
 
 import "fmt"
 
-// UsageError is a wrong question: a flag, a name or a file that the caller can correct.
+// UsageError is an error that the caller can correct: a flag, a name or a file.
 type UsageError struct{ error }
 
-// Usage makes err a UsageError.
+// Usage wraps err in a UsageError.
 func Usage(err error) error { return UsageError{err} }
 
-// Usagef is a UsageError of that text, as fmt.Errorf makes it.
+// Usagef formats a UsageError like fmt.Errorf.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
-// Unwrap is the error that was made one of usage.
+// Unwrap returns the wrapped error.
 func (e UsageError) Unwrap() error { return e.error }
 
-// RefusedError is something that could be done and must not, until its hint is followed.
+// RefusedError refuses an operation that would do harm, until its hint is followed.
 type RefusedError struct{ error }
 
-// Refused makes err a RefusedError.
+// Refused wraps err in a RefusedError.
 func Refused(err error) error { return RefusedError{err} }
 
-// Refusedf is a RefusedError of that text, as fmt.Errorf makes it.
+// Refusedf formats a RefusedError like fmt.Errorf.
 func Refusedf(format string, args ...any) error { return RefusedError{fmt.Errorf(format, args...)} }
 
-// Unwrap is the error that was made a refusal.
+// Unwrap returns the wrapped error.
 func (e RefusedError) Unwrap() error { return e.error }

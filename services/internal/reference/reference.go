@@ -1,5 +1,5 @@
-// Package reference makes tables of a dataset's reference files, CSV with a header whose
-// columns are text unless it says NAME:TYPE, such as latitude:number.
+// Package reference loads a dataset's reference files into tables. They are CSV; a column is text unless
+// the header has NAME:TYPE, such as latitude:number.
 package reference
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// Fill makes the table of the reference table NAME's file; a temporary one if it is the
-// session's.
+// Fill creates the table and loads the file of the reference table into it. A table of the catalog temp
+// is temporary.
 func Fill(ctx context.Context, conn *database.Conn, into database.Table, name string, content []byte) error {
 	file := "reference/" + name + ".csv"
 	r, err := open(content)
@@ -36,15 +36,14 @@ func Fill(ctx context.Context, conn *database.Conn, into database.Table, name st
 	return conn.AppendRows(into, func(add func(row ...driver.Value) error) error { return r.each(ctx, file, add) })
 }
 
-// reference is a reference table's file, opened.
+// reference is an open reference file.
 type reference struct {
 	in      *tabular.Input
 	table   *tabular.Table
 	columns []contract.Column
 }
 
-// open reads the header: a column is text, unless its name is followed by a
-// colon and a type.
+// open opens the file and reads its header.
 func open(content []byte) (*reference, error) {
 	in, err := tabular.Open(bytes.NewReader(content), tabular.Options{Name: ".csv", UTF8: true})
 	if err != nil {
@@ -65,7 +64,7 @@ func (r *reference) header() (err error) {
 	if r.table, err = r.in.Table(); err != nil {
 		return err
 	}
-	met := map[string]string{}
+	seen := map[string]string{}
 	for _, text := range r.table.Header {
 		c := contract.Column{Name: text, Type: column.Varchar}
 		if at := strings.LastIndexByte(text, ':'); at >= 0 {
@@ -76,8 +75,8 @@ func (r *reference) header() (err error) {
 			}
 			c.Name = text[:at]
 		}
-		// DuckDB's names don't tell capitals apart.
-		other, twice := met[strings.ToLower(c.Name)]
+		// DuckDB's names are case-insensitive.
+		other, twice := seen[strings.ToLower(c.Name)]
 		switch {
 		case c.Name == "" || strings.ContainsRune(c.Name, 0):
 			return fmt.Errorf("header: %q is no name of a column", text)
@@ -86,7 +85,7 @@ func (r *reference) header() (err error) {
 		case slices.Contains(contract.SystemColumns(), strings.ToLower(c.Name)):
 			return fmt.Errorf("header: %q is the name of a system column, which * does not give: rename it", text)
 		}
-		met[strings.ToLower(c.Name)] = text
+		seen[strings.ToLower(c.Name)] = text
 		r.columns = append(r.columns, c)
 	}
 	return nil
@@ -103,7 +102,7 @@ func (r *reference) fields() []database.Field {
 // maxFaults is how many lines with errors are listed.
 const maxFaults = 10
 
-// each calls add with every row. All lines that are no rows are its error.
+// each calls add with every row until a line has an error. It returns the errors of all lines.
 func (r *reference) each(ctx context.Context, file string, add func(row ...driver.Value) error) error {
 	var faults []error
 	row := make([]driver.Value, len(r.columns))
