@@ -9,13 +9,13 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// isIgnored reports whether the contract has no such column and takes others.
+// isIgnored reports whether the contract has no such property, but allows additional ones.
 func (f *File) isIgnored(column string) bool {
 	_, named := f.cfg.Shape.Member(column)
 	return f.cfg.Shape.Known() && !named && !f.cfg.Shape.Closed()
 }
 
-// checkHeader refuses a header of which the contract knows nothing: no row could be an event.
+// checkHeader refuses a header without a column of the contract: no row could be valid.
 func (f *File) checkHeader(header []string) error {
 	known := func(name string) bool {
 		_, named := f.cfg.Shape.Member(name)
@@ -31,7 +31,7 @@ func (f *File) checkHeader(header []string) error {
 		"or a mapping does it", quoted(header))
 }
 
-// warnUnknown names the columns that the contract does not have.
+// warnUnknown warns of columns that the contract does not have.
 func (f *File) warnUnknown(columns []string) {
 	for _, name := range columns {
 		_, named := f.cfg.Shape.Member(name)
@@ -45,7 +45,7 @@ func (f *File) warnUnknown(columns []string) {
 	}
 }
 
-// suggestion names the property that a column may be meant for.
+// suggestion returns a hint at the property with a similar name, if any.
 func (f *File) suggestion(name string) string {
 	if other := f.cfg.Shape.Nearly(name); other != "" {
 		return fmt.Sprintf(", which has %q,", other)
@@ -53,12 +53,12 @@ func (f *File) suggestion(name string) string {
 	return ""
 }
 
-// checkColumns refuses names that SQL does not distinguish, or that are taken.
+// checkColumns refuses names that are the same in SQL, or reserved.
 func checkColumns(names []string) error {
-	met := map[string]string{}
+	seen := map[string]string{}
 	for _, name := range names {
 		folded := foldName(name)
-		switch before, twice := met[folded]; {
+		switch before, twice := seen[folded]; {
 		case folded == rowColumn:
 			return fmt.Errorf("it has a column %q, which is what a mapping calls the row's number: rename it", name)
 		case folded == "file_row_number":
@@ -66,12 +66,12 @@ func checkColumns(names []string) error {
 		case twice:
 			return fmt.Errorf("it has columns %q and %q, which SQL does not tell apart: rename one", before, name)
 		}
-		met[folded] = name
+		seen[folded] = name
 	}
 	return nil
 }
 
-// foldName is the name as SQL compares it.
+// foldName returns the name as SQL compares it: in lower case, ASCII only.
 func foldName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

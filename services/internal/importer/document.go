@@ -8,18 +8,18 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// documentColumn is a column of the mapping's answer on its way into documents.
+// documentColumn writes a column of a query's result into documents.
 type documentColumn struct {
-	at    int    // among the answer's columns
+	at    int    // index of the result's column
 	label []byte // "name":
 	write writer
-	null  bool // NULL is null and not absent
+	null  bool // write NULL as null instead of leaving it out
 }
 
-// documentWriter writes chunks of an answer as documents.
+// documentWriter writes chunks of a query's result as documents.
 type documentWriter struct {
 	columns  []documentColumn
-	line     int // the column _row, -1 if there is none
+	line     int // index of the column _row, -1 if there is none
 	lineKind column.Kind
 	fn       func(Document) error
 	rows     int64
@@ -41,8 +41,8 @@ func (w *documentWriter) chunk(chunk *result.Chunk) error {
 	return nil
 }
 
-// row writes a row, and returns what is wrong with it: a value at fault is its text then, or
-// null if it has none.
+// row writes a row as a document. An invalid value is written as its text, or null if it has none, and
+// returned as fault.
 func (w *documentWriter) row(vectors []result.Vector, i int) (_ []byte, fault error) {
 	b := append(w.buf[:0], '{')
 	defer func() { w.buf = b }()

@@ -14,40 +14,39 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// ErrNoRows is that of a file without a row.
+// ErrNoRows is the error of a file without a row.
 var ErrNoRows = errors.New("there is no row in it")
 
-// Config says what to read and how rows become documents.
+// Config configures what to read and how to convert it.
 type Config struct {
-	// Path is the file, Reader what to read in its place, for example standard
-	// input.
+	// Path is the file, Reader what to read instead, for example standard input.
 	Path   string
 	Reader io.Reader
-	// Name is what messages call a file that is part of a dataset, and so is UTF-8.
+	// Name is the name in messages of a file that is part of a dataset, which must be UTF-8.
 	//
 	// Default: Path, or "standard input".
 	Name string
 	// Format and Encoding are the file's.
 	//
-	// Default: what its name or its content says; UTF-8.
+	// Default: detected; UTF-8.
 	Format   tabular.Format
 	Encoding string
-	// Mapping is a query over the table "source" whose rows become documents; see the
-	// package. MappingName is where it comes from, for messages.
+	// Mapping is a query over the table "source" whose rows become documents; see the package.
+	// MappingName is its name in messages.
 	//
 	// Default: the file's columns as they are.
 	Mapping, MappingName string
-	// MapTables leaves JSON documents as they are: they are events already.
+	// MapTables restricts the mapping to tables: JSON documents are events already.
 	MapTables bool
 	// References are tables for the mapping: name -> CSV with a header.
 	References map[string][]byte
-	// Shape is what the contract says of the documents.
+	// Shape is the contract's description of the documents.
 	//
-	// Default: nothing.
+	// Default: any.
 	Shape contract.Shape
-	// Warn is called with what the user should know though it stops nothing.
+	// Warn is called with warnings.
 	//
-	// Default: nothing is called.
+	// Default: none.
 	Warn func(string)
 	// MemoryLimit bounds DuckDB's memory for the file.
 	//
@@ -55,25 +54,23 @@ type Config struct {
 	MemoryLimit string
 }
 
-// File is a file of events, opened.
+// File is an open file of events.
 type File struct {
 	cfg     Config
 	in      *tabular.Input
 	opened  *os.File          // to be closed, if Path was given
 	scratch *database.Scratch // nil if the file needs no SQL
 	columns []string          // of source
-	rows    int64             // read from the file, faulty ones too, as far as Each counts them
+	rows    int64             // read so far by Each, including invalid ones
 }
 
 // Document is one row of a file. JSON and Text are valid until the callback returns.
 //
-// A row that could not be read has a Problem, and what there is to fix: its JSON, in which
-// a field at fault is the text that it is in the file, or null if it is none; or, where it
-// could not be taken apart, its Text. A row that is too long has neither.
+// An invalid row has a Problem, and the data to correct: its JSON, with invalid fields as their text in
+// the file or null; or its Text, if it could not be parsed. A row that is too long has neither.
 type Document struct {
-	// Line is where the row is in the file, from 1: the line of a text, the row of a
-	// Parquet file; the number of the result's row if the mapping does not pass _row
-	// through.
+	// Line is the row's position in the file, from 1: the line of a text, the row of a Parquet
+	// file; the row of the result if the mapping does not select _row.
 	Line    int64
 	JSON    []byte
 	Text    []byte
@@ -115,7 +112,7 @@ func (f *File) open(ctx context.Context) error {
 	if f.in.Format.IsDocuments() && f.cfg.MapTables {
 		f.cfg.Mapping = ""
 	}
-	if f.in.Format != tabular.Parquet && f.cfg.Mapping == "" {
+	if !f.in.Format.ReadByDuckDB() && f.cfg.Mapping == "" {
 		return nil
 	}
 	if f.scratch, err = database.OpenScratch(ctx, f.cfg.MemoryLimit); err != nil {
@@ -124,7 +121,7 @@ func (f *File) open(ctx context.Context) error {
 	return f.prepare(ctx)
 }
 
-// withoutPath returns the error without the path, which is named anyway.
+// withoutPath removes the path from an error, as the caller adds the name.
 func withoutPath(err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
@@ -132,23 +129,22 @@ func withoutPath(err error) error {
 	return err
 }
 
-// prepare makes what the mapping needs besides the rows.
+// prepare loads the reference tables and, for Parquet, creates source.
 func (f *File) prepare(ctx context.Context) error {
 	for name, content := range f.cfg.References {
 		if err := reference.Fill(ctx, f.scratch.Conn, f.scratch.Table(name), name, content); err != nil {
 			return fmt.Errorf("load reference table %s: %w", name, err)
 		}
 	}
-	if f.in.Format == tabular.Parquet {
+	if f.in.Format.ReadByDuckDB() {
 		return f.viewParquet(ctx)
 	}
 	return nil
 }
 
-// Rows is the number of documents that a Parquet file gives, 0 where only reading
-// would show it.
+// Rows returns the number of documents of a Parquet file, 0 if it can't be known without reading.
 func (f *File) Rows(ctx context.Context) (int64, error) {
-	if f.in.Format != tabular.Parquet || f.cfg.Mapping != "" {
+	if !f.in.Format.ReadByDuckDB() || f.cfg.Mapping != "" {
 		return 0, nil
 	}
 	var n int64
@@ -158,9 +154,8 @@ func (f *File) Rows(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// Each calls fn with every row, once, until it returns an error. Rows that can't
-// be read come as problems: with a mapping all of them first, otherwise where
-// they are. A file without a row is ErrNoRows.
+// Each calls fn with every row, once, until it returns an error. Invalid rows have a Problem: with a
+// mapping they come first, otherwise in order. A file without a row is ErrNoRows.
 func (f *File) Each(ctx context.Context, fn func(Document) error) error {
 	var failed error // fn's
 	counted := func(d Document) error {
@@ -199,7 +194,7 @@ func (f *File) each(ctx context.Context, fn func(Document) error) error {
 	return nil
 }
 
-// emptyResult is why a mapping gave no rows.
+// emptyResult returns an error if source has rows, but the mapping returned none.
 func (f *File) emptyResult(ctx context.Context) error {
 	var n int64
 	err := f.scratch.Conn.QueryRowContext(ctx, "SELECT count(*) FROM source").Scan(&n)
@@ -209,7 +204,7 @@ func (f *File) emptyResult(ctx context.Context) error {
 	return fmt.Errorf("%s makes no event of its %d rows", f.mappingName(), n)
 }
 
-// eachText reads a file that needs no SQL.
+// eachText converts a file without SQL.
 func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 	if f.in.Format.IsTable() {
 		t, err := f.in.Table()
@@ -227,10 +222,10 @@ func (f *File) eachText(ctx context.Context, fn func(Document) error) error {
 	})
 }
 
-// load fills source. It reports whether there is one.
+// load fills source. It reports whether source exists.
 func (f *File) load(ctx context.Context, fn func(Document) error) (bool, error) {
 	switch {
-	case f.in.Format == tabular.Parquet:
+	case f.in.Format.ReadByDuckDB():
 		return true, nil
 	case f.in.Format.IsTable():
 		return f.loadTable(ctx, fn)
@@ -239,7 +234,7 @@ func (f *File) load(ctx context.Context, fn func(Document) error) (bool, error) 
 	}
 }
 
-// Close frees the file and what was made for it.
+// Close closes the file and removes the temporary instance.
 func (f *File) Close() error {
 	var errs []error
 	if f.in != nil {

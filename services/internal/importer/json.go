@@ -15,7 +15,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// loadDocuments puts the documents that are JSON objects into source.
+// loadDocuments loads the documents into source; those that are no JSON objects are problems.
 func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool, error) {
 	l := &documentLoader{scratch: f.scratch, index: map[string]int{}}
 	defer l.close()
@@ -44,7 +44,7 @@ func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool
 	return l.made, err
 }
 
-// splitError is what is wrong with a document, nil if nothing is.
+// splitError returns the first violation as an error, nil without one.
 func splitError(wrong []event.Violation) error {
 	switch {
 	case len(wrong) == 0:
@@ -59,9 +59,9 @@ func splitError(wrong []event.Violation) error {
 // jsonColumn is a column of source under construction.
 type jsonColumn struct {
 	name string
-	// kind holds all values so far, stored those that are in the table.
+	// kind is the type for all values so far, stored that of the table's column.
 	kind, stored jsonKind
-	// wide: there is an integer that a double may not hold.
+	// wide: there is an integer beyond 2^53, which a double may not represent.
 	wide  bool
 	cells []cell // of the batch
 	// inTable: the table has the column.
@@ -69,18 +69,17 @@ type jsonColumn struct {
 	text    column.Vector // of the batch, if it is text or JSON
 }
 
-// cell is where a value lies in the batch's heap; an end of 0: there is none.
+// cell is a value's range in the batch's heap; to is 0 if there is none.
 type cell struct{ from, to int }
 
-// documentLoader appends documents in batches. A batch makes the table's columns what
-// its values need.
+// documentLoader appends documents in batches. Each batch first alters the table to fit its values.
 type documentLoader struct {
 	scratch  *database.Scratch
-	made     bool // the table
+	made     bool // the table exists
 	appender *database.Appender
 	columns  []jsonColumn
-	index    map[string]int // of columns, by the name that SQL compares
-	at       []int          // the columns of the document at hand
+	index    map[string]int // of columns, by folded name
+	at       []int          // the columns of the current document
 	lines    []int64
 	heap     []byte
 }
@@ -92,7 +91,7 @@ func (l *documentLoader) close() {
 	}
 }
 
-// add takes a document into the batch, or returns why it can't be a row of source.
+// add adds a document to the batch, or returns why it can't be a row of source.
 func (l *documentLoader) add(line int64, members []contract.Member) error {
 	l.at = l.at[:0]
 	for i, m := range members {
@@ -113,7 +112,7 @@ func (l *documentLoader) add(line int64, members []contract.Member) error {
 	return nil
 }
 
-// column finds a property's column, or makes one.
+// column returns the index of a property's column, which it adds if needed.
 func (l *documentLoader) column(name []byte) (int, error) {
 	folded := foldName(string(name))
 	c, known := l.index[folded]
@@ -145,14 +144,14 @@ func (c *jsonColumn) add(row int, value []byte, heap *[]byte) {
 	c.cells = append(c.cells, cell{from, len(*heap)})
 }
 
-// pad gives the column empty cells up to the row.
+// pad appends empty cells up to the row.
 func (c *jsonColumn) pad(rows int) {
 	for len(c.cells) < rows {
 		c.cells = append(c.cells, cell{})
 	}
 }
 
-// flush brings the table to what the batch needs and appends it.
+// flush alters the table to fit the batch and appends it.
 func (l *documentLoader) flush(ctx context.Context) error {
 	if len(l.lines) == 0 {
 		return nil
@@ -186,7 +185,7 @@ func (l *documentLoader) flush(ctx context.Context) error {
 	return nil
 }
 
-// alter makes the table's columns those of the loader.
+// alter creates the table, or adds and converts columns.
 func (l *documentLoader) alter(ctx context.Context) error {
 	var statements []string
 	if !l.made {
@@ -210,7 +209,7 @@ func (l *documentLoader) alter(ctx context.Context) error {
 	return database.ExecAll(ctx, l.scratch.Conn, statements...)
 }
 
-// converted are the values in the table as the kind that is to hold them.
+// converted returns the SQL that converts the stored values to the new type.
 func (c *jsonColumn) converted() string {
 	switch {
 	case c.stored == jsonNull:
@@ -222,7 +221,7 @@ func (c *jsonColumn) converted() string {
 	}
 }
 
-// values makes a column of the batch's values, whose JSON is in heap.
+// values converts the batch's values, whose JSON is in heap.
 func (c *jsonColumn) values(heap []byte) (s database.Values, err error) {
 	n := len(c.cells)
 	switch c.kind {
@@ -246,7 +245,7 @@ func (c *jsonColumn) values(heap []byte) (s database.Values, err error) {
 	return s, err
 }
 
-// parsed are the values of the cells, zero where there is none.
+// parsed parses the cells; an empty one is zero.
 func parsed[T any](cells []cell, heap []byte, parse func(string) T) []T {
 	values := make([]T, len(cells))
 	for i, at := range cells {
@@ -257,7 +256,7 @@ func parsed[T any](cells []cell, heap []byte, parse func(string) T) []T {
 	return values
 }
 
-// texts are the texts of strings, or any values as they are in the file.
+// texts returns strings unquoted, or any values as their JSON.
 func (c *jsonColumn) texts(heap []byte) (database.Values, error) {
 	c.text.Reset()
 	for _, at := range c.cells {

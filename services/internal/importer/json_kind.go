@@ -9,11 +9,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// jsonKind is what holds the values of a column exactly.
+// jsonKind is a column type that represents its values exactly.
 type jsonKind uint8
 
 const (
-	jsonNull jsonKind = iota // there is none yet
+	jsonNull jsonKind = iota // no value yet
 	jsonBoolean
 	jsonBigInt
 	jsonHugeInt
@@ -26,7 +26,7 @@ func (k jsonKind) String() string {
 	return [...]string{"VARCHAR", "BOOLEAN", "BIGINT", "HUGEINT", "DOUBLE", "VARCHAR", "JSON"}[k]
 }
 
-// with is what holds values of both kinds.
+// with returns the type for values of both.
 func (k jsonKind) with(other jsonKind, wide bool) jsonKind {
 	low, high := min(k, other), max(k, other)
 	switch {
@@ -41,7 +41,7 @@ func (k jsonKind) with(other jsonKind, wide bool) jsonKind {
 	}
 }
 
-// kindOf is the kind of a JSON value. Wide: it is an integer that a double may not hold.
+// kindOf returns the type of a JSON value. wide: it is an integer that a double may not represent.
 func kindOf(value []byte) (kind jsonKind, wide bool) {
 	switch value[0] {
 	case '"':
@@ -53,8 +53,8 @@ func kindOf(value []byte) (kind jsonKind, wide bool) {
 	case '{', '[':
 		return jsonAny, false
 	}
-	const surely, most, doubles = 15, 38, 1 << 53
-	if len(value) <= surely && bytes.IndexByte(value, '.') < 0 && !bytes.ContainsAny(value, "eE") && string(value) != "-0" {
+	const safeDigits, maxDigits, maxExact = 15, 38, 1 << 53
+	if len(value) <= safeDigits && bytes.IndexByte(value, '.') < 0 && !bytes.ContainsAny(value, "eE") && string(value) != "-0" {
 		return jsonBigInt, false
 	}
 	if bytes.ContainsAny(value, ".eE") || string(value) == "-0" {
@@ -66,23 +66,21 @@ func kindOf(value []byte) (kind jsonKind, wide bool) {
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	switch {
 	case err == nil:
-		return jsonBigInt, n > doubles || n < -doubles
-	case len(bytes.TrimPrefix(value, []byte("-"))) <= most:
+		return jsonBigInt, n > maxExact || n < -maxExact
+	case len(bytes.TrimPrefix(value, []byte("-"))) <= maxDigits:
 		return jsonHugeInt, true
 	default:
 		return jsonAny, false
 	}
 }
 
-// isDouble reports whether a JSON number is written out in full by the double that is
-// nearest to it.
+// isDouble reports whether the nearest double, in its shortest form, has all digits of the number.
 func isDouble(number string) bool {
 	x, err := strconv.ParseFloat(number, 64)
 	return err == nil && significant(number) == significant(strconv.FormatFloat(x, 'e', -1, 64))
 }
 
-// significant is a number without its sign, in one form: 0.d…e±n without zeros at
-// either end.
+// significant normalizes a number without its sign: 0.d…e±n without leading or trailing zeros.
 func significant(number string) string {
 	number = strings.TrimPrefix(number, "-")
 	exponent := 0
@@ -99,7 +97,7 @@ func significant(number string) string {
 	return digits + "e" + strconv.Itoa(exponent)
 }
 
-// parseHuge reads an integer of at most 38 digits.
+// parseHuge parses an integer of at most 38 digits.
 func parseHuge(text string) result.Huge {
 	digits := strings.TrimPrefix(text, "-")
 	var h result.Huge

@@ -14,11 +14,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
-// rowColumn is the column with the place of a row in the file.
+// rowColumn is the column with the row's number in the file.
 const rowColumn = "_row"
 
-// eachResult runs the mapping, or takes source as it is, and writes its rows as
-// documents.
+// eachResult runs the mapping, by default FROM source, and writes its rows as documents.
 func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 	query := f.cfg.Mapping
 	if query == "" {
@@ -55,10 +54,10 @@ func (f *File) eachResult(ctx context.Context, fn func(Document) error) error {
 	}
 }
 
-// unprepared is what DuckDB says of no statement, or of several.
+// unprepared matches DuckDB's errors about no statement or several.
 var unprepared = regexp.MustCompile(`No statement to prepare|multiple statements`)
 
-// errNotOneSelect is the fault of a mapping that is no query, or more than one.
+// errNotOneSelect returns the error of a mapping that is not one query.
 func (f *File) errNotOneSelect() error { return fmt.Errorf("%s: must be one SELECT", f.mappingName()) }
 
 func (f *File) mappingName() string {
@@ -68,24 +67,24 @@ func (f *File) mappingName() string {
 	return "the mapping"
 }
 
-// newDocumentWriter knows the columns of the mapping's answer.
+// newDocumentWriter returns a writer of the query's result.
 func (f *File) newDocumentWriter(q *database.Query, fn func(Document) error) (*documentWriter, error) {
 	w := &documentWriter{fn: fn, line: -1}
 	types := q.Types()
 	var names []string
-	met := map[string]bool{}
+	seen := map[string]bool{}
 	for i, name := range q.Names() {
 		if name == rowColumn {
 			if !isInteger(types[i].Kind) {
-				return nil, fmt.Errorf("%s: its column _row must be source's, an integer", f.mappingName())
+				return nil, fmt.Errorf("%s: its column _row must be that of source, an integer", f.mappingName())
 			}
 			w.line, w.lineKind = i, types[i].Kind
 			continue
 		}
-		if met[name] {
+		if seen[name] {
 			return nil, fmt.Errorf("%s: gives the column %q twice", f.mappingName(), name)
 		}
-		met[name] = true
+		seen[name] = true
 		names = append(names, name)
 		shape, _ := f.cfg.Shape.Member(name)
 		if f.isIgnored(name) {
@@ -104,14 +103,13 @@ func (f *File) newDocumentWriter(q *database.Query, fn func(Document) error) (*d
 	return w, nil
 }
 
-// parts are those of DuckDB's message: what it is about, its text, and the line of
-// the query that is shown below it.
+// parts matches DuckDB's message: its kind, its text, and the line of the query shown below it.
 var parts = regexp.MustCompile(`(?s)^(?:([A-Za-z ]+) Error: )?(.*?)(?:\n\nLINE (\d+): .*)?$`)
 
-// ownTables is a hint at tables that are DuckDB's.
+// ownTables matches a suggestion of DuckDB's system tables.
 var ownTables = regexp.MustCompile(`Did you mean "(pg_|duckdb_|sqlite_|information_schema|main\.)[^?]*\?`)
 
-// mappingError is DuckDB's error about the mapping in words of its file.
+// mappingError rewrites DuckDB's error about the mapping: file, line, and a hint.
 func (f *File) mappingError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -140,11 +138,10 @@ func (f *File) mappingError(ctx context.Context, err error) error {
 	return errors.New(text)
 }
 
-// cast is how DuckDB says which value of which column it could not convert.
+// cast matches DuckDB's error about a value that it could not convert.
 var cast = regexp.MustCompile(`(?s)[Cc]ould not convert string ['"](.*)['"] to .* source column (\w+)`)
 
-// rowOfValue is where in the file the value is that could not be converted, as far as
-// the message shows it.
+// rowOfValue returns the row of the value that could not be converted, if the message has it in full.
 func (f *File) rowOfValue(ctx context.Context, message string) string {
 	p := cast.FindStringSubmatch(message)
 	if p == nil {
@@ -158,7 +155,7 @@ func (f *File) rowOfValue(ctx context.Context, message string) string {
 	return fmt.Sprintf(" (row %d)", row)
 }
 
-// hidePaths takes what the user never saw out of an error: temporary paths.
+// hidePaths replaces temporary paths in an error by the file's name.
 func (f *File) hidePaths(err error) error {
 	if f.scratch == nil || !strings.Contains(err.Error(), f.scratch.Dir) {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// viewParquet makes source of a Parquet file. Its path says nothing of its values, also where
-// folders are named NAME=VALUE.
+// viewParquet creates source as a view of a Parquet file, without Hive partitioning: folders named
+// NAME=VALUE are no columns.
 func (f *File) viewParquet(ctx context.Context) error {
 	path, err := f.parquetPath()
 	if err != nil {
@@ -30,8 +30,8 @@ func (f *File) viewParquet(ctx context.Context) error {
 		" FROM read_parquet("+database.QuoteText(path)+", hive_partitioning = false, file_row_number = true)")
 }
 
-// textColumns is the SQL that makes VARCHAR of the columns of BLOB in which every
-// value is UTF-8: a cast in the mapping would write escapes.
+// textColumns returns the SQL that decodes BLOB columns with only UTF-8 values to VARCHAR: a cast in the
+// mapping would write escapes.
 func textColumns(ctx context.Context, conn *database.Conn, path string) (string, error) {
 	blobs, err := database.Collect(ctx, conn, database.Scan[string], fmt.Sprintf(
 		"SELECT column_name FROM (DESCRIBE FROM read_parquet(%s, hive_partitioning = false)) WHERE column_type = 'BLOB'", database.QuoteText(path)))
@@ -56,7 +56,7 @@ func textColumns(ctx context.Context, conn *database.Conn, path string) (string,
 	return " REPLACE (" + strings.Join(texts, ", ") + ")", nil
 }
 
-// parquetPath is where DuckDB finds the file under a name that has no meaning to it.
+// parquetPath links or copies the file to a path without glob characters, for DuckDB.
 func (f *File) parquetPath() (string, error) {
 	path := filepath.Join(f.scratch.Dir, "input.parquet")
 	if f.opened != nil && f.in.Plain {
@@ -83,8 +83,8 @@ func spool(path string, in io.Reader) error {
 	return nil
 }
 
-// parquetColumns are the columns of a Parquet file, if they can be those of source.
-// They are read from its schema: DuckDB renames those that it can't distinguish.
+// parquetColumns returns the columns of a Parquet file, if they can be those of source. They are read
+// from its schema, because DuckDB renames columns with the same folded name.
 func parquetColumns(ctx context.Context, conn *database.Conn, path string) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, "SELECT name, coalesce(num_children, 0) FROM parquet_schema($1)", path)
 	if err != nil && strings.Contains(err.Error(), "No magic bytes found at end") {

@@ -15,10 +15,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
-// recordFunc is what is done with a record of CSV, or its problem.
+// recordFunc receives a record of CSV, or its problem.
 type recordFunc func(line int64, record []tabular.Field, problem error) error
 
-// recordsOf makes documents of records without a mapping.
+// recordsOf converts records to documents without a mapping.
 func (f *File) recordsOf(t *tabular.Table, fn func(Document) error) recordFunc {
 	columns := make([]textColumn, len(t.Header))
 	for i, name := range t.Header {
@@ -35,13 +35,13 @@ func (f *File) recordsOf(t *tabular.Table, fn func(Document) error) recordFunc {
 	}
 }
 
-// textColumn is a column of text on its way into documents.
+// textColumn writes a column of text into documents.
 type textColumn struct {
 	name  string
 	label []byte // "name":
 	shape contract.Shape
-	null  bool // an absent value is null
-	out   bool // it is left out
+	null  bool // write an absent value as null
+	out   bool // leave the column out
 }
 
 func newTextColumn(name string, shape contract.Shape) textColumn {
@@ -50,7 +50,7 @@ func newTextColumn(name string, shape contract.Shape) textColumn {
 	return c
 }
 
-// appendRecord writes a record as a document. A field at fault stays the text that it is.
+// appendRecord writes a record as a document. An invalid field is written as its text.
 func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ []byte, fault error) {
 	buf = append(buf, '{')
 	for i, field := range record {
@@ -80,9 +80,8 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ [
 	return append(buf, '}'), fault
 }
 
-// appendTyped writes a text of a file without types as the contract says. What does
-// not read as that stays a string, so that the contract's decoder says what is wrong
-// with it.
+// appendTyped converts a text of an untyped file to the contract's type. A text that doesn't parse stays
+// a string, so that the contract's decoder reports it.
 func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, error) {
 	kind, known := shape.Column()
 	switch {
@@ -110,14 +109,13 @@ func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, e
 	return jsontext.AppendString(buf, text), nil
 }
 
-// commaNumber is a number as half of the world writes it.
+// commaNumber matches a number with a decimal comma.
 var commaNumber = regexp.MustCompile(`^[-+]?\d+([. ]\d{3})*,\d+$`)
 
-// thousands is a whole number as half of the world writes it, or one with a fraction of
-// zeros as the other half does.
+// thousands matches an integer with points between thousands, which may be a decimal fraction instead.
 var thousands = regexp.MustCompile(`^[-+]?\d{1,3}(\.\d{3})+$`)
 
-// loadTable puts the records into source, all columns VARCHAR.
+// loadTable loads the records into source, all columns VARCHAR.
 func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, error) {
 	t, err := f.in.Table()
 	if err == nil {
@@ -152,7 +150,7 @@ type tableLoader struct {
 	columns  []column.Vector
 }
 
-// What a batch has at most, more or less: records, bytes, values.
+// Approximate limits of a batch: records, bytes, values.
 const (
 	loadBatch = 8 * database.VectorSize
 	loadBytes = 64 << 20

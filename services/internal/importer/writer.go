@@ -15,19 +15,17 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// writer appends the value of row i, which is not NULL, as JSON; or returns why it has no
-// JSON. What it leaves as it was is no value.
+// writer appends the value of row i, which is not NULL, as JSON, or returns why it has none.
 type writer func(b []byte, v result.Vector, i int) ([]byte, error)
 
-// writerBuilder makes the writers of the values of one answer.
+// writerBuilder builds the writers of one result's columns.
 type writerBuilder struct {
-	texts bool // VARCHAR may be what the contract says, as in files without types
+	texts bool // convert VARCHAR to the contract's type: the file has no types
 }
 
-// of is the writer of a type for a place that the contract speaks of. Where is that
-// place, for messages.
+// of returns the writer of a type for a property of the contract; where is its name in messages.
 func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (writer, error) {
-	write, err := b.bare(t, shape, where)
+	write, err := b.valueWriter(t, shape, where)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +40,12 @@ func (b writerBuilder) of(t *result.Type, shape contract.Shape, where string) (w
 	}, nil
 }
 
-// locatedError is an error with its place.
+// locatedError is an error that names its column.
 type locatedError struct{ error }
 
 func (p locatedError) Unwrap() error { return p.error }
 
-func (b writerBuilder) bare(t *result.Type, shape contract.Shape, where string) (writer, error) {
+func (b writerBuilder) valueWriter(t *result.Type, shape contract.Shape, where string) (writer, error) {
 	switch t.Kind {
 	case column.Varchar, column.Blob, column.Enum:
 		return b.text(t, shape, where), nil
@@ -137,14 +135,14 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) 
 	}
 }
 
-// appendJSON adds a value that is JSON already, on one line.
+// appendJSON appends a JSON text on one line.
 func appendJSON(buf, text []byte) ([]byte, error) {
 	if !json.Valid(text) {
 		return buf, errors.New("is a column of JSON and holds what is none")
 	}
 	from := len(buf)
 	buf = append(buf, text...)
-	for i, c := range buf[from:] { // between the parts of the value: in strings JSON has no line breaks
+	for i, c := range buf[from:] { // JSON has line breaks between tokens only
 		if c == '\n' || c == '\r' {
 			buf[from+i] = ' '
 		}

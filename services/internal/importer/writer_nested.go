@@ -7,7 +7,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// nested writes what has values inside.
+// nested returns the writer of a list, array, map, struct or union.
 func (b writerBuilder) nested(t *result.Type, shape contract.Shape, where string) (writer, error) {
 	inner := make([]writer, len(t.Fields))
 	for i, f := range t.Fields {
@@ -93,7 +93,7 @@ func appendItems(buf []byte, v result.Vector, from, n int, write writer) (_ []by
 	return append(buf, ']'), nil
 }
 
-// mapWriter writes an object whose names are the keys.
+// mapWriter writes a map as an object.
 func mapWriter(key, value writer) writer {
 	return func(buf []byte, v result.Vector, i int) (_ []byte, err error) {
 		at := result.At[result.Span](v, i)
@@ -121,7 +121,7 @@ func mapWriter(key, value writer) writer {
 	}
 }
 
-// unionWriter writes the member that counts.
+// unionWriter writes the active member.
 func unionWriter(inner []writer) writer {
 	return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 		tag := result.At[uint8](v.Inside[0], i)

@@ -26,7 +26,7 @@ func writeTime(b []byte, v result.Vector, i int) ([]byte, error) {
 		at = time.UnixMilli(result.At[int64](v, i))
 	case column.TimestampNS:
 		n := result.At[int64](v, i)
-		if n == math.MaxInt64 || n == -math.MaxInt64 { // infinity, within the years
+		if n == math.MaxInt64 || n == -math.MaxInt64 { // infinity
 			return b, errYears
 		}
 		at = time.Unix(0, n)
@@ -42,7 +42,7 @@ func writeTime(b []byte, v result.Vector, i int) ([]byte, error) {
 	return append(at.AppendFormat(append(b, '"'), layout), '"'), nil
 }
 
-// writeOther writes what has a form of its own.
+// writeOther writes booleans, UUIDs, times of day and intervals.
 func writeOther(b []byte, v result.Vector, i int) ([]byte, error) {
 	switch v.Kind {
 	case column.Boolean:
@@ -64,13 +64,13 @@ func writeOther(b []byte, v result.Vector, i int) ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// appendClock writes a time of day, whose last may be 24:00:00.
+// appendClock writes a time of day, up to 24:00:00.
 func appendClock(b []byte, day time.Duration) []byte {
 	b = fmt.Appendf(b, "%02d:%02d:%02d", day/time.Hour, day/time.Minute%60, day/time.Second%60)
 	return appendFraction(b, day%time.Second)
 }
 
-// appendFraction writes what is less than a second, if there is any.
+// appendFraction writes a fraction of a second, nothing for 0.
 func appendFraction(b []byte, rest time.Duration) []byte {
 	if rest == 0 {
 		return b
@@ -94,7 +94,7 @@ func appendZone(b []byte, zone time.Duration) []byte {
 	return b
 }
 
-// appendInterval writes a duration of ISO 8601, whose parts may be negative.
+// appendInterval writes an ISO 8601 duration, whose parts may be negative.
 func appendInterval(b []byte, d result.Duration) []byte {
 	b = fmt.Appendf(b, "P%dM%dDT", d.Months, d.Days)
 	if d.Micros < 0 {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Field is a value of a record. It lives until the next record.
+// Field is a field of a record. It is valid until the next record.
 type Field struct {
 	Text   []byte
 	Quoted bool
@@ -25,10 +25,10 @@ type Table struct {
 	w       *window
 	in      *Input
 	comma   byte
-	special [256]bool // ends a field without quotes
+	special [256]bool // bytes that can end an unquoted field
 	fields  []Field
-	text    []byte // of fields in which a quote is written twice
-	record  []byte // that Each passes on
+	text    []byte // of fields with doubled quotes
+	record  []byte // current one of Each
 }
 
 // Table reads the header.
@@ -50,7 +50,7 @@ func (in *Input) Table() (*Table, error) {
 	return t, nil
 }
 
-// peekHeader reads the header and leaves it where it is: nil if there is none.
+// peekHeader reads the header without consuming it: nil if there is none.
 func (t *Table) peekHeader() ([]string, error) {
 	end, err := t.headerEnd()
 	if err != nil {
@@ -61,7 +61,7 @@ func (t *Table) peekHeader() ([]string, error) {
 		return nil, nil
 	}
 	if sep, ok := bytes.CutPrefix(line, []byte("sep=")); ok && len(bytes.TrimSpace(sep)) == 1 && t.comma == 0 {
-		t.comma, t.in.comma = sep[0], sep[0] // Excel's way to say it, in a line of its own
+		t.comma, t.in.comma = sep[0], sep[0] // Excel's convention
 		t.w.skip(end)
 		return t.peekHeader()
 	}
@@ -97,8 +97,8 @@ func (t *Table) checkHeader(names []string) error {
 	return nil
 }
 
-// headerEnd passes over blank lines and gives the length of the next, with its end.
-// It finds out how lines end.
+// headerEnd skips blank lines and returns the length of the next line, with its end. It detects how
+// lines end.
 func (t *Table) headerEnd() (end int, err error) {
 	var blank int
 	err = t.w.peek(MaxRecord, func(p []byte) bool {
@@ -128,7 +128,7 @@ func (t *Table) headerEnd() (end int, err error) {
 	return end - blank, err
 }
 
-// detectSeparator is the separator that a header has most of outside of quotes.
+// detectSeparator returns the separator that is most frequent in the header outside of quotes.
 func detectSeparator(header []byte) byte {
 	var counts [256]int
 	quoted := false
@@ -148,7 +148,7 @@ func detectSeparator(header []byte) byte {
 	return best
 }
 
-// Each calls fn with every record after the header, or what is wrong with it.
+// Each calls fn with every record after the header, or with its problem.
 func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, problem error) error) error {
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
@@ -183,11 +183,11 @@ func (t *Table) Each(ctx context.Context, fn func(line int64, record []Field, pr
 	}
 }
 
-// Text is the record that Each passes on as it stands in the file, without the line's end;
-// nil if it is too long. It lives until the next record.
+// Text returns the current record of Each as it is in the file, without the line's end; nil if it is
+// too long. It is valid until the next record.
 func (t *Table) Text() []byte { return bytes.TrimRight(t.record, "\r\n") }
 
-// tooLong gives up a record at the end of its first line.
+// tooLong skips the rest of the line of a record that is too long, and reports it to fn.
 func (t *Table) tooLong(line int64, fn func(line int64, record []Field, problem error) error) error {
 	if err := t.w.skipLine(); err != nil {
 		return fmt.Errorf("line %d: %w", line, err)
@@ -196,7 +196,7 @@ func (t *Table) tooLong(line int64, fn func(line int64, record []Field, problem 
 	return fn(line, nil, fmt.Errorf("is longer than %d bytes: is there a quote that is not closed?", MaxRecord))
 }
 
-// skipBlank passes over empty lines.
+// skipBlank skips empty lines.
 func (t *Table) skipBlank() {
 	p := t.w.rest()
 	n := 0
@@ -206,7 +206,7 @@ func (t *Table) skipBlank() {
 	t.w.skip(n)
 }
 
-// fault is what is wrong with a record that could be taken apart.
+// fault validates a record that was parsed.
 func (t *Table) fault(record []byte) error {
 	if n := len(t.fields); n != len(t.Header) {
 		hint := ""
@@ -239,8 +239,8 @@ func (t *Table) separator() string {
 	}
 }
 
-// scan takes the record that p begins with apart and gives its length, with the
-// line's end; 0 if it goes on after p.
+// scan parses the record at the start of p into t.fields and returns its length, with the line's end;
+// 0 if it continues after p.
 func (t *Table) scan(p []byte, end bool) (size int, problem error) {
 	t.fields, t.text = t.fields[:0], t.text[:0]
 	for i := 0; ; i++ {
@@ -248,7 +248,7 @@ func (t *Table) scan(p []byte, end bool) (size int, problem error) {
 		if i < len(p) && p[i] == '"' {
 			f, i, problem = t.quoted(p, i, end)
 		} else {
-			f, i, problem = t.bare(p, i, end)
+			f, i, problem = t.unquoted(p, i, end)
 		}
 		switch {
 		case problem != nil:
@@ -269,9 +269,8 @@ func (t *Table) scan(p []byte, end bool) (size int, problem error) {
 	}
 }
 
-// bare reads a field without quotes. It gives where the field ends, -1 if that is
-// after p.
-func (t *Table) bare(p []byte, i int, end bool) (f Field, at int, problem error) {
+// unquoted reads a field without quotes. It returns the index of its end, -1 if that is after p.
+func (t *Table) unquoted(p []byte, i int, end bool) (f Field, at int, problem error) {
 	for at = i; at < len(p); at++ {
 		if !t.special[p[at]] {
 			continue
@@ -297,10 +296,10 @@ func (t *Table) endsLine(p []byte, at int, end bool) bool {
 	return t.w.returns || p[at+1] == '\n'
 }
 
-// quoted reads a field in quotes, as bare does.
+// quoted reads a field in quotes, like unquoted.
 func (t *Table) quoted(p []byte, i int, end bool) (f Field, at int, problem error) {
 	from := i + 1
-	copied := -1 // where in text the field is, once it has a quote
+	copied := -1 // offset of the field in text, once it has a quote
 	for at = from; ; at++ {
 		for at < len(p) && p[at] != '"' {
 			at++

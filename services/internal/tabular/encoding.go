@@ -14,7 +14,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// byteOrderMarks are the byte order marks, with the longer before what they begin with.
+// byteOrderMarks are ordered so that none is a prefix of a later one.
 var byteOrderMarks = []struct {
 	mark, name string
 	encoding   encoding.Encoding // nil: UTF-8
@@ -26,7 +26,7 @@ var byteOrderMarks = []struct {
 	{"\xfe\xff", "UTF-16", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)},
 }
 
-// decode turns what follows into UTF-8.
+// decode converts the rest of the input to UTF-8.
 func (in *Input) decode(name string) error {
 	from, err := encodingOf(name)
 	if err != nil {
@@ -57,10 +57,10 @@ func (in *Input) decode(name string) error {
 	return nil
 }
 
-// ErrEncoding is that of an encoding which nobody here knows.
+// ErrEncoding is the error of an unknown encoding.
 var ErrEncoding = errors.New("unknown encoding")
 
-// encodingOf is the encoding of that name, nil for UTF-8.
+// encodingOf returns the encoding with the name, nil for UTF-8.
 func encodingOf(name string) (encoding.Encoding, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // nothing is to be decoded
@@ -78,8 +78,8 @@ func encodingOf(name string) (encoding.Encoding, error) {
 	return e, nil
 }
 
-// undecodableMarker makes bytes that are no UTF-8 of what could not be decoded. The decoders
-// write U+FFFD for it, which would pass for a character of the file.
+// undecodableMarker replaces the U+FFFD that decoders write for undecodable bytes by invalid UTF-8:
+// U+FFFD would pass for a character of the file.
 type undecodableMarker struct{ transform.Transformer }
 
 var (
@@ -101,7 +101,7 @@ func (m *undecodableMarker) Transform(dst, src []byte, end bool) (nDst, nSrc int
 	}
 }
 
-// encodingError is the fault of a row with bytes that are no text.
+// encodingError returns the error of a row with undecodable bytes.
 func (in *Input) encodingError() error {
 	switch {
 	case in.encoding != "":

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Format is a kind of file that rows come in.
+// Format is a file format.
 type Format string
 
 // The formats.
@@ -23,7 +23,7 @@ const (
 	Parquet Format = "parquet"
 )
 
-// ParseFormat reads a format's name.
+// ParseFormat parses a format's name.
 func ParseFormat(name string) (Format, error) {
 	switch f := Format(strings.ToLower(name)); f {
 	case Auto, CSV, TSV, NDJSON, JSON, Parquet:
@@ -35,13 +35,16 @@ func ParseFormat(name string) (Format, error) {
 	}
 }
 
-// IsTable reports whether rows have fields, which are text, and no structure.
+// IsTable reports whether rows have fields of text.
 func (f Format) IsTable() bool { return f == CSV || f == TSV }
 
 // IsDocuments reports whether rows are JSON documents.
 func (f Format) IsDocuments() bool { return f == NDJSON || f == JSON }
 
-// byName is the format that a file's name says, Auto if it says none.
+// ReadByDuckDB reports whether DuckDB reads the file, not this package.
+func (f Format) ReadByDuckDB() bool { return f == Parquet }
+
+// byName returns the format of a file's extension, Auto if unknown.
 func byName(name string) Format {
 	name = strings.ToLower(name)
 	for _, packed := range []string{".gz", ".gzip", ".zst", ".zstd"} {
@@ -63,11 +66,11 @@ func byName(name string) Format {
 	}
 }
 
-// detectBytes bounds what is read to know a format by its content.
+// detectBytes bounds what is read to detect a format.
 const detectBytes = 64 << 10
 
-// detect finds the format of a text: what was expected, if the content agrees.
-// Asked: the user named that format.
+// detect returns the format of a text: the expected one, if the content agrees. asked: the user named
+// it.
 func (in *Input) detect(expected Format, asked bool) (Format, error) {
 	const few = 4 // bytes that UTF-16 has a zero among
 	blank := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
@@ -100,8 +103,7 @@ func (in *Input) detect(expected Format, asked bool) (Format, error) {
 
 var newline = []byte{'\n'}
 
-// detectJSON distinguishes documents that have a line each, those that have not, and
-// a header that begins like either.
+// detectJSON distinguishes NDJSON, JSON, and a header that begins like either.
 func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 	other := expected
 	if expected == Auto {
@@ -135,14 +137,14 @@ func (in *Input) detectJSON(at int, expected Format) (Format, error) {
 	case errors.Is(state, io.ErrUnexpectedEOF) && !expected.IsTable() && bytes.IndexByte(p, '\n') >= 0:
 		_, after, _ := bytes.Cut(p[at:], newline)
 		if second, _, ended := bytes.Cut(after, newline); ended && bytes.HasPrefix(second, []byte("{")) && json.Valid(second) {
-			return NDJSON, nil // its first line is broken
+			return NDJSON, nil // its first line is invalid
 		}
 		return JSON, nil
 	}
 	return other, nil
 }
 
-// ndjsonOrJSON is NDJSON if the document has a line for itself.
+// ndjsonOrJSON returns NDJSON if the first document is alone on its line.
 func (in *Input) ndjsonOrJSON(first, after []byte) Format {
 	alone := len(after) == 0 || after[0] != '{' && after[0] != '\r'
 	if len(after) > 0 && after[0] == '\r' {
@@ -155,11 +157,11 @@ func (in *Input) ndjsonOrJSON(first, after []byte) Format {
 	return JSON
 }
 
-// columns is how many the first line names if it can be a header of CSV: none if it holds
-// what documents do, or if a document follows.
+// columns returns the number of columns if the first line can be a header of CSV: 0 if it looks like
+// JSON, or if a document follows.
 func (in *Input) columns() int {
 	t := &Table{w: in.w, in: in}
-	header, _ := t.peekHeader() // names that are faulty are names
+	header, _ := t.peekHeader() // invalid names count, too
 	if header == nil || strings.ContainsAny(strings.Join(header, ""), "{}[]:") || len(header) == 1 && strings.Contains(header[0], " ") {
 		return 0
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Options say what is known of a file.
+// Options is what is known about a file.
 type Options struct {
-	// Name is the file's name, by which its format may be known.
+	// Name is the file's name, whose extension may be that of its format.
 	//
 	// Default: none, as of standard input.
 	Name string
@@ -20,30 +20,30 @@ type Options struct {
 	//
 	// Default: Auto.
 	Format Format
-	// Encoding names the file's character encoding as the WHATWG or IANA do. A byte
-	// order mark has the last word.
+	// Encoding is the WHATWG or IANA name of the file's character encoding. A byte order mark
+	// overrides it.
 	//
 	// Default: UTF-8.
 	Encoding string
-	// UTF8 says that nobody can name another encoding: the file is part of something.
+	// UTF8: errors don't suggest to name another encoding; the file is part of a dataset.
 	UTF8 bool
 }
 
-// Input is a file, opened: its format is known. It belongs to one goroutine.
+// Input is an open file of a known format. It is not safe for concurrent use.
 type Input struct {
-	// Format is never Auto, unless there are no rows.
+	// Format is Auto only if there are no rows.
 	Format Format
-	// Plain: the file is neither compressed nor in another encoding than UTF-8.
+	// Plain: the file is uncompressed UTF-8.
 	Plain bool
 
 	w        *window
-	comma    byte // the separator of fields, 0 if the file does not name it
+	comma    byte // the separator of a line "sep=", else 0
 	encoding string
 	utf8     bool // Options.UTF8
 	zstd     *zstd.Decoder
 }
 
-// Open inspects the beginning of the file.
+// Open detects the file's compression, encoding and format.
 func Open(file io.Reader, o Options) (*Input, error) {
 	in := &Input{w: newWindow(file), Plain: true, utf8: o.UTF8}
 	if err := in.open(o); err != nil {
@@ -53,14 +53,14 @@ func Open(file io.Reader, o Options) (*Input, error) {
 	return in, nil
 }
 
-// Close frees what reading takes. The file is the caller's to close.
+// Close frees the decoder. The caller closes the file.
 func (in *Input) Close() {
 	if in.zstd != nil {
 		in.zstd.Close()
 	}
 }
 
-// Read gives the file's bytes, decompressed and in UTF-8.
+// Read reads the file's bytes, decompressed and in UTF-8.
 func (in *Input) Read(p []byte) (int, error) { return in.w.Read(p) }
 
 func (in *Input) open(o Options) error {
@@ -102,7 +102,7 @@ const (
 	webPage     = "a web page, which servers send in the place of a file too"
 )
 
-// signatures are what files that are no text begin with.
+// signatures are the first bytes of files that are not text.
 var signatures = []struct{ start, kind string }{
 	{"\x1f\x8b\x08", gzipFile},
 	{"\x28\xb5\x2f\xfd", zstdFile},
@@ -123,10 +123,10 @@ var signatures = []struct{ start, kind string }{
 	{"<?xml", "XML"},
 }
 
-// fileKind is the kind of file that begins so, empty if it may be text. Open: it may
-// become one.
+// fileKind returns the kind of a file by its first bytes, "" if it may be text. open: more bytes are
+// needed.
 func fileKind(start []byte) (kind string, open bool) {
-	const beyond = 8 // a text may begin with the same letters, but not go on so
+	const beyond = 8 // bytes after the signature that must not look like text
 	for _, m := range signatures {
 		switch {
 		case len(start) < len(m.start) && bytes.HasPrefix([]byte(m.start), start):
@@ -156,8 +156,7 @@ func (in *Input) kind() (kind string, err error) {
 	return kind, err
 }
 
-// decompress detects a compression and undoes it. It returns the kind of file that
-// comes out.
+// decompress detects a compression and decompresses the input. It returns the kind of the inner file.
 func (in *Input) decompress() (string, error) {
 	kind, err := in.kind()
 	if err != nil {
@@ -184,7 +183,7 @@ func (in *Input) decompress() (string, error) {
 	return inner, err
 }
 
-// decompressor says what the errors of decompression are about.
+// decompressor adds the compression to the errors of a decompression.
 type decompressor struct {
 	io.Reader
 	kind string

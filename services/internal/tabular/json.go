@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Documents calls fn with every document, on one line and not checked to be JSON, or
-// what is wrong with it. The document is valid during the call.
+// Documents calls fn with every document, on one line and not validated, or with its problem. The
+// document is valid during the call.
 func (in *Input) Documents(ctx context.Context, fn func(line int64, doc []byte, problem error) error) error {
 	each := func(line int64, doc []byte, problem error) error {
 		if problem == nil && !utf8.Valid(doc) {
@@ -56,12 +56,12 @@ func (in *Input) lines(ctx context.Context, fn func(line int64, doc []byte, prob
 	}
 }
 
-// values reads arrays of documents, or documents one after another.
+// values reads arrays of documents, or a sequence of documents.
 type values struct {
 	w     *window
 	array int64 // the line that the open array begins on, 0 if none is open
-	done  bool  // a value, inside of the array: a comma or the end follows
-	comma bool  // a comma was just read: a value follows
+	done  bool  // a value in the array was read: a comma or ] must follow
+	comma bool  // a comma was read: a value must follow
 }
 
 func (v *values) each(ctx context.Context, fn func(line int64, doc []byte, problem error) error) error {
@@ -83,7 +83,7 @@ func (v *values) each(ctx context.Context, fn func(line int64, doc []byte, probl
 	}
 }
 
-// toValue moves to the next value. Done: there is none.
+// toValue moves to the next value. done: there is none.
 func (v *values) toValue() (done bool, err error) {
 	for {
 		space := func(p []byte) int { return len(p) - len(bytes.TrimLeft(p, " \t\r\n")) }
@@ -116,7 +116,7 @@ func (v *values) toValue() (done bool, err error) {
 	}
 }
 
-// value takes the value that comes next, on one line.
+// value reads the next value and puts it on one line.
 func (v *values) value() ([]byte, error) {
 	line := v.w.line
 	for {
@@ -142,9 +142,8 @@ func (v *values) value() ([]byte, error) {
 	}
 }
 
-// valueEnd is the length of the value that p begins with; -1 if it goes on after p,
-// 0 if there is none. Inside of brackets and braces only the last matters:
-// whether it is JSON is not its business.
+// valueEnd returns the length of the value at the start of p; -1 if it continues after p, 0 if there is
+// none. It only matches brackets, braces and quotes; the value may be invalid JSON.
 func valueEnd(p []byte, end bool) int {
 	depth := 0
 	for i := 0; i < len(p); i++ {
@@ -167,7 +166,7 @@ func valueEnd(p []byte, end bool) int {
 			}
 			continue
 		default:
-			continue // a number or a word, which the next sign ends
+			continue // a number or literal, which ends before the next delimiter
 		}
 		if depth == 0 {
 			return i + 1
@@ -179,7 +178,7 @@ func valueEnd(p []byte, end bool) int {
 	return -1
 }
 
-// stringEnd is the length of the string that p begins with, -1 if it isn't closed.
+// stringEnd returns the length of the string at the start of p, -1 if it isn't closed.
 func stringEnd(p []byte) int {
 	for i := 1; i < len(p); i++ {
 		switch p[i] {
@@ -192,7 +191,7 @@ func stringEnd(p []byte) int {
 	return -1
 }
 
-// oneLine makes spaces of the line breaks between a value's parts.
+// oneLine replaces the line breaks between a value's tokens by spaces.
 func oneLine(p []byte) {
 	if bytes.IndexByte(p, '\n') < 0 && bytes.IndexByte(p, '\r') < 0 {
 		return

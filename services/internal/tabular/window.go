@@ -6,18 +6,17 @@ import (
 	"io"
 )
 
-// MaxRecord bounds a row in bytes.
+// MaxRecord is the longest row, in bytes.
 const MaxRecord = 16 << 20
 
-// window is the part of the input that is looked at. What was taken out of it is
-// valid until more is called.
+// window is the buffered part of the input. Slices of it are valid until more is called.
 type window struct {
 	in       io.Reader
 	buf      []byte
 	from, to int
 	end      bool // the input ends at to
 	line     int64
-	// returns: lines end in a carriage return, with or without a newline.
+	// returns: lines end in \r, with or without \n.
 	returns bool
 }
 
@@ -25,11 +24,11 @@ func newWindow(in io.Reader) *window {
 	return &window{in: in, buf: make([]byte, 256<<10), line: 1}
 }
 
-// rest is what is in the window.
+// rest returns the unread bytes of the window.
 func (w *window) rest() []byte { return w.buf[w.from:w.to] }
 
-// more reads on, or finds the end. It reports false if there is nothing to read, or
-// no space: the window holds MaxRecord bytes.
+// more reads more input into the window. It reports false at the end of the input, or if the window is
+// full (MaxRecord).
 func (w *window) more() (bool, error) {
 	if w.end || w.to-w.from >= MaxRecord {
 		return false, nil
@@ -50,8 +49,7 @@ func (w *window) more() (bool, error) {
 	return err == nil, err
 }
 
-// peek calls enough with what is in the window, and reads on until it says so, the
-// input ends or the window has reached size bytes.
+// peek reads until enough reports true for the window, the input ends or the window has size bytes.
 func (w *window) peek(size int, enough func(start []byte) bool) error {
 	for !enough(w.rest()) && len(w.rest()) < size {
 		more, err := w.more()
@@ -62,7 +60,7 @@ func (w *window) peek(size int, enough func(start []byte) bool) error {
 	return nil
 }
 
-// skip moves on by n bytes and counts their lines.
+// skip skips n bytes and counts their lines.
 func (w *window) skip(n int) {
 	w.line += int64(w.lines(w.buf[w.from : w.from+n]))
 	w.from += n
@@ -76,7 +74,7 @@ func (w *window) lines(p []byte) int {
 	return n
 }
 
-// lineEnd is where the line ends that p[from] is in, with its end; -1 if it goes on.
+// lineEnd returns the index after the line of p[from], -1 if it continues after p.
 func (w *window) lineEnd(p []byte, from int) int {
 	end := bytes.IndexByte(p[from:], '\n')
 	if w.returns {
@@ -91,7 +89,7 @@ func (w *window) lineEnd(p []byte, from int) int {
 	return from + end + 1
 }
 
-// skipLine moves to the next line, however far it is.
+// skipLine skips the rest of the line, of any length.
 func (w *window) skipLine() error {
 	for {
 		p := w.rest()
@@ -106,7 +104,7 @@ func (w *window) skipLine() error {
 	}
 }
 
-// Read passes on what the window has and then the input.
+// Read reads the window and then the input.
 func (w *window) Read(p []byte) (int, error) {
 	if w.from < w.to {
 		n := copy(p, w.rest())
