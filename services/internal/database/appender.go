@@ -10,15 +10,15 @@ import (
 // VectorSize is the number of rows in a DuckDB chunk.
 const VectorSize = 2048
 
-// Appender loads whole columns into a table. It copies them in chunks; DuckDB
-// copies each again, so it needs nothing of them after Append returns.
+// Appender appends whole columns to a table, in chunks. DuckDB copies the values, so they need not outlive
+// Append.
 type Appender struct {
 	appender mapping.Appender
 	chunk    mapping.DataChunk
 	columns  int
 }
 
-// NewAppender makes one, which the caller closes.
+// NewAppender returns an Appender. The caller closes it.
 func (c *Conn) NewAppender(t Table) (*Appender, error) {
 	a := &Appender{}
 	if mapping.AppenderCreateExt(c.raw, t.Catalog, t.Schema, t.Name, &a.appender) == mapping.StateError {
@@ -38,7 +38,7 @@ func (c *Conn) NewAppender(t Table) (*Appender, error) {
 	return a, nil
 }
 
-// Append adds rows rows, values for each of the table's columns.
+// Append appends rows, with values for each of the table's columns.
 func (a *Appender) Append(rows int, columns []Values) error {
 	if len(columns) != a.columns {
 		return fmt.Errorf("append %d columns to a table of %d", len(columns), a.columns)
@@ -76,7 +76,7 @@ func (a *Appender) appendChunk(columns []Values, from, n int) error {
 	return nil
 }
 
-// Close frees the appender. What was not flushed is lost.
+// Close frees the appender. Unflushed rows are lost.
 func (a *Appender) Close() {
 	mapping.DestroyDataChunk(&a.chunk)
 	mapping.AppenderClear(a.appender)

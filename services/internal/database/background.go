@@ -5,19 +5,17 @@ import (
 	"sync"
 )
 
-// background runs the queries of reads on threads of a lower priority, so that
-// clients who ask for more than can be answered don't take the processor from
-// ingestion. (Measured on two cores: with 64 clients asking for aggregates over a
-// million rows, ingestion kept 22 % of its rate without it.) What runs there is
-// DuckDB only: a thread that waits for the processor while it runs Go could hold up
-// the garbage collector and with it everyone.
+// background is a pool of low-priority threads for the queries of readers, so that they don't starve
+// ingestion. (Measured on two cores: without it, 64 clients that query aggregates over a million rows
+// left ingestion 22 % of its rate.) Only DuckDB's code runs there: a low-priority thread in Go code could
+// delay the garbage collector and with it all goroutines.
 type background struct {
 	jobs chan func()
 	done sync.WaitGroup
 }
 
-// newBackground starts n threads. They are of the caller's own priority where the
-// system can't lower that of a thread.
+// newBackground starts n threads. Where the system can't lower a thread's priority, they have the
+// process'.
 func newBackground(n int) *background {
 	b := &background{jobs: make(chan func())}
 	for range n {
@@ -32,7 +30,7 @@ func newBackground(n int) *background {
 	return b
 }
 
-// run runs fn there and waits for it.
+// run runs fn on a thread of the pool and waits for it.
 func (b *background) run(fn func()) {
 	done := make(chan struct{})
 	b.jobs <- func() {

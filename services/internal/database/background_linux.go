@@ -2,10 +2,8 @@ package database
 
 import "syscall"
 
-// readNice is the nice value of reads. At 15 a thread gets a thirtieth of what one of
-// ingestion's gets, where both want all.
+// readNice is the nice value of reads: at 15 a thread has a thirtieth of the weight of one at 0.
 const readNice = 15
 
-// lowerPriority makes the current thread one that others go before. It needs no
-// privilege; what fails is left as it is.
+// lowerPriority lowers the priority of the current thread, which needs no privilege.
 func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, readNice) }

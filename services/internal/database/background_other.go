@@ -2,5 +2,5 @@
 
 package database
 
-// lowerPriority does nothing: elsewhere a priority is a process's.
+// lowerPriority does nothing: only Linux has a nice value per thread.
 func lowerPriority() {}

@@ -9,7 +9,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/mask"
 )
 
-// Config says where the database is and how it is opened.
+// Config configures the database's location and limits.
 type Config struct {
 	// Location is the path of a DuckDB file or "md:NAME", a MotherDuck database.
 	Location string
@@ -34,15 +34,14 @@ type Config struct {
 	//
 	// Default: DuckDB's own, 80 % of the machine's.
 	MemoryLimit string
-	// SpillLimit bounds the disk that queries may use for what does not fit into memory,
-	// for example "4GB".
+	// SpillLimit bounds the disk that queries may spill to, for example "4GB".
 	//
 	// Default: DuckDB's own, 90 % of what is free.
 	SpillLimit string
 	// Threads is the number of DuckDB's worker threads.
 	//
-	// Default: half the cores, at least one. A commit uses one, and one that
-	// has nothing to do takes time from the others while it waits.
+	// Default: half the cores, at least one. A commit uses one, and idle ones cost time while they
+	// wait.
 	Threads int
 	// ReadConns bounds the reads that run at once.
 	//
@@ -51,13 +50,13 @@ type Config struct {
 	// ReadOnly attaches the database for reading only.
 	ReadOnly bool
 
-	// Logger receives what an operator should know.
+	// Logger receives warnings and errors.
 	//
 	// Default: none.
 	Logger *slog.Logger
 }
 
-// WithDefaults is the configuration with every default in its place.
+// WithDefaults returns the configuration with defaults set.
 func (c Config) WithDefaults() Config {
 	if c.SessionName == "" {
 		c.SessionName = "estela"
@@ -77,10 +76,10 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Remote reports whether the database is MotherDuck's.
+// Remote reports whether the database is on MotherDuck.
 func (c Config) Remote() bool { return strings.HasPrefix(c.Location, "md:") }
 
-// Shown is the location without what may be a secret in it.
+// Shown returns the location without secrets.
 func (c Config) Shown() string {
 	if c.Remote() {
 		return mask.URL(c.Location)

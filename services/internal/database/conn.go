@@ -13,17 +13,16 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// Conn is a connection that its holder has for itself. Besides what database/sql
-// offers it streams answers as vectors (Stream, Prepare) and appends whole columns
-// (NewAppender).
+// Conn is a connection with exclusive use. Besides database/sql it streams results as vectors (Stream,
+// Prepare) and appends whole columns (NewAppender).
 type Conn struct {
 	*sql.Conn
 
 	raw mapping.Connection
-	run func(func()) // where DuckDB works on its queries
+	run func(func()) // runs DuckDB's query execution
 }
 
-// NewConn makes a Conn of a connection to DuckDB. It is valid while conn is held.
+// NewConn returns a Conn of a connection to DuckDB, valid until conn is closed.
 //
 // The driver has the C connection in an unexported field, which is read here and
 // nowhere else. A test fails when a new driver stores it differently.
@@ -44,11 +43,10 @@ func NewConn(conn *sql.Conn) (*Conn, error) {
 	return c, err
 }
 
-// LowPriority is the connection with its queries on threads that others go before.
+// LowPriority returns the connection with its queries on low-priority threads.
 func (d *DB) LowPriority(c *Conn) *Conn { return &Conn{c.Conn, c.raw, d.background.run} }
 
-// interruptible runs fn and interrupts what the connection executes when ctx
-// ends. It returns after both.
+// interruptible runs fn, and interrupts the connection's query when ctx ends. It returns after both.
 func (c *Conn) interruptible(ctx context.Context, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -77,18 +75,17 @@ func (c *Conn) AppendRows(to Table, fn func(add func(row ...driver.Value) error)
 	})
 }
 
-// Session is a connection with temporary tables of its own, for one caller at a time.
-// When the DB is reopened it is another, without them.
+// Session is a connection with its own temporary tables, for one caller at a time. They are lost when
+// the DB is reopened.
 type Session struct {
 	db *DB
-	mu sync.Mutex // held by the caller
+	mu sync.Mutex // locked during Do
 }
 
-// Session makes one, which connects at its first use and ends with the database.
+// Session returns a Session, which connects at its first use and is closed with the database.
 func (d *DB) Session() *Session { return &Session{db: d} }
 
-// Do runs fn with the session's connection, waiting for callers before. Fn must not use
-// the DB.
+// Do runs fn with the session's connection. fn must not use the DB.
 func (s *Session) Do(ctx context.Context, fn func(context.Context, *Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

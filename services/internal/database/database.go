@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrReopening says that the query was interrupted because DuckDB's instance had
-// to be reopened after a fatal error. It can be retried.
+// ErrReopening means that a query was interrupted because DuckDB's instance is reopened after a fatal
+// error. It can be retried.
 var ErrReopening = errors.New("database is reopened after a fatal error: try again")
 
 var errClosed = errors.New("database is closed")
@@ -19,18 +19,18 @@ var errClosed = errors.New("database is closed")
 // throttleTime is how long reads run one at a time after ThrottleReads.
 const throttleTime = time.Second
 
-// Prepare brings a database that was just attached to what its user needs, before
-// outside access is closed. It is called again whenever the instance is reopened.
+// Prepare initializes a database after it is attached, before outside access is closed. It is called
+// again whenever the instance is reopened.
 type Prepare func(ctx context.Context, conn *Conn) error
 
-// DB is an open database with any number of users. Its instance is replaced
-// when a fatal error has made it unusable. It is safe for concurrent use.
+// DB is an open database, reference-counted by its users. Its instance is replaced after a fatal error.
+// It is safe for concurrent use.
 type DB struct {
 	cfg     Config
 	prepare Prepare
-	reads   chan struct{} // one for each read that runs
-	// single is for the one read that runs while they are throttled, which they were last
-	// at throttled, in nanoseconds since 1970.
+	reads   chan struct{} // semaphore of running reads
+	// single is the semaphore of the one read that runs while reads are throttled; throttled is the
+	// time of the last ThrottleReads, in nanoseconds since 1970.
 	single     chan struct{}
 	throttled  atomic.Int64
 	background *background // a thread for each read
@@ -40,8 +40,8 @@ type DB struct {
 	users int
 }
 
-// Open attaches the database, prepares it and closes the instance to the outside.
-// Errors to act on: *LockedError, *ExtensionError.
+// Open attaches the database, prepares it and closes outside access. Errors with a hint: *LockedError,
+// *ExtensionError.
 func Open(ctx context.Context, cfg Config, prepare Prepare) (*DB, error) {
 	cfg = cfg.WithDefaults()
 	d := &DB{
@@ -55,14 +55,14 @@ func Open(ctx context.Context, cfg Config, prepare Prepare) (*DB, error) {
 	return d, nil
 }
 
-// Share adds a user, who must close the DB too.
+// Share adds a user, which must call Close, too.
 func (d *DB) Share() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.users++
 }
 
-// Close ends the use of the DB; the last one closes the database.
+// Close removes a user; the last one closes the database.
 func (d *DB) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +70,7 @@ func (d *DB) Close() error {
 		return nil
 	}
 	if d.users == 0 {
-		d.background.stop() // nobody reads: that holds the lock too
+		d.background.stop() // no read is running: it would have the lock
 	}
 	if d.inst == nil {
 		return nil
@@ -80,12 +80,12 @@ func (d *DB) Close() error {
 	return err
 }
 
-// ThrottleReads makes reads run one at a time for the next second: a backlog is being
-// stored, which needs the machine.
+// ThrottleReads makes reads run one at a time for the next second, to leave the machine to a backlog that
+// is being stored.
 func (d *DB) ThrottleReads() { d.throttled.Store(time.Now().UnixNano()) }
 
-// Read runs fn with a connection for reading, waiting until one is free: at most
-// Config.ReadConns run at once. Fn must not use the DB.
+// Read runs fn with a connection for reading. At most Config.ReadConns run at once, others wait. fn must
+// not use the DB.
 func (d *DB) Read(ctx context.Context, fn func(context.Context, *Conn) error) error {
 	limits := []chan struct{}{d.reads}
 	if time.Now().UnixNano()-d.throttled.Load() < int64(throttleTime) {
@@ -109,9 +109,8 @@ func (d *DB) Read(ctx context.Context, fn func(context.Context, *Conn) error) er
 	})
 }
 
-// with runs fn with an instance that works, opening a new one if the last broke.
-// Calls must not be nested: a reopening between them would wait for the outer
-// and the inner for the reopening.
+// with runs fn with a working instance, which it reopens if necessary. Calls must not be nested: a reopen
+// between them would wait for the outer and the inner for the reopen.
 func (d *DB) with(ctx context.Context, fn func(context.Context, *instance) error) error {
 	for {
 		d.mu.RLock()
@@ -148,9 +147,8 @@ func (d *DB) run(ctx context.Context, inst *instance, fn func(context.Context, *
 	return err
 }
 
-// reopen waits until nobody uses the broken instance, closes it and opens a new
-// one. In that order: the file's lock is the process's, and closing the old one
-// later would release the new one's.
+// reopen waits until the broken instance is unused, closes it and opens a new one. In that order, because
+// the file's lock belongs to the process: closing the old one later would release the new one's.
 func (d *DB) reopen(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -158,7 +156,7 @@ func (d *DB) reopen(ctx context.Context) error {
 		return errClosed
 	}
 	if d.inst != nil && d.inst.ctx.Err() == nil {
-		return nil // somebody else did
+		return nil // reopened meanwhile
 	}
 	if d.inst != nil {
 		if err := d.inst.close(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
-// LockedError says that another process has the file open.
+// LockedError means that another process has the file open.
 type LockedError struct {
 	Path    string
 	PID     int
@@ -24,7 +24,7 @@ func (e *LockedError) Error() string {
 		e.Path, e.PID, e.Program, filepath.Dir(e.Path))
 }
 
-// ExtensionError says that MotherDuck's extension could not be loaded.
+// ExtensionError means that MotherDuck's extension could not be loaded.
 type ExtensionError struct {
 	Location string
 	Err      error
@@ -38,10 +38,10 @@ func (e *ExtensionError) Error() string {
 
 func (e *ExtensionError) Unwrap() error { return e.Err }
 
-// lockMessage is DuckDB's message about the process that has the file.
+// lockMessage matches DuckDB's message about the process that has the file open.
 var lockMessage = regexp.MustCompile(`Conflicting lock is held in (.*) \(PID (\d+)\)`)
 
-// openError makes DuckDB's error of opening path one to act on.
+// openError converts DuckDB's error of opening path to a LockedError, if it is one.
 func openError(path string, err error) error {
 	found := lockMessage.FindStringSubmatch(err.Error())
 	if found == nil {
@@ -69,8 +69,7 @@ func isFatal(err error) bool {
 	return strings.Contains(err.Error(), "database has been invalidated")
 }
 
-// redact is err with the secret hidden in its text. The original is not wrapped: it would
-// show it again.
+// redact masks the secret in the error's text. The original is not wrapped, as it would show it again.
 func redact(err error, secret string) error {
 	if err == nil || secret == "" {
 		return err
@@ -78,7 +77,7 @@ func redact(err error, secret string) error {
 	return errors.New(strings.ReplaceAll(err.Error(), secret, "***"))
 }
 
-// errorOf is an error that the driver does not classify.
+// errorOf returns DuckDB's error, of a call that bypasses the driver.
 func errorOf(text string, kind mapping.ErrorType) error {
 	return &duckdb.Error{Type: duckdb.ErrorType(kind), Msg: text}
 }

@@ -20,7 +20,7 @@ import (
 // instance is a DuckDB instance with the database attached.
 type instance struct {
 	db *sql.DB
-	// ctx ends when the instance is abandoned after a fatal error.
+	// ctx ends when the instance is abandoned, after a fatal error or at the end.
 	ctx     context.Context //nolint:containedctx // the instance's life, not a request's
 	abandon context.CancelFunc
 
@@ -51,7 +51,7 @@ func openInstance(ctx context.Context, cfg Config, prepare Prepare) (*instance, 
 	return inst, nil
 }
 
-// attach runs on the only connection that exists so far.
+// attach uses the first connection, before any other exists.
 func (inst *instance) attach(ctx context.Context, cfg Config, prepare Prepare) error {
 	conn, err := inst.connect(ctx)
 	if err != nil {
@@ -67,12 +67,11 @@ func (inst *instance) attach(ctx context.Context, cfg Config, prepare Prepare) e
 	if err := prepare(ctx, conn); err != nil || cfg.Remote() { // saas_mode has closed and locked it already
 		return err
 	}
-	// Last, because they hold for the whole instance and for good.
+	// Last, because they hold for the whole instance and are irreversible.
 	return ExecAll(ctx, conn, "SET enable_external_access = false", "SET lock_configuration = true")
 }
 
-// settings are made before the attachment: MotherDuck's saas_mode allows none
-// after it.
+// settings returns the SET statements that precede ATTACH: MotherDuck's saas_mode allows none after it.
 func settings(cfg Config) []string {
 	set := []string{
 		"SET autoinstall_known_extensions = false",
@@ -98,7 +97,7 @@ func settings(cfg Config) []string {
 	return set
 }
 
-// spillDirectory is where queries that need more memory put it.
+// spillDirectory returns the directory that queries spill to.
 func spillDirectory(cfg Config) string {
 	if cfg.Remote() {
 		return filepath.Join(os.TempDir(), "estela-"+strconv.Itoa(os.Getpid())+".spill")
@@ -135,8 +134,8 @@ func attachRemote(ctx context.Context, conn *Conn, cfg Config) error {
 	return nil
 }
 
-// remoteAttach is the ATTACH of a MotherDuck database. MotherDuck takes an alias
-// in single mode only; saas_mode keeps queries from this machine's files.
+// remoteAttach returns the ATTACH of a MotherDuck database. MotherDuck accepts an alias in single mode
+// only; saas_mode denies queries this machine's files.
 func remoteAttach(cfg Config) string {
 	name, _, _ := strings.Cut(cfg.Location, "?")
 	query := url.Values{
@@ -147,7 +146,7 @@ func remoteAttach(cfg Config) string {
 	return "ATTACH " + QuoteText(name+"?"+query.Encode()) + " AS warehouse"
 }
 
-// connect makes a connection that the caller closes.
+// connect returns a connection. The caller closes it.
 func (inst *instance) connect(ctx context.Context) (*Conn, error) {
 	conn, err := inst.db.Conn(ctx)
 	if err != nil {
@@ -160,7 +159,7 @@ func (inst *instance) connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// session returns the session's connection, made at its first use.
+// session returns the session's connection, opened at its first use.
 func (inst *instance) session(ctx context.Context, s *Session) (*Conn, error) {
 	inst.mu.Lock()
 	defer inst.mu.Unlock()
@@ -174,7 +173,7 @@ func (inst *instance) session(ctx context.Context, s *Session) (*Conn, error) {
 	return c, err
 }
 
-// close closes every connection and the file. Nobody may use the instance.
+// close closes every connection and the file. The instance must be unused.
 func (inst *instance) close() error {
 	inst.abandon()
 	var errs []error

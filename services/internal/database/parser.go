@@ -11,9 +11,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// Parser is DuckDB's parser, in an instance of its own that has no data: statements can
-// be examined before any warehouse is open, and without planning them. It is closed
-// by end, once.
+// Parser returns DuckDB's parser, in an instance without data: it parses statements without planning them
+// and without a warehouse. The caller closes it by end, once.
 func Parser(ctx context.Context) (parse statement.Parser, end func() error, err error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// errNoQuery refuses what does more than read: PRAGMA enable_profiling, for one,
-// is not among the settings that are locked.
+// errNoQuery refuses statements that do more than read: lock_configuration does not cover PRAGMA
+// enable_profiling, for example.
 var errNoQuery = errors.New("only SELECT and EXPLAIN are run here")
 
-// Query is a statement and its answer, which is computed while it is read, so that its
-// size does not matter. It needs its connection for itself.
+// Query is a statement and its result, which is streamed, so that its size does not matter. It needs its
+// connection exclusively.
 type Query struct {
 	conn  *Conn
 	ctx   context.Context //nolint:containedctx // Run's: Next is called inside of it
@@ -27,9 +27,9 @@ type Query struct {
 	chunk result.Chunk
 }
 
-// Stream runs a query with named parameters ($name), for which args has values: nil, bool,
-// int64, float64, string or time.Time. It calls each once with the rows, which know their
-// types (result.Typed). Statements that are no query are refused.
+// Stream runs a query with named parameters ($name), whose values in args are nil, bool, int64, float64,
+// string or time.Time. It calls each once with the rows, which implement result.Typed. It refuses
+// statements other than SELECT and EXPLAIN.
 func (c *Conn) Stream(ctx context.Context, query string, args map[string]any, each func(result.Rows) error) error {
 	q, err := c.Prepare(query)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Conn) Stream(ctx context.Context, query string, args map[string]any, ea
 	return each(q)
 }
 
-// Prepare readies one statement. The caller closes it.
+// Prepare prepares one statement. The caller closes it.
 func (c *Conn) Prepare(query string) (*Query, error) {
 	q := &Query{conn: c}
 	if mapping.Prepare(c.raw, query, &q.stmt) == mapping.StateError {
@@ -61,7 +61,7 @@ func (q *Query) IsSelect() bool {
 	return mapping.PreparedStatementType(q.stmt) == mapping.StatementTypeSelect
 }
 
-// Parameters are the names of the statement's parameters.
+// Parameters returns the names of the statement's parameters.
 func (q *Query) Parameters() []string {
 	names := make([]string, mapping.NParams(q.stmt))
 	for i := range names {
@@ -70,7 +70,7 @@ func (q *Query) Parameters() []string {
 	return names
 }
 
-// Run starts the statement. The end of ctx interrupts it, and Next.
+// Run starts the statement. The end of ctx interrupts it and Next.
 func (q *Query) Run(ctx context.Context, args map[string]any) error {
 	if err := q.bind(args); err != nil {
 		return err
@@ -118,8 +118,7 @@ func bindValue(stmt mapping.PreparedStatement, i mapping.IdxT, value any) mappin
 	}
 }
 
-// bindTime binds a date where the query has one: as an instant it would become
-// a date in the session's zone.
+// bindTime binds a date where the parameter is one: an instant would be converted in the session's zone.
 func bindTime(stmt mapping.PreparedStatement, i mapping.IdxT, v time.Time) mapping.State {
 	const day = 24 * 60 * 60
 	value := mapping.CreateTimestampTZ(mapping.NewTimestamp(v.UnixMicro()))
@@ -143,7 +142,7 @@ func (q *Query) execute() error {
 	return nil
 }
 
-// Names are those of the answer's columns.
+// Names returns the names of the result's columns.
 func (q *Query) Names() []string {
 	names := make([]string, mapping.ColumnCount(&q.res))
 	for i := range names {
@@ -182,7 +181,7 @@ func (q *Query) Next() (*result.Chunk, error) {
 	return &q.chunk, nil
 }
 
-// Close ends the statement and its answer.
+// Close frees the statement and its result.
 func (q *Query) Close() {
 	mapping.DestroyDataChunk(&q.raw)
 	mapping.DestroyResult(&q.res)

@@ -8,8 +8,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Rows runs a query with named parameters for those who would rather scan than read
-// vectors. Every parameter must have a value: the driver would take another one's for it.
+// Rows runs a query with named parameters and returns database/sql's rows. It checks that every parameter
+// has a value: the driver would bind another one's.
 func (c *Conn) Rows(ctx context.Context, query string, args map[string]any) (*sql.Rows, error) {
 	q, err := c.Prepare(query)
 	if err != nil {
@@ -29,7 +29,7 @@ func (c *Conn) Rows(ctx context.Context, query string, args map[string]any) (*sq
 	return c.QueryContext(ctx, query, named...)
 }
 
-// Collect makes a T of every row of a query's answer.
+// Collect scans every row of a query's result.
 func Collect[T any](ctx context.Context, conn *Conn, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -47,13 +47,13 @@ func Collect[T any](ctx context.Context, conn *Conn, scan func(*sql.Rows) (T, er
 	return all, rows.Err()
 }
 
-// Scan reads rows of one column.
+// Scan scans a row of one column.
 func Scan[T any](rows *sql.Rows) (value T, err error) {
 	err = rows.Scan(&value)
 	return value, err
 }
 
-// Describe lists the columns of the query's answer, without running it.
+// Describe returns the columns of the query's result, without running it.
 func (c *Conn) Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error) {
 	rows, err := c.Rows(ctx, strings.Join([]string{"SELECT * FROM (", trimStatement(query), ") LIMIT 0"}, "\n"), args)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *Conn) Describe(ctx context.Context, query string, args map[string]any) 
 	return columns, rows.Err()
 }
 
-// trimStatement is the query without the semicolon and the comment lines after it.
+// trimStatement removes trailing semicolons and comment lines.
 func trimStatement(query string) string {
 	for {
 		query = strings.TrimRight(query, "; \t\r\n")

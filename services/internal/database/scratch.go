@@ -11,18 +11,17 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Scratch is a throw-away DuckDB instance that may read files, with a database "scratch"
-// in a directory of its own. It has one thread: with more, a join, a group or a window
-// gives its rows in another order each time, and an interrupted publish resumes by their
-// number.
+// Scratch is a temporary DuckDB instance that may read files, with a database "scratch" in a temporary
+// directory. It has one thread: with more, the order of a query's rows varies, and an interrupted
+// publish resumes by row number.
 type Scratch struct {
 	Conn *Conn
-	Dir  string // the directory
+	Dir  string
 
 	db *sql.DB
 }
 
-// OpenScratch makes one, which the caller closes. The memory limit is DuckDB's, 2GB by default.
+// OpenScratch opens a Scratch. The caller closes it. memoryLimit is DuckDB's, 2GB by default.
 func OpenScratch(ctx context.Context, memoryLimit string) (*Scratch, error) {
 	dir, err := os.MkdirTemp("", "estela-")
 	if err != nil {
@@ -63,10 +62,10 @@ func (s *Scratch) open(ctx context.Context, memoryLimit string) error {
 	)
 }
 
-// Table is a table of the scratch database.
+// Table returns a table of the scratch database.
 func (s *Scratch) Table(name string) Table { return Table{"scratch", "main", name} }
 
-// Close removes the instance and all its files.
+// Close closes the instance and removes its files.
 func (s *Scratch) Close() error {
 	var errs []error
 	if s.Conn != nil {

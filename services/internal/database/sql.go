@@ -9,28 +9,27 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Table names a table in full.
+// Table is the qualified name of a table.
 type Table struct{ Catalog, Schema, Name string }
 
-// Temporary is a table that only its session sees.
+// Temporary returns the name of a temporary table, visible to its session only.
 func Temporary(name string) Table { return Table{"temp", "main", name} }
 
-// String is the name as SQL.
+// String returns the quoted name.
 func (t Table) String() string {
 	return QuoteName(t.Catalog) + "." + QuoteName(t.Schema) + "." + QuoteName(t.Name)
 }
 
-// QuoteName writes an identifier for SQL.
+// QuoteName quotes an identifier.
 func QuoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// QuoteText writes a string literal for SQL, for the places where DuckDB takes
-// no parameter.
+// QuoteText quotes a string literal, for statements where DuckDB accepts no parameter.
 func QuoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // Field is a column's name and DuckDB type.
 type Field struct{ Name, Type string }
 
-// Fields are written as "NAME TYPE" each.
+// Fields parses fields, each "NAME TYPE".
 func Fields(texts ...string) []Field {
 	fields := make([]Field, len(texts))
 	for i, text := range texts {
@@ -39,7 +38,7 @@ func Fields(texts ...string) []Field {
 	return fields
 }
 
-// ColumnList writes the columns of CREATE TABLE.
+// ColumnList formats the columns for CREATE TABLE.
 func ColumnList(fields []Field) string {
 	parts := make([]string, len(fields))
 	for i, f := range fields {
@@ -48,7 +47,7 @@ func ColumnList(fields []Field) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// Names writes the columns of SELECT or INSERT.
+// Names formats the columns' names for SELECT or INSERT.
 func Names(fields []Field) string {
 	parts := make([]string, len(fields))
 	for i, f := range fields {
@@ -62,7 +61,7 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// ExecAll runs statements one after the other.
+// ExecAll runs statements in order, until one fails.
 func ExecAll(ctx context.Context, on execer, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := on.ExecContext(ctx, statement); err != nil {
@@ -72,7 +71,7 @@ func ExecAll(ctx context.Context, on execer, statements ...string) error {
 	return nil
 }
 
-// Changed is the number of rows that the statement changed.
+// Changed runs a statement and returns the number of rows changed.
 func Changed(ctx context.Context, on execer, query string, args ...any) (int64, error) {
 	res, err := on.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -81,11 +80,11 @@ func Changed(ctx context.Context, on execer, query string, args ...any) (int64, 
 	return res.RowsAffected()
 }
 
-// Unsigned is a parameter of all 64 bits: database/sql refuses a uint64 whose highest is set,
-// and either half of a stream ID can be anything.
+// Unsigned returns a parameter of all 64 bits: database/sql refuses a uint64 with the highest bit set,
+// which either half of a stream ID can have.
 func Unsigned(v uint64) duckdb.TypedValue { return duckdb.Typed(v, duckdb.TYPE_UBIGINT) }
 
-// UUID is a UUID as a value of a row.
+// UUID parses a UUID as a value for AppendRows.
 func UUID(text string) (driver.Value, error) {
 	var id duckdb.UUID
 	err := id.Scan(text)

@@ -7,37 +7,36 @@ import (
 	"time"
 )
 
-// Transaction runs fn between BEGIN and COMMIT, or rolls back. The end of ctx
-// interrupts fn but none of these, whose outcome must be known.
+// Transaction runs fn between BEGIN and COMMIT, or rolls back. The end of ctx interrupts fn, but not BEGIN,
+// COMMIT and ROLLBACK, whose outcome must be known.
 func Transaction(ctx context.Context, conn *Conn, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	lasting := context.WithoutCancel(ctx)
-	if err := ExecAll(lasting, conn, "BEGIN"); err != nil {
+	uncancelled := context.WithoutCancel(ctx)
+	if err := ExecAll(uncancelled, conn, "BEGIN"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	if err := fn(); err != nil {
-		return rolledBack(lasting, conn, err)
+		return rollback(uncancelled, conn, err)
 	}
-	if err := ExecAll(lasting, conn, "COMMIT"); err != nil {
-		return rolledBack(lasting, conn, fmt.Errorf("commit: %w", err))
+	if err := ExecAll(uncancelled, conn, "COMMIT"); err != nil {
+		return rollback(uncancelled, conn, fmt.Errorf("commit: %w", err))
 	}
 	return nil
 }
 
-// rolledBack ends the transaction and returns err. After a failed COMMIT there may
-// be none left, which is no fault.
-func rolledBack(ctx context.Context, conn *Conn, err error) error {
-	rollback := ExecAll(ctx, conn, "ROLLBACK")
-	if isFatal(rollback) {
-		return errors.Join(err, rollback)
+// rollback rolls back and returns err. Its own errors are ignored unless fatal: after a failed COMMIT there
+// may be no transaction.
+func rollback(ctx context.Context, conn *Conn, err error) error {
+	failed := ExecAll(ctx, conn, "ROLLBACK")
+	if isFatal(failed) {
+		return errors.Join(err, failed)
 	}
 	return err
 }
 
-// RetryConflicts retries fn with backoff while another transaction is in its way, for about
-// a second.
+// RetryConflicts retries fn with backoff while it conflicts with another transaction, for about a second.
 func RetryConflicts(ctx context.Context, fn func() error) error {
 	for wait := 4 * time.Millisecond; ; wait *= 2 {
 		err := fn()

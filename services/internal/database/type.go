@@ -7,7 +7,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// kinds are the types whose values others may read.
+// kinds are the supported types.
 var kinds = map[mapping.Type]column.Kind{
 	mapping.TypeBoolean: column.Boolean,
 	mapping.TypeTinyInt: column.TinyInt, mapping.TypeSmallInt: column.SmallInt,
@@ -26,7 +26,7 @@ var kinds = map[mapping.Type]column.Kind{
 	mapping.TypeStruct: column.Struct, mapping.TypeUnion: column.Union,
 }
 
-// consumeType is typeOf of a type that is the caller's to free, and frees it.
+// consumeType converts and frees the type.
 func consumeType(logical mapping.LogicalType) result.Type {
 	defer mapping.DestroyLogicalType(&logical)
 	return typeOf(logical)
@@ -68,7 +68,7 @@ func typeOf(logical mapping.LogicalType) result.Type {
 	return t
 }
 
-// vectorOf is a vector, whose memory it shares.
+// vectorOf returns a view of the vector's memory.
 func vectorOf(vector mapping.Vector) result.Vector {
 	logical := mapping.VectorGetColumnType(vector)
 	defer mapping.DestroyLogicalType(&logical)
@@ -94,7 +94,7 @@ func vectorOf(vector mapping.Vector) result.Vector {
 	return v
 }
 
-// membersOf are the vectors of a struct, or of what lies in memory as one.
+// membersOf returns the vectors of a struct, or of a type with the same layout.
 func membersOf(vector mapping.Vector, n mapping.IdxT) []result.Vector {
 	members := make([]result.Vector, n)
 	for i := range members {

@@ -11,8 +11,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/column"
 )
 
-// Values are what one column of a table is filled with. Their layout is that of
-// column.Vector.
+// Values are the values to append to one column, laid out like column.Vector.
 type Values struct {
 	Nulls []uint8 // a 1 for every row that is NULL; nil if none is
 	data  []byte
@@ -23,14 +22,14 @@ type Values struct {
 	same  bool // data is one value, every row's
 }
 
-// Vector are the values of a column, which it shares.
+// Vector returns the values of a vector, whose memory they share.
 func Vector(v *column.Vector) Values {
 	return Values{
 		Nulls: v.Nulls, data: v.Data, width: v.Type.Width(), heap: v.Heap, text: v.Type.IsText(),
 	}
 }
 
-// Gather are the values of the given rows of a vector that has no NULL.
+// Gather copies the values of the given rows of a vector without NULLs.
 func Gather(v *column.Vector, rows []int) Values {
 	s := Vector(v)
 	s.Nulls, s.data = nil, make([]byte, 0, len(rows)*s.width)
@@ -40,7 +39,7 @@ func Gather(v *column.Vector, rows []int) Values {
 	return s
 }
 
-// Numbers are values of a Go type that lies in memory as the column's does.
+// Numbers returns values of a Go type with the column type's memory layout.
 func Numbers[T any](values []T) Values {
 	var zero T
 	width := int(unsafe.Sizeof(zero))
@@ -50,14 +49,14 @@ func Numbers[T any](values []T) Values {
 	return Values{data: unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*width), width: width}
 }
 
-// Constant is one value for every row.
+// Constant returns the same value for every row.
 func Constant[T any](value T) Values {
 	s := Numbers([]T{value})
 	s.same = true
 	return s
 }
 
-// ConstantText is one text for every row.
+// ConstantText returns the same text for every row.
 func ConstantText(text string) Values {
 	v := column.Vector{Type: column.Varchar}
 	v.AppendText([]byte(text))
@@ -66,7 +65,7 @@ func ConstantText(text string) Values {
 	return s
 }
 
-// fill writes n values, the first at index from, into vector.
+// fill copies n values, starting at index from, into vector.
 func (s *Values) fill(vector mapping.Vector, from, n int) error {
 	if s.Null {
 		mask := validity(vector)
@@ -104,7 +103,7 @@ func (s *Values) copyTo(dst []byte, from, n int) error {
 	return nil
 }
 
-// nullsOf are the NULL marks of the rows, nil if none of them is NULL.
+// nullsOf returns the NULL marks of n rows, nil if none is NULL.
 func (s *Values) nullsOf(from, n int) []uint8 {
 	if s.Nulls == nil || bytes.IndexByte(s.Nulls[from:from+n], 1) < 0 {
 		return nil
@@ -112,7 +111,7 @@ func (s *Values) nullsOf(from, n int) []uint8 {
 	return s.Nulls[from : from+n]
 }
 
-// point turns the offsets of long strings into pointers into the pinned heap.
+// point converts the offsets of long strings to pointers into the pinned heap.
 func (s *Values) point(records []column.Record, nulls []uint8) error {
 	base := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.heap))))
 	for i := range records {
@@ -130,7 +129,7 @@ func (s *Values) point(records []column.Record, nulls []uint8) error {
 	return nil
 }
 
-// validity is the vector's mask: a bit a row, 0 for NULL. All are 1 at first.
+// validity returns the vector's mask: a bit a row, 0 for NULL, all 1 at first.
 func validity(vector mapping.Vector) []uint64 {
 	mapping.VectorEnsureValidityWritable(vector)
 	return unsafe.Slice((*uint64)(mapping.VectorGetValidity(vector)), VectorSize/64)

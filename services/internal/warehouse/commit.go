@@ -12,20 +12,20 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// outcomeTime bounds the reading of the position after a commit has failed.
-const outcomeTime = 10 * time.Second
+// outcomeTimeout bounds the lookup of the position after a failed commit.
+const outcomeTimeout = 10 * time.Second
 
 // backlogRows is the size of a batch that only a backlog makes.
 const backlogRows = 50_000
 
-// errMoved says that the position row is not as the owner knows it.
+// errMoved means that the position row is not as expected.
 var errMoved = errors.New("position has moved")
 
 // Commit stores the batch's rows and rejects, deletes the rejects it replaces and
 // moves the position from at to the batch's Last, in one transaction, and
-// returns the new position. event.ErrFenced: another owner moved it, drop the
+// returns the new position. event.ErrFenced: another process moved it, drop the
 // batch. After any other error nothing was stored, or the outcome is
-// unknown; the same Commit again finds out which.
+// unknown; a retry with the same arguments resolves that.
 func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error) {
 	for b.Token == 0 {
 		//nolint:gosec // G404: it distinguishes commits and guards no secret; database/sql takes 63 bits
@@ -47,7 +47,7 @@ func (w *Warehouse) Commit(ctx context.Context, at event.Position, b *contract.B
 	return next, nil
 }
 
-// advanced is the position after the batch. Times are rounded down to the microsecond.
+// advanced returns the position after the batch. Times are rounded down to the microsecond.
 func advanced(at event.Position, b *contract.Batch, now time.Time) event.Position {
 	next := at
 	next.Last = b.Last
@@ -69,9 +69,8 @@ func advanced(at event.Position, b *contract.Batch, now time.Time) event.Positio
 	return next
 }
 
-// commit is one try. Staging comes before BEGIN, because a transaction writes to
-// one attached database; the position comes first in it, so that a fenced owner
-// writes nothing.
+// commit is one attempt. Staging precedes BEGIN, because a transaction writes to one attached database. The
+// position is updated first in the transaction, so that a fenced owner writes nothing.
 func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next event.Position, b *contract.Batch) error {
 	loads, err := w.loads(ctx, conn, b, next.CommittedAt)
 	if err != nil {
@@ -105,9 +104,8 @@ func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next ev
 	return w.cfg.Hook(PointCommitted)
 }
 
-// move updates the position row, which must be exactly as the owner knows it.
-// rev is compared too, because a batch that came from no stream leaves Last as
-// it is.
+// move updates the position row, which must be exactly at. rev is compared, too, because a backfill
+// doesn't change Last.
 func move(ctx context.Context, conn *database.Conn, at, next event.Position) error {
 	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.positions
 		SET last_ms = ?, last_seq = ?, rev = rev + 1, run_id = ?, token = ?, "rows" = ?, rejected = ?, duplicates = ?, committed_at = ?, added = ?, trace = ?
@@ -125,17 +123,17 @@ func move(ctx context.Context, conn *database.Conn, at, next event.Position) err
 	return nil
 }
 
-// outcome finds out what became of a commit that failed with cause. It asks even
-// when ctx has ended, because the answer decides whether the batch is dropped.
+// outcome determines, from the position row, whether a commit that failed with cause was stored. It
+// ignores the end of ctx, because the result decides whether the batch is dropped.
 func (w *Warehouse) outcome(ctx context.Context, at, next event.Position, cause error) (event.Position, error) {
 	if errors.Is(cause, event.ErrFenced) || errors.Is(cause, ErrReadOnly) {
 		return next, cause
 	}
-	w.layouts.Delete(at.Dataset) // it may be why
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
+	w.layouts.Delete(at.Dataset) // a stale layout may be the cause
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()
 	var now event.Position
-	err := w.write(lasting, func(ctx context.Context, conn *database.Conn) (err error) {
+	err := w.write(bounded, func(ctx context.Context, conn *database.Conn) (err error) {
 		now, err = position(ctx, conn, at.Dataset, at.Shard)
 		return err
 	})
@@ -151,9 +149,8 @@ func (w *Warehouse) outcome(ctx context.Context, at, next event.Position, cause 
 	}
 }
 
-// sameRevision reports whether the row is at the same change: of the same owner, by
-// the same batch. Within an epoch others than the owner raise rev too (a backfill
-// by another process), perhaps with as many rows: hence the token.
+// sameRevision reports whether both are the same change of the row: of one owner, by one batch. Within an
+// epoch other processes raise rev, too (a backfill), perhaps with as many rows: hence the token.
 func sameRevision(a, b event.Position) bool {
 	return a.Epoch == b.Epoch && a.Rev == b.Rev && a.Last == b.Last && a.Token == b.Token
 }

@@ -4,22 +4,22 @@
 // # Tables
 //
 // Each dataset has a table warehouse.main.<dataset>: the contract's columns and
-// the place that each row came from. The schema warehouse.estela holds
+// the origin of each row (contract.SystemColumns). The schema warehouse.estela holds
 // positions, rejects, contracts and markers. No table has a primary key: with
 // one, inserting slows down with the table's size (15,000 rows/s at 30 million
-// rows, against 500,000). What a key would guard, the position row guards.
+// rows, against 500,000). The position row guards what a key would.
 //
-// A random text among the markers is the warehouse's identity. Streams belong to one
-// warehouse, and this distinguishes it from others, wherever it is moved; a copy has the same.
+// A random text among the markers is the warehouse's identity, by which it claims streams. It stays the
+// same when the warehouse is moved; a copy has it, too.
 //
-// A contract takes the place of the one before if it only adds (Register). One that breaks it
-// is taken deliberately, when nothing is in flight (Accept), unless the stored rows are laid out by
-// what changes. Columns are never dropped.
+// A contract that only adds replaces the stored one (Register). One that breaks it is accepted explicitly,
+// when nothing is in flight (Accept), unless it conflicts with the stored rows. Columns are never
+// dropped.
 //
 // # Commits
 //
-// Rows, rejects and the step of the position are one transaction. The update of
-// the position names the owner's epoch and the rev it has seen and must change
+// Rows, rejects and the update of the position are one transaction. The update of
+// the position compares the owner's epoch and the rev it has read and must change
 // one row; every change of the row raises rev, because DuckDB sees conflicts of
 // updates column by column: without a column in common, an old owner's commit
 // and a takeover would both succeed.
@@ -31,7 +31,7 @@
 //
 // # When things fail
 //
-// After an error of a commit the position is read again and shows what became of
-// it: moved by this commit, it was stored; unchanged, it was not, and may be
-// retried; anything else, another owner has the shard (event.ErrFenced).
+// After a failed commit the position is looked up, which shows the outcome: moved by this commit, it was
+// stored; unchanged, it was not, and may be retried; anything else, another process has changed it
+// (event.ErrFenced).
 package warehouse

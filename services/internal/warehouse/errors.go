@@ -8,10 +8,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// ErrReadOnly says that a warehouse opened for reading was asked to write.
+// ErrReadOnly means that the warehouse is open for reading only.
 var ErrReadOnly = errors.New("warehouse is open for reading only")
 
-// RefusedError says that a contract does not fit the table that is there.
+// RefusedError means that a contract breaks the one that the table was created by.
 type RefusedError struct {
 	Dataset string
 	Changes []contract.Change
@@ -19,7 +19,7 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "contract of %s breaks the one its table was made by", e.Dataset)
+	fmt.Fprintf(&b, "contract of %s breaks the one its table was created by", e.Dataset)
 	for _, change := range e.Changes {
 		fmt.Fprintf(&b, "\n  %s", change)
 	}
@@ -27,10 +27,9 @@ func (e *RefusedError) Error() string {
 	return b.String()
 }
 
-// Hint says what can be done about a contract that breaks the one that the dataset is
-// stored by.
+// Hint says what to do about a contract that breaks the stored one.
 func Hint(dataset string, changes []contract.Change) string {
-	const undo = "Only new optional properties may be added just so: undo the change, or "
+	const undo = "Only new optional properties may be added without further steps: undo the change, or "
 	for _, c := range changes {
 		if c.Fixed {
 			return undo + "make it a dataset of a new name: the rows that are stored rule out " + c.Pointer

@@ -10,8 +10,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// promised reports whether an event was ever stored in the dataset's table, or dropped for one
-// that was: only then does its contract bind anybody. have are the table's columns.
+// promised reports whether an event of the dataset was ever stored or dropped as a duplicate: only then is
+// its contract binding. have are the table's columns.
 func promised(ctx context.Context, conn *database.Conn, dataset string, have []database.Field) (bool, error) {
 	var stored bool
 	err := conn.QueryRowContext(ctx, `SELECT count(*) > 0 FROM warehouse.estela.positions
@@ -23,8 +23,8 @@ func promised(ctx context.Context, conn *database.Conn, dataset string, have []d
 	return stored, err
 }
 
-// removesUsedShards reports whether shards go of which something was read or rejected: their positions
-// and rejects would be nobody's.
+// removesUsedShards reports whether the contract removes shards that have a position or rejects, which no
+// worker would own.
 func removesUsedShards(ctx context.Context, conn *database.Conn, c *contract.Contract) (bool, error) {
 	var found bool
 	err := conn.QueryRowContext(ctx, `SELECT
@@ -33,9 +33,9 @@ func removesUsedShards(ctx context.Context, conn *database.Conn, c *contract.Con
 	return found, err
 }
 
-// dropUnused drops a table in which no event was ever stored, and the contracts it was made by, so
-// that it can be made by another; refused is why that other does not fit, and is returned where
-// the table stays. Positions and rejects stay: a reject can be replayed by the new contract.
+// dropUnused drops a table in which no event was ever stored, with its contracts, so that it can be created
+// by a breaking one; if the table is in use, it returns refused. Positions and rejects stay: a reject
+// can be replayed by the new contract.
 func dropUnused(ctx context.Context, conn *database.Conn, c *contract.Contract, have []database.Field, refused error) ([]database.Field, error) {
 	bound, err := promised(ctx, conn, c.Name, have)
 	if err == nil && !bound {
@@ -53,7 +53,7 @@ func dropUnused(ctx context.Context, conn *database.Conn, c *contract.Contract, 
 	return nil, database.ExecAll(ctx, conn, "DROP TABLE IF EXISTS "+datasetTable(c.Name).String())
 }
 
-// checkBreaks compares the contract with the one that the table was made by, and with its columns.
+// checkBreaks compares the contract with the stored one and with the table's columns.
 func checkBreaks(c *contract.Contract, schema string, have []database.Field) error {
 	if schema == string(c.Schema) {
 		return nil
@@ -68,14 +68,14 @@ func checkBreaks(c *contract.Contract, schema string, have []database.Field) err
 	return nil
 }
 
-// isFinal reports whether the error is anything but changes that can be accepted.
+// isFinal reports whether the error is not one of changes that can be accepted.
 func isFinal(err error) bool {
 	var refused *RefusedError
 	return !errors.As(err, &refused) || slices.ContainsFunc(refused.Changes, func(c contract.Change) bool { return c.Fixed })
 }
 
-// checkRetired refuses a new property whose name a column of another type has: a contract
-// before the old one had it, and the rows still do.
+// checkRetired refuses a new property whose name is that of a column with another type, left from an earlier
+// contract.
 func checkRetired(c, old *contract.Contract, have []database.Field) (changes []contract.Change) {
 	for _, f := range contractFields(c) {
 		known := slices.ContainsFunc(old.Columns, func(was contract.Column) bool { return was.Name == f.Name })

@@ -13,8 +13,8 @@ import (
 )
 
 // Keys calls each with the hash and stream time of every key stored for the
-// shard since the given stream time (milliseconds), in the table's order, and with
-// the time that is clamped: no later than the commit and [event.MaxAhead]. Rows
+// shard since the given stream time (milliseconds), in the table's order, and
+// that time clamped to the commit's plus [event.MaxAhead]. Rows
 // are streamed and hashed where they lie, so that 30 million of them take
 // seconds and no memory.
 func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error {
@@ -41,7 +41,7 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 	return nil
 }
 
-// eachKey hashes the keys in the chunk's first column; the others are the times.
+// eachKey hashes the keys in the chunk's first column; the others are its times.
 func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, clamped uint64)) error {
 	hash, err := keyHash(chunk.Vectors[0], chunk.Rows, kind)
 	if err != nil {
@@ -54,7 +54,7 @@ func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, clamped 
 	return nil
 }
 
-// keyHash is the function that hashes the i-th of n keys as the decoder hashes it.
+// keyHash returns a function that hashes the i-th of n keys like the decoder.
 func keyHash(keys result.Vector, n int, kind column.Kind) (func(i int) uint64, error) {
 	switch kind {
 	case column.Varchar:

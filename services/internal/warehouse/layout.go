@@ -10,11 +10,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// layout is the columns of a dataset's table, in its order: the contract's and
-// the place columns, and after those what later contracts added.
+// layout is the columns of a dataset's table, in order: the contract's, the system columns, and those of
+// later contracts.
 type layout struct{ fields []database.Field }
 
-// layout returns the dataset's, as Register left it.
+// layout returns the dataset's layout, from a cache.
 func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset string) (*layout, error) {
 	if lay, ok := w.layouts.Load(dataset); ok {
 		return lay.(*layout), nil //nolint:forcetypeassert // nothing else is stored
@@ -45,8 +45,8 @@ func columnsOf(ctx context.Context, conn *database.Conn, of database.Table) ([]d
 	return fields, nil
 }
 
-// values are the batch's columns in the table's order. A column that the
-// contract does not know was added by a newer one: its rows are NULL.
+// values returns the batch's columns in the table's order. Columns that only another contract has are
+// NULL.
 func (l *layout) values(b *contract.Batch, at time.Time) []database.Values {
 	byName := map[string]database.Values{
 		"_shard":       database.Constant(int32(b.Shard)),

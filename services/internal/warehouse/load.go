@@ -14,7 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// load is rows on their way into a table.
+// load is rows to be appended to a table.
 type load struct {
 	into   database.Table
 	fields []database.Field // all columns of the table, in its order
@@ -22,7 +22,7 @@ type load struct {
 	rows   int
 }
 
-// loads are what the batch adds: its rows and its rejects.
+// loads returns the loads of the batch: its rows and its rejects.
 func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, at time.Time) ([]load, error) {
 	var all []load
 	if b.Rows > 0 {
@@ -42,7 +42,7 @@ func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.
 	return all, nil
 }
 
-// staging is the temporary table that the load goes through.
+// staging returns the load into its temporary table.
 func (l load) staging() load {
 	l.into = database.Temporary("stage " + l.into.Schema + " " + l.into.Name)
 	return l
@@ -63,7 +63,7 @@ func (w *Warehouse) stage(ctx context.Context, conn *database.Conn, loads []load
 	return nil
 }
 
-// create recreates the load's table, a temporary one, and fills it.
+// create recreates the load's table, which is temporary, and appends its rows.
 func (l load) create(ctx context.Context, conn *database.Conn) error {
 	create := "CREATE OR REPLACE TEMP TABLE " + database.QuoteName(l.into.Name) + " " + database.ColumnList(l.fields)
 	if err := database.ExecAll(ctx, conn, create); err != nil {
@@ -84,7 +84,7 @@ func (l load) append(conn *database.Conn) error {
 	return nil
 }
 
-// store adds the rows to the table, directly or from their staging.
+// store appends the rows to the table, directly or from the temporary table.
 func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error {
 	if !staged {
 		return l.append(conn)
@@ -98,7 +98,7 @@ func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error
 	return database.ExecAll(ctx, conn, "TRUNCATE "+from.String())
 }
 
-// rejectValues are the batch's rejects: rejectFields.
+// rejectValues returns the batch's rejects, in the order of rejectFields.
 func rejectValues(b *contract.Batch, at time.Time) ([]database.Values, error) {
 	violations := column.Vector{Type: column.JSON}
 	for _, r := range b.Rejects {
@@ -112,7 +112,7 @@ func rejectValues(b *contract.Batch, at time.Time) ([]database.Values, error) {
 		database.Vector(&violations), database.ConstantText(b.Contract.Version), database.Constant(at.UnixMicro())), nil
 }
 
-// replayed are the stored rejects that the batch replaces, staged in a temporary table.
+// replayed returns the load of the stored rejects that the batch replaces into a temporary table.
 func replayed(b *contract.Batch) load {
 	if len(b.Replayed) == 0 {
 		return load{}
@@ -120,7 +120,7 @@ func replayed(b *contract.Batch) load {
 	return load{database.Temporary("replayed"), rejectKeyFields, rejectKeys(b, b.Replayed), len(b.Replayed)}
 }
 
-// rejectKeys are the columns by which stored rejects are found: rejectKeyFields.
+// rejectKeys returns the identifying columns of rejects, in the order of rejectKeyFields.
 func rejectKeys(b *contract.Batch, rejects []event.Reject) []database.Values {
 	n := len(rejects)
 	ms, seq, line, hashes := make([]uint64, n), make([]uint64, n), make([]uint32, n), make([]uint64, n)
@@ -136,7 +136,7 @@ func rejectKeys(b *contract.Batch, rejects []event.Reject) []database.Values {
 	}
 }
 
-// deleteReplayed deletes the rejects that are staged as replayed.
+// deleteReplayed deletes the rejects of the temporary table replayed.
 func deleteReplayed(ctx context.Context, conn *database.Conn) error {
 	_, err := conn.ExecContext(ctx, `DELETE FROM warehouse.estela.rejects r USING temp.main.replayed d
 		WHERE r.dataset = d.dataset AND r.shard = d.shard AND r.stream_ms = d.stream_ms AND r.stream_seq = d.stream_seq

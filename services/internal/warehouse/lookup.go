@@ -15,7 +15,7 @@ import (
 const (
 	// maxSpans bounds the queries of one lookup.
 	maxSpans = 16
-	// nearMS is how near two times must be to be looked up together in any case.
+	// nearMS is the gap between two spans up to which they are merged in any case.
 	nearMS = 2000
 )
 
@@ -23,8 +23,8 @@ const (
 type span struct{ from, to uint64 }
 
 // Lookup finds which of the candidate rows are stored or duplicates and which of the batch's
-// rejects are stored. Its cost is that of the stream time it must read, not of the table's
-// size: rows lie in the order of their stream time, so DuckDB skips what is outside.
+// rejects are stored. Its cost is that of the stream time to scan, not of the table's size: rows are in the
+// order of stream time, so DuckDB skips other row groups.
 func (w *Warehouse) Lookup(ctx context.Context, b *contract.Batch, candidates []event.Candidate) (event.Found, error) {
 	var found event.Found
 	err := w.lookups.Do(ctx, func(ctx context.Context, conn *database.Conn) error {
@@ -56,7 +56,7 @@ func lookupRows(ctx context.Context, conn *database.Conn, b *contract.Batch, can
 	return database.ExecAll(ctx, conn, "TRUNCATE temp.main.candidates")
 }
 
-// candidateLoad stages the candidates' keys, so that any key is data and never
+// candidateLoad returns the load of the candidates into a temporary table, so that keys are data and never
 // SQL.
 func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	n := len(candidates)
@@ -67,15 +67,15 @@ func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 		rows[i], numbers[i], from[i], to[i] = c.Row, int32(c.Row), c.FromMS, c.ToMS
 		ms[i], seq[i], line[i] = b.MS[c.Row], b.Seq[c.Row], b.Line[c.Row]
 	}
-	places := database.Numbers(seq)
-	places.Null = b.Unstreamed // such a row has no place to be found by
+	seqs := database.Numbers(seq)
+	seqs.Null = b.Unstreamed // such a row has no ID to be found by
 	key := b.Contract.Columns[b.Contract.Key]
 	return load{
 		into:   database.Temporary("candidates"),
 		fields: database.Fields("n INTEGER", "key "+key.Type.String(), "from_ms UBIGINT", "to_ms UBIGINT", "ms UBIGINT", "seq UBIGINT", "line UINTEGER"),
 		values: []database.Values{
 			database.Numbers(numbers), database.Gather(&b.Columns[b.Contract.Key], rows), database.Numbers(from), database.Numbers(to),
-			database.Numbers(ms), places, database.Numbers(line),
+			database.Numbers(ms), seqs, database.Numbers(line),
 		},
 		rows: n,
 	}
@@ -114,8 +114,8 @@ func spanQuery(c *contract.Contract) string {
 	) WHERE here OR near GROUP BY n`
 }
 
-// spansOf covers every time at which a candidate may be stored by few spans:
-// its own and those of its duplicates.
+// spansOf returns at most maxSpans spans that cover the times of all candidates and of their possible
+// duplicates.
 func spansOf(b *contract.Batch, candidates []event.Candidate) []span {
 	all := make([]span, 0, 2*len(candidates))
 	for _, c := range candidates {
@@ -129,7 +129,7 @@ func spansOf(b *contract.Batch, candidates []event.Candidate) []span {
 	return fewSpans(merged(all, nearMS))
 }
 
-// merged joins the spans that overlap or are at most gap apart.
+// merged merges spans that overlap or are at most gap apart.
 func merged(spans []span, gap uint64) []span {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	var out []span
@@ -143,7 +143,7 @@ func merged(spans []span, gap uint64) []span {
 	return out
 }
 
-// fewSpans joins across the smallest gaps until at most maxSpans are left.
+// fewSpans merges spans across the smallest gaps until at most maxSpans are left.
 func fewSpans(spans []span) []span {
 	if len(spans) <= maxSpans {
 		return spans
@@ -156,7 +156,7 @@ func fewSpans(spans []span) []span {
 	return merged(spans, gaps[len(gaps)-maxSpans])
 }
 
-// lookupRejects compares all rejects of the batch by place and bytes.
+// lookupRejects looks up all rejects of the batch by ID, line and bytes.
 func lookupRejects(ctx context.Context, conn *database.Conn, b *contract.Batch, found *event.Found) error {
 	if len(b.Rejects) == 0 {
 		return nil

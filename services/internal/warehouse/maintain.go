@@ -11,12 +11,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// idleWAL is the size of the write-ahead log from which Idle makes a checkpoint.
+// idleWAL is the size of the write-ahead log from which on Idle runs a checkpoint.
 const idleWAL = 16 << 20
 
-// Checkpoint moves what the write-ahead log holds into the file. Commits of this
-// handle wait for it; while another handle is in a transaction it fails, and can
-// be tried later. MotherDuck sees to itself.
+// Checkpoint moves the write-ahead log into the file. Commits of this handle wait for it; while another
+// handle is in a transaction it fails, and can be retried later. On MotherDuck it does nothing.
 func (w *Warehouse) Checkpoint(ctx context.Context) error {
 	if w.Remote() {
 		return nil
@@ -30,9 +29,8 @@ func (w *Warehouse) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// Idle is called when nothing waits to be stored: the time for a checkpoint, if
-// the write-ahead log has grown enough to be worth it. A commit that comes
-// meanwhile waits for about a tenth of a second.
+// Idle runs a checkpoint if the write-ahead log is large enough. It is called when nothing is in flight; a
+// commit meanwhile waits for about a tenth of a second.
 func (w *Warehouse) Idle(ctx context.Context) {
 	if w.cfg.Database.ReadOnly || w.WALSize() < idleWAL {
 		return
@@ -42,7 +40,7 @@ func (w *Warehouse) Idle(ctx context.Context) {
 	}
 }
 
-// WALSize is the size of the write-ahead log in bytes, 0 for MotherDuck.
+// WALSize returns the size of the write-ahead log in bytes, 0 for MotherDuck.
 func (w *Warehouse) WALSize() int64 {
 	if w.Remote() {
 		return 0

@@ -10,7 +10,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// Marker reads the value that SetMarker stored, "" if there is none.
+// Marker returns the value stored by SetMarker, "" if there is none.
 func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	var value string
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -23,7 +23,7 @@ func (w *Warehouse) Marker(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// SetMarker stores a value under a name, in place of any that was there.
+// SetMarker stores a value under a name, replacing any other.
 func (w *Warehouse) SetMarker(ctx context.Context, name, value string) error {
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return database.RetryConflicts(ctx, func() error {
@@ -46,7 +46,7 @@ func marker(ctx context.Context, conn *database.Conn, name string) (string, erro
 	return value, err
 }
 
-// setMarker runs inside a transaction.
+// setMarker must run inside a transaction.
 func setMarker(ctx context.Context, conn *database.Conn, name, value string) error {
 	n, err := database.Changed(ctx, conn, `UPDATE warehouse.estela.markers SET value = ?, "at" = now() WHERE name = ?`, value, name)
 	if err != nil || n > 0 {
@@ -56,25 +56,24 @@ func setMarker(ctx context.Context, conn *database.Conn, name, value string) err
 	return err
 }
 
-// identityMarker holds what distinguishes this warehouse from every other.
+// identityMarker is the marker of the warehouse's identity.
 const identityMarker = "identity"
 
-// Identity is the random text that distinguishes this warehouse from others, made with its system
-// tables or, where an older program made those, at the first opening for writing; "" if it
-// was not opened so yet. A copy of the file has the same.
+// Identity returns the random text that identifies the warehouse. It is created when the warehouse is first
+// opened for writing; "" before that. A copy of the file has the same.
 func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	return w.Marker(ctx, identityMarker)
 }
 
-// createIdentity makes the identity of a warehouse that has none, inside a transaction. Two
-// processes that do so at once conflict at the marker newPosition.
+// createIdentity creates the identity of a warehouse without one, inside a transaction. Concurrent processes
+// conflict at the marker newPosition.
 func createIdentity(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, identityMarker)
 	if err != nil || found != "" {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, `UPDATE warehouse.estela.markers SET "at" = now() WHERE name = ?`, newPosition); err != nil {
-		return fmt.Errorf("make the warehouse's identity: %w", err)
+		return fmt.Errorf("create the warehouse's identity: %w", err)
 	}
 	return setMarker(ctx, conn, identityMarker, rand.Text())
 }

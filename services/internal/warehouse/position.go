@@ -13,8 +13,8 @@ import (
 )
 
 // TakeOver makes the caller the owner of the shard: epoch and rev go up by one,
-// committed before the position is read. A commit of the last owner that is
-// in flight is waited for. event.ErrFenced: yet another took over meanwhile.
+// committed before the position is read. It waits for a commit of the last owner in flight.
+// event.ErrFenced: another process took over meanwhile.
 func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error) {
 	var pos event.Position
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
@@ -39,7 +39,7 @@ func (w *Warehouse) TakeOver(ctx context.Context, c *contract.Contract, shard in
 	return pos, nil
 }
 
-// nextEpoch raises the epoch, adding the row if there is none.
+// nextEpoch increments the epoch, and inserts the row if there is none.
 func nextEpoch(ctx context.Context, conn *database.Conn, dataset string, shard int) (int64, error) {
 	var epoch int64
 	err := conn.QueryRowContext(ctx, `UPDATE warehouse.estela.positions SET epoch = epoch + 1, rev = rev + 1
@@ -74,7 +74,7 @@ func scanPosition(scan func(...any) error) (event.Position, error) {
 	return p, err
 }
 
-// Positions lists how far every shard of every dataset is stored.
+// Positions returns the positions of all shards of all datasets.
 func (w *Warehouse) Positions(ctx context.Context) (all []event.Position, err error) {
 	scan := func(rows *sql.Rows) (event.Position, error) { return scanPosition(rows.Scan) }
 	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
@@ -87,8 +87,7 @@ func (w *Warehouse) Positions(ctx context.Context) (all []event.Position, err er
 	return all, nil
 }
 
-// Position reads the shard's position without taking it over; false: nobody has
-// owned it yet.
+// Position returns the shard's position without taking it over; false: it never had an owner.
 func (w *Warehouse) Position(ctx context.Context, c *contract.Contract, shard int) (event.Position, bool, error) {
 	var pos event.Position
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {

@@ -10,11 +10,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Stream runs a query with named parameters ($name) and calls each once with its
-// rows and the state that they show: both come from the same snapshot. The rows
-// are computed while they are read, so that an answer's size does not matter. The
-// end of ctx interrupts the query. At most database.Config.ReadConns run at once, others
-// wait. Each must neither use the warehouse nor wait for a client.
+// Stream runs a query with named parameters ($name) and calls each once with its rows and their snapshot.
+// The rows are streamed, so that a result's size does not matter. The end of ctx interrupts the query.
+// At most database.Config.ReadConns run at once, others wait. each must neither use the warehouse nor
+// wait for a client.
 func (w *Warehouse) Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error {
 	return w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return snapshot(ctx, conn, func(at result.Snapshot) error {
@@ -23,7 +22,7 @@ func (w *Warehouse) Stream(ctx context.Context, query string, args map[string]an
 	})
 }
 
-// Revision is the state that a Stream begun now would show.
+// Revision returns the current snapshot.
 func (w *Warehouse) Revision(ctx context.Context) (at result.Snapshot, err error) {
 	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		at, err = latest(ctx, conn)
@@ -32,8 +31,8 @@ func (w *Warehouse) Revision(ctx context.Context) (at result.Snapshot, err error
 	return at, err
 }
 
-// Read is Stream for those who would rather scan than read vectors, with the time
-// of the last commit that the rows show, the zero time if nothing was committed yet.
+// Read is like Stream with database/sql's rows, and the time of the snapshot's last commit, zero if there is
+// none.
 func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any, each func(asOf time.Time, rows *sql.Rows) error) error {
 	return w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return snapshot(ctx, conn, func(at result.Snapshot) error {
@@ -50,7 +49,7 @@ func (w *Warehouse) Read(ctx context.Context, query string, args map[string]any,
 	})
 }
 
-// Describe lists the columns of the query's answer, without running it.
+// Describe returns the columns of the query's result, without running it.
 func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]any) (columns []result.Column, err error) {
 	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		columns, err = conn.Describe(ctx, query, args)
@@ -59,12 +58,12 @@ func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]
 	return columns, err
 }
 
-// snapshot runs fn in a transaction that is rolled back, with the state it shows.
+// snapshot runs fn in a read transaction, with its snapshot.
 func snapshot(ctx context.Context, conn *database.Conn, fn func(at result.Snapshot) error) (err error) {
 	if err := database.ExecAll(context.WithoutCancel(ctx), conn, "BEGIN"); err != nil {
 		return err
 	}
-	defer func() { // after a panic too: the connection is used again
+	defer func() { // also after a panic: the connection is reused
 		err = errors.Join(err, database.ExecAll(context.WithoutCancel(ctx), conn, "ROLLBACK"))
 	}()
 	at, err := latest(ctx, conn)

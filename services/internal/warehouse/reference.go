@@ -11,15 +11,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/reference"
 )
 
-// referenceRules names how a file becomes a table: a table that was made by others is
-// recreated.
+// referenceRules is the version of the conversion from file to table: tables of another one are recreated.
 const referenceRules = "text unless the header has a type\n"
 
 func referenceMarker(name string) string { return "reference table " + name }
 
 func referenceHash(content []byte) string { return digest([]byte(referenceRules + string(content))) }
 
-// referenceHashes is the same as long as no table is another.
+// referenceHashes returns the names and hashes of all reference files.
 func referenceHashes(refs map[string][]byte) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
@@ -28,8 +27,7 @@ func referenceHashes(refs map[string][]byte) string {
 	return b.String()
 }
 
-// loadReference replaces the table by the file's rows if the file is another
-// than the one it was loaded from.
+// loadReference replaces the table's rows if the file has changed since it was loaded.
 func (w *Warehouse) loadReference(ctx context.Context, conn *database.Conn, name string, content []byte) error {
 	hash := referenceHash(content)
 	done, err := marker(ctx, conn, referenceMarker(name))

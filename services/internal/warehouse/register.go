@@ -16,14 +16,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// Register makes the dataset's table fit its contract: creates it, or adds a
-// column for each new optional property; where no event was ever stored, the table is
-// recreated. Then it loads the reference tables (name -> CSV with a header, whose columns
-// are text unless it says NAME:TYPE, such as latitude:number) that have changed and runs
-// views, CREATE OR
-// REPLACE VIEW statements, if their text or a table has. A contract that breaks
-// the stored one is refused with *RefusedError. A warehouse open for reading
-// only verifies that the table is there.
+// Register migrates the dataset's table to its contract: it creates the table, or adds a column for each new
+// optional property; a table in which no event was ever stored is recreated. Then it loads the reference
+// tables (name -> CSV, see package reference) that have changed and runs views, CREATE OR REPLACE VIEW
+// statements, if they or a table have. A contract that breaks the stored one is refused with
+// *RefusedError. With a warehouse open for reading only, it only checks the table's columns.
 func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
 	var err error
 	if w.cfg.Database.ReadOnly {
@@ -39,10 +36,10 @@ func (w *Warehouse) Register(ctx context.Context, c *contract.Contract, views st
 	return nil
 }
 
-// Accept is Register for a contract that breaks the stored one, which it takes the place of:
-// shards, removed properties (their columns stay, NULL from now on), narrowed values. Nothing
-// may be in flight: the caller makes sure that the streams are drained and nobody owns
-// their shards. Changes that the stored rows rule out are refused with *RefusedError.
+// Accept is like Register, but accepts a contract that breaks the stored one: shards, removed properties
+// (their columns stay, NULL from now on), narrowed values. The caller makes sure that the streams are
+// drained and no worker owns their shards. Changes that conflict with stored rows are refused with
+// *RefusedError.
 func (w *Warehouse) Accept(ctx context.Context, c *contract.Contract, views string, refs map[string][]byte) error {
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return w.register(ctx, conn, c, views, refs, true)
@@ -74,7 +71,7 @@ func (w *Warehouse) register(
 	return applyViews(ctx, conn, c, views, referenceHashes(refs))
 }
 
-// checkTable verifies what a reader needs.
+// checkTable checks that the table has the contract's columns.
 func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error {
 	return w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		have, err := columnsOf(ctx, conn, datasetTable(c.Name))
@@ -90,7 +87,7 @@ func (w *Warehouse) checkTable(ctx context.Context, c *contract.Contract) error 
 	})
 }
 
-// checkNames refuses a dataset and a reference table of one name.
+// checkNames refuses a dataset and a reference table with the same name.
 func checkNames(ctx context.Context, conn *database.Conn, c *contract.Contract, refs map[string][]byte) error {
 	for name := range refs {
 		stored, err := storedSchema(ctx, conn, name)
@@ -108,8 +105,8 @@ func checkNames(ctx context.Context, conn *database.Conn, c *contract.Contract, 
 	return err
 }
 
-// fitTable compares the contract with the stored one and changes the table. A change that
-// breaks the stored one is refused; if it is to be accepted, only one that the rows rule out.
+// fitTable compares the contract with the stored one and alters the table. A breaking contract is refused or,
+// with accept, only one that conflicts with stored rows.
 func fitTable(ctx context.Context, conn *database.Conn, c *contract.Contract, accept bool) error {
 	old, err := storedSchema(ctx, conn, c.Name)
 	if err != nil {
@@ -140,7 +137,7 @@ func fitTable(ctx context.Context, conn *database.Conn, c *contract.Contract, ac
 	return err
 }
 
-// storedSchema is the contract last registered under the name, "" if none was.
+// storedSchema returns the contract last registered under the name, "" if there is none.
 func storedSchema(ctx context.Context, conn *database.Conn, name string) (string, error) {
 	var schema string
 	err := conn.QueryRowContext(ctx,
@@ -151,8 +148,7 @@ func storedSchema(ctx context.Context, conn *database.Conn, name string) (string
 	return schema, err
 }
 
-// alterations are the statements that make a table with the columns have fit the
-// contract.
+// alterations returns the statements that migrate a table with the columns have to the contract.
 func alterations(c *contract.Contract, have []database.Field) []string {
 	t := datasetTable(c.Name).String()
 	if len(have) == 0 {
@@ -174,8 +170,7 @@ func alterations(c *contract.Contract, have []database.Field) []string {
 	return all
 }
 
-// contractFields are the contract's columns. TIMESTAMPTZ is spelt as DuckDB
-// lists it.
+// contractFields returns the contract's columns, with types as DuckDB lists them.
 func contractFields(c *contract.Contract) []database.Field {
 	fields := make([]database.Field, len(c.Columns))
 	for i, property := range c.Columns {
@@ -187,8 +182,8 @@ func contractFields(c *contract.Contract) []database.Field {
 	return fields
 }
 
-// applyViews runs the statements when they, or the columns they were bound to,
-// have changed since the last time. References stand for their tables.
+// applyViews runs the statements if they, the contract or the reference tables have changed since the last
+// time.
 func applyViews(ctx context.Context, conn *database.Conn, c *contract.Contract, views, references string) error {
 	if strings.TrimSpace(views) == "" {
 		return nil

@@ -10,25 +10,25 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-// Registered is a dataset as the warehouse knows it.
+// Registered is a dataset that is registered in the warehouse.
 type Registered struct {
 	Dataset string `json:"dataset"`
-	// Schema is the contract by which its events are stored.
+	// Schema is its contract.
 	Schema string `json:"schema"`
-	// Versions are those of all contracts by which they ever were.
+	// Versions are the versions of all its contracts, earlier ones included.
 	Versions []string `json:"versions"`
-	// Rows is how many are in its table.
+	// Rows is the number of rows in its table.
 	Rows int64 `json:"rows"`
-	// Promised says that an event was ever stored: before that the contract binds nobody.
+	// Promised: an event was ever stored, so the contract is binding.
 	Promised bool `json:"promised"`
 }
 
-// Contract compiles the schema.
+// Contract parses the schema.
 func (r Registered) Contract() (*contract.Contract, error) {
 	return contract.Parse(r.Dataset, "the stored contract of "+r.Dataset, []byte(r.Schema))
 }
 
-// Registered lists every dataset that was ever registered, by name.
+// Registered returns all registered datasets, by name.
 func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 	var all []Registered
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -44,7 +44,7 @@ func (w *Warehouse) Registered(ctx context.Context) ([]Registered, error) {
 				return err
 			}
 			if len(there) == 0 {
-				continue // somebody dropped it
+				continue // it was dropped
 			}
 			count := "SELECT count(*) FROM " + datasetTable(all[i].Dataset).String()
 			if err := conn.QueryRowContext(ctx, count).Scan(&all[i].Rows); err != nil {

@@ -14,18 +14,17 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// ErrNoReject says that no reject is stored under a key.
+// ErrNoReject means that no reject has the key.
 var ErrNoReject = errors.New("no such reject")
 
-// RejectKey is where a dataset's reject came from. Its text is
-// SHARD/MS-SEQ/LINE.
+// RejectKey is the origin of a dataset's reject. Its text is SHARD/MS-SEQ/LINE.
 type RejectKey struct {
 	Shard int
 	ID    event.ID
 	Line  uint32
 }
 
-// StoredReject is a reject as it is stored.
+// StoredReject is a reject in the warehouse.
 type StoredReject struct {
 	event.Reject
 
@@ -35,7 +34,7 @@ type StoredReject struct {
 	RejectedAt    time.Time
 }
 
-// ParseRejectKey reads what String writes.
+// ParseRejectKey parses the text of a key.
 func ParseRejectKey(text string) (RejectKey, error) {
 	parts := strings.Split(text, "/")
 	if len(parts) != 3 {
@@ -54,14 +53,14 @@ func (k RejectKey) String() string {
 	return strconv.Itoa(k.Shard) + "/" + k.ID.String() + "/" + strconv.FormatUint(uint64(k.Line), 10)
 }
 
-// Key is where the reject came from.
+// Key returns the reject's key.
 func (r StoredReject) Key() RejectKey { return RejectKey{r.Shard, r.ID, r.Line} }
 
 const selectRejects = `SELECT dataset, shard, stream_ms, stream_seq, line, payload, violations::VARCHAR, schema_version, rejected_at
 	FROM warehouse.estela.rejects WHERE dataset = ? `
 
-// ListRejects lists at most limit rejects of the dataset in the order of their
-// keys, those after the given key; nil begins at the first.
+// ListRejects returns at most limit rejects of the dataset in the order of their keys, from the one after
+// the given key, nil for the first.
 func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, after *RejectKey) ([]StoredReject, error) {
 	where, args := "", []any{dataset}
 	if after != nil {
@@ -79,7 +78,7 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	return all, nil
 }
 
-// RejectsByID are the rejects that came from one stream entry, by line.
+// RejectsByID returns the rejects of one stream entry, by line.
 func (w *Warehouse) RejectsByID(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
 	var all []StoredReject
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -92,7 +91,7 @@ func (w *Warehouse) RejectsByID(ctx context.Context, dataset string, shard int, 
 	return all, nil
 }
 
-// GetReject reads one reject, or ErrNoReject.
+// GetReject returns one reject, or ErrNoReject.
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
@@ -125,8 +124,8 @@ func scanReject(rows *sql.Rows) (StoredReject, error) {
 	return r, json.Unmarshal([]byte(violations), &r.Violations)
 }
 
-// PurgeRejects deletes the dataset's rejects that were stored before the given
-// time or, if keys are given, those; it returns how many.
+// PurgeRejects deletes the dataset's rejects that were stored before the given time or, if keys are given,
+// those. It returns how many.
 func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time, keys ...RejectKey) (int64, error) {
 	var n int64
 	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {

@@ -11,22 +11,22 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// Row is where a stored event came from and when it was stored.
+// Row is the origin of a stored event and when it was stored.
 type Row struct {
 	Key   string
 	Shard int
-	// ID is zero for a row that came from no stream (a backfill).
+	// ID is zero for a backfilled row.
 	ID       event.ID
 	Line     uint32
 	StoredAt time.Time
 }
 
-// RowsByID are the events stored from one stream entry, by line.
+// RowsByID returns the rows of one stream entry, by line.
 func (w *Warehouse) RowsByID(ctx context.Context, c *contract.Contract, shard int, id event.ID) ([]Row, error) {
 	return w.find(ctx, c, "_shard = ? AND _stream_ms = ? AND _stream_seq = ? ORDER BY _line", shard, database.Unsigned(id.MS), database.Unsigned(id.Seq))
 }
 
-// RowsByKey are the events stored under a key as text, the newest first, at most limit.
+// RowsByKey returns at most limit rows with the key, as text, the newest first.
 func (w *Warehouse) RowsByKey(ctx context.Context, c *contract.Contract, key string, limit int) ([]Row, error) {
 	return w.find(ctx, c, database.QuoteName(c.Columns[c.Key].Name)+"::VARCHAR = ? ORDER BY _ingested_at DESC, _line LIMIT ?", key, limit)
 }

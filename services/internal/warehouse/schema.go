@@ -16,12 +16,12 @@ const format = 1
 // The warehouse's own markers.
 const (
 	formatMarker = "format"
-	// newPosition is updated by whoever adds a position row: without a primary
-	// key this is what makes two of them conflict.
+	// newPosition is updated by every transaction that inserts a position row, so that two of them
+	// conflict: there is no primary key.
 	newPosition = "new position"
 )
 
-// System tables. None has a primary key: see the package's comment.
+// systemTables have no primary key: see the package's documentation.
 var systemTables = []struct {
 	name   string
 	fields []database.Field
@@ -51,7 +51,7 @@ var systemTables = []struct {
 	{"markers", database.Fields("name VARCHAR", "value VARCHAR", "at TIMESTAMPTZ")},
 }
 
-// rejectKeyFields identify a reject: where it came from, and its bytes.
+// rejectKeyFields identify a reject: its origin and its bytes.
 var rejectKeyFields = database.Fields(
 	"dataset VARCHAR",
 	"shard INTEGER",
@@ -78,18 +78,18 @@ var systemFields = func() []database.Field {
 	return fields
 }()
 
-// datasetTable is the table of a dataset or of reference data.
+// datasetTable returns the table of a dataset or of reference data.
 func datasetTable(name string) database.Table {
 	return database.Table{Catalog: "warehouse", Schema: "main", Name: name}
 }
 
-// systemTable is a table of Estela's own.
+// systemTable returns a system table.
 func systemTable(name string) database.Table {
 	return database.Table{Catalog: "warehouse", Schema: "estela", Name: name}
 }
 
-// migrate creates what is missing. Another process may do the same on
-// MotherDuck: the one that loses finds the other's work at the second try.
+// migrate creates missing system tables and columns. On MotherDuck another process may do the same: the one
+// that conflicts retries and finds them created.
 func migrate(ctx context.Context, conn *database.Conn) error {
 	return database.RetryConflicts(ctx, func() error {
 		err := database.Transaction(ctx, conn, func() error { return createSystem(ctx, conn) })
@@ -132,8 +132,8 @@ func createSystem(ctx context.Context, conn *database.Conn) error {
 	return setMarker(ctx, conn, formatMarker, strconv.Itoa(format))
 }
 
-// addMissing adds the columns that a table of an older program lacks. It asks first, for
-// a change of a table is in the way of those who write.
+// addMissing adds the columns that tables of an older version lack. It checks first, because ALTER TABLE
+// conflicts with writers.
 func addMissing(ctx context.Context, conn *database.Conn) error {
 	for _, t := range systemTables {
 		there, err := columnsOf(ctx, conn, systemTable(t.name))
@@ -153,7 +153,7 @@ func addMissing(ctx context.Context, conn *database.Conn) error {
 	return nil
 }
 
-// checkSystem makes sure that a worker has prepared the database.
+// checkSystem checks that the system tables exist and have a known format.
 func checkSystem(ctx context.Context, conn *database.Conn) error {
 	found, err := marker(ctx, conn, formatMarker)
 	if err != nil {

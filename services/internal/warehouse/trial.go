@@ -12,14 +12,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Trial is a throw-away warehouse: with the datasets' tables and nothing in them,
-// statements can be prepared against the schema before any data are at stake.
+// Trial is a temporary warehouse with the datasets' empty tables, to prepare statements against before any
+// data is at stake.
 type Trial struct {
 	warehouse *Warehouse
 	dir       string
 }
 
-// OpenTrial makes one, which the caller closes.
+// OpenTrial opens a Trial. The caller closes it.
 func OpenTrial(ctx context.Context) (*Trial, error) {
 	dir, err := os.MkdirTemp("", "estela-trial-")
 	if err != nil {
@@ -32,22 +32,22 @@ func OpenTrial(ctx context.Context) (*Trial, error) {
 	return &Trial{w, dir}, nil
 }
 
-// Register is Warehouse.Register without views.
+// Register registers a dataset, without views.
 func (t *Trial) Register(ctx context.Context, c *contract.Contract, refs map[string][]byte) error {
 	return t.warehouse.Register(ctx, c, "", refs)
 }
 
-// Describe is Warehouse.Describe.
+// Describe returns the columns of the query's result.
 func (t *Trial) Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error) {
 	return t.warehouse.Describe(ctx, query, args)
 }
 
-// Make runs a CREATE VIEW.
+// Make runs a CREATE VIEW statement.
 func (t *Trial) Make(ctx context.Context, view string) error {
 	return t.warehouse.write(ctx, func(ctx context.Context, conn *database.Conn) error { return database.ExecAll(ctx, conn, view) })
 }
 
-// Close ends it and removes its file.
+// Close closes the warehouse and removes its file.
 func (t *Trial) Close() error {
 	return errors.Join(t.warehouse.Close(), os.RemoveAll(t.dir))
 }

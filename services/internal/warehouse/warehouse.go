@@ -18,35 +18,35 @@ const (
 	// PointWritten is inside the transaction, after the last write and before
 	// COMMIT.
 	PointWritten Point = "written"
-	// PointCommitted is after COMMIT succeeded and before the caller learns so.
+	// PointCommitted is after COMMIT has succeeded, before Commit returns.
 	PointCommitted Point = "committed"
 )
 
-// Config says where the warehouse is and how it is opened.
+// Config configures a warehouse.
 type Config struct {
-	// Database is where it is. With ReadOnly it is opened for reading only: an API that
-	// runs apart from the worker. Nothing is created or changed then.
+	// Database is its database. With ReadOnly, for an API in another process than the worker, nothing
+	// is created or changed.
 	Database database.Config
-	// Staged sends the rows of a file through a temporary table as it is done
-	// for MotherDuck. It is the stand-in for MotherDuck in tests.
+	// Staged appends the rows of a file through a temporary table, as for MotherDuck, to test that
+	// path.
 	Staged bool
-	// Hook, if set, is called at each step of a commit; its error makes the
-	// commit fail there. It is for tests of failures.
+	// Hook, if set, is called at each step of a commit; its error makes the commit fail there. For
+	// failure tests.
 	Hook func(Point) error
 }
 
-// Warehouse is one writer and any number of readers of the database. It is safe
-// for concurrent use; commits queue up.
+// Warehouse is a handle of the database with one writer and any number of readers. It is safe for concurrent
+// use; commits run one at a time.
 type Warehouse struct {
 	cfg     Config
 	db      *database.DB
 	layouts *sync.Map // dataset (string) -> *layout
 	writer  *database.Session
-	lookups *database.Session // with temporary tables of its own, so that it does not wait for a commit
+	lookups *database.Session // of its own, so that lookups don't wait for a commit
 }
 
-// Open attaches the database, creates or migrates the system tables and closes
-// the instance to the outside. Errors to act on: *database.LockedError, *database.ExtensionError.
+// Open attaches the database, creates or migrates the system tables and closes outside access. Errors with a
+// hint: *database.LockedError, *database.ExtensionError.
 func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	cfg.Database = cfg.Database.WithDefaults()
 	if cfg.Hook == nil {
@@ -67,9 +67,8 @@ func newWarehouse(cfg Config, db *database.DB, layouts *sync.Map) *Warehouse {
 	return &Warehouse{cfg: cfg, db: db, layouts: layouts, writer: db.Session(), lookups: db.Session()}
 }
 
-// Another is a second writer on the same open database, as another process
-// would be: a file admits one process, so this is how two workers meet. Every
-// handle must be closed.
+// Another returns a second writer on the same open database, to test two workers on one file, which only one
+// process can open. Every handle must be closed.
 func (w *Warehouse) Another() *Warehouse {
 	w.db.Share()
 	return newWarehouse(w.cfg, w.db, w.layouts)
@@ -83,7 +82,7 @@ func (w *Warehouse) Close() error {
 	return nil
 }
 
-// write runs fn with the writer's session for itself.
+// write runs fn with the writer's session, exclusively.
 func (w *Warehouse) write(ctx context.Context, fn func(context.Context, *database.Conn) error) error {
 	if w.cfg.Database.ReadOnly {
 		return ErrReadOnly
@@ -91,17 +90,16 @@ func (w *Warehouse) write(ctx context.Context, fn func(context.Context, *databas
 	return w.writer.Do(ctx, fn)
 }
 
-// staged reports whether rows go through a temporary table.
+// staged reports whether rows are appended through a temporary table.
 func (w *Warehouse) staged() bool { return w.cfg.Staged || w.Remote() }
 
-// Location is the path of the file, or md: and the name of the MotherDuck
-// database.
+// Location returns the path of the file or md:NAME.
 func (w *Warehouse) Location() string { return w.cfg.Database.Shown() }
 
-// Remote reports whether the database is MotherDuck's.
+// Remote reports whether the database is on MotherDuck.
 func (w *Warehouse) Remote() bool { return w.cfg.Database.Remote() }
 
-// Ping reports whether the warehouse answers.
+// Ping checks that the warehouse can be queried.
 func (w *Warehouse) Ping(ctx context.Context) error {
 	return w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		var one int
