@@ -39,7 +39,7 @@ var (
 	burst = flag.Duration("burst", time.Second, "how long wrk asks")
 )
 
-// store fills the table with flights, without a stream.
+// store fills the table with flights by backfill.
 func (bd *bed) store(n int) {
 	bd.b.Helper()
 	const size = 122_880
@@ -134,7 +134,7 @@ func mustLoad(b *testing.B) *contract.Contract {
 	return c
 }
 
-// asked is what wrk found.
+// asked is the result of wrk.
 type asked struct {
 	perSecond float64
 	p99       time.Duration
@@ -147,7 +147,7 @@ var (
 	wrkRefused = regexp.MustCompile(`Non-2xx or 3xx responses: ([0-9]+)`)
 )
 
-// wrk asks a URL over 64 connections for as long as -burst says.
+// wrk requests a URL over 64 connections for the duration of -burst.
 func wrk(b *testing.B, target string, args ...string) (a asked) {
 	b.Helper()
 	seconds := strconv.Itoa(max(1, int(burst.Seconds()))) + "s"
@@ -315,7 +315,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// paced is a source that gives events at no more than a rate, as if they came so.
+// paced is a source with a rate limit.
 type paced struct {
 	worker.Source
 
@@ -358,14 +358,13 @@ func (bd *bed) ingest(from int, perSecond float64, during func(ctx context.Conte
 	return float64(*events) / awaitRows(bd.b, w, bd.contract, int64(*events)).Seconds()
 }
 
-// differing is a script for wrk: no two requests are the same, so that none is
-// answered from the cache.
+// differing is a script for wrk with different requests, so that none is a cache hit.
 const differing = `local n = 0
 request = function() n = n + 1; return wrk.format("GET", "/v1/flights/aggregate?n=" .. n) end
 `
 
-// drain waits until what clients who have gone asked for is answered: it would be in the
-// way of what is measured next.
+// drain waits until queries of disconnected clients have ended, which would disturb the next
+// measurement.
 func drain(b *testing.B, base string) {
 	b.Helper()
 	for status := 0; status != http.StatusOK; {

@@ -138,7 +138,7 @@ func (bd *bed) fill(from, n, perEntry int) {
 	bd.publish(from, n, stream.ProducerConfig{Batch: perEntry})
 }
 
-// publish is fill by a producer of one's own.
+// publish is fill with a producer's configuration.
 func (bd *bed) publish(from, n int, cfg stream.ProducerConfig) {
 	bd.b.Helper()
 	cfg.HighWater = -1
@@ -153,7 +153,7 @@ func (bd *bed) publish(from, n int, cfg stream.ProducerConfig) {
 	}
 }
 
-// committed collects what an Observer is told.
+// committed is an Observer that collects commits.
 type committed struct {
 	mu       sync.Mutex
 	commits  []time.Duration
@@ -224,7 +224,7 @@ func awaitRows(b *testing.B, w *worker.Worker, c *contract.Contract, rows int64)
 	return time.Since(start)
 }
 
-// awaitOwned waits until the worker has the shard and returns how long that took.
+// awaitOwned waits until the worker owns the shard and returns how long that took.
 func (bd *bed) awaitOwned(w *worker.Worker) time.Duration {
 	bd.b.Helper()
 	start := time.Now()
@@ -237,7 +237,7 @@ func (bd *bed) awaitOwned(w *worker.Worker) time.Duration {
 	return time.Since(start)
 }
 
-// endToEnd is what measureE measures.
+// endToEnd is the result of measureE.
 type endToEnd struct {
 	rate     float64       // events a second from the moment the worker has the shard
 	takeOver time.Duration // to get it: to rebuild the keys of the window
@@ -251,7 +251,7 @@ func (bd *bed) measureE(n int) (e endToEnd) {
 	return bd.measureEWith(n, &committed{})
 }
 
-// measureEWith is measureE with an observer of one's own.
+// measureEWith is measureE with an observer.
 func (bd *bed) measureEWith(n int, observer worker.Observer) (e endToEnd) {
 	bd.b.Helper()
 	w, stop := bd.startWorker(observer)
@@ -444,7 +444,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// residentBytes is the process's resident memory once what is free was given back.
+// residentBytes returns the process' resident memory after freeing unused memory.
 func residentBytes(b *testing.B) uint64 {
 	b.Helper()
 	debug.FreeOSMemory()

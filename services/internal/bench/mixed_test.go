@@ -179,7 +179,7 @@ func (p *program) status(url string) int {
 	return resp.StatusCode
 }
 
-// reads is what came of reading.
+// reads is the result of the readers.
 type reads struct {
 	mu       sync.Mutex
 	fast     []time.Duration
@@ -256,8 +256,7 @@ func (p *program) ask(r *reads, kind string, n int) {
 	}
 }
 
-// watch looks at the process until the returned function is called, which gives the most that
-// it saw, in bytes.
+// watch samples the process until the returned function is called, which returns the maxima in bytes.
 func (p *program) watch(b *testing.B) func() (memory, temporary int64) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
@@ -275,7 +274,7 @@ func (p *program) watch(b *testing.B) func() (memory, temporary int64) {
 	}
 }
 
-// resident is a process' memory in bytes, 0 where /proc doesn't tell.
+// resident returns a process' resident memory in bytes, 0 without /proc.
 func resident(pid int) int64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	var size, pages int64
@@ -283,7 +282,7 @@ func resident(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// unnamed is the size in bytes of the files that a process has open and that have no name any more.
+// unnamed returns the size in bytes of the deleted files that a process has open.
 func unnamed(pid int) (sum int64) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	files, _ := os.ReadDir(dir)

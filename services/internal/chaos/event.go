@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Contract is the contract of the dataset that the tests publish, with its
-// number of shards and its dedupe window.
+// Contract returns the contract of the tests' dataset with the number of shards and the dedupe window.
 func Contract(shards int, dedupe string) []byte {
 	return fmt.Appendf(nil, `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -28,7 +27,7 @@ func Contract(shards int, dedupe string) []byte {
 }`, shards, dedupe)
 }
 
-// Event is one event, comparable as it is stored.
+// Event is one event, comparable with a stored row.
 type Event struct {
 	ID string
 	// At is in microseconds since 1970.
@@ -37,7 +36,7 @@ type Event struct {
 	Text string
 }
 
-// JSON is the event as it is published.
+// JSON returns the event as published.
 func (e Event) JSON() []byte {
 	text, _ := json.Marshal(e.Text) // a string can always be written
 	return fmt.Appendf(nil, `{"id":%q,"at":%q,"n":%d,"text":%s}`,
@@ -49,8 +48,8 @@ func (e Event) JSON() []byte {
 type Source struct {
 	// Model gets every event.
 	Model *Model
-	// Poison and Repeat: one in so many events breaks the contract, or has the
-	// key of an earlier one; 0 is none.
+	// One in Poison events breaks the contract, one in Repeat has the key of an earlier one; 0 is
+	// none.
 	Poison, Repeat int
 
 	name   string
@@ -59,13 +58,12 @@ type Source struct {
 	recent []string // keys
 }
 
-// NewSource makes a source whose keys begin with name and whose choices
-// follow from seed.
+// NewSource returns a source with the prefix name of its keys and the seed of its random choices.
 func NewSource(name string, seed uint64, m *Model) *Source {
 	return &Source{Model: m, Poison: 10, Repeat: 8, name: name, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Next is the next event and the key that decides its shard.
+// Next returns the next event and the key that decides its shard.
 func (s *Source) Next() (payload []byte, key string) {
 	s.n++
 	key = fmt.Sprintf("%s-%d", s.name, s.n)
@@ -85,8 +83,7 @@ func (s *Source) Next() (payload []byte, key string) {
 	return e.JSON(), key
 }
 
-// Fresh is a valid event of a new key, which Next will not repeat. The model is
-// not told.
+// Fresh returns a valid event with a new key, which Next will not repeat. It is not added to the model.
 func (s *Source) Fresh() Event {
 	s.n++
 	return s.event(fmt.Sprintf("%s-%d", s.name, s.n))
@@ -99,8 +96,8 @@ func (s *Source) event(key string) Event {
 	}
 }
 
-// poison breaks the contract in one of many ways. None has a line break, so that
-// it can be a line of a batch.
+// poison returns an event that breaks the contract in one of many ways, without line breaks, so that it
+// can be a line of an NDJSON entry.
 func (s *Source) poison(key string) []byte {
 	valid := s.event(key).JSON()
 	switch s.random.IntN(8) {

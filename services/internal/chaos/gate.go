@@ -8,14 +8,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
-// Gate pauses a worker as a stopped process would be: while it is shut, whoever
-// passes it waits. The zero Gate is open.
+// Gate pauses a worker like a stopped process: while it is shut, every call through it blocks. The zero
+// Gate is open.
 type Gate struct {
 	mu   sync.Mutex
 	shut chan struct{}
 }
 
-// Shut makes everyone wait.
+// Shut blocks all calls.
 func (g *Gate) Shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -24,7 +24,7 @@ func (g *Gate) Shut() {
 	}
 }
 
-// Open lets everyone continue.
+// Open lets all calls continue.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -44,7 +44,7 @@ func (g *Gate) Pass() {
 	}
 }
 
-// Source is s behind the gate: every call passes it on its way in and out.
+// Source wraps s: every call passes the gate before and after.
 func (g *Gate) Source(s worker.Source) worker.Source { return &gatedSource{s, g} }
 
 type gatedSource struct {

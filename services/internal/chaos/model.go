@@ -6,20 +6,20 @@ import (
 	"sync"
 )
 
-// Stored is what is in a warehouse, each with the number of times.
+// Stored is the content of a warehouse: rows and rejects with their counts.
 type Stored struct {
 	Rows    map[Event]int
 	Rejects map[string]int
 }
 
-// Model is what must be stored once everything published has been ingested.
+// Model is the expected content of a warehouse once all published events are ingested.
 type Model struct {
 	mu   sync.Mutex
 	seen map[string]bool
 	want Stored
 }
 
-// NewModel makes a model of an empty table.
+// NewModel returns a model of an empty table.
 func NewModel() *Model {
 	return &Model{
 		seen: make(map[string]bool),
@@ -38,8 +38,7 @@ func (m *Model) Row(e Event) {
 	}
 }
 
-// Again adds an event whose key is stored once more: the last one has left the
-// window.
+// Again adds an event whose key is stored again, because the previous one has left the window.
 func (m *Model) Again(e Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,21 +52,14 @@ func (m *Model) Reject(payload []byte) {
 	m.want.Rejects[string(payload)]++
 }
 
-// Settle moves rejects with these bytes to the rows.
-func (m *Model) Settle(payload []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.want.Rejects, string(payload))
-}
-
-// Size is the number of rows and of rejects that must be stored.
+// Size returns the expected numbers of rows and of rejects.
 func (m *Model) Size() (rows, rejects int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return total(m.want.Rows), total(m.want.Rejects)
 }
 
-// Missing is how many rows and rejects must be stored and are not.
+// Missing returns how many expected rows and rejects are not stored.
 func (m *Model) Missing(got Stored) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,9 +73,8 @@ func missing[K comparable](want, got map[K]int) (sum int) {
 	return sum
 }
 
-// Check says how what is stored differs. Rejects have no key: where a producer
-// had to send a second time without knowing what became of the first, resent
-// allows them more than once.
+// Check returns the differences as an error. Rejects have no key: where a producer resent events with an
+// unknown outcome, resent allows duplicates of them.
 func (m *Model) Check(got Stored, resent bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,7 +86,7 @@ func (m *Model) Check(got Stored, resent bool) error {
 func differ[K comparable](what string, want, got map[K]int, more bool) error {
 	var missing, extra int
 	var examples error
-	note := func(counter *int, by int, k K, got, want int) {
+	report := func(counter *int, by int, k K, got, want int) {
 		if *counter += by; *counter <= 3 {
 			examples = errors.Join(examples, fmt.Errorf("%s %.300q: stored %d times, want %d", what, fmt.Sprint(k), got, want))
 		}
@@ -103,14 +94,14 @@ func differ[K comparable](what string, want, got map[K]int, more bool) error {
 	for k, n := range want {
 		switch {
 		case got[k] < n:
-			note(&missing, n-got[k], k, got[k], n)
+			report(&missing, n-got[k], k, got[k], n)
 		case got[k] > n && !more:
-			note(&extra, got[k]-n, k, got[k], n)
+			report(&extra, got[k]-n, k, got[k], n)
 		}
 	}
 	for k, n := range got {
 		if want[k] == 0 {
-			note(&extra, n, k, n, 0)
+			report(&extra, n, k, n, 0)
 		}
 	}
 	if missing+extra == 0 {

@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// The objective "freshness" of infra/observability/slo.yaml, which a fault is charged
-// to. TestChaosReportObjective holds these to that file.
+// The objective "freshness" of infra/observability/slo.yaml, whose budget faults are charged to. TestChaosReportObjective holds these to that file.
 const (
 	// FreshWithin is how soon after its publishing an event must be committed.
 	FreshWithin = 5 * time.Second
-	// FreshShare is the share of events of which that must be true.
+	// FreshShare is the share of events that must be fresh.
 	FreshShare = 0.99
-	// FreshWindow is the time over which the share is taken.
+	// FreshWindow is the window of the share.
 	FreshWindow = 28 * 24 * time.Hour
 )
 
-// Report is what faults cost, each by itself, under a steady load.
+// Report is the cost of faults, each by itself, under a steady load.
 type Report struct {
 	// Date is the day, as 2006-01-02, Machine what ran it, Command how to run it again.
 	Date    string `json:"date"`
@@ -28,32 +27,32 @@ type Report struct {
 	Command string `json:"command"`
 	// Rate is the load in events a second.
 	Rate int `json:"rate"`
-	// Outage is how many seconds a fault lasts that somebody else must end.
+	// Outage is how many seconds a fault lasts that the system can't end by itself.
 	Outage Seconds `json:"outage_s"`
-	// Lease is how many seconds a worker's claim on a shard outlives it.
+	// Lease is how many seconds a lease outlives its worker.
 	Lease  Seconds `json:"lease_s"`
 	Faults []Cost  `json:"faults"`
 }
 
-// Seconds is a time as a report keeps it, to the hundredth.
+// Seconds is a duration in a report, to the hundredth.
 type Seconds float64
 
-// SecondsOf rounds a time.
+// SecondsOf rounds a duration.
 func SecondsOf(d time.Duration) Seconds { return Seconds(math.Round(d.Seconds()*100) / 100) }
 
 func (s Seconds) String() string { return strconv.FormatFloat(float64(s), 'f', 1, 64) + " s" }
 
-// Sign is something by which the system showed a fault.
+// Sign is a signal by which a fault was detected.
 type Sign struct {
 	Name string `json:"name"`
 	// After is counted from the fault.
 	After Seconds `json:"after_s"`
 }
 
-// Cost is what one fault cost.
+// Cost is the cost of one fault.
 type Cost struct {
 	Fault string `json:"fault"`
-	// Signs are in the order in which they showed; none if the fault was over before.
+	// Signs are in order of detection; none if the fault was over before.
 	Signs []Sign `json:"signs"`
 	// Recovered is counted from the fault to the commit that brought the first event
 	// published after its end, and the last of those that came late.
@@ -70,12 +69,12 @@ type Cost struct {
 	Lost int `json:"lost"`
 }
 
-// Budget is how many late events the objective allows in its window at this load.
+// Budget returns how many late events the objective allows in its window at this load.
 func (r Report) Budget() float64 {
 	return (1 - FreshShare) * float64(r.Rate) * FreshWindow.Seconds()
 }
 
-// Check says why a report must not be kept.
+// Check returns why a report must not be published.
 func (r Report) Check() error {
 	var errs []error
 	if _, err := time.Parse(time.DateOnly, r.Date); err != nil {
@@ -99,7 +98,7 @@ func (r Report) Check() error {
 	return errors.Join(errs...)
 }
 
-// Table shows the report in Markdown.
+// Table formats the report as Markdown.
 func (r Report) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d events/s; an outage lasts %g s, a lease %g s; the budget is %.0f late events in %.0f days. %s, %s.\n\n",

@@ -64,8 +64,7 @@ func (s *Shard) createGroup(ctx context.Context, epoch int64, group string, afte
 	return from, setID(&from, answer[2])
 }
 
-// RaiseLastID sets the stream's last ID to at least the given one, and makes the
-// stream if there is none.
+// RaiseLastID raises the stream's last ID to at least the given one, and creates the stream if needed.
 func (s *Shard) RaiseLastID(ctx context.Context, to event.ID) error {
 	if to.IsZero() {
 		return nil

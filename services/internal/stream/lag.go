@@ -38,7 +38,7 @@ func (s *Shard) PublishPosition(ctx context.Context, at event.Position) error {
 	err := s.client.eval(ctx, storedScript, []string{s.leaseKey(), storedKey(s.key)},
 		s.token, at.Last.String(), at.Added, at.Rows+at.Duplicates).Err()
 	if err != nil {
-		return fmt.Errorf("report position of %s: %w", s.key, err)
+		return fmt.Errorf("publish position of %s: %w", s.key, err)
 	}
 	return nil
 }

@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	// errShort asks for more bytes.
+	// errShort means that more bytes are needed.
 	errShort = errors.New("reply goes on")
-	// errProtocol says that the bytes are no reply to XREADGROUP.
+	// errProtocol means that the bytes are no valid reply.
 	errProtocol = errors.New("the server's reply is not understood: is this a Redis server?")
 )
 

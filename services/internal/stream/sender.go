@@ -18,13 +18,13 @@ const (
 	maxBackoff = time.Second
 )
 
-// sender sends a producer's batches to the server, with retries.
+// sender sends a producer's batches to the server, with retries and backpressure.
 type sender struct {
 	client *Client
 	cfg    ProducerConfig
 	conn   *conn
 	in     *bufio.Reader
-	// lengths are the streams' as of the last reply; nil before it. room is how many entries
+	// lengths are the streams' lengths in the last reply; nil before it. room is how many entries
 	// may be added to each above the mark before the lag is looked up again.
 	lengths, room []int64
 	// last are the IDs of the newest entries that were acknowledged, by shard.

@@ -82,8 +82,7 @@ func (c *Client) Check(ctx context.Context) error {
 	return s.Check()
 }
 
-// Check refuses, with a [RefusedError], a server that would lose events
-// silently or lacks commands.
+// Check is [Client.Check] on INFO that was read.
 func (s ServerInfo) Check() error {
 	if s.Embedded {
 		return nil
@@ -131,8 +130,7 @@ const embeddedMark = "embedded-"
 // ended.
 func IsEmbedded(runID string) bool { return strings.HasPrefix(runID, embeddedMark) }
 
-// embeddedRunID is a random word that lives as long as the server's memory,
-// which is what a run id is for.
+// embeddedRunID returns a random text that is lost with the server's memory, like a run id.
 func (c *Client) embeddedRunID(ctx context.Context) (string, error) {
 	if err := c.rdb.SetNX(ctx, runIDKey, c.runID, 0).Err(); err != nil {
 		return "", err
@@ -145,7 +143,7 @@ func number(s string) int64 {
 	return n
 }
 
-// Lengths are the numbers of entries in the streams of a dataset, by shard.
+// Lengths returns the numbers of entries in the streams of a dataset, by shard.
 func (c *Client) Lengths(ctx context.Context, dataset string, shards int) ([]int64, error) {
 	lengths := make([]int64, shards)
 	for shard := range lengths {

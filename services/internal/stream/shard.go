@@ -84,8 +84,7 @@ func orDefault[T comparable](value, otherwise T) T {
 	return value
 }
 
-// Shard is one shard's stream as its reader sees it. One goroutine uses it at a
-// time.
+// Shard is the reader of one shard's stream. One goroutine uses it at a time.
 type Shard struct {
 	client  *Client
 	cfg     ShardConfig

@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
+// base64Mark begins values that are encoded as base64.
 const base64Mark = "base64:"
 
-// object reads fields and values into one JSON object of strings, in their
-// order and with repeated names repeated. The caller has read over them before.
+// object reads the fields of an entry of unknown form into one JSON object of strings, in order and with
+// repeated names. The caller has validated them.
 func (c *cursor) object(fields int) ([]byte, error) {
 	object := []byte{'{'}
 	for i := range fields {

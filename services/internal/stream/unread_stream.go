@@ -14,27 +14,27 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// UnreadStream is a key that somebody meant for a dataset, and that no worker reads.
+// UnreadStream is a key that seems to be meant for a dataset, but that no worker reads.
 type UnreadStream struct {
 	Key string
-	// Dataset is the one that it is named after, "" if it has this pipeline's name before it
-	// and that of no registered dataset.
+	// Dataset is the one that it is named after, "" if its name begins with "estela" and has no
+	// registered dataset.
 	Dataset string
-	// Type is what lies there, "stream" in the usual case; Want is what must.
+	// Type is the key's type, usually "stream"; Want is the type that it must have.
 	Type, Want string
-	// Length is how many entries a stream has.
+	// Length is the number of entries, of a stream.
 	Length int64
 }
 
 const (
-	// scanPage is how many keys one SCAN returns, about, scanPages how many are done: a server
-	// that is shared with much else is not scanned to its end.
+	// scanPage is about how many keys one SCAN returns, scanPages the most SCANs: a large shared
+	// server is not scanned to its end.
 	scanPage, scanPages = 1000, 1000
 )
 
-// UnreadStreams finds streams whose names are another spelling of a dataset's, or shards that it has
-// not, and keys of this pipeline that are of another type than they must be. It scans a million
-// keys at most; whole reports whether those were all.
+// UnreadStreams finds streams whose names are another spelling of a dataset's, or of a shard that it
+// doesn't have, and keys of Estela's with a wrong type. It scans at most a million keys; whole reports
+// whether those were all.
 func (c *Client) UnreadStreams(ctx context.Context, all []*contract.Contract) (found []UnreadStream, whole bool, err error) {
 	for _, k := range all {
 		wrong, err := c.wrongTypes(ctx, k)
@@ -69,7 +69,7 @@ func (c *Client) UnreadStreams(ctx context.Context, all []*contract.Contract) (f
 	return found, whole, nil
 }
 
-// streamKeys are all keys that are streams.
+// streamKeys returns the keys of all streams.
 func (c *Client) streamKeys(ctx context.Context) (keys []string, whole bool, err error) {
 	var at uint64
 	for range scanPages {
@@ -80,18 +80,18 @@ func (c *Client) streamKeys(ctx context.Context) (keys []string, whole bool, err
 		keys = append(keys, page...)
 		if at = next; at == 0 {
 			slices.Sort(keys)
-			return slices.Compact(keys), true, nil // SCAN may give one twice
+			return slices.Compact(keys), true, nil // SCAN may return one twice
 		}
 	}
 	return keys, false, nil
 }
 
-// words are what a name is made of, whatever stands between.
+// words matches the words of a key, whatever separates them.
 var words = regexp.MustCompile(`[\p{L}\p{N}_-]+`)
 
-// unreadDataset is the dataset that a stream is named after, though it is no shard of it
-// or of any registered one. Such a name is, in any spelling, the dataset's, with or without this
-// pipeline's before it and a number or two after it; or it is none's, with this pipeline's.
+// unreadDataset returns the dataset that a stream is named after, if it is no shard of it or of any
+// registered one. Such a name is, in any spelling, the dataset's, with or without "estela" before it and
+// numbers after it; or "estela" with none.
 func unreadDataset(key string, all []*contract.Contract, registered []string) (dataset string, unread bool) {
 	for _, k := range all {
 		if isShard(key, k.Name, k.Shards) {
@@ -115,7 +115,7 @@ func unreadDataset(key string, all []*contract.Contract, registered []string) (d
 	return "", ours && !known
 }
 
-// sameName takes singular and plural, and a shard's number behind the name, for the same name.
+// sameName ignores plurals, hyphens, underscores and numbers at the end.
 func sameName(a, b string) bool {
 	plain := func(s string) string {
 		return strings.TrimSuffix(strings.NewReplacer("-", "", "_", "").Replace(strings.TrimRight(s, "0123456789")), "s")
@@ -129,7 +129,7 @@ func isShard(key, dataset string, shards int) bool {
 	return ours && err == nil && shard >= 0 && shard < shards && key == Key(dataset, shard)
 }
 
-// wrongTypes finds which of the dataset's keys are not what they must be.
+// wrongTypes returns the dataset's keys with a wrong type.
 func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []UnreadStream, err error) {
 	pipe := c.rdb.Pipeline()
 	var keys []UnreadStream
@@ -157,7 +157,7 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 	return found, nil
 }
 
-// NewestOf calls each with at most limit entries of the stream, the newest first.
+// NewestOf calls each with at most limit entries of the stream with the key, the newest first.
 func (c *Client) NewestOf(ctx context.Context, key string, limit int, each func(event.Entry)) error {
 	return c.newest(ctx, key, limit, each)
 }

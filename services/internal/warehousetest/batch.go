@@ -13,11 +13,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// Batch builds a batch value by value, so that a test says exactly what is
-// stored and no decoder comes between.
+// Batch builds a batch value by value, without a decoder.
 type Batch struct{ *contract.Batch }
 
-// NewBatch is an empty batch of the contract.
+// NewBatch returns an empty batch of the contract.
 func NewBatch(c *contract.Contract, shard int) Batch {
 	b := &contract.Batch{Contract: c, Shard: shard, Columns: make([]column.Vector, len(c.Columns))}
 	for i, column := range c.Columns {
@@ -26,7 +25,7 @@ func NewBatch(c *contract.Contract, shard int) Batch {
 	return Batch{b}
 }
 
-// Add appends a row from the given place; nil is NULL. Last follows the ID.
+// Add appends a row with the given ID and line, and raises Last to the ID; a nil value is NULL.
 func (b Batch) Add(id event.ID, line uint32, values ...any) Batch {
 	for i, value := range values {
 		appendTo(&b.Columns[i], b.Rows, value)

@@ -19,8 +19,7 @@ import (
 
 var errInjected = errors.New("injected")
 
-// Suite checks what every kind of warehouse must do. Open makes a new, empty
-// one with that hook.
+// Suite is the conformance suite of warehouses. open returns a new, empty one with the hook.
 func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) error) *warehouse.Warehouse) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *fixture){
@@ -82,14 +81,14 @@ var day = time.Date(2001, 1, 13, 14, 56, 0, 0, time.UTC)
 
 func id(ms, seq uint64) event.ID { return event.ID{MS: ms, Seq: seq} }
 
-// simple adds a row with nothing but what is required.
+// simple adds a row with required values only.
 func simple(b Batch, at event.ID, line uint32, key string) Batch {
 	values := make([]any, len(b.Contract.Columns))
 	values[0], values[1] = key, day
 	return b.Add(at, line, values...)
 }
 
-// simples is a batch of n rows a millisecond apart, keys k0 and on.
+// simples returns a batch of n rows a millisecond apart, with keys from k0.
 func (f *fixture) simples(n int, fromMS uint64) Batch {
 	b := NewBatch(f.c, 0)
 	for i := range n {
@@ -116,7 +115,7 @@ func (f *fixture) commit(t *testing.T, at event.Position, b Batch) event.Positio
 	return pos
 }
 
-// query gives the first column of the answer as text, "NULL" for NULL.
+// query returns the first column of the result as text, "NULL" for NULL.
 func query(t *testing.T, w *warehouse.Warehouse, sqlText string) []string {
 	t.Helper()
 	var got []string
@@ -242,13 +241,13 @@ func unstreamed(t *testing.T, f *fixture) {
 		t.Fatalf("moved from %+v to %+v", pos, next)
 	}
 	if again := f.commit(t, pos, b); again != next {
-		t.Fatalf("the same again gave %+v, want %+v", again, next)
+		t.Fatalf("the same commit again returned %+v, want %+v", again, next)
 	}
 	f.expect(t, "SELECT coalesce(_stream_seq::VARCHAR, 'NULL') FROM sample ORDER BY _stream_ms", "0", "NULL", "NULL")
 }
 
-// sameRevisions has two backfills of as many rows begin at one position: the second
-// must not take the first one's step for its own.
+// sameRevisions commits two backfills with as many rows from one position: the second must not take the
+// first one's change for its own.
 func sameRevisions(t *testing.T, f *fixture) {
 	pos := f.commit(t, f.takeOver(t), f.simples(1, 50))
 	first, second := f.simples(2, 70), f.simples(2, 90)

@@ -182,7 +182,7 @@ func keys(t *testing.T, f *fixture) {
 	}
 }
 
-// readSnapshot: the time and the rows are of one state, while commits go on.
+// readSnapshot: time and rows are of one snapshot during commits.
 func readSnapshot(t *testing.T, f *fixture) {
 	const reads = 50
 	pos := f.takeOver(t)

@@ -1,5 +1,5 @@
-// Package warehousetest helps to test what uses a warehouse, on real DuckDB
-// files, and holds the conformance suite that every kind of warehouse passes.
+// Package warehousetest has helpers for tests with a warehouse on real DuckDB files, and the conformance
+// suite of warehouses.
 package warehousetest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// New opens a new file warehouse that is closed at the end of the test. The
-// configuration may be changed before.
+// New opens a new warehouse file, which is closed at the end of the test. change may modify its
+// configuration.
 func New(t testing.TB, change ...func(*warehouse.Config)) *warehouse.Warehouse {
 	t.Helper()
 	cfg := warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb"), MemoryLimit: "1GB"}}
@@ -38,7 +38,7 @@ func Open(t testing.TB, cfg warehouse.Config) *warehouse.Warehouse {
 	return w
 }
 
-// Another is a second writer on w's database, closed at the end of the test.
+// Another returns a second writer on w's database, which is closed at the end of the test.
 func Another(t testing.TB, w *warehouse.Warehouse) *warehouse.Warehouse {
 	t.Helper()
 	other := w.Another()
@@ -50,14 +50,13 @@ func Another(t testing.TB, w *warehouse.Warehouse) *warehouse.Warehouse {
 	return other
 }
 
-// Faults makes commits fail, or do something else first, at a given point. Its
-// Hook is a warehouse's.
+// Faults injects faults at points of commits, by its Hook.
 type Faults struct {
 	mu   sync.Mutex
 	next map[warehouse.Point]func() error
 }
 
-// At runs fn once, the next time that a commit comes to the point.
+// At runs fn once, the next time that a commit reaches the point.
 func (f *Faults) At(p warehouse.Point, fn func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -2,13 +2,13 @@
 //
 // A shard of a dataset has one owner at a time. Its life:
 //
-//	waiting ──lease──> taking over ──epoch+1──> attached ──read error──┐
+//	waiting ──lease──> taking over ──epoch+1──> pipeline ──read error──┐
 //	   ^                                          │  ^                 │
 //	   │                                          │  └── drain, re-attach
 //	   └──── lease lost or commit fenced ─────────┘
 //
-// While it is attached, three stages overlap: one goroutine reads, one decodes into columns, one
-// commits. While there is a backlog a batch is flushed when it has a whole row group; without
+// A pipeline is one attachment to the stream. Its three stages overlap: one goroutine reads, one
+// decodes into columns, one commits. While there is a backlog a batch is flushed when it has a whole row group; without
 // one, when the last commit is done.
 //
 // Guarantees: the position is in the warehouse and advances in the transaction that stores the
@@ -25,7 +25,25 @@
 // A shard whose stream lost entries, or is claimed by another warehouse, stops for good: a retry
 // changes neither. The other shards of the process continue.
 //
-// Reconciliation: the server counts the entries added to a stream, and every few seconds that
+// # A fenced commit
+//
+//  1. The UPDATE of the position row compares epoch and rev. If another process has changed the
+//     row, it changes no row, or conflicts, which is event.ErrFenced at once.
+//  2. Where no row was changed, the warehouse looks up the row. If it is at the batch's own token,
+//     an earlier attempt was stored: success. If it is unchanged, the error is retried. Anything
+//     else is event.ErrFenced.
+//  3. committer.commit returns event.ErrFenced, which shard.retry does not retry.
+//  4. The commit stage returns it, so the pipeline's context ends: the other stages stop, and
+//     pipeline.run drops the batches in flight.
+//  5. shard.own returns it, releases the lease, if it is still this worker's, and closes the
+//     connection. There is no committer any more.
+//  6. Worker.runShard waits a fifth of Renew and tries to acquire the lease again. Whoever gets it
+//     raises the epoch, rebuilds the keys and reads from the committed position, so that the
+//     entries of the dropped batches are read again.
+//
+// # Reconciliation
+//
+// The server counts the entries added to a stream, and every few seconds that
 // count is compared with the entries received (reconciler). Where they differ, the stream is
 // reread from its oldest entry: skipped entries are stored, and only those that the stream no
 // longer has are counted as lost and logged (gap). The worker continues, for stopping would not

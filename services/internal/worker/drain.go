@@ -9,10 +9,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// errReplay ends an attachment because a replay was requested.
+// errReplay ends a pipeline because a replay was requested.
 var errReplay = errors.New("replay requested")
 
-// drainRequests await that a shard's stream is drained: read to its end and committed.
+// drainRequests are calls that wait until a shard's stream is drained: read to its end and committed.
 type drainRequests struct {
 	mu      sync.Mutex
 	replays []chan struct{} // request a replay, which has not begun

@@ -10,7 +10,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// errGap ends an attachment because more entries were added to the stream than were received,
+// errGap ends a pipeline because more entries were added to the stream than were received,
 // or fewer: it is reread from its oldest entry.
 var errGap = errors.New("entries received differ from entries added, rereading the stream")
 

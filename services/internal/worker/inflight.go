@@ -12,7 +12,7 @@ type inFlight struct {
 	mu                           sync.Mutex
 	decodingFrom, committingFrom event.ID // of the batch being decoded, being committed
 	pending                      int      // entries read and not committed
-	committedID                  event.ID // all up to it is committed, as far as this attachment has read
+	committedID                  event.ID // all up to it is committed, as far as this pipeline has read
 	lastRead                     time.Time
 }
 
@@ -22,7 +22,7 @@ func (f *inFlight) with(do func()) {
 	do()
 }
 
-// begin starts an attachment that reads after the given ID. While it rereads, that is below the
+// begin starts a pipeline that reads after the given ID. While it rereads, that is below the
 // position, and so must be the bound of a trim: entries up to the position may be new.
 func (f *inFlight) begin(after event.ID) { f.with(func() { f.committedID = after }) }
 

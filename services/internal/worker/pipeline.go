@@ -36,8 +36,8 @@ type segment struct {
 	added int64
 }
 
-// pipeline is one attachment: reader, decoder and committer, connected by channels. It ends by
-// draining: the reader stops, then what is in flight is decoded and committed.
+// pipeline is one attachment to the stream: reader, decoder and committer, connected by channels. It
+// ends by draining: the reader stops, then what is in flight is decoded and committed.
 type pipeline struct {
 	shard    *shard
 	from     origin

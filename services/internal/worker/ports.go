@@ -18,13 +18,13 @@ type Source interface {
 	// Release releases the lease if it is still owned.
 	Release(ctx context.Context) error
 
-	// State returns the state of the stream and its server. While attached it fails with
+	// State returns the state of the stream and its server. After Attach it fails with
 	// event.ErrCursorMoved if the group's cursor is not where Read has left it.
 	State(ctx context.Context) (event.StreamState, error)
 	// Attach creates a group that reads after the given ID, named by the owner's epoch and a
-	// counter, and destroys every older group of this pipeline. It fails with
+	// counter, and destroys every older group of Estela's. It fails with
 	// event.ErrFenced if one of a later epoch exists. It returns the ID that is really read
-	// after: zero unless the stream has a cursor of this pipeline at the given ID or beyond.
+	// after: zero unless the stream has a cursor of Estela's at the given ID or beyond.
 	Attach(ctx context.Context, epoch int64, after event.ID) (from event.ID, err error)
 	// Read returns the next entries, none after the bounded wait. Their bytes
 	// are valid until release is called. After any error the group's cursor is
@@ -52,7 +52,7 @@ type Sink interface {
 	TakeOver(ctx context.Context, c *contract.Contract, shard int) (event.Position, error)
 	// Commit stores the batch and moves the position from at to the batch's
 	// Last, in one transaction, and returns the new position. event.ErrFenced:
-	// another owner moved it, drop the batch. Any other error: nothing was
+	// another process moved it, drop the batch. Any other error: nothing was
 	// stored, or the outcome is unknown; a retry with the same arguments finds out which.
 	Commit(ctx context.Context, at event.Position, b *contract.Batch) (event.Position, error)
 	// Lookup finds which of the candidate rows are stored already or duplicates.
@@ -60,7 +60,7 @@ type Sink interface {
 	// Position looks up the shard's position without taking it over; false: it never
 	// had an owner.
 	Position(ctx context.Context, c *contract.Contract, shard int) (event.Position, bool, error)
-	// Idle is called when nothing is in flight: the time for a checkpoint.
+	// Idle may run maintenance, such as a checkpoint: nothing is in flight.
 	Idle(ctx context.Context)
 	// Prune deletes the rows that were stored longer ago than the contract's
 	// retention and returns how many.
@@ -71,7 +71,7 @@ type Sink interface {
 	Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error
 }
 
-// Observer receives what is measured. Its methods must not block.
+// Observer receives measurements. Its methods must not block.
 type Observer interface {
 	// Read: so many stream entries arrived.
 	Read(dataset string, entries int)

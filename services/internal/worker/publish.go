@@ -9,14 +9,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
-// publishTimeout bounds one report: the next one is newer anyway.
+// publishTimeout bounds one publication: the next one is newer anyway.
 const publishTimeout = 2 * time.Second
 
-// positionPublisher reports the committed position in Redis, for producers and operators. Nothing waits
-// for it: changes since the start of a report are in the next one.
+// positionPublisher publishes the committed position in Redis, for producers and operators. Nothing
+// waits for it: changes since the start of a publication are in the next one.
 type positionPublisher struct {
 	due, done chan struct{}
-	// caughtUp: this attachment has read and committed all up to the position, even if it
+	// caughtUp: this pipeline has read and committed all up to the position, even if it
 	// rereads.
 	caughtUp atomic.Bool
 }
@@ -25,7 +25,7 @@ func newPositionPublisher() positionPublisher {
 	return positionPublisher{due: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// trigger makes a report due.
+// trigger makes a publication due.
 func (r *positionPublisher) trigger() {
 	select {
 	case r.due <- struct{}{}:
@@ -33,10 +33,10 @@ func (r *positionPublisher) trigger() {
 	}
 }
 
-// publishPosition publishes each change until all is committed, and then once more. A report that fails is
-// retried with the next change: an attachment begins with one.
+// publishPosition publishes each change until all is committed, and then once more. One that fails is
+// retried with the next change: a pipeline begins with one.
 func (p *pipeline) publishPosition(ctx context.Context) {
-	var reported event.Position
+	var published event.Position
 	for more := true; more; {
 		select {
 		case <-p.positionPublisher.due:
@@ -44,14 +44,14 @@ func (p *pipeline) publishPosition(ctx context.Context) {
 			more = false
 		}
 		at := p.storedPosition()
-		if at == reported {
+		if at == published {
 			continue
 		}
 		bounded, cancel := context.WithTimeout(ctx, publishTimeout)
 		if err := p.shard.source.PublishPosition(bounded, at); err != nil {
-			p.shard.log.Debug("report position failed", slog.Any("error", err))
+			p.shard.log.Debug("publish position failed", slog.Any("error", err))
 		} else {
-			reported = at
+			published = at
 		}
 		cancel()
 	}

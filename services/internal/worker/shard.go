@@ -46,8 +46,8 @@ type shard struct {
 	hook       func(step string)
 	quota      *quota
 	inFlight   inFlight
-	reconciler reconciler // of the attachment; used by its reader
-	gaps       []gap      // found by earlier attachments, closed by this one
+	reconciler reconciler // of the pipeline; used by its reader
+	gaps       []gap      // found by earlier pipelines, closed by this one
 	rereads    int        // for gaps, in a row
 	clock      clock      // the server's
 	drains     drainRequests
@@ -105,7 +105,7 @@ func (s *shard) own(soft, hard context.Context) error {
 
 // renewWhile renews the lease while do runs: rebuilding the keys of a large window takes longer
 // than a lease lasts, and two workers would take the shard over from each other for ever.
-// Whether the lease was lost meanwhile is seen at the attachment.
+// runPipeline checks whether the lease was lost meanwhile.
 func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	ctx, done := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
@@ -121,8 +121,8 @@ func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// runPipeline is one attachment: from the check of the stream's state to the commit
-// of the last entry received.
+// runPipeline attaches to the stream, after checks of the lease and the stream's state, and runs a
+// pipeline until all that it has read is committed.
 func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, err error) {
 	owned, err := s.ensureLease(soft)
 	if err != nil {
@@ -180,14 +180,14 @@ func (s *shard) streamReplaced(pos event.Position, state event.StreamState) {
 // that takes over before the end of that starts to reread again.
 const rereading = "rereading"
 
-// origin is where an attachment starts to read.
+// origin is where a pipeline starts to read.
 type origin struct {
 	after  event.ID
 	reread event.ID // entries up to here may be stored already
 	// runID is committed with the position, once the reading is past reread; until then
 	// rereadRunID is.
 	runID, rereadRunID string
-	// noCount: too many rereads have found a gap, this one starts without a count.
+	// noCount: too many rereads have found a gap, so this one starts without a count.
 	noCount bool
 	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom event.ID

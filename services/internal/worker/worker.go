@@ -16,7 +16,7 @@ import (
 const maxBackoff = 5 * time.Second
 
 // OwnedElsewhere is the reason of a shard that another worker owns.
-const OwnedElsewhere = "held by another worker"
+const OwnedElsewhere = "owned by another worker"
 
 // Config configures a worker.
 type Config struct {
@@ -31,7 +31,7 @@ type Config struct {
 	//
 	// Default: 1.
 	Live func(ctx context.Context) (int, error)
-	// Observer receives what is measured.
+	// Observer receives measurements.
 	//
 	// Default: none.
 	Observer Observer
@@ -156,7 +156,7 @@ func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 		case ctx.Err() != nil:
 		case err != nil && !errors.Is(err, errNotOwner):
 			s.setStatus(err.Error())
-			s.backoff.next(s.log, "lost shard ownership", err, 0)
+			s.backoff.next(s.log, "shard is not owned, retrying", err, 0)
 		case !owned:
 			s.setStatus(OwnedElsewhere)
 		}
