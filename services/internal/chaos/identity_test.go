@@ -85,9 +85,9 @@ func TestChaosIdentity(t *testing.T) {
 	})
 }
 
-// TestChaosFlushedNotes empties Redis under a worker while another warehouse's process starts:
+// TestChaosFlushedClaims empties Redis under a worker while another warehouse's process starts:
 // whichever claims first has all shards, and the other fails to claim any.
-func TestChaosFlushedNotes(t *testing.T) {
+func TestChaosFlushedClaims(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{shards: 4, lease: time.Second})
 	mine := event.Warehouse{Identity: "first", Location: p.location, Host: "here"}

@@ -123,7 +123,7 @@ func TestAttachWithLeaseReplacesLeftovers(t *testing.T) {
 	})
 }
 
-func TestLiftKeepsIDsAbove(t *testing.T) {
+func TestRaiseLastIDKeepsIDsAbove(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
@@ -147,7 +147,7 @@ func TestLiftKeepsIDsAbove(t *testing.T) {
 }
 
 // A stream whose entries are all gone would accept a lower last ID.
-func TestLiftNeverLowers(t *testing.T) {
+func TestRaiseLastIDNeverLowers(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})

@@ -98,7 +98,7 @@ func TestWarnsOnceOfAGroupThatBlocksTrim(t *testing.T) {
 
 // If trimming fails half-way, trimmed_to stands and the entries do too: a gap
 // can't be there without trimmed_to.
-func TestTrimIsNotedBefore(t *testing.T) {
+func TestTrimWritesItsBoundFirst(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})

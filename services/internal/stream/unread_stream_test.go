@@ -11,8 +11,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// TestStrays tells keys that were meant for a dataset from its own and from everybody else's.
-func TestStrays(t *testing.T) {
+// TestUnreadStreams distinguishes keys meant for a dataset from its own and from unrelated ones.
+func TestUnreadStreams(t *testing.T) {
 	t.Parallel()
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestStrays(t *testing.T) {
 			for _, s := range found {
 				got += fmt.Sprintf("%s %s %s %s %d\n", s.Key, s.Dataset, s.Type, s.Want, s.Length)
 			}
-			want(t, "strays", got, "estela:{flights:0}:warehouse flights string hash 0\n"+
+			want(t, "unread streams", got, "estela:{flights:0}:warehouse flights string hash 0\n"+
 				"estela:{flights:1} flights list stream 0\n"+
 				"FLIGHTS flights stream stream 1\n"+
 				"estela:flight:0 flights stream stream 1\n"+

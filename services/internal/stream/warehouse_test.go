@@ -70,8 +70,8 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 	})
 }
 
-// TestNoteComesBack renews a lease whose claim was deleted: the next one is refused.
-func TestNoteComesBack(t *testing.T) {
+// TestClaimIsRenewed renews a lease whose claim was deleted: the next one is refused.
+func TestClaimIsRenewed(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	cfg := stream.ShardConfig{Warehouse: house("a")}
@@ -87,9 +87,9 @@ func TestNoteComesBack(t *testing.T) {
 	refusedBy(t, err, house("a"))
 }
 
-// TestNoteWarehouseIsAllOrNothing refuses a process of which one dataset is another's, and
+// TestClaimIsAllOrNothing refuses a process of which one dataset is another's, and
 // leaves no claim of its own.
-func TestNoteWarehouseIsAllOrNothing(t *testing.T) {
+func TestClaimIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		ctx := t.Context()

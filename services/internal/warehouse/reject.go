@@ -95,7 +95,7 @@ func (w *Warehouse) RejectsByID(ctx context.Context, dataset string, shard int, 
 func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey) (StoredReject, error) {
 	var all []StoredReject
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
-		all, err = queryRejects(ctx, conn, "AND "+byKey+" LIMIT 1", dataset, key.Shard, database.Unsigned(key.ID.MS), database.Unsigned(key.ID.Seq), key.Line)
+		all, err = queryRejects(ctx, conn, "AND shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ? LIMIT 1", dataset, key.Shard, database.Unsigned(key.ID.MS), database.Unsigned(key.ID.Seq), key.Line)
 		return err
 	})
 	if err == nil && len(all) == 0 {
@@ -106,8 +106,6 @@ func (w *Warehouse) GetReject(ctx context.Context, dataset string, key RejectKey
 	}
 	return all[0], nil
 }
-
-const byKey = "shard = ? AND stream_ms = ? AND stream_seq = ? AND line = ?"
 
 func queryRejects(ctx context.Context, conn *database.Conn, where string, args ...any) ([]StoredReject, error) {
 	return database.Collect(ctx, conn, scanReject, selectRejects+where, args...)
@@ -124,34 +122,14 @@ func scanReject(rows *sql.Rows) (StoredReject, error) {
 	return r, json.Unmarshal([]byte(violations), &r.Violations)
 }
 
-// PurgeRejects deletes the dataset's rejects that were stored before the given time or, if keys are given,
-// those. It returns how many.
-func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time, keys ...RejectKey) (int64, error) {
-	var n int64
-	err := w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
-		return database.Transaction(ctx, conn, func() (err error) {
-			n, err = purge(ctx, conn, dataset, before, keys)
-			return err
-		})
+// PurgeRejects deletes the dataset's rejects that were stored before the given time and returns how many.
+func (w *Warehouse) PurgeRejects(ctx context.Context, dataset string, before time.Time) (n int64, err error) {
+	err = w.write(ctx, func(ctx context.Context, conn *database.Conn) error {
+		n, err = database.Changed(ctx, conn, "DELETE FROM warehouse.estela.rejects WHERE dataset = ? AND rejected_at < ?", dataset, before)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("purge rejects of %s: %w", dataset, err)
 	}
 	return n, nil
-}
-
-func purge(ctx context.Context, conn *database.Conn, dataset string, before time.Time, keys []RejectKey) (int64, error) {
-	const from = "DELETE FROM warehouse.estela.rejects WHERE dataset = ? AND "
-	if len(keys) == 0 {
-		return database.Changed(ctx, conn, from+"rejected_at < ?", dataset, before)
-	}
-	var all int64
-	for _, k := range keys {
-		n, err := database.Changed(ctx, conn, from+byKey, dataset, k.Shard, database.Unsigned(k.ID.MS), database.Unsigned(k.ID.Seq), k.Line)
-		if err != nil {
-			return 0, err
-		}
-		all += n
-	}
-	return all, nil
 }
