@@ -19,13 +19,13 @@ type apiCmd struct {
 
 type listenFlags struct {
 	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
-	Anonymous bool     `help:"Let anyone read who reaches the API, beyond loopback and under any name."`
-	Keys      string   `help:"File of the API keys of which a request must bear one (see 'estela key new'). It is read again when it changes; without it no key is good." placeholder:"FILE"`
-	RateLimit int      `help:"Requests a second that one client may make: a key, or without keys an address. 0 is any number." default:"0"`
-	CORS      []string `name:"cors" help:"Web origin whose pages may read answers; may be given several times. Default: none." placeholder:"ORIGIN"`
-	Spool     byteSize `name:"spool-bytes" help:"What large answers that are made or read may take in the temporary directory, all together; one client's half of it." default:"4GB"`
-	AccessLog string   `help:"Which requests are logged (${enum}); errors are those of status 400 and above." enum:"all,errors,none" default:"errors"`
-	Watch     bool     `help:"Serve edited endpoints of --data within a second; a broken edit leaves the last good one."`
+	Anonymous bool     `help:"Serve without keys beyond loopback and under any host name: everyone who reaches the API can read."`
+	Keys      string   `help:"File of API keys, one of which a request must have (see 'estela key new'). It is reloaded when it changes; while it is missing, all keys are rejected." placeholder:"FILE"`
+	RateLimit int      `help:"Most requests a second of one client: a key or, without keys, an address. 0 is no limit." default:"0"`
+	CORS      []string `name:"cors" help:"Web origin whose pages may read responses; may be given several times. Default: none." placeholder:"ORIGIN"`
+	Spool     byteSize `name:"spool-bytes" help:"Disk in the temporary directory for large responses, of all clients; one client may use half of it." default:"4GB"`
+	AccessLog string   `help:"Requests to log (${enum}); errors have status 400 and above." enum:"all,errors,none" default:"errors"`
+	Watch     bool     `help:"Reload edited endpoints of --data within a second; an invalid edit keeps the last valid one."`
 
 	opsFlags
 
@@ -33,7 +33,7 @@ type listenFlags struct {
 }
 
 type opsFlags struct {
-	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. The token in ESTELA_OPS_TOKEN opens /ops/ on it." default:"127.0.0.1:9090"`
+	OpsListen string `help:"Address of /livez, /readyz and /metrics; keep it private. /ops/ requires the token in ESTELA_OPS_TOKEN." default:"127.0.0.1:9090"`
 
 	otlpFlags
 }
@@ -86,7 +86,7 @@ func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
 		if _, missing := os.Stat(f.Keys); missing == nil {
 			return nil, fault.Usage(err)
 		}
-		return nil, fault.Usagef("%w; 'estela key new NAME' says what to put there", err)
+		return nil, fault.Usagef("%w; 'estela key new NAME' prints an entry for it", err)
 	}
 	return l, nil
 }

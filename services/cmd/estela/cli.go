@@ -18,16 +18,16 @@ type cli struct {
 	Worker   workerCmd    `cmd:"" help:"Store the events of the streams in the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
 	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
-	Locate   locateCmd    `cmd:"" help:"Where is an event? In the stream, stored, rejected and why, or a duplicate of which."`
-	Rejects  rejectsCmd   `cmd:"" help:"Show, replay and purge the events that broke their contract."`
-	Replay   replayCmd    `cmd:"" help:"Read again what the streams still hold; the tables are the same after."`
-	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file straight in the warehouse, by the same contract and dedupe."`
-	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, and say how to fix what is wrong."`
-	Smoke    smokeCmd     `cmd:"" help:"Test a pipeline from outside: health, OpenAPI, answers, and how fast an event comes through."`
+	Locate   locateCmd    `cmd:"" help:"Locate an event: in the stream, stored, rejected and why, or a duplicate of which."`
+	Rejects  rejectsCmd   `cmd:"" help:"List, show, replay and purge rejects: events that break their contract."`
+	Replay   replayCmd    `cmd:"" help:"Reread the streams' entries and store the missing ones; nothing is stored twice."`
+	Backfill backfillCmd  `cmd:"" help:"Store the rows of a file in the warehouse directly, with the same validation and dedupe."`
+	Doctor   doctorCmd    `cmd:"" help:"Check Redis, warehouse, contracts and clock, with a fix for each problem."`
+	Smoke    smokeCmd     `cmd:"" help:"Test a pipeline from outside: health, OpenAPI, responses, and how fast an event is served."`
 	Contract contractCmd  `cmd:"" help:"Check contracts, and documents against them."`
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
-	Endpoint endpointCmd  `cmd:"" help:"List, begin, check and try endpoints."`
-	Key      keyCmd       `cmd:"" help:"Make API keys."`
+	Endpoint endpointCmd  `cmd:"" help:"List, create, check and run endpoints."`
+	Key      keyCmd       `cmd:"" help:"Create API keys."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 
 	// Trace is the former name of locate.
@@ -37,17 +37,17 @@ type cli struct {
 // Globals are the flags of every command.
 type Globals struct {
 	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
-	DataDir string   `help:"Where the warehouse, Redis' files and the control socket are." default:"${datadir}"`
-	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else one of its own." placeholder:"URL"`
+	DataDir string   `help:"Directory of the warehouse, Redis' files and the control socket." default:"${datadir}"`
+	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else it starts one." placeholder:"URL"`
 	redisFlags
 
 	Warehouse string `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
 	Memory    string `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
-	Spill     string `help:"Disk that larger queries may use; one that needs more fails, and ingestion keeps its disk." default:"4GB"`
+	Spill     string `help:"Disk that queries may spill to; one that needs more fails, so that ingestion keeps its disk." default:"4GB"`
 	// ProcessMemory is read by watchMemory.
-	ProcessMemory string `help:"Resident memory above which the process ends and refuses readers' queries. Default: twice --memory and 1GB, at most 80% of the machine's or the cgroup's." placeholder:"SIZE"`
-	LogLevel      string `help:"Least level that is logged (${enum})." enum:"debug,info,warn,error" default:"info"`
-	LogFormat     string `help:"How the log is written (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
+	ProcessMemory string `help:"Resident memory above which the process cancels and refuses readers' queries. Default: twice --memory and 1GB, at most 80% of the machine's or the cgroup's." placeholder:"SIZE"`
+	LogLevel      string `help:"Lowest level to log (${enum})." enum:"debug,info,warn,error" default:"info"`
+	LogFormat     string `help:"Format of the log (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
 // check refuses a token in --warehouse.

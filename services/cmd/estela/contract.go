@@ -22,9 +22,9 @@ import (
 )
 
 type contractCmd struct {
-	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and what a change would break."`
-	Accept   contractAcceptCmd   `cmd:"" help:"Store by a contract that breaks the one before, once all that was published by that is stored."`
-	Validate contractValidateCmd `cmd:"" help:"Check documents against a contract: one verdict a line, as NDJSON."`
+	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and breaking changes."`
+	Accept   contractAcceptCmd   `cmd:"" help:"Accept a contract that breaks the stored one, once all events published by that one are stored."`
+	Validate contractValidateCmd `cmd:"" help:"Validate documents against a contract: one verdict a line, as NDJSON."`
 }
 
 type contractCheckCmd struct {
@@ -228,7 +228,7 @@ func checkDrained(dataset string, old *contract.Contract, streams []stream.Summa
 			return fault.Refusedf("%d entries of %s are not stored yet: stop the producers, start 'estela worker' (or 'up') "+
 				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(dataset, s.Shard))
 		default:
-			return fault.Refusedf("%d entries of %s are read by nobody, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
+			return fault.Refusedf("%d entries of %s have no worker, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
 				"then DEL it", n, stream.Key(dataset, s.Shard))
 		}
 	}
@@ -239,7 +239,7 @@ func checkDrained(dataset string, old *contract.Contract, streams []stream.Summa
 func (m *maintenance) checkNoLostRejects(ctx context.Context, d *dataset.Dataset) error {
 	left, err := m.store.ListRejects(ctx, d.Name, 1, &warehouse.RejectKey{Shard: d.Shards - 1, ID: event.ID{MS: math.MaxInt64}})
 	if err == nil && len(left) > 0 {
-		err = fault.Refusedf("reject %s of %s is of a shard that goes: before that, 'estela rejects replay %s' by the old contract, "+
+		err = fault.Refusedf("reject %s of %s is of a shard that the contract removes: before that, 'estela rejects replay %s' by the old contract, "+
 			"or 'estela rejects purge %s'", left[0].Key(), d.Name, d.Name, d.Name)
 	}
 	return err

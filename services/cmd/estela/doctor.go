@@ -54,7 +54,7 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 
 func examineContracts(all []*dataset.Dataset, err error) []diagnosis.Finding {
 	if err != nil {
-		return []diagnosis.Finding{{Name: "contracts", Found: err.Error(), Fix: "correct the files named above; 'estela contract check' says when they hold"}}
+		return []diagnosis.Finding{{Name: "contracts", Found: err.Error(), Fix: "correct the files named above; 'estela contract check' checks them"}}
 	}
 	found := []diagnosis.Finding{{Name: "contracts", Found: strings.Join(dataset.Names(all), ", ")}}
 	for _, d := range all {
@@ -70,7 +70,7 @@ func (g *Globals) examineRedis(ctx context.Context, s *streams) []diagnosis.Find
 	if err != nil {
 		return []diagnosis.Finding{{
 			Name: "redis", Found: "none given and none runs here", Warning: true,
-			Fix: "give --redis URL; 'estela up' starts one of its own",
+			Fix: "give --redis URL; 'estela up' starts one",
 		}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -251,7 +251,7 @@ func TestE2EKilledRedis(t *testing.T) {
 	if n := s.stored(); n != 150 {
 		t.Errorf("%d rows", n)
 	}
-	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.HasPrefix(out, "201 entries read again, 0 rows") {
+	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.HasPrefix(out, "201 entries reread, 0 missing rows") {
 		t.Errorf("the stream lost its entries: %s", out)
 	}
 	eventually(t, "doctor", func() error {

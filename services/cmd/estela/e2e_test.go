@@ -489,7 +489,7 @@ not json
 	if out := must(t, "", append([]string{"rejects", "replay", "readings"}, beside...)...); !strings.HasPrefix(out, "0 stored, 0 duplicates dropped, 1 still") {
 		t.Error(out)
 	}
-	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.Contains(out, " 0 rows were missing") {
+	if out := must(t, "", append([]string{"replay", "readings"}, beside...)...); !strings.Contains(out, " 0 missing rows stored") {
 		t.Error(out)
 	}
 	if out := must(t, "", append([]string{"rejects", "purge", "readings", "--yes"}, beside...)...); out != "1 purged\n" {

@@ -22,9 +22,9 @@ import (
 
 type endpointCmd struct {
 	List  endpointListCmd  `cmd:"" help:"List the endpoints with their parameters."`
-	New   endpointNewCmd   `cmd:"" help:"Write a SQL file to start an endpoint from."`
+	New   endpointNewCmd   `cmd:"" help:"Write a SQL file for a new endpoint."`
 	Check endpointCheckCmd `cmd:"" help:"Run every endpoint on its dataset's sample and check its plan."`
-	Run   endpointRunCmd   `cmd:"" help:"Show an endpoint's answer in the terminal."`
+	Run   endpointRunCmd   `cmd:"" help:"Print an endpoint's response."`
 }
 
 type endpointListCmd struct{}
@@ -68,7 +68,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 		return fault.Usagef("%q can't be a path: lower case letters, digits, - and _, beginning with a letter", c.Name)
 	}
 	if len(g.Data) == 0 {
-		return fault.Usagef("the built-in datasets can't be changed: say --data DIR, the folder of yours")
+		return fault.Usagef("the built-in datasets can't be changed: give --data DIR, the folder of yours")
 	}
 	d, err := c.dataset(g)
 	if err != nil {
@@ -76,7 +76,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	}
 	file := filepath.Join(d.Dir, "endpoints", c.Name+".sql")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // it is source code, as others may read
-		return fmt.Errorf("make the folder of endpoints: %w", err)
+		return fmt.Errorf("create the folder of endpoints: %w", err)
 	}
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is source code, as others may read
 	if errors.Is(err, os.ErrExist) {
@@ -177,7 +177,7 @@ func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Datase
 	}
 	dir, err := os.MkdirTemp("", "estela-endpoints-")
 	if err != nil {
-		return nil, end, fmt.Errorf("make a temporary directory: %w", err)
+		return nil, end, fmt.Errorf("create temporary directory: %w", err)
 	}
 	closing.add(func() error { return os.RemoveAll(dir) })
 	own := *g

@@ -20,7 +20,7 @@ import (
 type endpointRunCmd struct {
 	Name   string            `arg:"" help:"The endpoint: NAME, DATASET/NAME or its path."`
 	Param  map[string]string `help:"A parameter of the endpoint, limit and cursor too; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
-	Format string            `help:"How to show it (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
+	Format string            `help:"Output format (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
 	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`
 }
 
@@ -86,7 +86,7 @@ func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	case 1:
 		return found[0] + "?" + query.Encode(), nil
 	default:
-		return "", fault.Usagef("%s may be %s: say which", c.Name, strings.Join(found, " or "))
+		return "", fault.Usagef("%s is ambiguous: give %s", c.Name, strings.Join(found, " or "))
 	}
 }
 
@@ -96,7 +96,7 @@ func (c *endpointRunCmd) core(ctx context.Context, g *Globals, s *streams, all [
 		return g.sampled(ctx, s, all)
 	}
 	if own, err = newCore(ctx, g, all, true, g.logger(s)); err != nil {
-		return nil, func() {}, fmt.Errorf("%w\nnothing runs on %s: begin with 'estela up', or say --sample", err, g.DataDir)
+		return nil, func() {}, fmt.Errorf("%w\nnothing runs on %s: start 'estela up', or give --sample", err, g.DataDir)
 	}
 	return own, func() { _ = own.store.Close() }, nil
 }

@@ -71,7 +71,7 @@ func TestEndpointCommands(t *testing.T) {
 	expect(0, "<svg", "endpoint", "run", "delays", "--sample", "--format", "svg")
 	expect(2, "Invalid parameter width: It must be one of", "endpoint", "run", "delays", "--sample", "--param", "width=7")
 	expect(2, "no endpoint \"dlays\"", "endpoint", "run", "dlays")
-	expect(1, "begin with 'estela up', or say --sample", "endpoint", "run", "delays", "--data-dir", filepath.Join(dir, "none"))
+	expect(1, "start 'estela up', or give --sample", "endpoint", "run", "delays", "--data-dir", filepath.Join(dir, "none"))
 }
 
 func TestKeyNew(t *testing.T) {

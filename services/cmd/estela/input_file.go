@@ -24,9 +24,9 @@ import (
 type fileFlags struct {
 	Dataset  string `arg:"" help:"Name of the dataset."`
 	File     string `arg:"" optional:"" help:"File to read, plain or compressed with gzip or zstd; - or nothing is standard input."`
-	Format   string `help:"Format of the file (${enum}); auto goes by its name, and by its content where that says nothing." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
+	Format   string `help:"Format of the file (${enum}); auto detects it by name, else by content." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
 	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
-	Mapping  string `help:"How the rows become events: auto takes the dataset's mapping.sql for CSV, TSV and Parquet if there is one, none the columns as they are, else a SQL file." default:"auto"`
+	Mapping  string `help:"How rows are converted to events: auto runs the dataset's mapping.sql, if any, on CSV, TSV and Parquet; none keeps the columns; anything else is a SQL file." default:"auto"`
 
 	sampleName string // name in messages of a dataset's sample
 }
@@ -95,8 +95,8 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*
 
 // errorFlags configure the file of invalid rows.
 type errorFlags struct {
-	Errors     string `help:"File that every row which is no event is written to, as NDJSON: row, why, and the event, or the row's text where it is none." placeholder:"FILE"`
-	FromErrors bool   `help:"The file to read was written by --errors and corrected since: take the event of each line."`
+	Errors     string `help:"File for the invalid rows, as NDJSON: row, reasons, and the event or, where it is none, the row's text." placeholder:"FILE"`
+	FromErrors bool   `help:"The input was written by --errors and corrected since: read the event of each line."`
 }
 
 // input returns the streams with a standard input that ends with ctx. Reading from a terminal is

@@ -9,12 +9,12 @@ import (
 )
 
 type keyCmd struct {
-	New keyNewCmd `cmd:"" help:"Make an API key: the key on standard output, what --keys stores of it on standard error."`
+	New keyNewCmd `cmd:"" help:"Create an API key: prints the key to standard output, and its entry for --keys to standard error."`
 }
 
 type keyNewCmd struct {
-	Name    string   `arg:"" help:"Whose key it is, for the log."`
-	Dataset []string `help:"Dataset that it opens; may be given several times. Default: all." placeholder:"NAME"`
+	Name    string   `arg:"" help:"Name of its owner, for the log."`
+	Dataset []string `help:"Dataset that it may read; may be given several times. Default: all." placeholder:"NAME"`
 }
 
 // Run is 'estela key new'. Standard output has only the key, so that it can be piped
@@ -37,7 +37,7 @@ func (c *keyNewCmd) Run(g *Globals, s *streams) error {
 	if _, err := api.ParseKeys([]byte("[" + string(stored) + "]")); err != nil {
 		return fault.Usage(err)
 	}
-	say(s.err, "Add this to the JSON array in the file of --keys; it is read again within a second:\n%s\nThe key, which is shown this once:", stored)
+	say(s.err, "Add this to the JSON array in the file of --keys, which is reloaded within a second:\n%s\nThe key, which is not shown again:", stored)
 	say(s.out, "%s", secret)
 	return nil
 }

@@ -30,7 +30,7 @@ func (c *locateCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		say(s.out, "%s", text)
 	}
 	if len(f.Events) == 0 {
-		say(s.err, "%q is in none of what was searched: %s.\nIt was never published, or was a duplicate whose entry is trimmed, or is past its retention.", c.ID, f.Searched)
+		say(s.err, "%q was not found. Searched: %s.\nIt was never published, or was a duplicate whose entry is trimmed, or is past its retention.", c.ID, f.Searched)
 		return errReported
 	}
 	if !c.JSON {
@@ -51,7 +51,7 @@ func printEvent(to io.Writer, e operation.Event) {
 	}
 	if e.State == operation.Unread {
 		say(to, "%s  %s  key %q", e.Stream, origin, e.Key)
-		say(to, "  astray     no worker reads this stream, which is none of %s: 'estela doctor' says how to publish what is in it", e.Dataset)
+		say(to, "  astray     no worker reads this stream, which is none of %s: 'estela doctor' shows how to publish its entries", e.Dataset)
 	} else {
 		say(to, "%s shard %d  %s  key %q", e.Dataset, e.Shard, origin, e.Key)
 	}

@@ -82,7 +82,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 		return nil, err
 	}
 	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
-		return nil, fault.Usagef("no Redis: give --redis URL, the one that the worker is given")
+		return nil, fault.Usagef("no Redis: give --redis URL, that of the worker")
 	}
 	return redisserver.StartEmbedded()
 }
@@ -91,7 +91,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 func checkNoLease(dataset string, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
-			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; one that was killed is forgotten within %s",
+			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; the lease of one that was killed expires within %s",
 				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)
 		}
 	}

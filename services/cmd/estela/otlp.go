@@ -19,7 +19,7 @@ import (
 // otlpFlags are the credentials for sending metrics and traces; OpenTelemetry's own variables
 // name the endpoint.
 type otlpFlags struct {
-	OTLPAuth string `name:"otlp-auth" help:"Who sends metrics and traces (${enum}) to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set: anybody, or this machine's Google account." enum:"none,google" default:"none"`
+	OTLPAuth string `name:"otlp-auth" help:"Credentials for sending metrics and traces (${enum}) to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set: none, or this machine's Google account." enum:"none,google" default:"none"`
 }
 
 // The variables that enable the exporters: of both, of metrics, of traces.

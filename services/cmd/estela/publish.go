@@ -11,12 +11,12 @@ import (
 )
 
 type publishCmd struct {
-	Rate       int           `help:"Events a second at most; 0 is as fast as it goes." default:"0"`
+	Rate       int           `help:"Most events a second; 0 is no limit." default:"0"`
 	Batch      int           `help:"Events packed into one stream entry." default:"1"`
-	Wait       int           `help:"Replicas that must have each flush before it counts as sent." default:"0"`
-	WaitStored bool          `help:"Return when the warehouse has stored all that was published, and not when Redis has it."`
-	Skip       int64         `help:"Events to skip at first: as many as an interrupted run has sent." default:"0"`
-	Patience   time.Duration `help:"How long to retry while Redis is down or refuses; 0 is for ever." default:"5m"`
+	Wait       int           `help:"Replicas that must acknowledge each flush." default:"0"`
+	WaitStored bool          `help:"Return when the warehouse has stored all published events, not when Redis has them."`
+	Skip       int64         `help:"Events to skip: as many as an interrupted run has sent." default:"0"`
+	Patience   time.Duration `help:"How long to retry while Redis is unavailable; 0 is for ever." default:"5m"`
 
 	fileFlags
 	errorFlags

@@ -25,8 +25,8 @@ const googleScope = "https://www.googleapis.com/auth/cloud-platform"
 
 // redisFlags configure TLS and the login of a remote Redis.
 type redisFlags struct {
-	RedisCA   string `name:"redis-ca" help:"Certificates of which one has signed the server's, for rediss://: a PEM file, or the PEM text itself. Default: the system's." placeholder:"FILE"`
-	RedisAuth string `help:"Who logs in (${enum}): the user of the URL, or this machine's Google account with a token that is renewed (Memorystore for Valkey)." enum:"url,google" default:"url"`
+	RedisCA   string `name:"redis-ca" help:"CA certificates for rediss://: a PEM file, or the PEM text itself. Default: the system's." placeholder:"FILE"`
+	RedisAuth string `help:"Login (${enum}): the user of the URL, or this machine's Google account with tokens that are renewed (Memorystore for Valkey)." enum:"url,google" default:"url"`
 }
 
 // config returns the configuration of a connection to the server at url.
@@ -40,7 +40,7 @@ func (f *redisFlags) config(ctx context.Context, url string, log *slog.Logger) (
 		return cfg, nil
 	}
 	if !strings.HasPrefix(url, "rediss://") {
-		return cfg, fault.Usagef("--redis-auth=google for %s: a token must not travel in the clear; give --redis rediss://HOST:PORT", stream.Redact(url))
+		return cfg, fault.Usagef("--redis-auth=google for %s: a token must not be sent unencrypted; give --redis rediss://HOST:PORT", stream.Redact(url))
 	}
 	cfg.Login, err = googleLogin(ctx)
 	return cfg, err

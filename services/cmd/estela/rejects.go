@@ -13,21 +13,21 @@ import (
 
 type rejectsCmd struct {
 	List   rejectsListCmd   `cmd:"" help:"List rejects, in the order of the streams."`
-	Show   rejectsShowCmd   `cmd:"" help:"Show one reject: its bytes, where it came from and every violation."`
-	Replay rejectsReplayCmd `cmd:"" help:"Decode the rejects of a dataset again; those that satisfy the contract now become rows."`
+	Show   rejectsShowCmd   `cmd:"" help:"Show one reject: its bytes, its origin and every violation."`
+	Replay rejectsReplayCmd `cmd:"" help:"Decode the rejects of a dataset again; those that are valid now are stored."`
 	Purge  rejectsPurgeCmd  `cmd:"" help:"Delete rejects for good."`
 }
 
 type rejectsListCmd struct {
-	Dataset string `arg:"" optional:"" help:"Name of the dataset; all when left out."`
-	Limit   int    `help:"How many at most." default:"50"`
+	Dataset string `arg:"" optional:"" help:"Name of the dataset. Default: all."`
+	Limit   int    `help:"Most rejects to list." default:"50"`
 	JSON    bool   `name:"json" help:"One JSON object a line."`
 }
 
 type rejectsShowCmd struct {
 	Dataset string `arg:"" help:"Name of the dataset."`
 	ID      string `arg:"" help:"The reject's id, as listed."`
-	Raw     bool   `help:"Write the bytes alone, as they were sent."`
+	Raw     bool   `help:"Write the bytes only, as they were sent."`
 }
 
 type rejectsReplayCmd struct {
@@ -104,7 +104,7 @@ func (c *rejectsReplayCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 // Run is 'estela rejects purge'.
 func (c *rejectsPurgeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if !c.Yes {
-		return fault.Usagef("purge deletes events for good: say --yes if you mean it")
+		return fault.Usagef("purge deletes events for good: confirm with --yes")
 	}
 	var done operation.Purged
 	if err := g.ask(ctx, s, operation.PurgeRejects(c.Dataset, c.OlderThan), &done); err != nil {

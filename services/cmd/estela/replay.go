@@ -16,6 +16,6 @@ func (c *replayCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := g.ask(ctx, s, operation.Replay(c.Dataset), &done); err != nil {
 		return err
 	}
-	say(s.out, "%d entries read again, %d rows were missing and are stored now", done.Entries, done.Rows)
+	say(s.out, "%d entries reread, %d missing rows stored", done.Entries, done.Rows)
 	return nil
 }

@@ -18,11 +18,11 @@ import (
 )
 
 type smokeCmd struct {
-	URL       string        `required:"" help:"Of the API, with a path in front of /v1 if it has one." placeholder:"URL"`
-	Within    time.Duration `help:"How long a canary may take from the stream to an answer." default:"30s"`
-	CanaryAge time.Duration `help:"How old the newest canary may be, where none can be sent because no --redis is given." default:"10m"`
-	NoCanary  bool          `help:"Leave the canary out."`
-	Timeout   time.Duration `help:"How long all of it may take." default:"2m"`
+	URL       string        `required:"" help:"URL of the API, with a path before /v1 if it has one." placeholder:"URL"`
+	Within    time.Duration `help:"How long a canary may take from the stream to a response." default:"30s"`
+	CanaryAge time.Duration `help:"How old the newest canary may be, without --redis to send one." default:"10m"`
+	NoCanary  bool          `help:"Skip the canary."`
+	Timeout   time.Duration `help:"How long the whole test may take." default:"2m"`
 }
 
 // smokeToken is the variable with an identity token or an API key. It is no flag, because every user of

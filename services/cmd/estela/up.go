@@ -12,7 +12,7 @@ import (
 
 type upCmd struct {
 	NoSample bool `help:"Don't publish the datasets' samples."`
-	Rate     int  `help:"Events a second at which a sample is published; 0 is as fast as it goes." default:"5000"`
+	Rate     int  `help:"Events a second of a sample; 0 is no limit." default:"5000"`
 
 	workerFlags
 	listenFlags

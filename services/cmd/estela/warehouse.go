@@ -11,7 +11,7 @@ import (
 )
 
 type warehouseCmd struct {
-	Claim warehouseClaimCmd `cmd:"" help:"Give the streams of datasets to the warehouse of the flags, whose worker then resumes; the one they belonged to is refused from then on."`
+	Claim warehouseClaimCmd `cmd:"" help:"Claim the streams of datasets for the warehouse of the flags, whose worker then resumes; the previous one is refused from then on."`
 }
 
 type warehouseClaimCmd struct {
@@ -79,7 +79,7 @@ func (m *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset,
 	for _, was := range streams {
 		holder, err := m.redis.MoveShard(ctx, d.Name, was.Shard, m.identity)
 		if err == nil && holder != "" {
-			err = fault.Refusedf("worker %s has taken the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
+			err = fault.Refusedf("worker %s has acquired the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
 		}
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (m *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset,
 	}
 	say(s.out, "The streams of %s belong to %s now. Start its worker.", d.Name, m.identity)
 	if trimmed {
-		say(s.out, "What was trimmed is in the warehouse they came from alone: to have it here too, export it there and "+
+		say(s.out, "Trimmed events are only in the previous warehouse: to have them here, too, export them there and "+
 			"'estela backfill %s' it; the first start here needs --accept-loss.", d.Name)
 	}
 	return nil

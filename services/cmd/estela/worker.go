@@ -18,7 +18,7 @@ type workerCmd struct {
 }
 
 type workerFlags struct {
-	AcceptLoss bool `help:"Continue where a stream no longer has events that are not stored."`
+	AcceptLoss bool `help:"Continue where a stream has lost events that were not stored."`
 }
 
 // publishNothing is process.publish where only other processes publish.

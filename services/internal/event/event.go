@@ -87,8 +87,8 @@ type Violation struct {
 	// the document itself.
 	Pointer string `json:"pointer"`
 	// Keyword is the JSON Schema keyword that failed; "json" for a payload that
-	// is not one valid JSON document; "size", "entry" or "limit" (see the package
-	// documentation).
+	// is not one valid JSON document; "size", "entry" or "limit" (see package
+	// contract).
 	Keyword string `json:"keyword"`
 	// Message has what was expected and what was found.
 	Message string `json:"message"`

@@ -40,7 +40,7 @@ func (f *File) warnUnknown(columns []string) {
 		case f.isIgnored(name):
 			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract%s and is left out", name, f.suggestion(name)))
 		default:
-			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which takes no other: a row with a value in it is refused", name))
+			f.cfg.Warn(fmt.Sprintf("column %q is not in the contract, which allows no other: a row with a value in it is invalid", name))
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestReferenceFaults(t *testing.T) {
 		"k,v\n1,2\n3,4,5\n6,7\n8\n": "reference/things.csv: line 3: has 3 fields, the header has 2: a field with a comma in it must be in quotes\n" +
 			"reference/things.csv: line 5: has 1 fields, the header has 2",
 		"k,k\n1,2\n":                  `reference/things.csv: line 1: the header names "k" twice, columns 1 and 2`,
-		"k,_Line\n1,2\n":              `reference/things.csv: header: "_Line" is the name of a system column, which * does not give: rename it`,
+		"k,_Line\n1,2\n":              `reference/things.csv: header: "_Line" is the name of a system column, which * does not select: rename it`,
 		"k,K\n1,2\n":                  `reference/things.csv: header: "k" and "K" are one name to SQL: rename one of them`,
 		"k,k:integer\n1,2\n":          `reference/things.csv: header: "k" and "k:integer" are one name to SQL: rename one of them`,
 		"k,\n1,2\n":                   "reference/things.csv: line 1: column 2 of the header has no name",

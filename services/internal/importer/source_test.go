@@ -55,8 +55,8 @@ func TestBlobIsText(t *testing.T) {
 	path := writeParquet(t, `SELECT * FROM (VALUES (encode('Zürich'), {'b': encode('é"')}), ('\xC3\x28'::BLOB, NULL), ('x'::BLOB, {'b': '\xFF'::BLOB})) t(id, s)`)
 	want := []string{
 		`1 {"id":"Zürich","s":{"b":"é\""}}`,
-		`2 !column id: holds bytes that are no UTF-8 text: hex() or base64() in a mapping makes text of any bytes`,
-		`3 !column s.b: holds bytes that are no UTF-8 text: hex() or base64() in a mapping makes text of any bytes`,
+		`2 !column id: has bytes that are not UTF-8: convert them in a mapping by hex() or base64()`,
+		`3 !column s.b: has bytes that are not UTF-8: convert them in a mapping by hex() or base64()`,
 	}
 	expectRead(t, importer.Config{Path: path}, want...)
 	expectRead(t, importer.Config{Path: path, Mapping: everything}, want...)

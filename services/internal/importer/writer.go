@@ -117,7 +117,7 @@ func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) 
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
 			text := v.Bytes(i)
 			if !utf8.Valid(text) {
-				return buf, errors.New("holds bytes that are no UTF-8 text: hex() or base64() in a mapping makes text of any bytes")
+				return buf, errors.New("has bytes that are not UTF-8: convert them in a mapping by hex() or base64()")
 			}
 			return jsontext.AppendString(buf, text), nil
 		}

@@ -79,11 +79,11 @@ func (r *reference) header() (err error) {
 		other, twice := seen[strings.ToLower(c.Name)]
 		switch {
 		case c.Name == "" || strings.ContainsRune(c.Name, 0):
-			return fmt.Errorf("header: %q is no name of a column", text)
+			return fmt.Errorf("header: %q can't be a column's name", text)
 		case twice:
 			return fmt.Errorf("header: %q and %q are one name to SQL: rename one of them", other, text)
 		case slices.Contains(contract.SystemColumns(), strings.ToLower(c.Name)):
-			return fmt.Errorf("header: %q is the name of a system column, which * does not give: rename it", text)
+			return fmt.Errorf("header: %q is the name of a system column, which * does not select: rename it", text)
 		}
 		seen[strings.ToLower(c.Name)] = text
 		r.columns = append(r.columns, c)

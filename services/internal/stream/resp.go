@@ -12,7 +12,7 @@ import (
 
 var (
 	// errShort means that more bytes are needed.
-	errShort = errors.New("reply goes on")
+	errShort = errors.New("incomplete reply")
 	// errProtocol means that the bytes are no valid reply.
 	errProtocol = errors.New("the server's reply is not understood: is this a Redis server?")
 )

@@ -9,8 +9,8 @@ import (
 // it once the cause is fixed.
 const maxReadBackoff = time.Second
 
-// backoff is the state of a series of failed attempts. An error is logged when it changes, not
-// at every attempt.
+// backoff is the state of a series of failed attempts to read, acquire or send a heartbeat: an error is
+// logged when it changes. shard.retry is for the warehouse: it logs every failure and sets the status.
 type backoff struct {
 	last string
 	wait time.Duration
