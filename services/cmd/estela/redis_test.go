@@ -65,7 +65,7 @@ func TestRedisWithGoogleLogin(t *testing.T) {
 func TestRedisFlagsAreChecked(t *testing.T) {
 	t.Parallel()
 	for says, args := range map[string][]string{
-		"must not travel in the clear": {"--redis", "redis://127.0.0.1:1", "--redis-auth", "google"},
+		"must not be sent unencrypted": {"--redis", "redis://127.0.0.1:1", "--redis-auth", "google"},
 		"read the certificates":        {"--redis", "rediss://127.0.0.1:1", "--redis-ca", "/nowhere.pem"},
 		"PEM is expected":              {"--redis", "rediss://127.0.0.1:1", "--redis-ca=-----BEGIN NOTHING"},
 		"write rediss://":              {"--redis", "redis://127.0.0.1:1", "--redis-ca=-----BEGIN NOTHING"},
