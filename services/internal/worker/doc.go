@@ -8,8 +8,8 @@
 //	   └──── lease lost or commit fenced ─────────┘
 //
 // A pipeline is one attachment to the stream. Its three stages overlap: one goroutine reads, one
-// decodes into columns, one commits. While there is a backlog a batch is flushed when it has a whole row group; without
-// one, when the last commit is done.
+// decodes into columns, one commits. While there is a backlog a batch is flushed when it has a whole
+// row group; without one, when the last commit is done.
 //
 // Guarantees: the position is in the warehouse and advances in the transaction that stores the
 // rows. An entry above the position is new. One at or below it (the server may have lost
@@ -29,14 +29,14 @@
 //
 //  1. The UPDATE of the position row compares epoch and rev. If another process has changed the
 //     row, it changes no row, or conflicts, which is event.ErrFenced at once.
-//  2. Where no row was changed, the warehouse looks up the row. If it is at the batch's own token,
-//     an earlier attempt was stored: success. If it is unchanged, the error is retried. Anything
-//     else is event.ErrFenced.
+//  2. After no changed row, or any other error, the warehouse looks up the row. If it has the
+//     batch's token, this or an earlier attempt was stored: success. If it is unchanged, the error
+//     is retried. Anything else is event.ErrFenced.
 //  3. committer.commit returns event.ErrFenced, which shard.retry does not retry.
-//  4. The commit stage returns it, so the pipeline's context ends: the other stages stop, and
-//     pipeline.run drops the batches in flight.
-//  5. shard.own returns it, releases the lease, if it is still this worker's, and closes the
-//     connection. There is no committer any more.
+//  4. The commit stage returns it, which cancels the other stages: the pipeline ends and its
+//     batches in flight are dropped.
+//  5. shard.own returns it, drops its committer, releases the lease, if it is still this worker's,
+//     and closes the connection.
 //  6. Worker.runShard waits a fifth of Renew and tries to acquire the lease again. Whoever gets it
 //     raises the epoch, rebuilds the keys and reads from the committed position, so that the
 //     entries of the dropped batches are read again.
