@@ -64,7 +64,7 @@ func TestReferenceFaults(t *testing.T) {
 		"k,K\n1,2\n":                  `reference/things.csv: header: "k" and "K" are one name to SQL: rename one of them`,
 		"k,k:integer\n1,2\n":          `reference/things.csv: header: "k" and "k:integer" are one name to SQL: rename one of them`,
 		"k,\n1,2\n":                   "reference/things.csv: line 1: column 2 of the header has no name",
-		"k,:integer\n1,2\n":           `reference/things.csv: header: ":integer" is no name of a column`,
+		"k,:integer\n1,2\n":           `reference/things.csv: header: ":integer" can't be a column's name`,
 		"k,v:int\n1,2\n":              `reference/things.csv: header: "v:int" names no type behind its colon: there are string, integer, number, boolean, date, date-time and uuid; where the colon belongs to the name, add :string`,
 		"":                            "reference/things.csv: it is empty: it should begin with a header that names the columns",
 		"k,v\n1,\xff\n":               "reference/things.csv: line 2: column v: holds bytes that are not UTF-8: save the file as UTF-8",
