@@ -155,7 +155,7 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 
 // examineDead reports a process that ended and had no time to say so.
 func (g *Globals) examineDead() []diagnosis.Finding {
-	left, err := datadir.Last(g.DataDir)
+	left, err := datadir.ReadRunFile(g.DataDir)
 	if err != nil || left == nil { // examineProcess has reported the error
 		return nil
 	}
