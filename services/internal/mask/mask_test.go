@@ -70,7 +70,7 @@ func TestSecret(t *testing.T) {
 		"md:a": false, "md:a?saas_mode=true": false, "md:a?motherduck_token=x": true, "md:a?x=1&MOTHERDUCK_TOKEN=x": true,
 		"/a/b.duckdb": false, "https://a@b": true, "https://a/b": false, "a?b@c": false,
 	} {
-		if got := mask.Secret(raw); got != want {
+		if got := mask.HasSecret(raw); got != want {
 			t.Errorf("%q: %t", raw, got)
 		}
 	}
