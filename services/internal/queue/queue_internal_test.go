@@ -12,7 +12,7 @@ import (
 func asks(t *testing.T, q *Queue, client string, n int) (all []*Ticket) {
 	t.Helper()
 	for range n {
-		one, err := q.ask(client)
+		one, err := q.enqueue(client)
 		if err != nil {
 			t.Fatalf("%s: %v", client, err)
 		}
@@ -69,7 +69,7 @@ func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	q := New(2, 4)
 	a := asks(t, q, "a", 3) // one runs
-	if _, err := q.ask("a"); !errors.As(err, new(*BusyError)) {
+	if _, err := q.enqueue("a"); !errors.As(err, new(*BusyError)) {
 		t.Errorf("a has three in line: %v", err)
 	}
 	asks(t, q, "b", 3) // one runs
@@ -77,7 +77,7 @@ func TestQueueIsBounded(t *testing.T) {
 	if err := q.wait(t.Context(), a[2]); err == nil && q.granted(a[2]) {
 		t.Error("a kept its place")
 	}
-	if _, err := q.ask("c"); err == nil {
+	if _, err := q.enqueue("c"); err == nil {
 		t.Error("nobody has more than c would, and it got in")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -85,8 +85,8 @@ func TestQueueIsBounded(t *testing.T) {
 	if err := q.wait(ctx, c[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
-	if q.all != 3 {
-		t.Errorf("%d wait", q.all)
+	if q.waiting != 3 {
+		t.Errorf("%d wait", q.waiting)
 	}
 }
 
@@ -96,16 +96,16 @@ func TestQueueOfTwoClients(t *testing.T) {
 	q := New(2, 20)
 	a := asks(t, q, "a", 5)
 	b := asks(t, q, "b", 1)
-	q.also(a[4], "c")
-	q.also(a[4], "c")
+	q.addClient(a[4], "c")
+	q.addClient(a[4], "c")
 	q.Release(b[0])
-	if !q.granted(a[4]) || a[4].client != "c" || q.all != 3 {
-		t.Fatalf("granted: %t to %q, %d wait", q.granted(a[4]), a[4].client, q.all)
+	if !q.granted(a[4]) || a[4].client != "c" || q.waiting != 3 {
+		t.Fatalf("granted: %t to %q, %d wait", q.granted(a[4]), a[4].client, q.waiting)
 	}
 	for _, one := range []*Ticket{a[4], a[0], a[1], a[2], a[3]} {
 		q.Release(one)
 	}
-	if q.taken != 0 || len(q.held) != 0 || len(q.lines) != 0 || len(q.order) != 0 || q.all != 0 {
+	if q.running != 0 || len(q.runningByClient) != 0 || len(q.waitingByClient) != 0 || len(q.roundRobin) != 0 || q.waiting != 0 {
 		t.Errorf("left: %+v", q)
 	}
 }
@@ -167,8 +167,8 @@ func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 func (f *Flights[A]) waiting(key string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl := f.all[key]; fl != nil {
-		return fl.waiting
+	if fl := f.inFlight[key]; fl != nil {
+		return fl.waiters
 	}
 	return 0
 }
