@@ -57,7 +57,7 @@ func (w *watcher) run(ctx context.Context) error {
 
 // logKeys reports that the file of keys can't be read.
 func (w *watcher) logKeys(err error) {
-	if _, gone := errors.AsType[*api.KeysGoneError](err); gone {
+	if _, gone := errors.AsType[*api.KeysMissingError](err); gone {
 		w.core.log.Error("API keys are gone, no key is good", slog.Any("error", err))
 		return
 	}

@@ -157,7 +157,7 @@ func TestRateLimit(t *testing.T) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{"n": "-- N.\n-- param: n integer required\nSELECT $n AS n"}, func(cfg *api.Config) {
-		cfg.Running, cfg.Waiting = 3, 6 // of which one client has 2 and 3
+		cfg.MaxRunning, cfg.MaxWaiting = 3, 6 // of which one client has 2 and 3
 	})
 	i.rows(t, "/v1/test/n?n=0")
 	c.gate = make(chan struct{})
@@ -191,7 +191,7 @@ func TestTimeoutInterrupts(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{
 		"slow": "-- Slow.\n-- limit: time=1s\nSELECT count(*) AS n FROM range(100000000000) a, range(100) b WHERE a.range % 7 = b.range",
-	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 1 })
+	}, func(cfg *api.Config) { cfg.MaxRunning, cfg.MaxWaiting = 1, 1 })
 	for range 3 { // each has the only place again when the one before has ended
 		start := time.Now()
 		r := i.get(t, "/v1/test/slow")

@@ -103,7 +103,7 @@ func TestStaleWhileBusy(t *testing.T) {
 	i, c := setupCounted(t, map[string]string{
 		"kept":  "-- Kept.\n-- cache: 100ms\n-- limit: time=20s\nSELECT sum(n) AS n FROM things",
 		"other": "-- Other.\n-- param: n integer\nSELECT sum(n) + $n AS n FROM things",
-	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 2 })
+	}, func(cfg *api.Config) { cfg.MaxRunning, cfg.MaxWaiting = 1, 2 })
 	i.rows(t, "/v1/test/kept")
 	i.commit(t, "INSERT INTO things VALUES (10)")
 	time.Sleep(110 * time.Millisecond)

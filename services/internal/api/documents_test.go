@@ -121,7 +121,7 @@ func TestKeysFileThatIsGone(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), "every key is refused") {
+	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), "every key is rejected") {
 		t.Errorf("%v", err)
 	}
 	if status := ask("all"); status != http.StatusServiceUnavailable {

@@ -17,5 +17,5 @@ func (s *Server) Spooled() int64 {
 
 // Bound is the server's listener, with a time of its own for a piece of an answer.
 func Bound(l net.Listener, stall time.Duration) net.Listener {
-	return &listener{Listener: l, stall: stall}
+	return &listener{Listener: l, writeTimeout: stall}
 }

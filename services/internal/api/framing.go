@@ -5,12 +5,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// misframed is what of a GET or HEAD could be read in two ways, "" if nothing. All other
-// methods are refused, and the connection of one that has a body is closed.
-func misframed(c *fasthttp.RequestCtx) string {
+// framingProblem says why a GET or HEAD is rejected against request smuggling: because a proxy could
+// frame it in another way than this server. "" if it is unambiguous. Other methods are rejected
+// later; the connection of one with a body is closed.
+func framingProblem(c *fasthttp.RequestCtx) string {
 	h := &c.Request.Header
 	conn, ok := c.Conn().(*conn)
-	odd := ok && conn.lines.odd
+	odd := ok && conn.lines.ambiguous
 	if !h.IsGet() && !h.IsHead() {
 		if odd || h.ContentLength() != 0 {
 			c.SetConnectionClose()
@@ -29,14 +30,14 @@ func misframed(c *fasthttp.RequestCtx) string {
 	return ""
 }
 
-// admitFraming refuses what could be read in two ways, and what comes after it.
-func (s *Server) admitFraming(c *fiber.Ctx) error {
-	if why := misframed(c.Context()); why != "" {
+// checkFraming rejects requests with ambiguous framing and closes their connection.
+func (s *Server) checkFraming(c *fiber.Ctx) error {
+	if why := framingProblem(c.Context()); why != "" {
 		c.Context().SetConnectionClose()
 		return badRequest.new("", why)
 	}
 	return c.Next()
 }
 
-// refuseBody answers "Expect: 100-continue": a body is of use to nobody here.
+// refuseBody rejects "Expect: 100-continue": no request needs a body.
 func refuseBody(*fasthttp.RequestHeader) bool { return false }

@@ -126,7 +126,7 @@ func TestClientsThatLeftEndTheirQueries(t *testing.T) {
 	t.Parallel()
 	statuses := make(chan int, 100)
 	i := setup(t, "SELECT 1", map[string]string{"slow": slowQuery, "fast": "-- Fast.\n-- limit: time=10s\nSELECT 1 AS n"}, func(cfg *api.Config) {
-		cfg.Running = 2
+		cfg.MaxRunning = 2
 		cfg.Observe = func(_ string, status int, _ float64) { statuses <- status }
 	})
 	const left = 4
@@ -160,7 +160,7 @@ func TestTurnsAreShared(t *testing.T) {
 	}
 	i, g := setupGated(t, func(args map[string]any) bool { return fmt.Sprint(args["n"]) == "1000" },
 		map[string]string{"n": "-- N.\n-- param: n integer required\n-- limit: time=10s\nSELECT $n AS n"},
-		func(cfg *api.Config) { cfg.Keys, cfg.Running, cfg.Waiting = keys, 4, 8 })
+		func(cfg *api.Config) { cfg.Keys, cfg.MaxRunning, cfg.MaxWaiting = keys, 4, 8 })
 	for n := range 30 {
 		i.begin(t, fmt.Sprintf("/v1/test/n?n=%d", n), "Authorization: Bearer "+secrets["greedy"])
 	}
@@ -238,7 +238,7 @@ func TestSpoolLeavesAReserve(t *testing.T) {
 // A client that reads a little now and then doesn't hold its file for ever.
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
-	i := setup(t, "SELECT 1", map[string]string{"large": large}, func(cfg *api.Config) { cfg.ReadPace, cfg.ReadGrace = 1<<30, 100*time.Millisecond })
+	i := setup(t, "SELECT 1", map[string]string{"large": large}, func(cfg *api.Config) { cfg.MinReadRate, cfg.ReadGrace = 1<<30, 100*time.Millisecond })
 	conn := i.begin(t, "/v1/test/large?n=1")
 	res := answered(t, conn)
 	time.Sleep(200 * time.Millisecond)
