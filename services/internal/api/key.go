@@ -82,7 +82,7 @@ func LoadKeys(file string) (*Keys, error) {
 
 // Reload reads the file again and compares its content, not its time. An invalid file keeps the
 // previous keys. A missing one rejects every key, for removing it is taken to mean that; the
-// error is a *KeysGoneError then.
+// error is a *KeysMissingError then.
 func (k *Keys) Reload() error {
 	text, err := os.ReadFile(k.file)
 	switch {

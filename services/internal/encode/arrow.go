@@ -60,7 +60,7 @@ type bufferedWriter struct{ file *pqarrow.FileWriter }
 func (b bufferedWriter) Write(record arrow.RecordBatch) error { return b.file.WriteBuffered(record) }
 func (b bufferedWriter) Close() error                         { return b.file.Close() }
 
-// Rows implements Encoder. A number with too many digits is a *DigitsError.
+// Rows implements Encoder. A number with too many digits is a *PrecisionError.
 func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {
 	for i, field := range e.builder.Fields() {
 		if err := appendArrow(field, &e.columns[i].Type, &chunk.Vectors[i], 0, n); err != nil {
