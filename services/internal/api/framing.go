@@ -5,15 +5,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// framingProblem says why a GET or HEAD is rejected against request smuggling: because a proxy could
-// frame it in another way than this server. "" if it is unambiguous. Other methods are rejected
-// later; the connection of one with a body is closed.
+// framingProblem is the defence against request smuggling: it returns why a proxy could frame a GET
+// or HEAD in another way than this server does, "" if none could. Other methods are rejected later;
+// the connection of one with a body is closed.
 func framingProblem(c *fasthttp.RequestCtx) string {
 	h := &c.Request.Header
 	conn, ok := c.Conn().(*conn)
-	odd := ok && conn.lines.ambiguous
+	ambiguous := ok && conn.lines.ambiguous
 	if !h.IsGet() && !h.IsHead() {
-		if odd || h.ContentLength() != 0 {
+		if ambiguous || h.ContentLength() != 0 {
 			c.SetConnectionClose()
 		}
 		return ""
@@ -24,7 +24,7 @@ func framingProblem(c *fasthttp.RequestCtx) string {
 	case h.ContentLength() > 0, h.ContentLength() == -1:
 		return "A GET has no body here."
 	}
-	if odd {
+	if ambiguous {
 		return "A line ends in a newline alone, goes on in the next one, or is Transfer-Encoding."
 	}
 	return ""

@@ -76,7 +76,7 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// FuzzMask puts a secret where URLs have one: it is not in what is shown.
+// FuzzMask puts a secret where URLs have one: it is always redacted.
 func FuzzMask(f *testing.F) {
 	for _, seed := range []string{"s3cret", "a@b", "a b", "%ZZ", "://", "?x=", "#", "\x00", "é", `"`} {
 		f.Add(seed)

@@ -31,9 +31,9 @@ type Answer interface {
 }
 
 // NewFlights returns Flights that run queries in turns of the queue. The end of life cancels
-// them, and running counts their goroutines.
-func NewFlights[A Answer](life context.Context, q *Queue, running *sync.WaitGroup) *Flights[A] {
-	return &Flights[A]{queue: q, life: life, background: running, inFlight: map[string]*flight[A]{}}
+// them, and background counts their goroutines.
+func NewFlights[A Answer](life context.Context, q *Queue, background *sync.WaitGroup) *Flights[A] {
+	return &Flights[A]{queue: q, life: life, background: background, inFlight: map[string]*flight[A]{}}
 }
 
 // flight is one query and its waiters.

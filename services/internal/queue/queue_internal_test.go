@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// asks lets a client ask a number of times.
+// asks enqueues n tickets of the client.
 func asks(t *testing.T, q *Queue, client string, n int) (all []*Ticket) {
 	t.Helper()
 	for range n {
@@ -64,7 +64,7 @@ func TestQueueOfOneTurn(t *testing.T) {
 	}
 }
 
-// Who fills the queue makes place for who has less in it.
+// In a full queue the client with the most tickets loses one to a client with fewer.
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	q := New(2, 4)
@@ -90,7 +90,7 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 }
 
-// A ticket that two clients wait for is granted in the turn of whichever comes first, once.
+// A ticket of two clients is granted once, in the first turn of either.
 func TestQueueOfTwoClients(t *testing.T) {
 	t.Parallel()
 	q := New(2, 20)
@@ -123,7 +123,7 @@ func newFlights(t *testing.T, running int) *Flights[*answer] {
 	return NewFlights[*answer](life, New(running, 64), &queries)
 }
 
-// A query is cancelled when the last who waits leaves, and not before.
+// A query is cancelled when its last waiter leaves, and not before.
 func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 4)
@@ -173,7 +173,7 @@ func (f *Flights[A]) waiting(key string) int {
 	return 0
 }
 
-// That the one who began has no place is nothing to those who joined.
+// Those who joined a query retry if the request that began it is refused a turn.
 func TestFlightOfOneWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 1)

@@ -15,8 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// What is scraped is a promise to those who watch: dashboards and alerts are held
-// against this file.
+// The metrics are a promise: dashboards and alerts are checked against this file.
 func TestExposition(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New([]string{"flights"})
