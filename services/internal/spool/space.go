@@ -56,11 +56,11 @@ func (s *Space) Used() int64 {
 type Limit int
 
 const (
-	// TooLarge: the answer alone is over it, a retry fails again.
+	// TooLarge is a limit that the answer alone is over: a retry fails again.
 	TooLarge Limit = iota
-	// Busy: other answers use up the quota.
+	// Busy is the quota, used up by other answers.
 	Busy
-	// DiskFull: the file system has too little free space.
+	// DiskFull is the file system's free space.
 	DiskFull
 )
 
