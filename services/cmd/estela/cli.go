@@ -52,7 +52,7 @@ type Globals struct {
 
 // check refuses a token in --warehouse.
 func (g *Globals) check() error {
-	if mask.Secret(g.Warehouse) {
+	if mask.HasSecret(g.Warehouse) {
 		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +
 			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")
 	}

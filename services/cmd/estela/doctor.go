@@ -155,7 +155,7 @@ func (g *Globals) examineProcess(ctx context.Context) []diagnosis.Finding {
 
 // examineLastProcess reports a process that was killed or crashed.
 func (g *Globals) examineLastProcess() []diagnosis.Finding {
-	left, err := datadir.Last(g.DataDir)
+	left, err := datadir.ReadRunFile(g.DataDir)
 	if err != nil || left == nil { // examineProcess has reported the error
 		return nil
 	}

@@ -123,17 +123,17 @@ func (e *engine) drain(ctx context.Context, d *dataset.Dataset) error {
 }
 
 // server collects Redis' metrics.
-func (e *engine) server(ctx context.Context) (telemetry.Server, error) {
+func (e *engine) server(ctx context.Context) (telemetry.Redis, error) {
 	info, err := e.redis.Info(ctx)
 	if err != nil {
-		return telemetry.Server{}, err
+		return telemetry.Redis{}, err
 	}
-	state := telemetry.Server{
+	state := telemetry.Redis{
 		Memory: info.UsedMemory, MaxMemory: info.MaxMemory, ClockSkew: info.ClockSkew, Entries: map[string][]int64{},
 	}
 	for _, d := range e.core.datasets {
 		if state.Entries[d.Name], err = e.redis.Lengths(ctx, d.Name, d.Shards); err != nil {
-			return telemetry.Server{}, err
+			return telemetry.Redis{}, err
 		}
 	}
 	return state, nil

@@ -84,7 +84,7 @@ func (c *core) pushMetrics(ctx context.Context, f *otlpFlags) error {
 	if err != nil {
 		return err
 	}
-	stop, err := c.metrics.Push(ctx, client, telemetry.PushEvery)
+	stop, err := c.metrics.Push(ctx, client, telemetry.PushInterval)
 	if err != nil {
 		return fault.Usage(err)
 	}

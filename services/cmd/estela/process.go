@@ -51,7 +51,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	}
 	// An API alone shares the data directory and leaves nothing there.
 	if p.worker != nil {
-		if err := datadir.Claim(ctx, g.DataDir); err != nil {
+		if err := datadir.Prepare(ctx, g.DataDir); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (p *process) addWorker(
 		return nil, nil, err
 	}
 	c.metrics.Gauges(e.shards)
-	c.metrics.Server(e.server)
+	c.metrics.Redis(e.server)
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	parts.add(server.Supervise)
 	parts.add(func(context.Context) error { return e.run(working) })

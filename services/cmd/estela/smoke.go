@@ -37,18 +37,18 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	t := smoke.Test{Base: base.String(), Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, Within: c.Within, CanaryAge: c.CanaryAge}
+	t := smoke.Test{Base: base.String(), Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, CanaryTimeout: c.Within, MaxCanaryAge: c.CanaryAge}
 	if g.Redis != "" {
-		t.Send = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
+		t.Publish = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
 	}
 	var failed []string
 	t.Run(ctx, func(r smoke.Result) {
 		mark := "ok  "
 		if r.Err != nil {
-			mark, r.Found = "FAIL", r.Err.Error()
+			mark, r.Detail = "FAIL", r.Err.Error()
 			failed = append(failed, r.Name)
 		}
-		say(s.out, "%s  %-10s %6s  %s", mark, r.Name, r.Took.Round(time.Millisecond), mask.Text(r.Found))
+		say(s.out, "%s  %-10s %6s  %s", mark, r.Name, r.Took.Round(time.Millisecond), mask.Text(r.Detail))
 	})
 	if len(failed) > 0 {
 		return fmt.Errorf("%s failed: %s", c.URL, strings.Join(failed, ", "))

@@ -56,7 +56,7 @@ func (w *watcher) run(ctx context.Context) error {
 
 // logKeys logs that the file of keys can't be read.
 func (w *watcher) logKeys(err error) {
-	if _, gone := errors.AsType[*api.KeysGoneError](err); gone {
+	if _, gone := errors.AsType[*api.KeysMissingError](err); gone {
 		w.core.log.Error("API key file is missing, rejecting all keys", slog.Any("error", err))
 		return
 	}

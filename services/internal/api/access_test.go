@@ -70,7 +70,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s without a key: %d %s", path, status, body)
 		}
 	}
-	// Rotation: the file is written anew, and no restart is needed.
+	// Rotation: the file is rewritten, without a restart.
 	rotated := keyFile(t, file, api.Key{Name: "all", Datasets: []string{"*"}})
 	if err := keys.Reload(); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("after the rotation: %d, want %d", status, want)
 		}
 	}
-	// A broken file leaves the keys from before.
+	// An invalid file keeps the previous keys.
 	writeFile(t, file, []byte("["))
 	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("reload: %v", err)
@@ -122,7 +122,7 @@ func TestKeysAreRefused(t *testing.T) {
 	}
 }
 
-// A client that asks too often is told so; others are not touched.
+// A client over its rate limit gets 429; others are not affected.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -153,11 +153,11 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// More queries than run and wait are refused at once, and told when to come back.
+// Queries beyond those that run and wait are refused at once, with Retry-After.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{"n": "-- N.\n-- param: n integer required\nSELECT $n AS n"}, func(cfg *api.Config) {
-		cfg.Running, cfg.Waiting = 3, 6 // of which one client has 2 and 3
+		cfg.MaxRunning, cfg.MaxWaiting = 3, 6 // of which one client has 2 and 3
 	})
 	i.rows(t, "/v1/test/n?n=0")
 	c.gate = make(chan struct{})
@@ -186,12 +186,12 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// A query over its time is interrupted in DuckDB, not left to run on.
+// A query over its time limit is interrupted in DuckDB.
 func TestTimeoutInterrupts(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{
 		"slow": "-- Slow.\n-- limit: time=1s\nSELECT count(*) AS n FROM range(100000000000) a, range(100) b WHERE a.range % 7 = b.range",
-	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 1 })
+	}, func(cfg *api.Config) { cfg.MaxRunning, cfg.MaxWaiting = 1, 1 })
 	for range 3 { // each has the only place again when the one before has ended
 		start := time.Now()
 		r := i.get(t, "/v1/test/slow")
@@ -202,7 +202,7 @@ func TestTimeoutInterrupts(t *testing.T) {
 	eventually(t, "the connections are free", func() bool { return i.db.Stats().InUse == 0 })
 }
 
-// Pages of other origins may read answers only where that was said.
+// Pages of other origins may read answers only if Config.Origins has them (CORS).
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"one": "-- One.\nSELECT 1 AS n"}
@@ -218,7 +218,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// A page in a browser makes a name of its own lead to 127.0.0.1 and asks there.
+// DNS rebinding: a page in a browser resolves its own name to 127.0.0.1 and sends requests there.
 func TestOtherNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1m\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.LocalOnly = true })
@@ -248,7 +248,7 @@ func TestOtherNamesAreRefused(t *testing.T) {
 			}
 		}
 	}
-	// Beside a target with a host in it, Host is not heard.
+	// Host is ignored if the request target is absolute.
 	for target, want := range map[string]int{"http://evil.example/v1": http.StatusMisdirectedRequest, "http://localhost/v1/test/one": http.StatusOK} {
 		if statuses, _ := raw(t, i.URL, "GET "+target+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); len(statuses) != 1 || statuses[0] != want {
 			t.Errorf("%s: %v", target, statuses)
@@ -278,7 +278,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// Endpoints can be changed while the server runs; a fault leaves them as they were.
+// Endpoints can be reloaded while the server runs; an invalid one keeps the previous ones.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"})

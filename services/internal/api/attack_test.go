@@ -24,13 +24,13 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// fortress is data/flights over a warehouse as it is in production: a file,
-// attached, closed to the outside and locked.
+// fortress serves data/flights from a warehouse as in production: an attached file, without
+// external access, its configuration locked.
 type fortress struct {
 	instance
 
 	store *warehouse.Warehouse
-	// dir is where nothing may come to be; secret is the text of a file in it.
+	// dir must stay without new files; secret is the content of a file in it.
 	dir, secretFile string
 }
 
@@ -62,7 +62,7 @@ func newFortress(t *testing.T) *fortress {
 	return f
 }
 
-// held fails the test if something got out or was left behind.
+// held fails the test if the secret leaked or a file was created.
 func (f *fortress) held(t *testing.T, what string) {
 	t.Helper()
 	entries, err := os.ReadDir(f.dir)
@@ -85,8 +85,8 @@ func (f *fortress) held(t *testing.T, what string) {
 	}
 }
 
-// statements are attempts to leave the instance: F is a file that exists, N one
-// that doesn't, with no quotes around either.
+// statements are attempts to escape from the instance: F stands for a file that exists, N for one
+// that doesn't, both without quotes.
 var statements = []string{
 	// Reading files.
 	"SELECT * FROM read_csv('F')", "SELECT * FROM read_csv_auto('F')", "SELECT * FROM 'F'", "FROM 'F'", "SELECT * FROM read_text('F')",
@@ -138,8 +138,7 @@ var statements = []string{
 	"SELECT current_setting('motherduck_token')", "SELECT getvariable('a')", "SELECT * FROM duckdb_settings() WHERE name = 'motherduck_token'", "SELECT * FROM pragma_user_agent()",
 }
 
-// Nothing that is executed in the warehouse's instance gets out of it, not even what
-// no endpoint could contain.
+// No statement escapes from the warehouse's instance, not even one that no endpoint could contain.
 func TestStatementsDontGetOut(t *testing.T) {
 	t.Parallel()
 	f := newFortress(t)
@@ -171,7 +170,7 @@ func TestStatementsDontGetOut(t *testing.T) {
 		if strings.Contains(s, "'F'") && err == nil && !strings.Contains(s, "glob") {
 			t.Errorf("%s was done", s)
 		}
-		// As an endpoint it is refused, or what it does is to read.
+		// As an endpoint it is rejected, or it only reads.
 		e, parse := endpoint.Parse("a.sql", "-- A.\n"+text)
 		if parse == nil {
 			if f.api.Load(t.Context(), []endpoint.Dataset{{Name: "x", Endpoints: []endpoint.Endpoint{e}}}) == nil {
@@ -182,7 +181,7 @@ func TestStatementsDontGetOut(t *testing.T) {
 		}
 		f.held(t, s+" as an endpoint")
 	}
-	// The instance serves as before.
+	// The instance still serves.
 	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +192,7 @@ func TestStatementsDontGetOut(t *testing.T) {
 	f.rows(t, "/v1/flights/delays")
 }
 
-// payloads are what is put into every parameter.
+// payloads are sent as the value of every parameter.
 func payloads(f *fortress) []string {
 	all := []string{
 		"'", `"`, "\\", "''", "';", "' OR '1'='1", "' OR 1=1 --", "1 OR 1=1", "'; DROP TABLE flights; --", "'); DROP TABLE flights; --", "$1", "$airport", "$$x$$", "?", ":x", "@x",
@@ -209,7 +208,7 @@ func payloads(f *fortress) []string {
 	return all
 }
 
-// No value of any parameter, of any endpoint, does more than be a value.
+// No value of any endpoint's parameter is executed.
 func TestParametersDontGetOut(t *testing.T) {
 	t.Parallel()
 	f := newFortress(t)
@@ -246,8 +245,7 @@ func TestParametersDontGetOut(t *testing.T) {
 	f.held(t, "the requests")
 }
 
-// FuzzRequest puts any text into path and query: the answer is one that is
-// documented, and the server lives.
+// FuzzRequest sends any path and query: the answer is a documented one, and the server goes on.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"/v1/flights/delays", "width=15"},

@@ -10,9 +10,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// BenchmarkEncode writes the sample's flights in each format, and for comparison
-// lets DuckDB make the JSON ("duckdb"), without our rules for times and NaN: that
-// JSON is written here is because it is faster so.
+// BenchmarkEncode encodes the sample's flights in each format and, for comparison, has DuckDB
+// write the JSON ("duckdb"), without our rules for times and NaN. It is why package encode exists.
 func BenchmarkEncode(b *testing.B) {
 	db, err := flights()
 	if err != nil {
@@ -65,7 +64,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// encodeAll writes all rows.
+// encodeAll encodes all rows.
 func encodeAll(encoder encode.Func, columns []result.Column, rows result.Rows) error {
 	typed := make([]encode.Column, len(columns))
 	for i, t := range rows.(result.Typed).Types() {

@@ -19,7 +19,7 @@ type counted struct {
 	api.Reader
 
 	streams, revisions atomic.Int64
-	// gate, if set, is waited for before a query runs.
+	// gate, if set, blocks queries until it is closed.
 	gate chan struct{}
 }
 
@@ -34,7 +34,7 @@ func (c *counted) Stream(ctx context.Context, query string, args map[string]any,
 	return c.Reader.Stream(ctx, query, args, each)
 }
 
-// checks reports whether a query is of the check of the SQL, which is made once.
+// checks reports whether a query belongs to the SQL check, which runs once.
 func checks(query string) bool {
 	return strings.Contains(query, "json_serialize_sql") || strings.Contains(query, "duckdb_views()")
 }
@@ -61,8 +61,8 @@ func (i instance) commit(t *testing.T, statement string) {
 	}
 }
 
-// Within its time an answer is given again; after it the warehouse is asked
-// whether anything was committed, and the query runs only if so.
+// Within its cache time an answer is served from the cache; after it, it is revalidated: the query
+// runs only if there was a commit.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{
@@ -96,14 +96,14 @@ func TestCache(t *testing.T) {
 	expect("/v1/test/kept", "11", 0)
 }
 
-// While the next answer is being made, and where none can be, the old one is given: readers of
-// what everybody asks for don't wait for a query that takes longer than the cache time.
+// While an answer is being refreshed, or can't be, the stale one is served: clients of a popular
+// endpoint don't wait for a query that takes longer than the cache time.
 func TestStaleWhileBusy(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{
 		"kept":  "-- Kept.\n-- cache: 100ms\n-- limit: time=20s\nSELECT sum(n) AS n FROM things",
 		"other": "-- Other.\n-- param: n integer\nSELECT sum(n) + $n AS n FROM things",
-	}, func(cfg *api.Config) { cfg.Running, cfg.Waiting = 1, 2 })
+	}, func(cfg *api.Config) { cfg.MaxRunning, cfg.MaxWaiting = 1, 2 })
 	i.rows(t, "/v1/test/kept")
 	i.commit(t, "INSERT INTO things VALUES (10)")
 	time.Sleep(110 * time.Millisecond)
@@ -124,7 +124,7 @@ func TestStaleWhileBusy(t *testing.T) {
 	close(c.gate)
 	first.Wait()
 
-	// No turn is free: nobody waits for one to get what there is, nor is refused.
+	// Without a free turn the stale answer is served at once.
 	i.commit(t, "INSERT INTO things VALUES (100)")
 	time.Sleep(110 * time.Millisecond)
 	c.gate = make(chan struct{})
@@ -146,7 +146,7 @@ func TestStaleWhileBusy(t *testing.T) {
 	others.Wait()
 }
 
-// What changes by itself is not taken to be as old as the last commit.
+// A volatile answer is not revalidated by the last commit.
 func TestVolatileIsNotKept(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{
@@ -196,7 +196,7 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
-// Requests for the same at the same time share one query, large answers too.
+// Concurrent equal requests share one query, large answers too.
 func TestSingleFlight(t *testing.T) {
 	t.Parallel()
 	for _, rows := range []int{1, 50_000} {
@@ -223,7 +223,7 @@ func TestSingleFlight(t *testing.T) {
 	}
 }
 
-// Many different answers don't fill the memory.
+// The cache is bounded.
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{"rows": "-- Rows.\n-- param: n integer required\n-- cache: 1h\nSELECT string_agg(md5(($n * 1000 + range)::VARCHAR), '') AS t, $n AS n FROM range(300)"}, func(cfg *api.Config) {

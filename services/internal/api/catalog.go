@@ -11,7 +11,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// catalog is what is served at a time: the endpoints and the documents about them.
+// catalog is an immutable set of endpoints with their documents.
 type catalog struct {
 	datasets []endpoint.Dataset
 	routes   map[string]*route // by path
@@ -19,20 +19,20 @@ type catalog struct {
 	index    []byte
 	openAPI  []byte
 
-	cfg   *Config
-	views views
+	cfg      *Config
+	filtered filteredCatalogs
 }
 
-// maxViews is the number of views of a catalog that are remembered.
-const maxViews = 64
+// maxFiltered is the number of filtered catalogs that are cached.
+const maxFiltered = 64
 
-// views are the parts of a catalog that keys see, by what is in them.
-type views struct {
+// filteredCatalogs caches the parts of a catalog that keys may read, by fingerprint.
+type filteredCatalogs struct {
 	mu  sync.Mutex
 	all map[string]*catalog
 }
 
-// newCatalog gives every endpoint its path.
+// newCatalog returns the catalog of the datasets; two endpoints with one path are an error.
 func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
 	k := &catalog{datasets: datasets, routes: map[string]*route{}, cfg: cfg}
 	checker := endpoint.NewChecker(cfg.Reader, datasets)
@@ -50,11 +50,11 @@ func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
 			k.ordered = append(k.ordered, r)
 		}
 	}
-	return k, k.document()
+	return k, k.buildDocuments()
 }
 
-// document writes the documents about what the catalog has.
-func (k *catalog) document() (err error) {
+// buildDocuments writes the catalog's index and OpenAPI document.
+func (k *catalog) buildDocuments() (err error) {
 	if k.index, err = index(k.datasets); err != nil {
 		return err
 	}
@@ -62,8 +62,8 @@ func (k *catalog) document() (err error) {
 	return err
 }
 
-// missing is the problem of a path with nothing at it, with what is near it.
-func (k *catalog) missing(path string) *problem {
+// notFoundProblem returns the problem of an unknown path, with the nearest endpoint.
+func (k *catalog) notFoundProblem(path string) *problem {
 	near, distance := "", 1+len(path)/3
 	for _, r := range k.ordered {
 		if d := levenshtein.ComputeDistance(path, r.path); d < distance {
@@ -84,46 +84,46 @@ func (k *catalog) missing(path string) *problem {
 	}
 }
 
-// sees reports whether the key opens the endpoint; a nil key is for an API without keys.
-func (k *Key) sees(r *route) bool { return k == nil || k.opensAll(r.reads) }
+// canRead reports whether the key may read the endpoint; the nil key of an API without keys may.
+func (k *Key) canRead(r *route) bool { return k == nil || k.allowsAll(r.reads) }
 
-// seesAll reports whether the key opens all there is, today and tomorrow.
-func (k *Key) seesAll() bool { return k == nil || k.opens("*") }
+// canReadAll reports whether the key may read all datasets, also those of later catalogs.
+func (k *Key) canReadAll() bool { return k == nil || k.allows("*") }
 
-// view is the part of the catalog that a key opens, with documents that name nothing else.
-func (k *catalog) view(key *Key) (*catalog, error) {
-	if key.seesAll() {
+// forKey returns the part of the catalog that a key may read, with documents of its own.
+func (k *catalog) forKey(key *Key) (*catalog, error) {
+	if key.canReadAll() {
 		return k, nil
 	}
-	part := k.part(key)
-	id := part.name()
-	k.views.mu.Lock()
-	defer k.views.mu.Unlock()
-	if known, ok := k.views.all[id]; ok {
+	part := k.filter(key)
+	id := part.fingerprint()
+	k.filtered.mu.Lock()
+	defer k.filtered.mu.Unlock()
+	if known, ok := k.filtered.all[id]; ok {
 		return known, nil
 	}
-	if err := part.document(); err != nil {
+	if err := part.buildDocuments(); err != nil {
 		return nil, err
 	}
-	if len(k.views.all) >= maxViews || k.views.all == nil {
-		k.views.all = map[string]*catalog{}
+	if len(k.filtered.all) >= maxFiltered || k.filtered.all == nil {
+		k.filtered.all = map[string]*catalog{}
 	}
-	k.views.all[id] = part
+	k.filtered.all[id] = part
 	return part, nil
 }
 
-// part are the datasets that the key opens, with those of their endpoints that it does.
-func (k *catalog) part(key *Key) *catalog {
+// filter returns a catalog of the datasets and endpoints that the key may read.
+func (k *catalog) filter(key *Key) *catalog {
 	part := &catalog{cfg: k.cfg}
 	for _, d := range k.datasets {
-		if key.opens(d.Name) {
+		if key.allows(d.Name) {
 			d.Endpoints = nil
 			part.datasets = append(part.datasets, d)
 		}
 	}
 	for _, r := range k.ordered {
 		for i := range part.datasets {
-			if d := &part.datasets[i]; d.Name == r.dataset && key.sees(r) {
+			if d := &part.datasets[i]; d.Name == r.dataset && key.canRead(r) {
 				d.Endpoints = append(d.Endpoints, r.Endpoint)
 				part.ordered = append(part.ordered, r)
 			}
@@ -132,8 +132,8 @@ func (k *catalog) part(key *Key) *catalog {
 	return part
 }
 
-// name is the same for parts with the same in them.
-func (k *catalog) name() string {
+// fingerprint is equal for filtered catalogs with equal endpoints.
+func (k *catalog) fingerprint() string {
 	var b strings.Builder
 	for _, d := range k.datasets {
 		fmt.Fprintf(&b, "%s:", d.Name)

@@ -13,7 +13,7 @@ var (
 	chartTag = regexp.MustCompile(`>([^<>]*)</text>`)
 )
 
-// dots are where the points of a picture lie.
+// dots returns the positions of a chart's points.
 func dots(t *testing.T, picture []byte) (xs, ys []float64) {
 	t.Helper()
 	for _, match := range dotAt.FindAllSubmatch(picture, -1) {
@@ -34,8 +34,8 @@ func chartTexts(picture []byte) (texts []string) {
 	return texts
 }
 
-// A number is a number and a time a time on the axis of x, in whatever order the rows come;
-// a name is a place.
+// The x axis is linear for numbers and times, in whatever order the rows come, and has a position
+// for each name.
 func TestChartOfNumbersAndTimes(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{
@@ -61,7 +61,7 @@ func TestChartOfNumbersAndTimes(t *testing.T) {
 	}
 }
 
-// All rows are drawn, or the picture says what it leaves out.
+// All rows are drawn, or a note counts those that are not.
 func TestChartSaysWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	const rows = "-- param: n integer required\nSELECT range AS x, CASE WHEN range % 100 = 7 THEN NULL WHEN range % 100 = 8 THEN 'nan'::DOUBLE ELSE 1000 + range % 50 END AS y FROM range($n)"
@@ -92,8 +92,8 @@ func TestChartSaysWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-// Axes have round numbers and names that can be read: bars stand on nothing, a line has its
-// own range, long names are cut, and many are thinned out.
+// Axes have round numbers and readable names: bars begin at zero, a line has its own range, long
+// names are truncated, and only some of many are shown.
 func TestChartAxes(t *testing.T) {
 	t.Parallel()
 	charts := map[string]struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// What would be slow with more data is found before there are any.
+// Plans that get slow with more data are found before there are any data.
 func TestTry(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "CREATE TABLE a AS SELECT range AS n, range % 7 AS k FROM range(1000); CREATE TABLE b AS FROM a", map[string]string{
@@ -43,7 +43,7 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// Text of a reference table is not taken for a number behind the author's back.
+// Text of a reference table is not implicitly cast to a number.
 func TestTryImpliedCasts(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "CREATE TABLE test AS SELECT 7::BIGINT AS n, 1 AS code; CREATE TABLE things AS SELECT '007' AS sku, '1' AS code", map[string]string{

@@ -11,36 +11,36 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Reader is the warehouse, as far as the API needs it.
+// Reader reads the warehouse.
 type Reader interface {
 	endpoint.Reader
 
-	// Revision is the state that a Stream begun now would show.
+	// Revision returns the snapshot that a Stream begun now would show.
 	Revision(ctx context.Context) (result.Snapshot, error)
 }
 
-// Config is what a Server needs.
+// Config configures a Server.
 type Config struct {
 	Datasets []endpoint.Dataset
 	Reader   Reader
 	Logger   *slog.Logger
-	// Observe is called with each answer: the endpoint as DATASET/NAME ("index" for
+	// Observe is called after each answer with the endpoint as DATASET/NAME ("index" for
 	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "other"
-	// for a path that is none), its status and its time.
+	// for unknown paths), the status and the duration.
 	//
 	// Default: a function that does nothing.
 	Observe func(endpoint string, status int, seconds float64)
-	// QueryTimeout is how long a request may take in the warehouse, waiting
-	// included, where the endpoint's header doesn't say.
+	// QueryTimeout is how long a request may wait and its query run, unless the endpoint's
+	// header sets a limit.
 	//
 	// Default: 10 s.
 	QueryTimeout time.Duration
-	// MaxRows is the highest number of rows in one answer, where the endpoint's
-	// header doesn't say.
+	// MaxRows is the highest number of rows in one answer, unless the endpoint's header sets
+	// a limit.
 	//
 	// Default: 10,000.
 	MaxRows int
-	// PageRows is the number of rows in a page when the client doesn't say.
+	// PageRows is the number of rows in a page without ?limit=.
 	//
 	// Default: 100.
 	PageRows int
@@ -52,49 +52,47 @@ type Config struct {
 	//
 	// Default: 64 MiB.
 	CacheBytes uint64
-	// SpoolBytes bounds what the large answers (above a megabyte) that are made or read
-	// take in the temporary directory; one client's take at most half of it. What comes
-	// on top is refused with 503.
+	// SpoolBytes is the space for large answers (above a megabyte) in the temporary directory,
+	// from their first byte until they are read; one client has at most half of it. More are
+	// refused with 503.
 	//
 	// Default: 4 GiB.
 	SpoolBytes int64
-	// SpoolReserve is how many bytes of that file system answers leave free, so that a
-	// full one stops no ingestion; else they are refused with 507.
+	// SpoolReserve is how many bytes of that file system stay free, so that answers can't stop
+	// ingestion; an answer that needs more is refused with 507.
 	//
 	// Default: a tenth of it, 1 GiB at the most.
 	SpoolReserve int64
-	// ReadPace is the least number of bytes a second at which such an answer must be
-	// read, on average from its beginning, once ReadGrace is over; a slower reader is
-	// cut off.
+	// MinReadRate is the lowest average rate, in bytes a second, at which such an answer must
+	// be read once ReadGrace is over; a slower client is disconnected.
 	//
 	// Default: 64 KiB and 30 s.
-	ReadPace  int
-	ReadGrace time.Duration
-	// Running is the number of queries that run at once, Waiting how many more may
-	// wait for their turn; what comes on top is refused with 503. Turns go round among
-	// the clients (a key, or without keys an address). One has all but one of them at
-	// most, and half of the queue.
+	MinReadRate int
+	ReadGrace   time.Duration
+	// MaxRunning is the number of queries that run at once, MaxWaiting how many more may wait
+	// for a turn; more are refused with 503. Turns are granted round-robin among the clients
+	// (a key, or without keys an address). One has at most all but one of them, and half of
+	// the queue.
 	//
 	// Default: 4 and 64.
-	Running, Waiting int
-	// Memory ends queries when the process has more than it may, and refuses new ones.
+	MaxRunning, MaxWaiting int
+	// Memory cancels and refuses queries when the process is short of memory.
 	//
-	// Default: nothing does.
+	// Default: none.
 	Memory *memory.Watch
-	// Keys are the API keys of which a request needs one.
+	// Keys are the API keys; a request needs one of them.
 	//
 	// Default: anyone may read.
 	Keys *Keys
-	// LocalOnly answers requests for this machine's own names only (localhost, a
-	// loopback address): a page in a browser on it can make another name lead here,
-	// and would read what the browser may.
+	// LocalOnly rejects requests whose Host is not localhost or a loopback address, against DNS
+	// rebinding: a page in a local browser could point its own name here and read the answers.
 	//
-	// Default: any name will do.
+	// Default: any Host.
 	LocalOnly bool
-	// Rate is the number of requests a second that one client (a key, or without
-	// keys an address) may make.
+	// Rate is the number of requests a second that one client (a key, or without keys an
+	// address) may make.
 	//
-	// Default: any number.
+	// Default: no limit.
 	Rate int
 	// Origins are the web origins whose pages may read answers (CORS).
 	//
@@ -117,8 +115,8 @@ func (cfg *Config) setDefaults() {
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 4<<30)
 	cfg.CacheBytes = cmp.Or(cfg.CacheBytes, 64<<20)
 	cfg.SpoolBytes = cmp.Or(cfg.SpoolBytes, 4<<30)
-	cfg.ReadPace = cmp.Or(cfg.ReadPace, 64<<10)
+	cfg.MinReadRate = cmp.Or(cfg.MinReadRate, 64<<10)
 	cfg.ReadGrace = cmp.Or(cfg.ReadGrace, 30*time.Second)
-	cfg.Running = cmp.Or(cfg.Running, 4)
-	cfg.Waiting = cmp.Or(cfg.Waiting, 64)
+	cfg.MaxRunning = cmp.Or(cfg.MaxRunning, 4)
+	cfg.MaxWaiting = cmp.Or(cfg.MaxWaiting, 64)
 }

@@ -11,21 +11,20 @@ const (
 	readTimeout = 10 * time.Second
 	// idleTimeout is the time between requests of a connection.
 	idleTimeout = time.Minute
-	// stallTimeout is the time for a piece of an answer, of up to a megabyte. How fast
-	// all of a large one must be read is Config.ReadPace.
-	stallTimeout = time.Minute
-	// slack is by how much a time-out may be off.
-	slack = time.Second
+	// writeTimeout is the time for one write, of up to a megabyte. Config.MinReadRate bounds
+	// the whole of a large answer.
+	writeTimeout = time.Minute
+	// deadlineTolerance is by how much a deadline may be off.
+	deadlineTolerance = time.Second
 )
 
-// listener closes once however often Close is called, and bounds how long each of its
-// connections waits.
+// listener makes Close idempotent and sets the timeouts of its connections.
 type listener struct {
 	net.Listener
 
-	stall time.Duration
-	once  sync.Once
-	err   error
+	writeTimeout time.Duration
+	once         sync.Once
+	err          error
 }
 
 // Accept implements net.Listener.
@@ -34,7 +33,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, stall: l.stall}, nil
+	return &conn{Conn: c, writeTimeout: l.writeTimeout}, nil
 }
 
 // Close implements net.Listener.
@@ -43,31 +42,29 @@ func (l *listener) Close() error {
 	return l.err
 }
 
-// conn sets deadlines when it is about to wait, and only if they are off by more than
-// slack. The server sets two for every request, most of which are there in one read:
-// a tenth of what an answer from the cache costs.
+// conn sets deadlines just before it reads or writes, and only if they are off by more than
+// deadlineTolerance: the server's two a request cost a tenth of an answer from the cache.
 type conn struct {
 	net.Conn
 
-	stall                   time.Duration
-	wanted, readBy, writeBy time.Time
-	lines                   lines
+	writeTimeout              time.Duration
+	deadline, readBy, writeBy time.Time
+	lines                     framingScanner
 }
 
-// SetReadDeadline implements net.Conn for one who reads afterwards, not for one who
-// would stop a read that waits.
+// SetReadDeadline implements net.Conn, for later reads only: it does not interrupt a blocked one.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.wanted = t
+	c.deadline = t
 	return nil
 }
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
-	if off := c.wanted.Sub(c.readBy); off > slack || off < -slack {
-		if err := c.Conn.SetReadDeadline(c.wanted); err != nil {
+	if off := c.deadline.Sub(c.readBy); off > deadlineTolerance || off < -deadlineTolerance {
+		if err := c.Conn.SetReadDeadline(c.deadline); err != nil {
 			return 0, err
 		}
-		c.readBy = c.wanted
+		c.readBy = c.deadline
 	}
 	n, err := c.Conn.Read(p)
 	c.lines.scan(p[:n])
@@ -76,7 +73,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	if by := time.Now().Add(c.stall); by.Sub(c.writeBy) > slack {
+	if by := time.Now().Add(c.writeTimeout); by.Sub(c.writeBy) > deadlineTolerance {
 		if err := c.SetWriteDeadline(by); err != nil {
 			return 0, err
 		}

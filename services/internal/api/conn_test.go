@@ -12,7 +12,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 )
 
-// connected is both ends of a connection that the server's listener accepted.
+// connected returns both ends of a connection that the server's listener has accepted.
 func connected(t *testing.T, stall time.Duration) (server, client net.Conn) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,7 +36,7 @@ func connected(t *testing.T, stall time.Duration) (server, client net.Conn) {
 	return server, client
 }
 
-// A read waits as long as was last said, though deadlines are set late and seldom.
+// A read times out at the deadline that was set last, though the socket's is set lazily.
 func TestReadsAreBounded(t *testing.T) {
 	t.Parallel()
 	server, client := connected(t, time.Minute)
@@ -47,7 +47,7 @@ func TestReadsAreBounded(t *testing.T) {
 		_, err := server.Read(make([]byte, 1))
 		return err
 	}
-	// Longer, shorter and longer again, each more than the slack apart.
+	// Longer, shorter and longer again, each by more than the tolerance.
 	client.Write([]byte("a"))
 	if err := waits(time.Minute); err != nil {
 		t.Errorf("with a byte there: %v", err)
@@ -61,7 +61,7 @@ func TestReadsAreBounded(t *testing.T) {
 	}
 }
 
-// A client that takes none of its answer doesn't hold the connection for ever.
+// A client that reads none of its answer is disconnected.
 func TestStalledClientsAreLeft(t *testing.T) {
 	t.Parallel()
 	server, _ := connected(t, 50*time.Millisecond)
@@ -77,7 +77,7 @@ func TestStalledClientsAreLeft(t *testing.T) {
 	t.Error("100 MiB were written to a client that reads nothing")
 }
 
-// A request is answered in one way, whether the cache has the answer or not.
+// A request has the same answer from the cache as from the router.
 func TestCacheKnowsPaths(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- param: n integer\n-- cache: 1m\nSELECT $n AS n"})

@@ -1,14 +1,14 @@
-// Package api answers GET requests from endpoints (package endpoint).
+// Package api serves the endpoints of package endpoint over HTTP.
 //
 // # A request
 //
-//	router    reads the connection, and refuses what could be read in two ways
-//	quick     answers from the cache in front of the router, where nothing else needs to be asked
-//	handle    the rest: authorize, parse, cache, query, encode
-//	admit     authorize: the key, its datasets, its rate
-//	negotiate format and coding; request: parameters, page
-//	answer    the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
-//	entry     the answer with its headers; problem: any error, once
+//	router     reads the request; framing rejects what a proxy could read differently
+//	fast_path  serves fresh cached JSON in front of the router
+//	handle     the rest: authorize, parse, cache, query, encode
+//	authorize  the key, its datasets, its rate limit
+//	negotiate  format and coding; request: parameters, page
+//	query      the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
+//	entry      the answer with its headers; problem: every error, mapped once
 //
 // # Answers
 //
@@ -20,66 +20,63 @@
 //
 // ?format= or Accept (RFC 9110 §12: weights, wildcards, parameters; then the closest range,
 // then our order) choose JSON, NDJSON, CSV, Parquet, an Arrow IPC stream or, at
-// endpoints whose header has a chart, SVG. All but Parquet, which is compressed inside, come
-// compressed (zstd or gzip) to those who take it. What becomes of each type is
-// in the documentation of package encode.
+// endpoints whose header has a chart, SVG. All but Parquet, which is compressed inside, are
+// compressed with zstd or gzip if the client accepts it. Package encode documents how each type
+// is encoded.
 //
-// What was encoded goes to a spool: a megabyte in memory, then an unnamed temporary file. So the
-// warehouse waits for no client, an error half-way is a problem document and not a
-// torn answer, and five million rows grow the process by less than 50 MiB.
+// Encoded answers are spooled: a megabyte in memory, then an unlinked temporary file. So the
+// warehouse waits for no client, an error half-way is a problem document and not a truncated
+// answer, and five million rows grow the process by less than 50 MiB.
 //
 // # Caching
 //
-// An answer up to a megabyte is cached, in Config.CacheBytes for all. Within the
-// endpoint's cache time it is served as it is. After it the warehouse is asked for its last
-// commit, and the query runs only if there was one since; endpoints
-// that use now(), random() and the like run anyway. In the last quarter of its
-// time a popular answer is refreshed ahead, in the background. While the next one is being made,
-// waits for its turn or finds the server too busy, the stale one is served for up to a minute more
-// (RFC 9111, section 4.2.4), with its Age and Data-As-Of. The ETag is made from
-// the commit, the endpoint as it is written and the request, so that every
-// instance gives the same one, and 304 needs no query. Requests for the same at
-// the same time share one query, which belongs to none of them: each waits as long as its
-// own time, and the query ends with its limit or when nobody waits any more. A client
-// that closes its connection, or its half of it, no longer waits.
+// Answers up to a megabyte are cached, Config.CacheBytes in all, and fresh for the endpoint's
+// cache time. A stale answer is revalidated: the query runs only if the warehouse has a newer
+// commit, or the SQL uses now(), random() and the like. A popular answer is refreshed in the
+// background in the last quarter of its time. While that runs, waits for its turn or fails
+// because the server is busy, the stale answer is served for up to a minute more
+// (RFC 9111, section 4.2.4), with its Age and Data-As-Of. The ETag is a hash of the commit, the
+// endpoint's definition and the request: every instance has the same, and 304 needs no query.
+// Concurrent equal requests share one query (singleflight). Each waits for its own timeout, and
+// the query is cancelled at its limit or when nobody waits. A client that closes its connection,
+// or its half of it, no longer waits.
 //
 // # Limits
 //
-// Config.Running queries run at once, Config.Waiting wait, more are refused with 503
-// and Retry-After. Turns go round the clients: a key, or without keys an address (of
-// IPv6 the first half). One has at most all but one of them and half of the queue;
-// where the queue is full, who has the most in it gives up one. A query over its time is
-// interrupted in DuckDB. Large answers take Config.SpoolBytes in the temporary
-// directory, half of it one client's, and must be read at Config.ReadPace; 503 and, when
-// the disk is nearly full, 507 refuse more. An endpoint sets its
-// own limits with "-- limit: rows=N time=D". Rates a client have the headers
+// Config.MaxRunning queries run at once and Config.MaxWaiting wait; more are refused with 503
+// and Retry-After. Turns are granted round-robin among the clients: a key, or without keys an
+// address (an IPv6 /64). One client has at most all turns but one, and half of the queue; if
+// the queue is full, the client with the most requests in it loses its newest. A query over its
+// time limit is interrupted in DuckDB. Large answers share Config.SpoolBytes of the temporary
+// directory, half of it for one client, and must be read at Config.MinReadRate; more are refused
+// with 503 or, when the disk is nearly full, 507. An endpoint sets its own limits with
+// "-- limit: rows=N time=D". Rate limits have the headers
 // RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
-// Config.Memory ends queries when the process is short of memory: the
-// youngest first, with 503 and the kind memory-pressure.
+// Config.Memory cancels queries when the process is short of memory: the newest first, with 503
+// and the kind memory-pressure.
 //
 // # Access
 //
 // With Config.Keys a request under /v1 needs a key (Authorization: Bearer estela_…),
-// stored as its SHA-256, valid for some datasets or all, and exchanged without a
-// restart; without its file every key is refused. /docs and /openapi.json need one too, which a
-// browser may send as a password (Basic), and list only what it opens. /livez needs none.
+// stored as its SHA-256, valid for some datasets or all, and reloaded without a restart; if the
+// key file is missing every key is rejected. /docs and /openapi.json need one too, which a
+// browser may send as a password (Basic), and list only what it may read. /livez needs none.
 //
-// Authorization is one line, whose scheme is not case-sensitive. A letter of a path in
-// percent-encoding is that letter; %2F is no slash.
+// Authorization may be sent once; its scheme is case-insensitive. Percent-encoded unreserved
+// characters of a path are decoded; %2F is not a slash.
 //
-// A GET with a body, of another version than HTTP/1.0 or 1.1, or framed in a way that
-// another reader could take for something else is answered with 400, and its
-// connection closed.
+// A GET with a body, of another version than HTTP/1.0 or 1.1, or with ambiguous framing
+// (request smuggling) is answered with 400, and its connection closed.
 //
 // # Pages
 //
 // An endpoint with an order answers in pages of `limit` rows (package endpoint).
-// One without an order answers in one piece. If that has more than
-// Config.MaxRows rows it is refused, for an aggregate cut short is a wrong answer.
+// One without an order answers in one piece and fails if that has more than Config.MaxRows
+// rows, for a truncated aggregate is a wrong answer.
 //
 // # Errors
 //
-// Errors are RFC 9457 problem documents whose type is a path that stays and is a
-// page about it, /docs/problems/KIND; /docs/problems lists them. DuckDB's message of
-// a failed query is logged with the request's ID and never answered.
+// Errors are RFC 9457 problem documents whose type is a stable path, the page
+// that documents it: /docs/problems/KIND. /docs/problems lists them. DuckDB's message of a failed
+// query is logged with the request's ID and never sent to the client.
 package api

@@ -14,11 +14,11 @@ import (
 	swaggerui "github.com/swaggo/files/v2"
 )
 
-// docsFiles are what the page at /docs loads, all of it from here.
+// docsFiles are the files of Swagger UI that the page at /docs loads.
 var docsFiles = []string{"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 
-// docsPolicy lets the page run its own scripts. Swagger UI sets styles on elements
-// and has pictures in its style sheet.
+// docsPolicy allows the page's own scripts. Swagger UI sets inline styles and has data: images
+// in its style sheet.
 const docsPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 const docsPage = `<!doctype html>
@@ -62,8 +62,8 @@ code { font-family: ui-monospace, monospace }
 </html>
 `))
 
-// serveDocs serves the documentation for people: the endpoints at /docs, where / leads
-// to, and the problems below it. Where keys are needed, so they are here.
+// serveDocs routes the documentation for people: Swagger UI at /docs, to which / redirects, and
+// the kinds of problems below it. It needs a key if the API does.
 func (s *Server) serveDocs() {
 	s.app.Get("/", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
@@ -71,7 +71,7 @@ func (s *Server) serveDocs() {
 	})
 	docs := s.app.Group("/docs", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
-		if err := s.admitReader(c); err != nil {
+		if err := s.authorizeDocs(c); err != nil {
 			return err
 		}
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
@@ -82,18 +82,18 @@ func (s *Server) serveDocs() {
 		}
 		return c.Next()
 	})
-	docs.Get("/", cacheable(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
-	docs.Get("/start.js", cacheable("text/javascript; charset=utf-8", []byte(docsStart)))
+	docs.Get("/", serveCacheable(fiber.MIMETextHTMLCharsetUTF8, []byte(docsPage)))
+	docs.Get("/start.js", serveCacheable("text/javascript; charset=utf-8", []byte(docsStart)))
 	for _, name := range docsFiles {
 		body, err := fs.ReadFile(swaggerui.FS, name)
 		if err != nil {
-			panic(err) // it is embedded: a test would fail
+			panic(err) // embedded: a test would fail
 		}
-		docs.Get("/"+name, cacheable(mime.TypeByExtension(path.Ext(name)), body))
+		docs.Get("/"+name, serveCacheable(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
+	docs.Get("/problems", serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
 	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, cacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+		docs.Get("/problems/"+k.Slug, serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
 	}
 }
 
@@ -105,18 +105,18 @@ func problemHTML(k *kind) []byte {
 		Kind  *kind
 		Kinds []kind
 	}{k, all}); err != nil {
-		panic(err) // it has no input: a test would fail
+		panic(err) // without input: a test would fail
 	}
 	return b.Bytes()
 }
 
-// cacheable serves a text that clients may cache.
-func cacheable(mediaType string, body []byte) fiber.Handler {
+// serveCacheable serves static content with an ETag.
+func serveCacheable(mediaType string, body []byte) fiber.Handler {
 	etag := etagOf(body)
-	whole := fixed(mediaType, body)
+	whole := serveBytes(mediaType, body)
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, string(etag))
-		if matches(headerOf(c.Context(), fiber.HeaderIfNoneMatch), etag) {
+		if etagMatches(joinedHeader(c.Context(), fiber.HeaderIfNoneMatch), etag) {
 			c.Status(http.StatusNotModified)
 			return nil
 		}
@@ -124,7 +124,7 @@ func cacheable(mediaType string, body []byte) fiber.Handler {
 	}
 }
 
-func fixed(mediaType string, body []byte) fiber.Handler {
+func serveBytes(mediaType string, body []byte) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, mediaType)
 		c.Status(http.StatusOK).Response().SetBodyRaw(body)
@@ -132,22 +132,21 @@ func fixed(mediaType string, body []byte) fiber.Handler {
 	}
 }
 
-// alive answers probes, which have no key: it shows no more than that the server runs.
-func alive(c *fiber.Ctx) error {
+// serveLiveness answers liveness probes, without a key.
+func serveLiveness(c *fiber.Ctx) error {
 	c.Locals(labelKey, "livez")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return fixed(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
+	return serveBytes(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
 }
 
-// document serves a part of the catalog that changes with its endpoints only: to a key,
-// what it opens.
-func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
+// serveDocument serves a document of the catalog, filtered for the request's key.
+func (s *Server) serveDocument(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Locals(labelKey, label)
 		if err := admit(c); err != nil {
 			return err
 		}
-		seen, err := s.catalog.Load().view(keyOf(c))
+		seen, err := s.catalog.Load().forKey(keyOf(c))
 		if err != nil {
 			return err
 		}
@@ -155,19 +154,19 @@ func (s *Server) document(label string, part func(*catalog) []byte, admit fiber.
 		if s.cfg.Keys != nil {
 			c.Set(fiber.HeaderCacheControl, "private, no-cache")
 		}
-		return cacheable(jsonFormat.mediaType, part(seen))(c)
+		return serveCacheable(jsonFormat.mediaType, part(seen))(c)
 	}
 }
 
-// missing answers for a path with nothing at it. A key that does not open the dataset gets the
-// same answer as if there were something.
-func (s *Server) missing(c *fiber.Ctx, k *catalog) error {
-	if err := s.admit(c, c.Params("dataset")); err != nil {
+// serveNotFound answers an unknown path. A key that may not read the dataset gets the same answer as
+// for a path that exists.
+func (s *Server) serveNotFound(c *fiber.Ctx, k *catalog) error {
+	if err := s.authorize(c, c.Params("dataset")); err != nil {
 		return err
 	}
-	seen, err := k.view(keyOf(c))
+	seen, err := k.forKey(keyOf(c))
 	if err != nil {
 		return err
 	}
-	return seen.missing(strings.Clone(c.Path()))
+	return seen.notFoundProblem(strings.Clone(c.Path()))
 }

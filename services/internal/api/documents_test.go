@@ -14,7 +14,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// setupTwo serves the datasets red and blue, to keys for each and for both.
+// setupTwo serves the datasets red and blue, with keys for each and for both.
 func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *api.Keys, map[string]string, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -39,7 +39,7 @@ func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *api.Keys, m
 	return i, keys, secrets, file
 }
 
-// A key sees the names of what it opens, and no others, in whatever is answered.
+// No answer to a key names anything that it may not read.
 func TestKeysSeeWhatTheyOpen(t *testing.T) {
 	t.Parallel()
 	i, _, secrets, _ := setupTwo(t)
@@ -64,7 +64,7 @@ func TestKeysSeeWhatTheyOpen(t *testing.T) {
 			t.Errorf("%s for all has no %s: %s", path, want, body)
 		}
 	}
-	// What is there and what is not are the same to a key that opens neither.
+	// A key gets the same answer for what it may not read as for what does not exist.
 	there, _, _ := i.body(t, "/v1/blue/blue_things", "Authorization", "Bearer "+secrets["red"])
 	nowhere, _, _ := i.body(t, "/v1/grey/grey_things", "Authorization", "Bearer "+secrets["red"])
 	if there != http.StatusForbidden || nowhere != there {
@@ -72,7 +72,7 @@ func TestKeysSeeWhatTheyOpen(t *testing.T) {
 	}
 }
 
-// The documentation asks for a key as a browser can send it, and counts as requests do.
+// The documentation accepts a key from a browser's login dialog, and is rate limited.
 func TestDocsFollowTheKeys(t *testing.T) {
 	t.Parallel()
 	i, _, secrets, _ := setupTwo(t, func(cfg *api.Config) { cfg.Rate = 20 })
@@ -106,7 +106,7 @@ func TestDocsFollowTheKeys(t *testing.T) {
 	}
 }
 
-// Taking the file of keys away closes, and putting it back opens.
+// While the key file is missing, every key is rejected.
 func TestKeysFileThatIsGone(t *testing.T) {
 	t.Parallel()
 	i, keys, secrets, file := setupTwo(t)
@@ -121,7 +121,7 @@ func TestKeysFileThatIsGone(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), "every key is refused") {
+	if err := keys.Reload(); err == nil || !strings.Contains(err.Error(), "every key is rejected") {
 		t.Errorf("%v", err)
 	}
 	if status := ask("all"); status != http.StatusServiceUnavailable {
@@ -143,7 +143,7 @@ func TestKeysFileThatIsGone(t *testing.T) {
 	}
 }
 
-// A file of the same size and time is another file.
+// A key file of the same size and time is reloaded.
 func TestKeysFileOfTheSameTime(t *testing.T) {
 	t.Parallel()
 	i, keys, secrets, file := setupTwo(t)
@@ -169,7 +169,7 @@ func TestKeysFileOfTheSameTime(t *testing.T) {
 	}
 }
 
-// What is not a list of keys and nothing else is refused.
+// A key file must be one array of keys.
 func TestKeysAreAllOfTheFile(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"[] []", "[]x", "[]]", "[] // nobody", "null", "[]\n{}"} {

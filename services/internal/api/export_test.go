@@ -7,15 +7,15 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// App is the server's handler, for requests without a connection.
+// App returns the Fiber app, for requests without a connection.
 func (s *Server) App() *fiber.App { return s.app }
 
-// Spooled is how many bytes the large answers take that are made or read.
+// Spooled returns the number of bytes reserved for large answers.
 func (s *Server) Spooled() int64 {
 	return s.space.Used()
 }
 
-// Bound is the server's listener, with a time of its own for a piece of an answer.
-func Bound(l net.Listener, stall time.Duration) net.Listener {
-	return &listener{Listener: l, stall: stall}
+// Bound returns the server's listener with its own write timeout.
+func Bound(l net.Listener, writeTimeout time.Duration) net.Listener {
+	return &listener{Listener: l, writeTimeout: writeTimeout}
 }

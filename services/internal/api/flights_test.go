@@ -22,7 +22,7 @@ func TestFlightsEndpointsFitTheirTables(t *testing.T) {
 	}
 }
 
-// The figures of the README's request, against a plain query over the file.
+// The README's request has the figures of a plain query over the file.
 func TestPunctualityIsThatOfTheFile(t *testing.T) {
 	t.Parallel()
 	i := setupFlights(t)
@@ -47,7 +47,7 @@ func TestPunctualityIsThatOfTheFile(t *testing.T) {
 	}
 }
 
-// query returns the first column -> the others as text.
+// query returns the first column -> the others, as text.
 func query(t *testing.T, db *sql.DB, text string) map[string]string {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), text)
@@ -201,8 +201,8 @@ func setupMapping(t *testing.T) *sql.DB {
 	return db
 }
 
-// A cut between days gives the events that the whole file gives, whatever order
-// the rows have, and no two events share an ID.
+// Files cut between days have the same events as the whole file, in any order of the rows, and
+// no two events share an ID.
 func TestMappingGivesTheSameIDsForACut(t *testing.T) {
 	t.Parallel()
 	db := setupMapping(t)
@@ -219,7 +219,7 @@ func TestMappingGivesTheSameIDsForACut(t *testing.T) {
 	}
 }
 
-// Local time becomes UTC by the rules that the origin had on that day.
+// Local time is converted to UTC by the origin's rules on that day.
 func TestMappingKnowsTheZones(t *testing.T) {
 	t.Parallel()
 	db := setupMapping(t)
@@ -239,8 +239,8 @@ func TestMappingKnowsTheZones(t *testing.T) {
 	}
 }
 
-// What can't become an event comes out with NULL where the fault is, so that the
-// contract refuses it: it is never dropped, rounded or made up.
+// A row that can't become an event has NULL where it is invalid, so that the contract rejects it:
+// it is never dropped, rounded or guessed.
 func TestMappingReportsBadRows(t *testing.T) {
 	t.Parallel()
 	db := setupMapping(t)

@@ -9,34 +9,33 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// format is how an answer is written.
+// format is a format of answers.
 type format struct {
-	// name is what ?format= takes.
+	// name is its value of ?format=.
 	name string
-	// mediaType is the answer's Content-Type, accepts what a client may call it.
+	// mediaType is the answer's Content-Type, accepts the media types of Accept that select it.
 	mediaType string
 	accepts   []string
-	// params are the media type's parameters, and those that are implied.
+	// params are the media type's parameters, implied ones included.
 	params map[string]string
-	// compressed is a format that is worth compressing.
+	// compressed is true if the format is worth compressing.
 	compressed bool
-	// doc is what it is, for the documentation.
+	// doc describes it in the documentation.
 	doc string
-	// policy is its Content-Security-Policy, where it may have more in it than data.
+	// policy is its Content-Security-Policy, if browsers could run more than data in it.
 	policy string
-	// encoder begins an answer, but for a picture.
+	// encoder begins an answer; nil for SVG.
 	encoder encode.Func
 }
 
-// The formats. The first is given when a client has no wish. A picture has its colours
-// in a style; nothing is loaded or run.
+// The formats, the default first. The SVG's policy allows its style and nothing to load or run.
 var formats = []*format{
 	{
-		name: "json", mediaType: "application/json; charset=utf-8", accepts: []string{"application/json"}, params: inUTF8,
+		name: "json", mediaType: "application/json; charset=utf-8", accepts: []string{"application/json"}, params: utf8Params,
 		compressed: true, doc: "One document: the rows and meta.", encoder: encode.JSON,
 	},
 	{
-		name: "ndjson", mediaType: "application/x-ndjson", accepts: []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, params: inUTF8,
+		name: "ndjson", mediaType: "application/x-ndjson", accepts: []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}, params: utf8Params,
 		compressed: true, doc: "A row a line, each a JSON object.", encoder: encode.NDJSON,
 	},
 	{
@@ -52,17 +51,17 @@ var formats = []*format{
 		compressed: true, doc: "An Arrow IPC stream.", encoder: encode.Arrow,
 	},
 	{
-		name: "svg", mediaType: "image/svg+xml", accepts: []string{"image/svg+xml"}, params: inUTF8,
+		name: "svg", mediaType: "image/svg+xml", accepts: []string{"image/svg+xml"}, params: utf8Params,
 		compressed: true, doc: "A picture of the rows, at endpoints whose header says how to draw them.",
 		policy: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 	},
 }
 
-var inUTF8 = map[string]string{"charset": "utf-8"}
+var utf8Params = map[string]string{"charset": "utf-8"}
 
 var jsonFormat, svgFormat = formats[0], formats[5]
 
-// begin is the format's encoder of an answer of the endpoint, writing to w.
+// begin returns an encoder for an answer of the endpoint to w.
 func (f *format) begin(w io.Writer, e *endpoint.Endpoint, columns []encode.Column) (encode.Encoder, error) {
 	if f == svgFormat {
 		return chart.New(w, chart.Spec{Kind: e.Chart.Kind, Title: e.Summary, X: e.Chart.X, Y: e.Chart.Y}, columns), nil
@@ -70,8 +69,8 @@ func (f *format) begin(w io.Writer, e *endpoint.Endpoint, columns []encode.Colum
 	return f.encoder(w, columns)
 }
 
-// formatsOf are what the endpoint can be written in.
-func formatsOf(e *endpoint.Endpoint) []*format {
+// endpointFormats returns the formats that the endpoint can be served in.
+func endpointFormats(e *endpoint.Endpoint) []*format {
 	if e.Chart == nil {
 		return slices.DeleteFunc(slices.Clone(formats), func(f *format) bool { return f == svgFormat })
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// body is an answer's body, uncompressed, and its headers.
+// body returns an answer's uncompressed body and its headers.
 func (i instance) body(t *testing.T, path string, header ...string) (int, http.Header, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.URL+path, nil)
@@ -68,7 +68,7 @@ func decoded(t *testing.T, encoding string, text []byte) []byte {
 	return text
 }
 
-// everyType is a row of each type, a row of its edge and one of NULLs.
+// everyType has a row of typical values, one of edge cases and one of NULLs.
 const everyType = `-- Every type.
 SELECT * FROM (VALUES
     (true, 9223372036854775807, 18446744073709551615::UBIGINT, 12345678901234.5678::DECIMAL(18,4), 1.5::DOUBLE, 0.1::FLOAT, 'a,"b"', DATE '2001-01-31',
@@ -94,7 +94,7 @@ func TestTypesInJSON(t *testing.T) {
 	}
 }
 
-// DuckDB takes for JSON what isn't.
+// DuckDB accepts JSON that isn't.
 func TestOddJSON(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"odd": `-- Odd.
@@ -127,7 +127,7 @@ func TestTypesInCSV(t *testing.T) {
 	}
 }
 
-// arrowRows are the values of the first row and the second, by column.
+// arrowRows returns the values of the first two rows, by column.
 func arrowRows(t *testing.T, records []arrow.RecordBatch) string {
 	t.Helper()
 	var b strings.Builder
@@ -227,7 +227,7 @@ func TestTypesInParquet(t *testing.T) {
 	}
 }
 
-// The format that is asked for is given, or the request refused.
+// The requested format is served, or the request rejected.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{
@@ -282,7 +282,7 @@ func TestChartIsSVG(t *testing.T) {
 	}
 }
 
-// A compressed answer says the same, and a short one is not compressed.
+// A compressed answer has the same content; short ones are not compressed.
 func TestCompression(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"rows": "-- Rows.\n-- param: n integer required\n-- limit: rows=1000000\nSELECT range AS i, md5(range::VARCHAR) AS t FROM range($n)"})
@@ -318,7 +318,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// Pages of any format name the next in Link.
+// Pages of every format have the next one in Link.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"rows": "-- Rows.\n-- order: i\nSELECT range AS i, 'a&b' AS t FROM range(250)"})

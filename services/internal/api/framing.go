@@ -5,14 +5,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// misframed is what of a GET or HEAD could be read in two ways, "" if nothing. All other
-// methods are refused, and the connection of one that has a body is closed.
-func misframed(c *fasthttp.RequestCtx) string {
+// framingProblem is the defence against request smuggling: it returns why a proxy could frame a GET
+// or HEAD in another way than this server does, "" if none could. Other methods are rejected later;
+// the connection of one with a body is closed.
+func framingProblem(c *fasthttp.RequestCtx) string {
 	h := &c.Request.Header
 	conn, ok := c.Conn().(*conn)
-	odd := ok && conn.lines.odd
+	ambiguous := ok && conn.lines.ambiguous
 	if !h.IsGet() && !h.IsHead() {
-		if odd || h.ContentLength() != 0 {
+		if ambiguous || h.ContentLength() != 0 {
 			c.SetConnectionClose()
 		}
 		return ""
@@ -23,20 +24,20 @@ func misframed(c *fasthttp.RequestCtx) string {
 	case h.ContentLength() > 0, h.ContentLength() == -1:
 		return "A GET has no body here."
 	}
-	if odd {
+	if ambiguous {
 		return "A line ends in a newline alone, goes on in the next one, or is Transfer-Encoding."
 	}
 	return ""
 }
 
-// admitFraming refuses what could be read in two ways, and what comes after it.
-func (s *Server) admitFraming(c *fiber.Ctx) error {
-	if why := misframed(c.Context()); why != "" {
+// checkFraming rejects requests with ambiguous framing and closes their connection.
+func (s *Server) checkFraming(c *fiber.Ctx) error {
+	if why := framingProblem(c.Context()); why != "" {
 		c.Context().SetConnectionClose()
 		return badRequest.new("", why)
 	}
 	return c.Next()
 }
 
-// refuseBody answers "Expect: 100-continue": a body is of use to nobody here.
+// refuseBody rejects "Expect: 100-continue": no request needs a body.
 func refuseBody(*fasthttp.RequestHeader) bool { return false }

@@ -41,8 +41,7 @@ func raw(t *testing.T, url, text string) (statuses []int, closed bool) {
 	}
 }
 
-// What two readers of the same bytes could take for different requests is refused, and
-// nothing after it is answered.
+// Request smuggling: ambiguous framing is rejected, and nothing after it is answered.
 func TestFramingIsRefused(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"})
@@ -102,7 +101,7 @@ func TestFramingIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, closed: %t; want 400 and nothing after", name, statuses, closed)
 		}
 	}
-	// Other methods are not answered, and their bodies are not taken for requests.
+	// Other methods are rejected, and their bodies are not parsed as requests.
 	for _, body := range []string{"Content-Length: 34\r\n\r\nGET /v1 HTTP/1.1\r\nHost: a\r\n\r\n{\n}\n\n", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"} {
 		statuses, closed := raw(t, i.URL, "POST /v1/test/one HTTP/1.1\r\nHost: a\r\n"+body+second)
 		if len(statuses) != 1 || statuses[0] != http.StatusMethodNotAllowed && statuses[0] != http.StatusBadRequest || !closed {
@@ -111,7 +110,7 @@ func TestFramingIsRefused(t *testing.T) {
 	}
 }
 
-// One that is split over packets is no other request.
+// A request may be split over packets.
 func TestFramingIsRefusedInPieces(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})
@@ -137,7 +136,7 @@ func TestFramingIsRefusedInPieces(t *testing.T) {
 	}
 }
 
-// What HTTP allows is answered as before; what is too long is refused, with all after it.
+// What HTTP allows is answered; a request that is too long is rejected, with all after it.
 func TestGoodFramingIsAnswered(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})

@@ -7,7 +7,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// The documents of GET /v1, in the envelope that every answer has.
+// The document of GET /v1, in the envelope of every answer.
 type (
 	indexDocument struct {
 		Data []indexDataset `json:"data"`
@@ -40,7 +40,7 @@ type (
 	}
 )
 
-// index is the answer of GET /v1: every dataset with its endpoints.
+// index writes the document of GET /v1: every dataset with its endpoints.
 func index(datasets []endpoint.Dataset) ([]byte, error) {
 	doc := indexDocument{Data: make([]indexDataset, 0, len(datasets)), Meta: indexMeta{Rows: len(datasets)}}
 	for _, d := range datasets {
@@ -60,7 +60,7 @@ func index(datasets []endpoint.Dataset) ([]byte, error) {
 func indexParams(e endpoint.Endpoint) []indexParam {
 	params := make([]indexParam, 0, len(e.Params))
 	for _, p := range e.Params {
-		params = append(params, indexParam{p.Name, p.Type, p.Required, shown(p, p.Default), p.Enum, p.Description})
+		params = append(params, indexParam{p.Name, p.Type, p.Required, jsonValue(p, p.Default), p.Enum, p.Description})
 	}
 	return params
 }

@@ -19,20 +19,20 @@ import (
 	"time"
 )
 
-// Key is an API key as it is stored: by its hash. The key itself is random, so
-// that a plain hash is enough; a password would need more.
+// Key is an API key as it is stored: by its SHA-256. That is enough, unlike for passwords, because
+// the secret is random.
 type Key struct {
 	// Name identifies its owner in the log.
 	Name string `json:"name"`
 	// SHA256 is the hash of the key, in hexadecimal.
 	SHA256 string `json:"sha256"`
-	// Datasets are what the key opens; "*" is all.
+	// Datasets are those that the key may read; "*" is all.
 	Datasets []string `json:"datasets"`
-	// Rate is the number of requests a second that it may make.
+	// Rate is its number of requests a second.
 	//
 	// Default: Config.Rate.
 	Rate int `json:"rate,omitempty"`
-	// Expires is when it ends.
+	// Expires is when it becomes invalid.
 	//
 	// Default: never.
 	Expires *time.Time `json:"expires,omitempty"`
@@ -40,59 +40,59 @@ type Key struct {
 	sum []byte
 }
 
-// keyPrefixText begins every key, so that people and secret scanners know one.
-const keyPrefixText = "estela_"
+// secretPrefix begins every key, so that people and secret scanners know one.
+const secretPrefix = "estela_"
 
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
-// NewKey makes a key: the secret, shown once, and what is stored of it.
+// NewKey generates a key: the secret, to be shown once, and the Key to be stored.
 func NewKey(name string, datasets []string) (secret string, key Key) {
-	secret = keyPrefixText + rand.Text() + rand.Text()
+	secret = secretPrefix + rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
 	return secret, Key{Name: name, SHA256: hex.EncodeToString(sum[:]), Datasets: datasets}
 }
 
-// Keys are the API keys of a file, which is read again when it changes.
+// Keys are the API keys of a file, which Reload reads again.
 type Keys struct {
 	file string
-	// all is nil while the file is gone.
+	// all is nil while the file is missing.
 	all  atomic.Pointer[[]Key]
-	seen []byte // the file as it was when it was read
+	text []byte // of the file when it was last read
 }
 
-// KeysGoneError is a file of keys that is no longer there or may not be read: none
-// is valid until it is back.
-type KeysGoneError struct{ cause error }
+// KeysMissingError is returned if the key file is missing or unreadable: no key is valid until it
+// is back.
+type KeysMissingError struct{ cause error }
 
-func (e *KeysGoneError) Error() string {
-	return "read API keys: " + e.cause.Error() + "; every key is refused until the file is back"
+func (e *KeysMissingError) Error() string {
+	return "read API keys: " + e.cause.Error() + "; every key is rejected until the file is back"
 }
 
-func (e *KeysGoneError) Unwrap() error { return e.cause }
+func (e *KeysMissingError) Unwrap() error { return e.cause }
 
 // LoadKeys reads a file of keys: a JSON array of Key.
 func LoadKeys(file string) (*Keys, error) {
 	k := &Keys{file: file}
 	err := k.Reload()
-	if gone, ok := errors.AsType[*KeysGoneError](err); ok {
+	if gone, ok := errors.AsType[*KeysMissingError](err); ok {
 		return nil, fmt.Errorf("read API keys: %w", gone.cause)
 	}
 	return k, err
 }
 
-// Reload reads the file again; what counts is what is in it, not its time. After an
-// error in it the keys are those from before. A file that is gone closes: whoever takes
-// it away means that; the error is a *KeysGoneError then.
+// Reload reads the file again and compares its content, not its time. An invalid file keeps the
+// previous keys. A missing one rejects every key, for removing it is taken to mean that; the
+// error is a *KeysMissingError then.
 func (k *Keys) Reload() error {
 	text, err := os.ReadFile(k.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		k.all.Store(nil)
-		k.seen = nil
-		return &KeysGoneError{err}
+		k.text = nil
+		return &KeysMissingError{err}
 	case err != nil:
 		return fmt.Errorf("read API keys: %w", err)
-	case k.all.Load() != nil && bytes.Equal(text, k.seen):
+	case k.all.Load() != nil && bytes.Equal(text, k.text):
 		return nil
 	}
 	keys, err := ParseKeys(text)
@@ -100,11 +100,11 @@ func (k *Keys) Reload() error {
 		return fmt.Errorf("read API keys of %s: %w", k.file, err)
 	}
 	k.all.Store(&keys)
-	k.seen = text
+	k.text = text
 	return nil
 }
 
-// ParseKeys reads a JSON array of keys. Its errors name the key, never a hash.
+// ParseKeys parses a JSON array of keys. Its errors name the key, never a hash.
 func ParseKeys(text []byte) ([]Key, error) {
 	var keys []Key
 	d := json.NewDecoder(strings.NewReader(string(text)))
@@ -120,7 +120,7 @@ func ParseKeys(text []byte) ([]Key, error) {
 	}
 	names := map[string]bool{}
 	for i := range keys {
-		if err := keys[i].check(); err != nil {
+		if err := keys[i].validate(); err != nil {
 			return nil, fmt.Errorf("key %d (%q): %w", i+1, keys[i].Name, err)
 		}
 		if names[keys[i].Name] {
@@ -131,7 +131,7 @@ func ParseKeys(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-func (k *Key) check() (err error) {
+func (k *Key) validate() (err error) {
 	k.sum, err = hex.DecodeString(k.SHA256)
 	switch {
 	case !keyName.MatchString(k.Name):
@@ -146,9 +146,9 @@ func (k *Key) check() (err error) {
 	return nil
 }
 
-// find is the key of that secret. Every key is compared, each in constant time, so
-// that the time does not show which one nearly matched.
-func (k *Keys) find(secret string, now time.Time) (found *Key, ok bool) {
+// lookup returns the key of the secret, and whether it is valid. Every key is compared, each in
+// constant time, so that the duration reveals no near match.
+func (k *Keys) lookup(secret string, now time.Time) (found *Key, ok bool) {
 	sum := sha256.Sum256([]byte(secret))
 	all := k.all.Load()
 	if all == nil {
@@ -163,15 +163,15 @@ func (k *Keys) find(secret string, now time.Time) (found *Key, ok bool) {
 	return found, ok
 }
 
-// gone reports whether the file is.
-func (k *Keys) gone() bool { return k.all.Load() == nil }
+// fileMissing reports whether the key file is missing.
+func (k *Keys) fileMissing() bool { return k.all.Load() == nil }
 
-// opens reports whether the key is valid for the dataset.
-func (k *Key) opens(dataset string) bool {
+// allows reports whether the key may read the dataset.
+func (k *Key) allows(dataset string) bool {
 	return slices.Contains(k.Datasets, "*") || slices.Contains(k.Datasets, dataset)
 }
 
-// opensAll reports whether the key is valid for every one of the datasets.
-func (k *Key) opensAll(datasets []string) bool {
-	return !slices.ContainsFunc(datasets, func(d string) bool { return !k.opens(d) })
+// allowsAll reports whether the key may read all of the datasets.
+func (k *Key) allowsAll(datasets []string) bool {
+	return !slices.ContainsFunc(datasets, func(d string) bool { return !k.allows(d) })
 }

@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// tests closes what the tests share before leaks are looked for.
+// tests closes shared resources before goleak runs.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
@@ -17,9 +17,9 @@ func (t tests) Run() int {
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(tests{m},
-		// Writes the date for all servers of a process, for as long as it lives.
+		// Fiber's clock, which runs as long as the process.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		// Looks once in 10 s whether its server has stopped, and then ends.
+		// Notices within 10 s that its server has stopped, and ends.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 	)
 }

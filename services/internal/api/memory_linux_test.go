@@ -19,8 +19,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/memory"
 )
 
-// hostile are endpoints that the check must refuse, by kind: each alone takes more than
-// the process of TestHostileEndpoints may have.
+// hostile are endpoints that the check must reject, by kind: each alone needs more memory than
+// the process of TestHostileEndpoints may use.
 var hostile = map[string]string{
 	"range":   "-- param: n integer example=1 -- n\nSELECT len(range($n)) AS n",
 	"folded":  "SELECT len(range(2000000000)) AS n",
@@ -44,13 +44,12 @@ var allowed = map[string]string{
 
 const (
 	underLimit = "ESTELA_TEST_UNDER_LIMIT"
-	// room is what the process may take on top of what it has when it begins, ease when
-	// its watch begins to end queries.
+	// room is how much more memory the process may use than at its start, ease from when on its
+	// watch cancels queries.
 	room, ease = 2500 << 20, 500 << 20
 )
 
-// A process with a hard limit on its memory outlives every kind of hostile endpoint, and
-// what else it does goes on.
+// A process with a hard memory limit survives every kind of hostile endpoint and goes on working.
 func TestHostileEndpoints(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(underLimit) != "" {
@@ -78,7 +77,7 @@ func serveHostile(t *testing.T) {
 	for name, text := range allowed {
 		files[name] = "-- A.\n-- limit: time=4s\n" + text
 	}
-	// DuckDB's own limit alone is not what is tried.
+	// DuckDB's own limit is not under test.
 	i := setup(t, "SET memory_limit = '20GB'; SET threads = 2; CREATE TABLE things AS SELECT range AS n FROM range(20000)", files, func(cfg *api.Config) {
 		cfg.Memory = &memory.Watch{Limit: memory.Resident() + ease}
 	})
@@ -109,7 +108,7 @@ func serveHostile(t *testing.T) {
 	fmt.Println("outlived all")
 }
 
-// store writes rows, as a worker does, until it is stopped.
+// store writes rows, like a worker, until it is stopped.
 func store(t *testing.T, i instance) (rows *atomic.Int64, stop func()) {
 	t.Helper()
 	rows = &atomic.Int64{}
@@ -143,7 +142,7 @@ func grows(t *testing.T, what string, rows *atomic.Int64, before int64) {
 	t.Errorf("%s: nothing is stored any more", what)
 }
 
-// dataSegment is what the process has of what RLIMIT_DATA limits, in bytes.
+// dataSegment returns the process' memory that RLIMIT_DATA limits, in bytes.
 func dataSegment(t *testing.T) uint64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")

@@ -13,27 +13,27 @@ import (
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// wish is an element of Accept or Accept-Encoding (RFC 9110 §12.4, §12.5).
-type wish struct {
+// preference is an element of Accept or Accept-Encoding (RFC 9110 §12.4, §12.5).
+type preference struct {
 	// name is a media range or a coding, in lower case.
 	name   string
 	params map[string]string
-	// weight is q: 0, not at all, to 1.
+	// weight is q, from 0 (not acceptable) to 1.
 	weight float64
 }
 
-// quality is a weight, a little wider than the RFC has it: Java's HTTP client sends ".2".
+// quality matches a weight, more leniently than the RFC: Java's HTTP client sends ".2".
 var quality = regexp.MustCompile(`^(0?\.[0-9]+|0\.?|1(\.0*)?)$`)
 
-// wishes reads the elements of a header. One that is malformed is none.
-func wishes(header []byte) []wish {
-	var all []wish
-	for element := range elements(string(header)) {
+// parsePreferences parses the elements of a header and ignores malformed ones.
+func parsePreferences(header []byte) []preference {
+	var all []preference
+	for element := range splitList(string(header)) {
 		name, params, err := mime.ParseMediaType(element)
 		if err != nil {
 			continue
 		}
-		w := wish{name, params, 1}
+		w := preference{name, params, 1}
 		if q, ok := params["q"]; ok {
 			if !quality.MatchString(q) {
 				continue
@@ -46,8 +46,8 @@ func wishes(header []byte) []wish {
 	return all
 }
 
-// elements are the parts of a list between its commas, except those in quotes.
-func elements(list string) func(yield func(string) bool) {
+// splitList splits a header's list at commas outside of quotes.
+func splitList(list string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		quoted, from := false, 0
 		for i := 0; i < len(list); i++ {
@@ -67,8 +67,8 @@ func elements(list string) func(yield func(string) bool) {
 	}
 }
 
-// headerOf is a header that may be sent in several lines, which mean the same as one list.
-func headerOf(c *fasthttp.RequestCtx, name string) []byte {
+// joinedHeader returns a list header; several lines of it are joined, which means the same.
+func joinedHeader(c *fasthttp.RequestCtx, name string) []byte {
 	switch lines := c.Request.Header.PeekAll(name); len(lines) {
 	case 0:
 		return nil
@@ -79,19 +79,18 @@ func headerOf(c *fasthttp.RequestCtx, name string) []byte {
 	}
 }
 
-// How closely a media range names a format; one with parameters does so the closer the
-// more it has.
+// How closely a media range matches a format; each parameter adds 1.
 const (
-	asAnything = iota + 1
-	asItsKind
-	asItself
+	matchesAny = iota + 1
+	matchesType
+	matchesExactly
 )
 
-// wanted is the weight of the closest wish for the format, and how close that is; 0 if
-// there is none.
-func (f *format) wanted(all []wish) (weight float64, closeness int) {
+// preferredWeight returns the weight of the closest matching range, and its closeness; 0 if none
+// matches.
+func (f *format) preferredWeight(all []preference) (weight float64, closeness int) {
 	for _, w := range all {
-		near := f.named(w)
+		near := f.closeness(w)
 		if near > closeness || near > 0 && near == closeness && w.weight > weight {
 			weight, closeness = w.weight, near
 		}
@@ -99,8 +98,8 @@ func (f *format) wanted(all []wish) (weight float64, closeness int) {
 	return weight, closeness
 }
 
-// named is how closely the wish names the format, 0 if not.
-func (f *format) named(w wish) int {
+// closeness is how closely the range matches the format, 0 if it doesn't.
+func (f *format) closeness(w preference) int {
 	for name, value := range w.params {
 		if !strings.EqualFold(f.params[name], value) {
 			return 0
@@ -110,28 +109,28 @@ func (f *format) named(w wish) int {
 		kind, _, _ := strings.Cut(mediaType, "/")
 		switch w.name {
 		case mediaType:
-			return asItself + len(w.params)
+			return matchesExactly + len(w.params)
 		case kind + "/*":
-			return asItsKind
+			return matchesType
 		case "*/*", "*":
-			return asAnything
+			return matchesAny
 		}
 	}
 	return 0
 }
 
-// chosen is the format that Accept asks for most, then most closely, then the first of
-// ours; nil if none is acceptable.
-func chosen(offers []*format, accept []byte) *format {
+// negotiateFormat returns the acceptable format with the highest weight, then the closest match,
+// then the first in our order; nil if none is acceptable.
+func negotiateFormat(offers []*format, accept []byte) *format {
 	if len(bytes.TrimSpace(accept)) == 0 {
 		return jsonFormat
 	}
-	all := wishes(accept)
+	all := parsePreferences(accept)
 	var best *format
 	var most float64
 	nearest := 0
 	for _, f := range offers {
-		weight, near := f.wanted(all)
+		weight, near := f.preferredWeight(all)
 		if weight > most || weight == most && weight > 0 && near > nearest {
 			best, most, nearest = f, weight, near
 		}
@@ -139,17 +138,16 @@ func chosen(offers []*format, accept []byte) *format {
 	return best
 }
 
-// coding is what the client takes of Accept-Encoding and the format deserves; false if
-// the client takes nothing that there is.
+// coding negotiates the content coding; false if the client accepts none that we have.
 func (f *format) coding(accept []byte) (spool.Coding, bool) {
 	if len(accept) == 0 {
 		return spool.Coding{}, true
 	}
 	if bytes.ContainsAny(accept, ";*") {
-		return f.weighed(wishes(accept))
+		return f.weightedCoding(parsePreferences(accept))
 	}
 	c := spool.Coding{}
-	for part := range bytes.SplitSeq(accept, []byte(",")) { // what nearly all send
+	for part := range bytes.SplitSeq(accept, []byte(",")) { // the common case, without weights
 		switch name := bytes.TrimSpace(part); {
 		case !f.compressed:
 		case bytes.EqualFold(name, []byte("zstd")):
@@ -161,8 +159,8 @@ func (f *format) coding(accept []byte) (spool.Coding, bool) {
 	return c, true
 }
 
-// weighed is coding for a client that gives weights.
-func (f *format) weighed(all []wish) (spool.Coding, bool) {
+// weightedCoding is coding for a header with weights or a wildcard.
+func (f *format) weightedCoding(all []preference) (spool.Coding, bool) {
 	weights := map[string]float64{}
 	for _, w := range all {
 		weights[strings.TrimPrefix(w.name, "x-")] = w.weight
@@ -176,10 +174,10 @@ func (f *format) weighed(all []wish) (spool.Coding, bool) {
 		}
 		return unsaid
 	}
-	// Plain answers are taken unless they are ruled out, but less gladly than what is named.
+	// identity is acceptable unless excluded, but any coding that is named is preferred.
 	const leastPlain = 1e-9
 	plain := weight("identity", leastPlain)
-	best, most := spool.Coding{Must: plain == 0}, 0.0
+	best, most := spool.Coding{Required: plain == 0}, 0.0
 	for _, name := range []string{"zstd", "gzip"} {
 		if w := weight(name, 0); w > most {
 			best.Name, most = name, w
@@ -191,7 +189,7 @@ func (f *format) weighed(all []wish) (spool.Coding, bool) {
 	return best, best.Name != "" || plain > 0
 }
 
-// format is what the client asked for: by ?format=, else by Accept.
+// format negotiates the format: by ?format=, else by Accept.
 func (r *route) format(c *fiber.Ctx) (*format, error) {
 	if name := c.Request().URI().QueryArgs().Peek("format"); name != nil {
 		for _, f := range r.offers {
@@ -201,19 +199,19 @@ func (r *route) format(c *fiber.Ctx) (*format, error) {
 		}
 		return nil, invalidParameter.new("format", "It must be one of "+strings.Join(formatNames(r.offers), ", ")+".")
 	}
-	if f := chosen(r.offers, headerOf(c.Context(), fiber.HeaderAccept)); f != nil {
+	if f := negotiateFormat(r.offers, joinedHeader(c.Context(), fiber.HeaderAccept)); f != nil {
 		return f, nil
 	}
 	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+strings.Join(formatNames(r.offers), ", ")+".")
 }
 
-// negotiate is what names an answer in the cache: format, coding, and the query as it was sent.
+// negotiate returns a request with format, coding and cache key; parse adds the rest.
 func (r *route) negotiate(c *fiber.Ctx) (q request, err error) {
 	if q.format, err = r.format(c); err != nil {
 		return q, err
 	}
 	var ok bool
-	if q.coding, ok = q.format.coding(headerOf(c.Context(), fiber.HeaderAcceptEncoding)); !ok {
+	if q.coding, ok = q.format.coding(joinedHeader(c.Context(), fiber.HeaderAcceptEncoding)); !ok {
 		return q, notAcceptable.new("", "Accept-Encoding takes neither zstd nor gzip nor identity, a plain answer. Take one of them.")
 	}
 	q.key = string(cacheKey(nil, r, q.format, q.coding, c.Request().URI().QueryString()))

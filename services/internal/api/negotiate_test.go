@@ -13,7 +13,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 )
 
-// send asks with these headers, none added, and leaves the answer as it comes.
+// send sends exactly these headers and does not decompress the answer.
 func (i instance) send(t *testing.T, method, path string, header http.Header) (status int, answer http.Header, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, i.URL+path, nil)
@@ -98,7 +98,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("%q: %s, want %s: %.200s", c.accept, got, c.want, body)
 		}
 	}
-	// What an answer is called can be asked for.
+	// An answer's Content-Type is accepted in Accept.
 	for _, format := range []string{"json", "ndjson", "csv", "parquet", "arrow", "svg"} {
 		_, header, _ := i.send(t, http.MethodGet, "/v1/test/drawn?format="+format, nil)
 		_, again, _ := i.send(t, http.MethodGet, "/v1/test/drawn", http.Header{"Accept": header["Content-Type"]})
@@ -165,7 +165,7 @@ func TestAcceptEncoding(t *testing.T) {
 	}
 }
 
-// Vary names every header that an answer depends on; 304 and HEAD have what the 200 has.
+// Vary has every header that an answer depends on; 304 and HEAD have the headers of the 200.
 func TestVary(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -279,7 +279,7 @@ func TestIfNoneMatch(t *testing.T) {
 	}
 }
 
-// The scheme is not case-sensitive, and Authorization one line.
+// The scheme is case-insensitive, and Authorization may not be repeated.
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -325,7 +325,7 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// A letter in percent-encoding is that letter, in a path as in a query; nothing else is.
+// Percent-encoded unreserved characters are equivalent to plain ones, in path and query.
 func TestPercentEncoding(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one-a_b": "-- One.\n-- param: s string\nSELECT $s AS s"})

@@ -13,7 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
-// scalars are values of every type, and how JSON has them.
+// scalars are values of every type and their JSON.
 var scalars = []struct{ sql, json string }{
 	{"true", "true"},
 	{"(-128)::TINYINT", "-128"},
@@ -76,8 +76,8 @@ var scalars = []struct{ sql, json string }{
 	{"NULL::VARCHAR", "null"},
 }
 
-// A value is written in one way at any depth, and in CSV as in JSON but for its quotes;
-// what is text in CSV is what DuckDB casts to text.
+// A value is encoded alike at any depth, and in CSV as in JSON without quotes; texts in CSV equal
+// DuckDB's cast to text.
 func TestNestedValues(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
@@ -114,8 +114,8 @@ SELECT * FROM (VALUES
     ([], {'a': NULL, 'b': NULL}, MAP {}, [], array_value(NULL, 4), 'null'::JSON, [], -5::HUGEINT)
 ) t(l, s, m, ls, arr, doc, docs, h)`
 
-// Lists, structs, maps and integers of 128 bits are themselves in Arrow and Parquet; so
-// arrow-go and DuckDB read them.
+// Lists, structs, maps and integers of 128 bits keep their types in Arrow and Parquet, as arrow-go
+// and DuckDB read them.
 func TestNestedInArrowAndParquet(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"nested": nestedRows})
@@ -159,7 +159,7 @@ func TestNestedInArrowAndParquet(t *testing.T) {
 	}
 }
 
-// An Arrow stream is compressed on the way alone, for not every reader knows it inside.
+// An Arrow stream is compressed as a whole, not its buffers, which not every reader supports.
 func TestArrowIsPlainInside(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"rows": "-- Rows.\nSELECT range AS n, repeat('a', 100) AS t FROM range(2000)"})

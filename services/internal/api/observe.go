@@ -16,7 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// labelKey is where a handler stores the endpoint's label for observe.
+// labelKey is the key of c.Locals for the endpoint's label.
 const labelKey = "endpoint"
 
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -30,8 +30,8 @@ var (
 	policy          = []byte("frame-ancestors 'none'")
 )
 
-// identify gives the request an ID: the client's, if it has a fit one.
-func identify(c *fasthttp.RequestCtx) {
+// setRequestID sets X-Request-ID: to the client's, if that is valid, or a random one.
+func setRequestID(c *fasthttp.RequestCtx) {
 	h := &c.Response.Header
 	id := c.Request.Header.PeekBytes(headerRequestID)
 	if len(id) == 0 || !requestID.Match(id) {
@@ -42,21 +42,21 @@ func identify(c *fasthttp.RequestCtx) {
 	h.SetCanonical(headerRequestID, id)
 }
 
-// protect forbids browsers to guess the type of the answer, and to frame it.
-func protect(c *fasthttp.RequestCtx) {
+// setSecurityHeaders keeps browsers from sniffing the answer's type and from framing it.
+func setSecurityHeaders(c *fasthttp.RequestCtx) {
 	c.Response.Header.SetCanonical(headerNoSniff, noSniff)
 	c.Response.Header.SetCanonical(headerPolicy, policy)
 }
 
-// observe gives each request an ID, turns its error or panic into a problem
-// document, and reports status and time.
+// observe is the outermost handler: it sets the request's ID, answers errors and panics with a
+// problem document, and reports status and duration.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
-	identify(c.Context())
-	protect(c.Context())
-	err := s.next(c)
+	setRequestID(c.Context())
+	setSecurityHeaders(c.Context())
+	err := s.recoverPanic(c)
 	if err != nil {
-		err = s.fail(c, err)
+		err = s.writeProblem(c, err)
 	}
 	label, ok := c.Locals(labelKey).(string)
 	if !ok {
@@ -71,10 +71,10 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return err
 }
 
-// traceparent is the W3C header of a request that is part of a trace.
+// traceparent matches the W3C trace context header.
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// logAccess logs a request: neither its parameters nor its key, which may be secrets.
+// logAccess logs a request, without its parameters and its key, which may be secrets.
 func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float64) {
 	attrs := []slog.Attr{
 		slog.String("request_id", c.GetRespHeader(fiber.HeaderXRequestID)), slog.String("method", c.Method()),
@@ -89,8 +89,8 @@ func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float
 	s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelInfo, "request", attrs...)
 }
 
-// next runs the handlers; a panic becomes an error.
-func (s *Server) next(c *fiber.Ctx) (err error) {
+// recoverPanic runs the handlers and turns a panic into an error.
+func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -99,12 +99,12 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// fail answers with a problem document and logs what is the server's fault.
-func (s *Server) fail(c *fiber.Ctx, err error) error {
+// writeProblem answers with a problem document and logs errors of the server.
+func (s *Server) writeProblem(c *fiber.Ctx, err error) error {
 	p := *problemOf(err)
 	p.Instance = string(c.Request().URI().PathOriginal())
 	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
-	if p.Status >= http.StatusInternalServerError && !p.known {
+	if p.Status >= http.StatusInternalServerError && !p.logged {
 		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
 			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))

@@ -9,8 +9,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// openAPI is the answer of GET /openapi.json: an OpenAPI 3.1 document with one operation an endpoint,
-// from the endpoint files and, once they are known, the columns they answer with.
+// openAPI writes the document of GET /openapi.json: OpenAPI 3.1 with one operation an endpoint,
+// from the endpoint files and, once described, the columns of their answers.
 func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte, error) {
 	properties := map[string][]contract.Column{}
 	for _, d := range datasets {
@@ -60,13 +60,13 @@ func tags(datasets []endpoint.Dataset) []object {
 
 func ref(component string) object { return object{"$ref": "#/components/" + component} }
 
-// operation describes an endpoint of the dataset with the properties.
+// operation returns an endpoint's operation; properties are its dataset's columns.
 func operation(cfg *Config, r *route, properties []contract.Column) object {
 	params := []object{}
 	for _, p := range r.Params {
-		q := parameter(p.Name, explained(p), p.Required, paramSchema(p))
+		q := parameter(p.Name, paramDescription(p), p.Required, paramSchema(p))
 		if p.Example != nil {
-			q["example"] = shown(p, p.Example)
+			q["example"] = jsonValue(p, p.Example)
 		}
 		params = append(params, q)
 	}
@@ -98,7 +98,7 @@ func operation(cfg *Config, r *route, properties []contract.Column) object {
 	return op
 }
 
-// content is the answer in each format.
+// content returns the answer's media types.
 func (r *route) content(properties []contract.Column) object {
 	row := object{"type": "object"}
 	if sh := r.shape.Load(); sh != nil {
@@ -118,7 +118,7 @@ func (r *route) content(properties []contract.Column) object {
 	return content
 }
 
-// answerHeaders are the headers that answers have, for the documentation.
+// answerHeaders returns the documented headers of answers.
 func answerHeaders() object {
 	header := func(description string) object {
 		return object{"description": description, "schema": object{"type": "string"}}
@@ -152,20 +152,20 @@ func response(description, mediaType string, schema object) object {
 	return object{"description": description, "content": object{mediaType: object{"schema": schema}}}
 }
 
-// explained is the description, with the pattern if the schema can't have it.
-func explained(p endpoint.Param) string {
+// paramDescription returns the description, with the pattern if JSON Schema can't express it.
+func paramDescription(p endpoint.Param) string {
 	if p.Pattern == nil {
 		return p.Description
 	}
 	if _, ok := endpoint.ECMA(p.Pattern.String()); ok {
 		return p.Description
 	}
-	note := "It must match " + code(p.Pattern.String()) + " (RE2)."
+	note := "It must match " + markdownCode(p.Pattern.String()) + " (RE2)."
 	return strings.TrimSpace(p.Description + "\n\n" + note)
 }
 
-// code is a text in Markdown, shown as it is.
-func code(text string) string {
+// markdownCode formats a text as code in Markdown.
+func markdownCode(text string) string {
 	fence := "`"
 	for strings.Contains(text, fence) {
 		fence += "`"

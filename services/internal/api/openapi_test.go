@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// setupDocumented serves data/flights with what the document knows of the columns.
+// setupDocumented serves data/flights with described columns.
 func setupDocumented(t *testing.T) (instance, *openapi3.T) {
 	t.Helper()
 	i := setupFlights(t)
@@ -30,7 +30,7 @@ func setupDocumented(t *testing.T) (instance, *openapi3.T) {
 	return i, doc
 }
 
-// The document is valid OpenAPI 3.1 and lists what is served.
+// The document is valid OpenAPI 3.1 and lists every endpoint.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	_, doc := setupDocumented(t)
@@ -54,8 +54,8 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// The document has ECMA-262 patterns, and for what only RE2 knows a note; and values
-// as a request writes them.
+// The document has ECMA-262 patterns, a note for those that only RE2 supports, and values as in a
+// request.
 func TestOpenAPIParameters(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"echo": `-- Something.
@@ -91,8 +91,7 @@ SELECT $a AS a, $b AS b, $c AS c, $d AS d, $e AS e, $f AS f
 	}
 }
 
-// What the contract says of a property is said of a column of its name, if that can
-// hold the property's values.
+// A column has the documentation of the contract's property of its name, if their types match.
 func TestOpenAPIColumns(t *testing.T) {
 	t.Parallel()
 	c, err := contract.Parse("test", "contract.json", []byte(`{"type": "object", "x-estela": {"key": "id", "time": "at"}, "required": ["id", "at"], "properties": {
@@ -195,7 +194,7 @@ func TestOpenAPIIsTrue(t *testing.T) {
 	}
 }
 
-// trials are values of a parameter and the status that they lead to.
+// trials returns values of a parameter and the status of each.
 func trials(p *openapi3.Parameter) map[string]int {
 	s := p.Schema.Value
 	trials := map[string]int{}
@@ -235,7 +234,7 @@ func trials(p *openapi3.Parameter) map[string]int {
 	return trials
 }
 
-// The page and all it loads come from here; each kind of problem has its page.
+// The page and all it loads are served here; each kind of problem has its page.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	i := setupFlights(t)
@@ -260,7 +259,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// What can't be described can't be served.
+// An endpoint that can't be described is not served.
 func TestEndpointsOfDataAreDescribed(t *testing.T) {
 	t.Parallel()
 	endpoints, err := endpoint.Load(data.FS, "flights")

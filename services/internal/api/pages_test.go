@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// tied are rows with few values, NULLs, rows that are the same in every column, and every type
-// that a cursor can hold.
+// tied has rows with few distinct values, NULLs, equal rows, and every type that a cursor can have.
 const tied = `CREATE TABLE tied AS SELECT
 	[NULL, 'a', 'A', 'b', '', 'ä', 'a,b', 'NULL'][1 + (h % 8)::INTEGER] AS t,
 	[NULL, 'a', 'A', 'b'][1 + (h // 3 % 4)::INTEGER] COLLATE NOCASE AS c,
@@ -85,7 +84,7 @@ func TestEveryPageComplete(t *testing.T) {
 	}
 }
 
-// fold is a key as its column compares it.
+// fold returns a key as its column's collation compares it.
 func fold(key string, value any) string {
 	text := fmt.Sprint(value)
 	if key == "c" {
@@ -110,7 +109,7 @@ func rowTexts(t *testing.T, rows []map[string]any) []rowText {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// DuckDB makes 0.0 of -0.0 where it sorts by it, but not where it keeps the first few.
+		// DuckDB turns -0.0 into 0.0 where it sorts by it, but not in a top-N.
 		all[i] = rowText{strings.ReplaceAll(string(text), ":-0,", ":0,"), row}
 	}
 	return all
@@ -120,7 +119,7 @@ func sortTexts(all []rowText) {
 	slices.SortFunc(all, func(a, b rowText) int { return strings.Compare(a.text, b.text) })
 }
 
-// A unique order runs one query a page; one that isn't two, where a page ends among ties.
+// A unique order runs one query a page; another order runs two if a page ends among ties.
 func TestTiesCostWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	i, c := setupCounted(t, map[string]string{
@@ -135,7 +134,7 @@ func TestTiesCostWhereTheyAre(t *testing.T) {
 	}
 }
 
-// An answer that is another at each query has no pages.
+// An answer that differs from query to query has no pages.
 func TestChangingAnswersHaveNoPages(t *testing.T) {
 	t.Parallel()
 	for sql, fine := range map[string]bool{
@@ -153,8 +152,8 @@ func TestChangingAnswersHaveNoPages(t *testing.T) {
 	}
 }
 
-// TestLongKeys: a page that no cursor can name the end of is refused, not given with a cursor
-// that the next request is refused with.
+// TestLongKeys: a page whose cursor would be too long fails, instead of having a cursor that the
+// next request is rejected for.
 func TestLongKeys(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "CREATE TABLE texts AS SELECT repeat(chr((97 + range)::INTEGER), 10000) AS long, long[:5000] AS short FROM range(3)", map[string]string{
@@ -172,7 +171,7 @@ func TestLongKeys(t *testing.T) {
 	}
 }
 
-// TestColumnOfPages: no column of an answer is taken for one that pages add.
+// TestColumnOfPages: an answer's column can't be confused with one that pages add.
 func TestColumnOfPages(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{
@@ -185,7 +184,7 @@ func TestColumnOfPages(t *testing.T) {
 	i.rows(t, "/v1/test/plain")
 }
 
-// TestRowsAreLines: JSON that was stored with line breaks in it does not break NDJSON.
+// TestRowsAreLines: stored JSON with line breaks does not break NDJSON.
 func TestRowsAreLines(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT '{\n \"a\": [1,\r\n2], \"b\": \"c\\n\"\n}'::JSON AS o, [o] AS l"})

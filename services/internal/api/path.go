@@ -12,10 +12,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// plainPath makes a percent-encoded letter of the path that letter, before the router sees
-// it: the two are the same path (RFC 3986 §6.2.2.2). What else is encoded stays so, for %2F
-// is no slash.
-func plainPath(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+// normalizePath decodes percent-encoded unreserved characters of the path before routing, which
+// makes equivalent paths equal (RFC 3986 §6.2.2.2). Others stay encoded, for %2F is not a slash.
+func normalizePath(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(c *fasthttp.RequestCtx) {
 		if path := c.URI().PathOriginal(); bytes.IndexByte(path, '%') >= 0 {
 			c.URI().SetPath(decodeUnreserved(string(path)))
@@ -43,8 +42,8 @@ func unreserved(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// admitPath refuses a path that can't be decoded.
-func admitPath(c *fiber.Ctx) error {
+// checkPath rejects a path with invalid percent-encoding.
+func checkPath(c *fiber.Ctx) error {
 	var bad url.EscapeError
 	if _, err := url.PathUnescape(c.Path()); errors.As(err, &bad) {
 		return badRequest.new("", fmt.Sprintf("The path has %q, which is no percent-encoding.", string(bad)))
@@ -52,9 +51,9 @@ func admitPath(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// anyMethod lets methods that Fiber has no name for be refused as all others are: it
-// would answer them itself, and not with a problem document.
-func anyMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
+// mapUnknownMethod maps methods unknown to Fiber to TRACE, which no route has: Fiber would answer
+// them itself, without a problem document.
+func mapUnknownMethod(router fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(c *fasthttp.RequestCtx) {
 		if !slices.Contains(fiber.DefaultMethods, string(c.Method())) {
 			c.Request.Header.SetMethod(fiber.MethodTrace)

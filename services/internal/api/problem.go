@@ -16,11 +16,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// kind is the stable part of a problem.
+// kind is a kind of problem: what is the same in all of its documents.
 type kind struct {
 	Slug, Title string
 	Status      int
-	// Help is what to do, for the documentation.
+	// Help says what to do, on the documentation's page.
 	Help string
 }
 
@@ -43,17 +43,16 @@ var (
 	internal         = newKind("internal", "Internal error", http.StatusInternalServerError, "The server failed. Its log has the reason under the request_id that the problem and the header X-Request-ID name.")
 	queryTimeout     = newKind("query-timeout", "Query took too long", http.StatusServiceUnavailable, "The query was stopped at the endpoint's time limit. Ask for less, or try again later.")
 	overloaded       = newKind("overloaded", "Overloaded", http.StatusServiceUnavailable, "As many queries run and wait as the server takes on. Try again after what Retry-After says, and later with each failure.")
-	noRoom           = newKind("no-room", "No room for the answer", http.StatusInsufficientStorage, "The answer is too large to be kept in memory, and the server's disk is nearly full; what is left is for ingestion. Ask for less, or try again later.")
-	clientLeft       = newKind("client-left", "Client left", statusClientLeft, "The client closed the connection before the answer was there; its query was stopped. Only logs and metrics show this.")
+	diskFull         = newKind("no-room", "No room for the answer", http.StatusInsufficientStorage, "The answer is too large to be kept in memory, and the server's disk is nearly full; what is left is for ingestion. Ask for less, or try again later.")
+	clientClosed     = newKind("client-left", "Client left", statusClientClosed, "The client closed the connection before the answer was there; its query was stopped. Only logs and metrics show this.")
 	memoryPressure   = newKind("memory-pressure", "Out of memory for queries", http.StatusServiceUnavailable, "The server has as much memory as it may, and ended or refused the query so that ingestion goes on. Ask for less, or try again after what Retry-After says.")
 	unavailable      = newKind("unavailable", "Unavailable", http.StatusServiceUnavailable, "The server is stopping, or can check no API key at the moment. Try again.")
 )
 
-// statusClientLeft is what logs and metrics commonly call a request that nobody waits for
-// any more; it is no failure of the server's.
-const statusClientLeft = 499
+// statusClientClosed is nginx' status of a request whose client disconnected, for logs and
+// metrics.
+const statusClientClosed = 499
 
-// kinds are all of them.
 var kinds []kind
 
 func newKind(slug, title string, status int, help string) kind {
@@ -62,27 +61,26 @@ func newKind(slug, title string, status int, help string) kind {
 	return k
 }
 
-// problemPath is where the kinds are documented.
 const problemPath = "/docs/problems/"
 
-// Path is where the kind is documented.
+// Path returns the path of the kind's documentation, which is its type.
 func (k kind) Path() string { return problemPath + k.Slug }
 
-// problem is an error as the client sees it, an RFC 9457 document.
+// problem is an error as the client sees it: an RFC 9457 document.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
-	// Instance is the path that was asked for.
+	// Instance is the request's path.
 	Instance string `json:"instance,omitempty"`
 	// Parameter is the query parameter at fault.
 	Parameter string `json:"parameter,omitempty"`
-	// RequestID is what the log calls the request.
+	// RequestID is the request's ID in the log.
 	RequestID string `json:"request_id,omitempty"`
 
-	cause error // logged, never answered
-	known bool  // logged elsewhere, and once
+	cause  error // logged, never sent to the client
+	logged bool  // the cause is logged elsewhere
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
@@ -93,38 +91,38 @@ func (k kind) new(parameter, detail string) *problem {
 	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
 }
 
-func (k kind) because(cause error, detail string) *problem {
+func (k kind) withCause(cause error, detail string) *problem {
 	p := k.new("", detail)
 	p.cause = cause
 	return p
 }
 
-// knownProblem is the problem of a typed error, nil of any other.
-func knownProblem(err error) *problem {
+// typedProblem returns the problem of a typed error, nil for any other.
+func typedProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
 	if long, ok := errors.AsType[*endpoint.CursorTooLongError](err); ok {
 		return cursorTooLong.new("", fmt.Sprintf("The page's last row has values of %d bytes in the columns of the order; the cursor of the next page would be longer than the %d that a URL can carry. Ask for a page of another length, or order by a shorter column.", long.Bytes, long.Most))
 	}
-	if digits, ok := errors.AsType[*encode.DigitsError](err); ok {
+	if digits, ok := errors.AsType[*encode.PrecisionError](err); ok {
 		return notAcceptable.new("", digits.Error()+". Ask for another format, such as json or csv; or cast the column in the endpoint's SQL.")
 	}
 	if errors.Is(err, chart.ErrTooManyRows) {
 		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", chart.MaxRows))
 	}
 	if busy, ok := errors.AsType[*queue.BusyError](err); ok {
-		return overloaded.because(busy.Unwrap(), busy.Detail)
+		return overloaded.withCause(busy.Unwrap(), busy.Detail)
 	}
 	if limit, ok := errors.AsType[*spool.LimitError](err); ok {
-		return map[spool.Limit]kind{spool.TooLarge: tooLarge, spool.Busy: overloaded, spool.NoRoom: noRoom}[limit.Limit].because(limit.Unwrap(), limit.Detail)
+		return map[spool.Limit]kind{spool.TooLarge: tooLarge, spool.Busy: overloaded, spool.DiskFull: diskFull}[limit.Limit].withCause(limit.Unwrap(), limit.Detail)
 	}
 	return nil
 }
 
-// problemOf is the problem of any error.
+// problemOf returns the problem of any error.
 func problemOf(err error) *problem {
-	if p := knownProblem(err); p != nil {
+	if p := typedProblem(err); p != nil {
 		return p
 	}
 	var f *fiber.Error
@@ -138,25 +136,25 @@ func problemOf(err error) *problem {
 		p.Status = f.Code
 		return p
 	default:
-		return internal.because(err, "The request failed; the log has the reason under the request's ID.")
+		return internal.withCause(err, "The request failed; the log has the reason under the request's ID.")
 	}
 }
 
-// failed is the problem of a query that gave no answer until ctx ended.
-func failed(ctx context.Context, err error) *problem {
-	p := knownProblem(err)
+// queryProblem returns the problem of a query that failed in ctx.
+func queryProblem(ctx context.Context, err error) *problem {
+	p := typedProblem(err)
 	switch {
 	case p != nil:
 		return p
-	case errors.Is(context.Cause(ctx), errLeft):
-		return clientLeft.because(err, "The client closed the connection.")
+	case errors.Is(context.Cause(ctx), errClientClosed):
+		return clientClosed.withCause(err, "The client closed the connection.")
 	case errors.Is(err, memory.ErrPressure):
-		return memoryPressure.because(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
+		return memoryPressure.withCause(err, "The query was ended or refused, for the server's memory is at its limit. Ask for less, or try again after a moment.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, queue.ErrTimeout):
-		return queryTimeout.because(err, "The query ran into its time limit. Ask for less, or try again later.")
+		return queryTimeout.withCause(err, "The query ran into its time limit. Ask for less, or try again later.")
 	case ctx.Err() != nil, errors.Is(err, queue.ErrStopped):
-		return unavailable.because(err, "The server is stopping.")
+		return unavailable.withCause(err, "The server is stopping.")
 	default:
-		return internal.because(err, "The query failed; the log has the reason under the request's ID.")
+		return internal.withCause(err, "The query failed; the log has the reason under the request's ID.")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// eventually waits until it holds.
+// eventually waits until the condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for range 1000 {
@@ -33,7 +33,7 @@ type gated struct {
 	counted
 
 	open chan struct{}
-	// free says which queries need no gate.
+	// free reports whether a query passes the gate.
 	free func(args map[string]any) bool
 }
 
@@ -75,7 +75,7 @@ func (i instance) begin(t *testing.T, path string, headers ...string) net.Conn {
 	return conn
 }
 
-// answered is the head of the answer on a connection.
+// answered reads the answer's head from a connection.
 func answered(t *testing.T, conn net.Conn) *http.Response {
 	t.Helper()
 	_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
@@ -86,8 +86,8 @@ func answered(t *testing.T, conn net.Conn) *http.Response {
 	return res
 }
 
-// Who joins a query has a time of its own: that of the one who began it is no error of
-// theirs.
+// A request that joins a query has its own timeout: that of the request which began the query does
+// not fail it.
 func TestLateJoinerHasItsOwnTime(t *testing.T) {
 	t.Parallel()
 	i, g := setupGated(t, nil, map[string]string{"n": "-- N.\n-- limit: time=2s\nSELECT 1 AS n"})
@@ -103,7 +103,7 @@ func TestLateJoinerHasItsOwnTime(t *testing.T) {
 	}
 }
 
-// A query is not that of the one who began it: it goes on for whoever waits.
+// A query goes on for its waiters when the request that began it ends.
 func TestSharedQueryOutlivesTheFirst(t *testing.T) {
 	t.Parallel()
 	i, g := setupGated(t, nil, map[string]string{"n": "-- N.\nSELECT 1 AS n"})
@@ -121,12 +121,12 @@ func TestSharedQueryOutlivesTheFirst(t *testing.T) {
 
 const slowQuery = "-- Slow.\n-- param: n integer\n-- limit: time=30s\nSELECT count(*) AS n FROM range(100000000000) a, range(100) b WHERE a.range % 7 = b.range + $n"
 
-// Queries whose clients have left are interrupted, and their turns are others'.
+// Queries whose clients have disconnected are interrupted, and their turns released.
 func TestClientsThatLeftEndTheirQueries(t *testing.T) {
 	t.Parallel()
 	statuses := make(chan int, 100)
 	i := setup(t, "SELECT 1", map[string]string{"slow": slowQuery, "fast": "-- Fast.\n-- limit: time=10s\nSELECT 1 AS n"}, func(cfg *api.Config) {
-		cfg.Running = 2
+		cfg.MaxRunning = 2
 		cfg.Observe = func(_ string, status int, _ float64) { statuses <- status }
 	})
 	const left = 4
@@ -149,7 +149,7 @@ func TestClientsThatLeftEndTheirQueries(t *testing.T) {
 	eventually(t, "the queries have ended", func() bool { return i.db.Stats().InUse == 0 })
 }
 
-// A key that asks for more than there is leaves the others a turn.
+// A key that saturates the queue leaves the others a turn.
 func TestTurnsAreShared(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
@@ -160,7 +160,7 @@ func TestTurnsAreShared(t *testing.T) {
 	}
 	i, g := setupGated(t, func(args map[string]any) bool { return fmt.Sprint(args["n"]) == "1000" },
 		map[string]string{"n": "-- N.\n-- param: n integer required\n-- limit: time=10s\nSELECT $n AS n"},
-		func(cfg *api.Config) { cfg.Keys, cfg.Running, cfg.Waiting = keys, 4, 8 })
+		func(cfg *api.Config) { cfg.Keys, cfg.MaxRunning, cfg.MaxWaiting = keys, 4, 8 })
 	for n := range 30 {
 		i.begin(t, fmt.Sprintf("/v1/test/n?n=%d", n), "Authorization: Bearer "+secrets["greedy"])
 	}
@@ -179,7 +179,7 @@ func TestTurnsAreShared(t *testing.T) {
 // large answers with 11 MB, more than sockets take.
 const large = "-- Large.\n-- param: n integer required\n-- limit: rows=1000000\nSELECT range + $n AS i, md5(range::VARCHAR) AS t FROM range(220000)"
 
-// Answers that nobody reads take no more room than was said, and give it back.
+// Unread answers stay within the quota and return it.
 func TestSpoolSpaceIsBounded(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"large": large, "small": "-- Small.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.SpoolBytes = 64 << 20 })
@@ -222,7 +222,7 @@ func TestSpoolSpaceIsBounded(t *testing.T) {
 	eventually(t, "the room is free after a HEAD", func() bool { return i.api.Spooled() == 0 })
 }
 
-// What is left of the disk is for ingestion.
+// The disk's reserve is left for ingestion.
 func TestSpoolLeavesAReserve(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"large": large, "small": "-- Small.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.SpoolReserve = 1 << 60 })
@@ -235,10 +235,10 @@ func TestSpoolLeavesAReserve(t *testing.T) {
 	}
 }
 
-// A client that reads a little now and then doesn't hold its file for ever.
+// A client that reads too slowly loses its file.
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
-	i := setup(t, "SELECT 1", map[string]string{"large": large}, func(cfg *api.Config) { cfg.ReadPace, cfg.ReadGrace = 1<<30, 100*time.Millisecond })
+	i := setup(t, "SELECT 1", map[string]string{"large": large}, func(cfg *api.Config) { cfg.MinReadRate, cfg.ReadGrace = 1<<30, 100*time.Millisecond })
 	conn := i.begin(t, "/v1/test/large?n=1")
 	res := answered(t, conn)
 	time.Sleep(200 * time.Millisecond)

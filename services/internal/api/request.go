@@ -15,15 +15,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// request is what a client asked an endpoint for.
+// request is a client's request to an endpoint.
 type request struct {
 	// key identifies the request in the cache.
 	key    string
 	format *format
 	coding spool.Coding
-	// path and query are what was asked for.
-	path  string
-	query url.Values
+	path   string
+	query  url.Values
 	// args are the values of the endpoint's parameters.
 	args map[string]any
 	// limit is the highest number of rows to answer with.
@@ -32,25 +31,25 @@ type request struct {
 	after *endpoint.Cursor
 }
 
-// cacheKey identifies a request: what is the same byte for byte.
+// cacheKey appends a request's cache key to b; the query counts as it was sent.
 func cacheKey(b []byte, r *route, f *format, as spool.Coding, query []byte) []byte {
 	b = append(append(append(b, r.id...), f.name...), 0)
 	b = append(b, as.Name...)
-	if as.Must {
+	if as.Required {
 		b = append(b, '!')
 	}
 	return append(append(b, 0), query...)
 }
 
-// following is the request for the next page.
-func (q *request) following(cursor string) string {
+// nextPage returns the URL of the next page.
+func (q *request) nextPage(cursor string) string {
 	next := maps.Clone(q.query)
 	next.Set("cursor", cursor)
 	return q.path + "?" + next.Encode()
 }
 
-// parse reads the query string of a request that was negotiated. Everything kept is copied: the
-// server reuses its memory.
+// parse parses the query string of a negotiated request. It copies what it keeps, for Fiber
+// reuses the request's memory.
 func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request, error) {
 	given, err := queryString(c)
 	if err != nil {
@@ -63,7 +62,7 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 	delete(given, "format") // route.format has read it
 	q.args, q.limit = map[string]any{}, r.Limit.Rows
 	for _, p := range r.Params {
-		if q.args[p.Name], err = valueOf(p, given); err != nil {
+		if q.args[p.Name], err = paramValue(p, given); err != nil {
 			return q, err
 		}
 		delete(given, p.Name)
@@ -74,12 +73,12 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 		}
 	}
 	for name := range given {
-		return q, unknownParameter.new(name, r.unknown(name))
+		return q, unknownParameter.new(name, r.unknownDetail(name))
 	}
 	return q, nil
 }
 
-// queryString is the query's parameters, each given once.
+// queryString decodes the query's parameters, each of which may be given once.
 func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	given := map[string]string{}
 	fail := func(name, detail string) error { return invalidParameter.new(printable(name), detail) }
@@ -90,7 +89,7 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 		rawName, rawText, _ := strings.Cut(part, "=")
 		name, err := url.QueryUnescape(rawName)
 		if err != nil {
-			return nil, fail(rawName, misencoded(err))
+			return nil, fail(rawName, encodingDetail(err))
 		}
 		if _, twice := given[name]; twice {
 			return nil, fail(name, "It is given more than once.")
@@ -98,7 +97,7 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 		text, err := url.QueryUnescape(rawText)
 		switch {
 		case err != nil:
-			return nil, fail(name, misencoded(err))
+			return nil, fail(name, encodingDetail(err))
 		case !utf8.ValidString(name+text) || strings.ContainsRune(text, 0):
 			return nil, fail(name, "It is not UTF-8 text.")
 		}
@@ -107,14 +106,14 @@ func queryString(c *fasthttp.RequestCtx) (map[string]string, error) {
 	return given, nil
 }
 
-// misencoded is the detail of what can't be decoded.
-func misencoded(err error) string {
+// encodingDetail is the problem's detail for invalid percent-encoding.
+func encodingDetail(err error) string {
 	var bad url.EscapeError
 	errors.As(err, &bad)
 	return fmt.Sprintf("It has %q, which is no percent-encoding. In a URL, a percent sign is written %%25.", string(bad))
 }
 
-// printable is a name from outside, fit for an answer.
+// printable makes a client's text fit for an answer: short and valid UTF-8.
 func printable(name string) string {
 	if len(name) > 64 {
 		name = name[:64]
@@ -122,8 +121,8 @@ func printable(name string) string {
 	return strings.ToValidUTF8(name, "?")
 }
 
-// valueOf is the parameter's value, or its default.
-func valueOf(p endpoint.Param, given map[string]string) (any, error) {
+// paramValue returns the parameter's value, or its default.
+func paramValue(p endpoint.Param, given map[string]string) (any, error) {
 	text, ok := given[p.Name]
 	if !ok && p.Required {
 		return nil, invalidParameter.new(p.Name, "It is required.")
@@ -138,23 +137,22 @@ func valueOf(p endpoint.Param, given map[string]string) (any, error) {
 	return value, nil
 }
 
-// paging reads the parameters that every ordered endpoint has; usual is the number of rows in a
-// page when the client doesn't say.
+// paging parses limit and cursor, which every ordered endpoint has; usual is the default limit.
 func (r *route) paging(usual int, q *request, given map[string]string) error {
 	if q.format == svgFormat {
-		usual = chart.MaxRows // a picture of all
+		usual = chart.MaxRows // all rows, not a page
 	}
 	limit := endpoint.Param{
 		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),
 		Minimum: int64(1), Maximum: int64(q.limit),
 	}
-	value, err := valueOf(limit, given)
+	value, err := paramValue(limit, given)
 	if err != nil {
 		return err
 	}
 	q.limit = int(value.(int64))
 	if text, ok := given["cursor"]; ok {
-		if q.after, ok = endpoint.ParseCursor(r.Asked(r.path, q.args), text, r.Order); !ok {
+		if q.after, ok = endpoint.ParseCursor(r.CursorScope(r.path, q.args), text, r.Order); !ok {
 			return invalidCursor.new("cursor", "It is not one that this endpoint gave for these parameters. "+
 				"Take it from meta.next and leave the other parameters as they were; or begin without one.")
 		}
@@ -164,7 +162,7 @@ func (r *route) paging(usual int, q *request, given map[string]string) error {
 	return nil
 }
 
-func (r *route) unknown(name string) string {
+func (r *route) unknownDetail(name string) string {
 	if len(r.Order) == 0 && (name == "limit" || name == "cursor") {
 		return "This endpoint answers in one piece, without pages."
 	}

@@ -14,34 +14,34 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
-// route is an endpoint at its path, with the server's limits where it sets none.
+// route is an endpoint at its path, with the server's limits as defaults.
 type route struct {
 	endpoint.Endpoint
 
 	dataset, label, path string
 	checker              *endpoint.Checker
-	// reads are the datasets whose data it shows, its own first.
+	// reads are the datasets that it reads, its own first.
 	reads []string
 	shape atomic.Pointer[endpoint.Shape]
-	// id names the endpoint as it is written: an edited one has another.
+	// id is sum, a hash of the endpoint's definition, as bytes.
 	id  string
 	sum uint64
-	// volatile is an answer that may change though the data don't.
+	// volatile is true if the answer may change though the data don't.
 	volatile     bool
 	offers       []*format
 	mediaTypes   []string
 	cacheControl []byte
 }
 
-// newRoute is the route of an endpoint of the dataset; views are the SQL of all datasets' views.
+// newRoute returns the route of an endpoint; views is the SQL of all datasets' views.
 func newRoute(cfg *Config, checker *endpoint.Checker, d endpoint.Dataset, e endpoint.Endpoint, views string) *route {
 	r := &route{Endpoint: e, checker: checker, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e), reads: append([]string{d.Name}, e.Reads...)}
 	r.Limit.Rows = cmp.Or(r.Limit.Rows, cfg.MaxRows)
 	r.Limit.Time = cmp.Or(r.Limit.Time, cfg.QueryTimeout)
-	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.Typed(), e.Params, e.Order, e.Chart, views))
+	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.CastSQL(), e.Params, e.Order, e.Chart, views))
 	r.id = string(binary.BigEndian.AppendUint64(nil, r.sum))
 	r.volatile = endpoint.Volatile(e.SQL) || endpoint.Volatile(views)
-	r.offers = formatsOf(&e)
+	r.offers = endpointFormats(&e)
 	for _, f := range r.offers {
 		r.mediaTypes = append(r.mediaTypes, f.accepts...)
 	}
@@ -58,8 +58,8 @@ func newRoute(cfg *Config, checker *endpoint.Checker, d endpoint.Dataset, e endp
 
 func pathOf(d endpoint.Dataset, e endpoint.Endpoint) string { return "/v1/" + d.Name + "/" + e.Name }
 
-// describe is what the endpoint answers with. Its SQL is checked before, once; what was found
-// is used again.
+// describe checks the endpoint's SQL and returns the shape of its answer, cached after the first
+// success.
 func (r *route) describe(ctx context.Context) (*endpoint.Shape, error) {
 	if sh := r.shape.Load(); sh != nil {
 		return sh, nil

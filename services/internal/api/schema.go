@@ -15,14 +15,14 @@ import (
 // object is a JSON object; encoding/json writes its keys in order.
 type object = map[string]any
 
-// rowSchema is the JSON Schema of a row.
+// rowSchema returns the JSON Schema of a row.
 func rowSchema(answer []result.Column, properties []contract.Column) object {
 	columns, required := object{}, make([]string, len(answer))
 	for i, c := range answer {
 		s := columnSchema(c.Type)
 		for _, p := range properties {
 			if p.Name == c.Name {
-				explain(s, p)
+				addPropertyDocs(s, p)
 			}
 		}
 		columns[c.Name], required[i] = s, c.Name
@@ -30,9 +30,9 @@ func rowSchema(answer []result.Column, properties []contract.Column) object {
 	return object{"type": "object", "properties": columns, "required": required, "additionalProperties": false}
 }
 
-// explain adds a property's documentation in the contract to the schema of an answer's column
-// of its name, unless that has values of another kind.
-func explain(s object, p contract.Column) {
+// addPropertyDocs copies a property's documentation from the contract to the answer's column of
+// the same name, unless their types differ.
+func addPropertyDocs(s object, p contract.Column) {
 	stored := columnSchema(p.Type.String())
 	if !reflect.DeepEqual(s["type"], stored["type"]) || s["format"] != stored["format"] {
 		return
@@ -54,7 +54,7 @@ var decimalType = regexp.MustCompile(`^DECIMAL\((\d+),(\d+)\)$`)
 
 var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
 
-// columnSchema is the JSON Schema of the values of a type, by DuckDB's name.
+// columnSchema returns the JSON Schema of a type, given by DuckDB's name.
 func columnSchema(sqlType string) object {
 	s := object{"description": sqlType}
 	kind := "string"
@@ -85,7 +85,7 @@ func columnSchema(sqlType string) object {
 	return s
 }
 
-// paramSchema is a parameter's JSON Schema.
+// paramSchema returns a parameter's JSON Schema.
 func paramSchema(p endpoint.Param) object {
 	schema := object{"type": p.Type}
 	switch p.Type {
@@ -107,26 +107,26 @@ func paramSchema(p endpoint.Param) object {
 		schema["enum"] = enum(p)
 	}
 	if p.Default != nil {
-		schema["default"] = shown(p, p.Default)
+		schema["default"] = jsonValue(p, p.Default)
 	}
 	return schema
 }
 
-// enum are the allowed values, of the parameter's own type.
+// enum returns the allowed values in the parameter's type.
 func enum(p endpoint.Param) []any {
 	values := make([]any, 0, len(p.Enum))
 	for _, text := range p.Enum {
 		value, err := p.Value(text)
 		if err != nil {
-			value = text // the file was refused before
+			value = text // can't be: the parser has validated it
 		}
-		values = append(values, shown(p, value))
+		values = append(values, jsonValue(p, value))
 	}
 	return values
 }
 
-// shown is a value as a request would write it.
-func shown(p endpoint.Param, value any) any {
+// jsonValue returns a value as JSON has it, dates and times as text.
+func jsonValue(p endpoint.Param, value any) any {
 	at, ok := value.(time.Time)
 	switch {
 	case !ok:

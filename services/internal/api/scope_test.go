@@ -16,7 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
-// neighbours are two datasets, mine and yours, in one warehouse, with one view of both.
+// neighbours serves two datasets, mine and yours, from one warehouse, with a view of both.
 func neighbours(t *testing.T) (*warehouse.Warehouse, []endpoint.Dataset) {
 	t.Helper()
 	w, err := warehouse.Open(t.Context(), warehouse.Config{Database: database.Config{Location: filepath.Join(t.TempDir(), "estela.duckdb")}})
@@ -42,7 +42,7 @@ func neighbours(t *testing.T) (*warehouse.Warehouse, []endpoint.Dataset) {
 	return w, all
 }
 
-// with is the datasets with one endpoint of mine.
+// with returns the datasets with one endpoint of mine.
 func with(t *testing.T, all []endpoint.Dataset, text string) []endpoint.Dataset {
 	t.Helper()
 	e, err := endpoint.Parse("mine/endpoints/a.sql", text)
@@ -54,8 +54,7 @@ func with(t *testing.T, all []endpoint.Dataset, text string) []endpoint.Dataset 
 	return []endpoint.Dataset{all[0], mine}
 }
 
-// foreign are what an endpoint of mine must not read. Each ran before the check of the
-// SQL was there, except those that DuckDB itself refused.
+// foreign are statements that an endpoint of mine must not run. DuckDB itself runs most of them.
 var foreign = []string{
 	"SELECT * FROM yours", "SELECT id FROM (FROM yours)", "SELECT * FROM main.yours", "SELECT * FROM warehouse.main.yours", `SELECT * FROM "YOURS"`, "SELECT * FROM warehouse.yours",
 	"SELECT (SELECT max(id) FROM yours) AS id", "SELECT 1 AS n WHERE EXISTS (FROM yours)", "WITH x AS (FROM yours) SELECT * FROM x", "WITH mine AS (FROM yours) SELECT * FROM mine",
@@ -75,7 +74,7 @@ var foreign = []string{
 	"SELECT warehouse.main.upper('a') AS s", "SELECT estela.upper('a') AS s", "SELECT * FROM nothing",
 }
 
-// A statement reads its own dataset and what its header declares, and has no effect.
+// A statement reads only its own dataset and those its header declares, and has no side effects.
 func TestEndpointsReadTheirDataset(t *testing.T) {
 	t.Parallel()
 	w, all := neighbours(t)
@@ -99,7 +98,7 @@ func TestEndpointsReadTheirDataset(t *testing.T) {
 	}
 }
 
-// What the header declares may be read, and must be.
+// A dataset that the header declares may be read, and must be.
 func TestReads(t *testing.T) {
 	t.Parallel()
 	w, all := neighbours(t)
@@ -127,7 +126,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// views.sql is looked at as well: before it is run, and as the warehouse has it.
+// views.sql is checked too: in the file, and as the warehouse has stored it.
 func TestViewsAreChecked(t *testing.T) {
 	t.Parallel()
 	w, all := neighbours(t)

@@ -17,34 +17,33 @@ import (
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// Server answers GET requests for the endpoints of its datasets.
+// Server serves the endpoints of its datasets.
 type Server struct {
-	cfg     Config
-	app     *fiber.App
-	catalog atomic.Pointer[catalog]
-	cache   *otter.Cache[string, *entry]
-	queue   *queue.Queue
-	flights *queue.Flights[*entry]
-	hangups *hangups
-	space   *spool.Space
-	rates   *rates
+	cfg         Config
+	app         *fiber.App
+	catalog     atomic.Pointer[catalog]
+	cache       *otter.Cache[string, *entry]
+	queue       *queue.Queue
+	flights     *queue.Flights[*entry]
+	disconnects *disconnects
+	space       *spool.Space
+	rateLimiter *rateLimiter
 
-	// life ends with Shutdown, which waits for what runs in the background.
-	life       context.Context //nolint:containedctx // the server's, not a request's
-	end        context.CancelFunc
-	background sync.WaitGroup
+	// background ends with Shutdown, which waits for what runs in the background.
+	background       context.Context //nolint:containedctx // the server's, not a request's
+	cancelBackground context.CancelFunc
+	tasks            sync.WaitGroup
 
 	mu       sync.Mutex
 	listener net.Listener // nil before Serve
 	stopped  bool
 }
 
-// Check asks the warehouse what each endpoint answers with, so that SQL which
-// can't run is refused at the start, each error with its file and line.
+// Check has the warehouse describe every endpoint, so that SQL that can't run fails the start;
+// each error has its file and line.
 func (s *Server) Check(ctx context.Context) error { return s.Load(ctx, s.cfg.Datasets) }
 
-// Load puts the given datasets in the place of those that were served, if all of
-// their endpoints can run; else nothing changes.
+// Load replaces the served datasets if all endpoints can run; else nothing changes.
 func (s *Server) Load(ctx context.Context, datasets []endpoint.Dataset) error {
 	next, err := newCatalog(&s.cfg, datasets)
 	if err != nil {
@@ -58,7 +57,7 @@ func (s *Server) Load(ctx context.Context, datasets []endpoint.Dataset) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := next.document(); err != nil { // again, for the columns are known now
+	if err := next.buildDocuments(); err != nil { // again, now with the columns
 		return err
 	}
 	s.catalog.Store(next)
@@ -68,7 +67,7 @@ func (s *Server) Load(ctx context.Context, datasets []endpoint.Dataset) error {
 // Serve answers the listener's connections until Shutdown, and closes it. It
 // returns at once if Shutdown came first.
 func (s *Server) Serve(l net.Listener) error {
-	once := &listener{Listener: l, stall: stallTimeout}
+	once := &listener{Listener: l, writeTimeout: writeTimeout}
 	s.mu.Lock()
 	s.listener = once
 	stopped := s.stopped
@@ -82,14 +81,14 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening and waits for the requests under way, until ctx ends.
+// Shutdown stops listening and drains the requests in flight until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped = true
 	listener := s.listener
 	s.mu.Unlock()
-	defer s.background.Wait()
-	defer s.end()
+	defer s.tasks.Wait()
+	defer s.cancelBackground()
 	if listener == nil {
 		return nil
 	}
@@ -100,20 +99,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// Tried is what came of trying an endpoint.
-type Tried struct {
+// TryResult is the outcome of Try for one endpoint.
+type TryResult struct {
 	Path string
 	Rows int
 	Took time.Duration
 	Err  error
 }
 
-// Try runs every endpoint with the examples of its parameters and checks its
-// plan, as 'estela endpoint check' reports it. It asks more than Check: what would
-// only be slow is an error too.
-func (s *Server) Try(ctx context.Context) []Tried {
+// Try runs every endpoint with the examples of its parameters and checks its plan, for
+// 'estela endpoint check'. Unlike Check it fails for slow queries too.
+func (s *Server) Try(ctx context.Context) []TryResult {
 	k := s.catalog.Load()
-	tried := make([]Tried, len(k.ordered))
+	tried := make([]TryResult, len(k.ordered))
 	for i, r := range k.ordered {
 		start := time.Now()
 		limit := r.Limit
@@ -121,7 +119,7 @@ func (s *Server) Try(ctx context.Context) []Tried {
 			limit.Rows = min(s.cfg.PageRows, limit.Rows)
 		}
 		rows, err := r.checker.Try(ctx, r.dataset, &r.Endpoint, limit)
-		tried[i] = Tried{r.path, rows, time.Since(start), err}
+		tried[i] = TryResult{r.path, rows, time.Since(start), err}
 	}
 	return tried
 }

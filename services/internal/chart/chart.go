@@ -1,5 +1,5 @@
-// Package chart draws the rows of an answer as SVG, for light and dark grounds: bars, a line,
-// an area or dots. It draws every row that has a number, and says in words what it leaves out.
+// Package chart draws the rows of an answer as an SVG bar, line, area or scatter chart, for light
+// and dark backgrounds. It draws every row that has a number; a note on the chart counts the others.
 package chart
 
 import (
@@ -17,24 +17,24 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// MaxRows is the number of rows beyond which a picture shows nothing more.
+// MaxRows is the highest number of rows in a chart.
 const MaxRows = 20_000
 
-// ErrTooManyRows is an answer of more than MaxRows rows.
+// ErrTooManyRows is returned for more than MaxRows rows.
 var ErrTooManyRows = errors.New("more rows than a picture shows")
 
-// encoder draws the rows: x is a number, a time or a name, as its type is.
+// encoder draws the rows. x is a number, a time or a name, depending on its type.
 type encoder struct {
 	w       io.Writer
 	spec    Spec
 	x, y    int
 	columns []encode.Column
 	points  []point
-	// seen counts all rows, unplaced those whose x is none.
-	seen, unplaced int
+	// rows counts all rows, withoutX those that have no x.
+	rows, withoutX int
 }
 
-// New is an encoder that draws the columns that the spec names.
+// New returns an encoder that draws the spec's columns.
 func New(w io.Writer, spec Spec, columns []encode.Column) encode.Encoder {
 	index := func(name string) int {
 		return slices.IndexFunc(columns, func(c encode.Column) bool { return c.Name == name })
@@ -44,7 +44,7 @@ func New(w io.Writer, spec Spec, columns []encode.Column) encode.Encoder {
 
 // Rows implements encode.Encoder. Its error is ErrTooManyRows.
 func (e *encoder) Rows(chunk *result.Chunk, n int) error {
-	if e.seen += n; e.seen > MaxRows {
+	if e.rows += n; e.rows > MaxRows {
 		return ErrTooManyRows
 	}
 	x, y := &chunk.Vectors[e.x], &chunk.Vectors[e.y]
@@ -60,7 +60,7 @@ func (e *encoder) Rows(chunk *result.Chunk, n int) error {
 			p.x, p.label = float64(len(e.points)), name(xType, x, i)
 		}
 		if math.IsNaN(p.x) {
-			e.unplaced++
+			e.withoutX++
 			continue
 		}
 		e.points = append(e.points, p)
@@ -87,26 +87,26 @@ func (e *encoder) End(m encode.Meta) error {
 	return nil
 }
 
-// notes say what the picture shows, and what it leaves out.
+// notes returns the notes below the chart: the data's time, and rows that are not drawn.
 func (e *encoder) notes(m encode.Meta) []string {
 	var notes []string
 	if !m.AsOf.IsZero() {
 		notes = append(notes, "as of "+m.AsOf.UTC().Format("2006-01-02 15:04:05 MST"))
 	}
-	if e.seen == 0 {
+	if e.rows == 0 {
 		notes = append(notes, "no rows")
 	}
 	if m.Next != "" {
-		notes = append(notes, fmt.Sprintf("only the first %d rows, there are more", e.seen))
+		notes = append(notes, fmt.Sprintf("only the first %d rows, there are more", e.rows))
 	}
-	empty := e.unplaced
+	empty := e.withoutX
 	for _, p := range e.points {
 		if math.IsNaN(p.y) {
 			empty++
 		}
 	}
 	if empty > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d rows have no number to draw", empty, e.seen))
+		notes = append(notes, fmt.Sprintf("%d of %d rows have no number to draw", empty, e.rows))
 	}
 	return notes
 }
@@ -119,7 +119,7 @@ func isTime(k column.Kind) bool {
 	return k == column.Date || k >= column.Timestamp && k <= column.TimestampS
 }
 
-// number is a value to be drawn; NaN is none.
+// number returns a value to draw, NaN if it is not a finite number.
 func number(t *result.Type, v *result.Vector, i int) float64 {
 	if v.Null(i) || !isNumber(v.Kind) {
 		return math.NaN()
@@ -131,7 +131,7 @@ func number(t *result.Type, v *result.Vector, i int) float64 {
 	return n
 }
 
-// instant is a time in seconds since 1970.
+// instant returns a time in seconds since 1970, NaN if there is none.
 func instant(v *result.Vector, i int) float64 {
 	if v.Null(i) {
 		return math.NaN()
@@ -143,7 +143,7 @@ func instant(v *result.Vector, i int) float64 {
 	return float64(at.Unix()) + float64(at.Nanosecond())/1e9
 }
 
-// name is a value that is no number, without what can't stand in a picture.
+// name returns a value as text without characters that XML forbids.
 func name(t *result.Type, v *result.Vector, i int) string {
 	if v.Null(i) {
 		return "NULL"

@@ -19,14 +19,14 @@ import (
 func (d *drawing) draw(w io.Writer) error {
 	p := plot.New()
 	p.BackgroundColor = nil
-	style(&p.Title.TextStyle, 12)
+	setFont(&p.Title.TextStyle, 12)
 	p.Title.Padding = vg.Points(8)
-	p.Title.Text = shortened(p.Title.TextStyle, d.Title, width-vg.Points(40))
+	p.Title.Text = truncated(p.Title.TextStyle, d.Title, width-vg.Points(40))
 	d.axes(p)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = nil, gridColor
 	p.Add(grid)
-	p.Add(d.marks()...)
+	p.Add(d.plotters()...)
 	canvas := vgsvg.New(width, height)
 	p.Draw(draw.Crop(draw.New(canvas), vg.Points(15), -vg.Points(15), vg.Points(12), -vg.Points(12)))
 	var b bytes.Buffer
@@ -40,14 +40,14 @@ func (d *drawing) draw(w io.Writer) error {
 	return err
 }
 
-// style sets the font of a text.
-func style(s *text.Style, size vg.Length) {
+// setFont sets the font and the colour of a text.
+func setFont(s *text.Style, size vg.Length) {
 	s.Font = font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
 	s.Color = inkColor
 }
 
-// shortened is the text, cut with an ellipsis to the room that it has.
-func shortened(s text.Style, name string, room vg.Length) string {
+// truncated cuts the text with an ellipsis to the room that it has.
+func truncated(s text.Style, name string, room vg.Length) string {
 	runes := []rune(strings.Join(strings.Fields(name), " "))
 	if s.Width(string(runes)) <= room {
 		return string(runes)
@@ -58,54 +58,54 @@ func shortened(s text.Style, name string, room vg.Length) string {
 	return string(runes) + "…"
 }
 
-// axes sets both axes to what is drawn.
+// axes configures both axes for the points.
 func (d *drawing) axes(p *plot.Plot) {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		style(&a.Label.TextStyle, 10)
-		style(&a.Tick.Label, 9)
+		setFont(&a.Label.TextStyle, 10)
+		setFont(&a.Tick.Label, 9)
 		a.Color, a.Tick.Color = axisColor, axisColor
-		a.Tick.Length, a.Scale = vg.Points(4), evenScale{}
+		a.Tick.Length, a.Scale = vg.Points(4), linearScale{}
 	}
 	var xs, ys []float64
 	for _, q := range d.points {
 		xs = append(xs, q.x)
 		ys = append(ys, q.y)
 	}
-	p.Y.Min, p.Y.Max = span(ys, d.Kind == "bar" || d.Kind == "area")
+	p.Y.Min, p.Y.Max = axisRange(ys, d.Kind == "bar" || d.Kind == "area")
 	p.Y.Tick.Marker = numberTicks{}
-	p.Y.Label.Text = shortened(p.Y.Label.TextStyle, d.Y, height/2)
+	p.Y.Label.Text = truncated(p.Y.Label.TextStyle, d.Y, height/2)
 	xName := d.X
 	switch d.axis {
 	case timeAxis:
 		p.X.Tick.Marker = timeTicks{}
 		xName += " (UTC)"
 	case nameAxis:
-		d.names(p)
+		d.nameTicks(p)
 	default:
 		p.X.Tick.Marker = numberTicks{}
 	}
 	if d.axis != nameAxis {
-		p.X.Min, p.X.Max = span(xs, false)
+		p.X.Min, p.X.Max = axisRange(xs, false)
 	}
 	if d.Kind == "bar" || d.axis == nameAxis {
-		half := step(d.points) / 2
+		half := minDistance(d.points) / 2
 		low, high := extent(xs)
 		p.X.Min, p.X.Max = min(p.X.Min, low-half), max(p.X.Max, high+half)
 	}
-	about := shortened(p.X.Label.TextStyle, xName, width/2)
+	about := truncated(p.X.Label.TextStyle, xName, width/2)
 	p.X.Label.Text = strings.Join(append([]string{about}, d.notes...), "  ·  ")
 	p.X.Label.Padding, p.Y.Label.Padding = vg.Points(4), vg.Points(4)
 }
 
-// names puts names under the points: level if all have room, else aslant, else some only,
-// evenly.
-func (d *drawing) names(p *plot.Plot) {
+// nameTicks labels the points with their names: horizontally if all have room, else rotated, else
+// only every nth.
+func (d *drawing) nameTicks(p *plot.Plot) {
 	s := &p.X.Tick.Label
 	p.X.Min, p.X.Max = -0.5, float64(len(d.points))-0.5
 	ticks := make([]plot.Tick, len(d.points))
 	widest := vg.Length(0)
 	for i, q := range d.points {
-		ticks[i] = plot.Tick{Value: q.x, Label: shortened(*s, q.label, vg.Points(90))}
+		ticks[i] = plot.Tick{Value: q.x, Label: truncated(*s, q.label, vg.Points(90))}
 		widest = max(widest, s.Width(ticks[i].Label))
 	}
 	room := (width - vg.Points(80)) / vg.Length(max(len(ticks), 1))

@@ -8,24 +8,24 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// The size of a picture: 960 by 480 pixels.
+// The size of a chart: 960 by 480 pixels.
 const width, height = 720 * vg.Length(1), 360 * vg.Length(1)
 
-// point is a row as it is drawn.
+// point is a row to draw.
 type point struct {
 	x, y float64
-	// label is x where that is a name.
+	// label is x if that is a name.
 	label string
 }
 
-// What x is.
+// Types of the x axis.
 const (
 	numberAxis = iota
 	timeAxis
 	nameAxis
 )
 
-// Spec says how to draw an answer.
+// Spec is how to draw an answer.
 type Spec struct {
 	// Kind is bar, line, area or scatter.
 	Kind, Title string
@@ -33,7 +33,7 @@ type Spec struct {
 	X, Y string
 }
 
-// drawing is a picture to be made.
+// drawing is a chart with its data.
 type drawing struct {
 	Spec
 
@@ -42,8 +42,8 @@ type drawing struct {
 	notes  []string
 }
 
-// step is the least distance between two points in x.
-func step(points []point) float64 {
+// minDistance returns the least distance between two points in x, 1 if there are none.
+func minDistance(points []point) float64 {
 	xs := make([]float64, len(points))
 	for i, p := range points {
 		xs[i] = p.x
@@ -61,8 +61,7 @@ func step(points []point) float64 {
 	return least
 }
 
-// The colours of a picture on a light ground. Each has a twin for a dark one,
-// which the viewer's own setting chooses.
+// The colours on a light background; styleSheet has those for a dark one.
 var (
 	inkColor  = color.RGBA{31, 35, 40, 255}
 	axisColor = color.RGBA{110, 119, 129, 255}
@@ -71,8 +70,8 @@ var (
 	areaColor = color.RGBA{181, 214, 250, 255}
 )
 
-// styleSheet turns the colours into those for a dark ground, which the library writes in
-// each element's style, and names fonts of the same widths as the one that was measured.
+// styleSheet replaces the colours, which the library writes into each element's style, where the
+// viewer prefers dark, and has fonts with the same metrics as the one that was measured.
 const styleSheet = `<style>svg{background:#fff;color-scheme:light dark;max-width:100%;height:auto}` +
 	`text{font-family:"Liberation Sans",Arial,Helvetica,sans-serif!important}@media(prefers-color-scheme:dark){svg{background:#0d1117}` +
 	`[style*="fill:#1F2328"]{fill:#e6edf3!important}` +

@@ -9,14 +9,14 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// marks are what is drawn for the points.
-func (d *drawing) marks() []plot.Plotter {
+// plotters returns what draws the points.
+func (d *drawing) plotters() []plot.Plotter {
 	var all []plot.Plotter
 	if d.Kind == "bar" {
-		return []plot.Plotter{bars{d.points, step(d.points) * 0.8}}
+		return []plot.Plotter{bars{d.points, minDistance(d.points) * 0.8}}
 	}
 	dots := plotter.XYs{}
-	for _, run := range runs(d.points) {
+	for _, run := range segments(d.points) {
 		if d.Kind == "scatter" || len(run) == 1 {
 			dots = append(dots, run...)
 			continue
@@ -32,8 +32,8 @@ func (d *drawing) marks() []plot.Plotter {
 	return all
 }
 
-// runs are the points between gaps.
-func runs(points []point) (all []plotter.XYs) {
+// segments returns the runs of points without gaps.
+func segments(points []point) (all []plotter.XYs) {
 	var run plotter.XYs
 	for _, p := range points {
 		if !math.IsNaN(p.y) {
@@ -48,7 +48,7 @@ func runs(points []point) (all []plotter.XYs) {
 	return all
 }
 
-// bars stand on nothing.
+// bars are drawn from zero to the points.
 type bars struct {
 	points []point
 	width  float64 // in x
@@ -70,7 +70,7 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// area is what lies between the points and nothing.
+// area is the area between the points and zero.
 type area plotter.XYs
 
 // Plot implements plot.Plotter.

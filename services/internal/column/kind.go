@@ -29,8 +29,8 @@ const (
 	TimestampS       // int64, seconds since 1970, in no zone
 	Time             // int64, microseconds of the day
 	TimeNS           // int64, nanoseconds of the day
-	TimeTZ           // uint64, see result.Clock
-	Interval         // result.Duration
+	TimeTZ           // uint64, see result.SplitTimeTZ
+	Interval         // result.Interval
 	HugeInt          // 16 bytes: low uint64, then high int64
 	UHugeInt         // 16 bytes: low uint64, then high uint64
 	UUID             // as HugeInt, its top bit flipped

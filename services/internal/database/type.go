@@ -45,7 +45,7 @@ func typeOf(logical mapping.LogicalType) result.Type {
 	case column.Enum:
 		t.Physical = kinds[mapping.EnumInternalType(logical)]
 		for i := range mapping.IdxT(mapping.EnumDictionarySize(logical)) {
-			t.Words = append(t.Words, mapping.EnumDictionaryValue(logical, i))
+			t.Dictionary = append(t.Dictionary, mapping.EnumDictionaryValue(logical, i))
 		}
 	case column.List:
 		inside("", mapping.ListTypeChildType(logical))
@@ -79,16 +79,16 @@ func vectorOf(vector mapping.Vector) result.Vector {
 	}
 	switch v.Kind {
 	case column.List:
-		v.Inside = []result.Vector{vectorOf(mapping.ListVectorGetChild(vector))}
+		v.Children = []result.Vector{vectorOf(mapping.ListVectorGetChild(vector))}
 	case column.Array:
-		v.Inside = []result.Vector{vectorOf(mapping.ArrayVectorGetChild(vector))}
+		v.Children = []result.Vector{vectorOf(mapping.ArrayVectorGetChild(vector))}
 	case column.Map:
 		pairs := mapping.ListVectorGetChild(vector)
-		v.Inside = membersOf(pairs, 2)
+		v.Children = membersOf(pairs, 2)
 	case column.Struct:
-		v.Inside = membersOf(vector, mapping.StructTypeChildCount(logical))
+		v.Children = membersOf(vector, mapping.StructTypeChildCount(logical))
 	case column.Union:
-		v.Inside = membersOf(vector, mapping.UnionTypeMemberCount(logical)+1)
+		v.Children = membersOf(vector, mapping.UnionTypeMemberCount(logical)+1)
 	default:
 	}
 	return v

@@ -81,34 +81,34 @@ func show(of *result.Type, v result.Vector, i int) string {
 	case column.Double:
 		return fmt.Sprint(result.At[float64](v, i))
 	case column.List:
-		at := result.At[result.Span](v, i)
-		return all(int(at.Offset), int(at.Length), func(j int) string { return show(&of.Fields[0].Type, v.Inside[0], j) })
+		at := result.At[result.ListEntry](v, i)
+		return all(int(at.Offset), int(at.Length), func(j int) string { return show(&of.Fields[0].Type, v.Children[0], j) })
 	case column.Array:
-		return all(i*of.Size, of.Size, func(j int) string { return show(&of.Fields[0].Type, v.Inside[0], j) })
+		return all(i*of.Size, of.Size, func(j int) string { return show(&of.Fields[0].Type, v.Children[0], j) })
 	case column.Map:
-		at := result.At[result.Span](v, i)
+		at := result.At[result.ListEntry](v, i)
 		return all(int(at.Offset), int(at.Length), func(j int) string {
-			return show(&of.Fields[0].Type, v.Inside[0], j) + "=" + show(&of.Fields[1].Type, v.Inside[1], j)
+			return show(&of.Fields[0].Type, v.Children[0], j) + "=" + show(&of.Fields[1].Type, v.Children[1], j)
 		})
 	case column.Struct:
 		var parts []string
 		for m := range of.Fields {
-			parts = append(parts, of.Fields[m].Name+":"+show(&of.Fields[m].Type, v.Inside[m], i))
+			parts = append(parts, of.Fields[m].Name+":"+show(&of.Fields[m].Type, v.Children[m], i))
 		}
 		return "{" + strings.Join(parts, " ") + "}"
 	case column.Union:
-		tag := result.At[uint8](v.Inside[0], i)
-		return of.Fields[tag].Name + ":" + show(&of.Fields[tag].Type, v.Inside[1+tag], i)
+		tag := result.At[uint8](v.Children[0], i)
+		return of.Fields[tag].Name + ":" + show(&of.Fields[tag].Type, v.Children[1+tag], i)
 	case column.Decimal:
 		return string(v.Integer(of.Physical, i).AppendDecimal(nil, int(of.Scale)))
 	case column.UHugeInt:
 		return string(v.Integer(of.Kind, i).AppendUnsigned(nil))
 	case column.UUID:
-		return string(result.At[result.Huge](v, i).AppendUUID(nil))
+		return string(result.At[result.Int128](v, i).AppendUUID(nil))
 	case column.Enum:
-		return of.Words[v.Integer(of.Physical, i).Low]
+		return of.Dictionary[v.Integer(of.Physical, i).Low]
 	case column.TimeTZ:
-		day, zone := result.Clock(result.At[uint64](v, i))
+		day, zone := result.SplitTimeTZ(result.At[uint64](v, i))
 		return day.String() + "+" + zone.String()
 	default:
 		return string(v.Integer(of.Kind, i).Append(nil))

@@ -1,4 +1,5 @@
-// Package datadir is the data directory: who runs on it, and the sockets in it.
+// Package datadir manages the data directory: its run file, which names the process that uses
+// it, and the paths of its sockets.
 package datadir
 
 import (
@@ -13,7 +14,7 @@ import (
 	"time"
 )
 
-// Make creates the directory for its owner alone.
+// Make creates the directory, readable by its owner only.
 func Make(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make data directory (choose another with --data-dir): %w", err)
@@ -21,8 +22,8 @@ func Make(dir string) error {
 	return nil
 }
 
-// Claim creates the directory, unless a process runs on it.
-func Claim(ctx context.Context, dir string) error {
+// Prepare creates the directory, or fails if a process uses it.
+func Prepare(ctx context.Context, dir string) error {
 	if err := Make(dir); err != nil {
 		return err
 	}
@@ -33,8 +34,8 @@ func Claim(ctx context.Context, dir string) error {
 	return err
 }
 
-// Process is what a running 'estela up' or worker leaves in its data directory
-// for the commands started beside it.
+// Process is the content of the run file: how other commands find the 'estela up' or worker
+// that uses the directory.
 type Process struct {
 	PID int `json:"pid"`
 	// Redis is the server's URL, without a password: a password comes from the
@@ -49,10 +50,10 @@ type Process struct {
 
 func runFile(dir string) string { return filepath.Join(dir, "run.json") }
 
-// Running finds the process that runs on the data directory; nil when there
-// is none that answers.
+// Running returns the process that uses the data directory; nil if none answers on its control
+// socket.
 func Running(ctx context.Context, dir string) (*Process, error) {
-	p, err := Last(dir)
+	p, err := ReadRunFile(dir)
 	if p == nil || err != nil {
 		return nil, err
 	}
@@ -60,15 +61,15 @@ func Running(ctx context.Context, dir string) (*Process, error) {
 	if conn, err := dialer.DialContext(ctx, "unix", p.Control); err == nil {
 		return p, conn.Close()
 	}
-	return nil, nil //nolint:nilnil // the process that wrote it is gone
+	return nil, nil //nolint:nilnil // it has ended without removing the file
 }
 
-// Last is the process that ran on the data directory and did not stop by itself, whether it
-// still runs or not; nil when there is none.
-func Last(dir string) (*Process, error) {
+// ReadRunFile returns the process in the run file, which is running or was killed; nil without
+// a run file.
+func ReadRunFile(dir string) (*Process, error) {
 	text, err := os.ReadFile(runFile(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // none is a normal answer
+		return nil, nil //nolint:nilnil // no run file is a normal answer
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read run file: %w", err)
@@ -80,7 +81,7 @@ func Last(dir string) (*Process, error) {
 	return &p, nil
 }
 
-// Register lets others find the process by the directory; the returned function ends that.
+// Register writes the run file; remove deletes it.
 func (p *Process) Register(dir string) (remove func() error, err error) {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
@@ -96,19 +97,19 @@ func (p *Process) Register(dir string) (remove func() error, err error) {
 	return func() error { _ = os.Remove(file); return nil }, nil
 }
 
-// maxSocketPath is what a Unix socket's address holds on every system we know
-// (104 bytes on macOS, 108 on Linux, less the end).
+// maxSocketPath is the longest path of a Unix socket on all systems (104 bytes on macOS, 108 on
+// Linux, with the terminating zero).
 const maxSocketPath = 100
 
-// Socket is a path for a Unix socket in the data directory or, where that
-// would be too long, in a new directory of its own that nobody else can enter.
+// Socket returns a path for a Unix socket: in the data directory or, where that would be too
+// long, in a new private directory.
 func Socket(dir, name string) (file string, remove func(), err error) {
 	file, err = filepath.Abs(filepath.Join(dir, name))
 	if err != nil {
 		return "", nil, fmt.Errorf("find data directory: %w", err)
 	}
 	if len(file) <= maxSocketPath {
-		_ = os.Remove(file) // one that a killed process left
+		_ = os.Remove(file) // of a killed process
 		return file, func() { _ = os.Remove(file) }, nil
 	}
 	own, err := os.MkdirTemp("", "estela-")

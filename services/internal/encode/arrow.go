@@ -16,11 +16,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// rowGroup is the number of rows in a row group of Parquet: what is held in
-// memory, compressed, until it is written.
+// rowGroup is the number of rows in a row group of Parquet, which is in memory, compressed, until
+// it is written.
 const rowGroup = 64 << 10
 
-// recordWriter takes rows in columns.
+// recordWriter writes record batches.
 type recordWriter interface {
 	Write(record arrow.RecordBatch) error
 	Close() error
@@ -33,40 +33,40 @@ type arrowEncoder struct {
 	builder *array.RecordBuilder
 }
 
-// Arrow is an encoder of an Arrow IPC stream.
+// Arrow returns an encoder of an Arrow IPC stream.
 func Arrow(w io.Writer, columns []Column) (Encoder, error) {
 	schema := arrowSchema(columns)
 	return &arrowEncoder{columns, ipc.NewWriter(w, ipc.WithSchema(schema)), array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
-// Parquet is an encoder of Parquet.
+// Parquet returns an encoder of Parquet.
 func Parquet(w io.Writer, columns []Column) (Encoder, error) {
 	schema := arrowSchema(columns)
 	writer, err := pqarrow.NewFileWriter(schema, w,
 		parquet.NewWriterProperties(
-			parquet.WithCompression(compress.Codecs.Snappy), // which every reader knows
+			parquet.WithCompression(compress.Codecs.Snappy), // supported by every reader
 			parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela"),
-			parquet.WithRootRepetition(parquet.Repetitions.Required)), // else some read lists where there are none
+			parquet.WithRootRepetition(parquet.Repetitions.Required)), // else some readers see a list
 		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 	if err != nil {
 		return nil, fmt.Errorf("begin Parquet: %w", err)
 	}
-	return &arrowEncoder{columns, buffered{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
+	return &arrowEncoder{columns, bufferedWriter{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
-// buffered writes many records into one row group.
-type buffered struct{ file *pqarrow.FileWriter }
+// bufferedWriter writes many records into one row group.
+type bufferedWriter struct{ file *pqarrow.FileWriter }
 
-func (b buffered) Write(record arrow.RecordBatch) error { return b.file.WriteBuffered(record) }
-func (b buffered) Close() error                         { return b.file.Close() }
+func (b bufferedWriter) Write(record arrow.RecordBatch) error { return b.file.WriteBuffered(record) }
+func (b bufferedWriter) Close() error                         { return b.file.Close() }
 
-// Rows implements Encoder. A number that the format can't hold is a *DigitsError.
+// Rows implements Encoder. A number with too many digits is a *PrecisionError.
 func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {
 	for i, field := range e.builder.Fields() {
 		if err := appendArrow(field, &e.columns[i].Type, &chunk.Vectors[i], 0, n); err != nil {
 			name := e.columns[i].Name
-			if errors.Is(err, errDigits) {
-				return &DigitsError{Column: name}
+			if errors.Is(err, errPrecision) {
+				return &PrecisionError{Column: name}
 			}
 			return fmt.Errorf("write column %s: %w", name, err)
 		}

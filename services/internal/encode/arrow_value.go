@@ -12,28 +12,30 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// hugeDigits is the number of digits of the widest decimal that every reader knows.
-const hugeDigits = 38
+// maxDecimalDigits is the number of digits of the widest decimal that all readers support.
+const maxDecimalDigits = 38
 
-// errDigits is a number that is wider than that.
-var errDigits = errors.New("a number of 39 digits, and decimals in Arrow and Parquet have up to 38")
+// errPrecision is a number with more digits.
+var errPrecision = errors.New("a number of 39 digits, and decimals in Arrow and Parquet have up to 38")
 
-// DigitsError is a column with a number that Arrow and Parquet can't hold.
-type DigitsError struct{ Column string }
+// PrecisionError is a column with a number of too many digits for Arrow and Parquet.
+type PrecisionError struct{ Column string }
 
-func (e *DigitsError) Error() string { return "The column " + e.Column + " has " + errDigits.Error() }
+func (e *PrecisionError) Error() string {
+	return "The column " + e.Column + " has " + errPrecision.Error()
+}
 
-func (*DigitsError) Unwrap() error { return errDigits }
+func (*PrecisionError) Unwrap() error { return errPrecision }
 
-// arrowTypes are the types that Arrow has too.
+// arrowTypes are the types with an equivalent in Arrow.
 var arrowTypes = map[column.Kind]arrow.DataType{
 	column.Boolean: arrow.FixedWidthTypes.Boolean,
 	column.TinyInt: arrow.PrimitiveTypes.Int8, column.SmallInt: arrow.PrimitiveTypes.Int16,
 	column.Integer: arrow.PrimitiveTypes.Int32, column.BigInt: arrow.PrimitiveTypes.Int64,
 	column.UTinyInt: arrow.PrimitiveTypes.Uint8, column.USmallInt: arrow.PrimitiveTypes.Uint16,
 	column.UInteger: arrow.PrimitiveTypes.Uint32, column.UBigInt: arrow.PrimitiveTypes.Uint64,
-	column.HugeInt:  &arrow.Decimal128Type{Precision: hugeDigits},
-	column.UHugeInt: &arrow.Decimal128Type{Precision: hugeDigits},
+	column.HugeInt:  &arrow.Decimal128Type{Precision: maxDecimalDigits},
+	column.UHugeInt: &arrow.Decimal128Type{Precision: maxDecimalDigits},
 	column.Float:    arrow.PrimitiveTypes.Float32, column.Double: arrow.PrimitiveTypes.Float64,
 	column.Blob: arrow.BinaryTypes.Binary, column.Date: arrow.FixedWidthTypes.Date32,
 	column.Timestamp:   &arrow.TimestampType{Unit: arrow.Microsecond},
@@ -43,8 +45,8 @@ var arrowTypes = map[column.Kind]arrow.DataType{
 	column.TimestampTZ: arrow.FixedWidthTypes.Timestamp_us,
 }
 
-// jsonField is how a field of text says that it is JSON (Arrow's canonical extension
-// arrow.json). Parquet's own type for that would be no text to some readers.
+// jsonField marks a text field as JSON (Arrow's canonical extension arrow.json). Some readers can't
+// read Parquet's own JSON type as text.
 var jsonField = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
 
 func arrowSchema(columns []Column) *arrow.Schema {
@@ -63,8 +65,8 @@ func arrowField(name string, t *result.Type) arrow.Field {
 	return f
 }
 
-// arrowType is the Arrow type of a type: its own, or text. A union is JSON, for Parquet
-// has none.
+// arrowType returns a type's equivalent in Arrow, or text. A union is JSON, for Parquet has no
+// unions.
 func arrowType(t *result.Type) arrow.DataType {
 	switch t.Kind {
 	case column.Decimal:
@@ -89,7 +91,7 @@ func arrowType(t *result.Type) arrow.DataType {
 	}
 }
 
-// appendArrow adds n values of a vector.
+// appendArrow appends n values of a vector.
 func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int) error {
 	if n == 0 {
 		return nil
@@ -100,35 +102,35 @@ func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int
 	}
 	switch b := to.(type) {
 	case *array.BooleanBuilder:
-		b.AppendValues(part[bool](v, from, n), valid)
+		b.AppendValues(slice[bool](v, from, n), valid)
 	case *array.Int8Builder:
-		b.AppendValues(part[int8](v, from, n), valid)
+		b.AppendValues(slice[int8](v, from, n), valid)
 	case *array.Int16Builder:
-		b.AppendValues(part[int16](v, from, n), valid)
+		b.AppendValues(slice[int16](v, from, n), valid)
 	case *array.Int32Builder:
-		b.AppendValues(part[int32](v, from, n), valid)
+		b.AppendValues(slice[int32](v, from, n), valid)
 	case *array.Int64Builder:
-		b.AppendValues(part[int64](v, from, n), valid)
+		b.AppendValues(slice[int64](v, from, n), valid)
 	case *array.Uint8Builder:
-		b.AppendValues(part[uint8](v, from, n), valid)
+		b.AppendValues(slice[uint8](v, from, n), valid)
 	case *array.Uint16Builder:
-		b.AppendValues(part[uint16](v, from, n), valid)
+		b.AppendValues(slice[uint16](v, from, n), valid)
 	case *array.Uint32Builder:
-		b.AppendValues(part[uint32](v, from, n), valid)
+		b.AppendValues(slice[uint32](v, from, n), valid)
 	case *array.Uint64Builder:
-		b.AppendValues(part[uint64](v, from, n), valid)
+		b.AppendValues(slice[uint64](v, from, n), valid)
 	case *array.Float32Builder:
-		b.AppendValues(part[float32](v, from, n), valid)
+		b.AppendValues(slice[float32](v, from, n), valid)
 	case *array.Float64Builder:
-		b.AppendValues(part[float64](v, from, n), valid)
+		b.AppendValues(slice[float64](v, from, n), valid)
 	case *array.Date32Builder:
-		b.AppendValues(part[arrow.Date32](v, from, n), finite(v, from, valid))
+		b.AppendValues(slice[arrow.Date32](v, from, n), maskInfinite(v, from, valid))
 	case *array.TimestampBuilder:
-		b.AppendValues(part[arrow.Timestamp](v, from, n), finite(v, from, valid))
+		b.AppendValues(slice[arrow.Timestamp](v, from, n), maskInfinite(v, from, valid))
 	case *array.StructBuilder:
 		b.AppendValues(valid)
 		for i := range t.Fields {
-			if err := appendArrow(b.FieldBuilder(i), &t.Fields[i].Type, &v.Inside[i], from, n); err != nil {
+			if err := appendArrow(b.FieldBuilder(i), &t.Fields[i].Type, &v.Children[i], from, n); err != nil {
 				return err
 			}
 		}
@@ -136,7 +138,7 @@ func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int
 		for i, ok := range valid {
 			if !ok {
 				to.AppendNull()
-			} else if err := appendOne(to, t, v, from+i); err != nil {
+			} else if err := appendScalar(to, t, v, from+i); err != nil {
 				return err
 			}
 		}
@@ -144,10 +146,10 @@ func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int
 	return nil
 }
 
-func part[T any](v *result.Vector, from, n int) []T { return result.Values[T](*v, from+n)[from:] }
+func slice[T any](v *result.Vector, from, n int) []T { return result.Values[T](*v, from+n)[from:] }
 
-// finite marks infinite times as NULL: Arrow has none.
-func finite(v *result.Vector, from int, valid []bool) []bool {
+// maskInfinite marks infinite dates and times as NULL, for Arrow has none.
+func maskInfinite(v *result.Vector, from int, valid []bool) []bool {
 	for i := range valid {
 		if v.Kind == column.Date {
 			n := result.At[int32](*v, from+i)
@@ -160,8 +162,8 @@ func finite(v *result.Vector, from int, valid []bool) []bool {
 	return valid
 }
 
-// appendOne adds the value of row i, which is not NULL.
-func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error {
+// appendScalar appends the value of row i, which is not NULL.
+func appendScalar(to array.Builder, t *result.Type, v *result.Vector, i int) error {
 	switch b := to.(type) {
 	case *array.StringBuilder:
 		b.Append(string(AppendText(nil, t, v, i)))
@@ -173,28 +175,28 @@ func appendOne(to array.Builder, t *result.Type, v *result.Vector, i int) error 
 			return err
 		}
 		b.Append(n)
-	case *array.MapBuilder: // before ListBuilder, which is in it
+	case *array.MapBuilder: // before ListBuilder, which it embeds
 		b.Append(true)
-		span := result.At[result.Span](*v, i)
-		if err := appendArrow(b.KeyBuilder(), &t.Fields[0].Type, &v.Inside[0], int(span.Offset), int(span.Length)); err != nil {
+		span := result.At[result.ListEntry](*v, i)
+		if err := appendArrow(b.KeyBuilder(), &t.Fields[0].Type, &v.Children[0], int(span.Offset), int(span.Length)); err != nil {
 			return err
 		}
-		return appendArrow(b.ItemBuilder(), &t.Fields[1].Type, &v.Inside[1], int(span.Offset), int(span.Length))
+		return appendArrow(b.ItemBuilder(), &t.Fields[1].Type, &v.Children[1], int(span.Offset), int(span.Length))
 	case *array.ListBuilder:
 		b.Append(true)
 		from, n := i*t.Size, t.Size
 		if v.Kind == column.List {
-			span := result.At[result.Span](*v, i)
+			span := result.At[result.ListEntry](*v, i)
 			from, n = int(span.Offset), int(span.Length)
 		}
-		return appendArrow(b.ValueBuilder(), &t.Fields[0].Type, &v.Inside[0], from, n)
+		return appendArrow(b.ValueBuilder(), &t.Fields[0].Type, &v.Children[0], from, n)
 	default:
 		return fmt.Errorf("no values for a builder of %s", to.Type())
 	}
 	return nil
 }
 
-// decimalOf is a decimal or an integer of 128 bits.
+// decimalOf returns a decimal, or an integer of 128 bits, as an Arrow decimal.
 func decimalOf(t *result.Type, v *result.Vector, i int) (decimal128.Num, error) {
 	kind := v.Kind
 	if kind == column.Decimal {
@@ -202,8 +204,8 @@ func decimalOf(t *result.Type, v *result.Vector, i int) (decimal128.Num, error) 
 	}
 	h := v.Integer(kind, i)
 	n := decimal128.New(h.High, h.Low)
-	if v.Kind == column.UHugeInt && h.High < 0 || v.Kind != column.Decimal && !n.FitsInPrecision(hugeDigits) {
-		return n, errDigits
+	if v.Kind == column.UHugeInt && h.High < 0 || v.Kind != column.Decimal && !n.FitsInPrecision(maxDecimalDigits) {
+		return n, errPrecision
 	}
 	return n, nil
 }

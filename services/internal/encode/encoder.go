@@ -10,7 +10,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Encoder writes the rows of an answer in a format.
+// Encoder encodes the rows of an answer.
 type Encoder interface {
 	// Rows writes the first n rows of the chunk.
 	Rows(chunk *result.Chunk, n int) error
@@ -18,7 +18,7 @@ type Encoder interface {
 	End(m Meta) error
 }
 
-// Func begins an answer of these columns, written to w.
+// Func returns an encoder for an answer with these columns to w.
 type Func func(w io.Writer, columns []Column) (Encoder, error)
 
 // Column is a column of the answer.
@@ -36,7 +36,7 @@ type Meta struct {
 	Next string
 }
 
-// append writes it as JSON.
+// append appends it as JSON.
 func (m Meta) append(b []byte) []byte {
 	b = append(b, `{"as_of":`...)
 	if m.AsOf.IsZero() {

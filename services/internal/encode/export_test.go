@@ -1,4 +1,4 @@
 package encode
 
-// AppendJSON writes what DuckDB takes for JSON as JSON.
-func AppendJSON(b, text []byte) []byte { return appendJSON(b, text) }
+// AppendJSON appends text of DuckDB's JSON dialect as strict JSON.
+func AppendJSON(b, text []byte) []byte { return appendDuckDBJSON(b, text) }

@@ -7,10 +7,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// JSON is an encoder of one document: the rows and meta.
+// JSON returns an encoder of one document: the rows and meta.
 func JSON(w io.Writer, columns []Column) (Encoder, error) {
-	object, started := objects(columns), false
-	return &text{
+	object, started := objectAppender(columns), false
+	return &textEncoder{
 		w: w, buf: append(make([]byte, 0, 4<<10), `{"data":[`...),
 		row: func(b []byte, chunk *result.Chunk, i int) []byte {
 			if started {
@@ -23,18 +23,18 @@ func JSON(w io.Writer, columns []Column) (Encoder, error) {
 	}, nil
 }
 
-// NDJSON is an encoder of a JSON object a line.
+// NDJSON returns an encoder of a JSON object a line.
 func NDJSON(w io.Writer, columns []Column) (Encoder, error) {
-	object := objects(columns)
-	return &text{
+	object := objectAppender(columns)
+	return &textEncoder{
 		w:   w,
 		row: func(b []byte, chunk *result.Chunk, i int) []byte { return append(object(b, chunk, i), '\n') },
 		end: func(b []byte, _ Meta) []byte { return b },
 	}, nil
 }
 
-// objects appends rows as JSON objects.
-func objects(columns []Column) func(b []byte, chunk *result.Chunk, i int) []byte {
+// objectAppender returns a function that appends a row as a JSON object.
+func objectAppender(columns []Column) func(b []byte, chunk *result.Chunk, i int) []byte {
 	keys := make([]string, len(columns)) // with the punctuation around them
 	for i, c := range columns {
 		keys[i] = "{,"[min(i, 1):][:1] + string(jsontext.AppendString(nil, c.Name)) + ":"

@@ -9,14 +9,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// Time is the date or time of row i; false for one that RFC 3339 can't write: the
-// infinite ones and years outside 0 to 9999.
+// Time returns the date or time of row i; false for one that RFC 3339 has no form for: infinite
+// ones and years outside 0 to 9999.
 func Time(v *result.Vector, i int) (time.Time, bool) {
 	const day = 24 * 60 * 60
 	if v.Kind == column.Date {
 		n := result.At[int32](*v, i)
 		at := time.Unix(int64(n)*day, 0).UTC()
-		return at, n != math.MaxInt32 && n != -math.MaxInt32 && writable(at)
+		return at, n != math.MaxInt32 && n != -math.MaxInt32 && inRFC3339(at)
 	}
 	n := result.At[int64](*v, i)
 	at := time.UnixMicro(n)
@@ -30,29 +30,29 @@ func Time(v *result.Vector, i int) (time.Time, bool) {
 	default:
 	}
 	at = at.UTC()
-	return at, n != math.MaxInt64 && n != -math.MaxInt64 && writable(at)
+	return at, n != math.MaxInt64 && n != -math.MaxInt64 && inRFC3339(at)
 }
 
-func writable(at time.Time) bool { return at.Year() >= 0 && at.Year() <= 9999 }
+func inRFC3339(at time.Time) bool { return at.Year() >= 0 && at.Year() <= 9999 }
 
-// AppendTime writes a time of that kind as RFC 3339, without what the kind does not have.
+// AppendTime appends a time as RFC 3339, without the parts that the kind does not have.
 func AppendTime(b []byte, kind column.Kind, at time.Time) []byte {
 	switch kind {
 	case column.Date:
 		return at.AppendFormat(b, time.DateOnly)
 	case column.TimestampTZ:
-		return at.AppendFormat(b, time.RFC3339Nano) // which Go writes faster than others
+		return at.AppendFormat(b, time.RFC3339Nano) // the layout that Go formats fastest
 	default:
 		b = at.AppendFormat(b, time.RFC3339Nano)
 		return b[:len(b)-1] // the zone
 	}
 }
 
-// appendClock writes a time of day as DuckDB does: 12:00:00.5.
-func appendClock(b []byte, day time.Duration) []byte {
-	b = appendTwo(b, int64(day/time.Hour))
-	b = appendTwo(append(b, ':'), int64(day%time.Hour/time.Minute))
-	b = appendTwo(append(b, ':'), int64(day%time.Minute/time.Second))
+// appendTimeOfDay appends a time of day as DuckDB does: 12:00:00.5.
+func appendTimeOfDay(b []byte, day time.Duration) []byte {
+	b = appendTwoDigits(b, int64(day/time.Hour))
+	b = appendTwoDigits(append(b, ':'), int64(day%time.Hour/time.Minute))
+	b = appendTwoDigits(append(b, ':'), int64(day%time.Minute/time.Second))
 	rest := int64(day % time.Second)
 	if rest == 0 {
 		return b
@@ -65,32 +65,32 @@ func appendClock(b []byte, day time.Duration) []byte {
 	return b
 }
 
-func appendTwo(b []byte, n int64) []byte {
+func appendTwoDigits(b []byte, n int64) []byte {
 	if n < 10 {
 		b = append(b, '0')
 	}
 	return strconv.AppendInt(b, n, 10)
 }
 
-// appendZone writes an offset from UTC as DuckDB does: +00, -03:30, +05:53:28.
+// appendZone appends an offset from UTC as DuckDB does: +00, -03:30, +05:53:28.
 func appendZone(b []byte, zone time.Duration) []byte {
 	sign := byte('+')
 	if zone < 0 {
 		sign, zone = '-', -zone
 	}
-	b = appendTwo(append(b, sign), int64(zone/time.Hour))
+	b = appendTwoDigits(append(b, sign), int64(zone/time.Hour))
 	if zone%time.Hour == 0 {
 		return b
 	}
-	b = appendTwo(append(b, ':'), int64(zone%time.Hour/time.Minute))
+	b = appendTwoDigits(append(b, ':'), int64(zone%time.Hour/time.Minute))
 	if zone%time.Minute == 0 {
 		return b
 	}
-	return appendTwo(append(b, ':'), int64(zone%time.Minute/time.Second))
+	return appendTwoDigits(append(b, ':'), int64(zone%time.Minute/time.Second))
 }
 
-// appendInterval writes an interval as DuckDB does: 1 year 2 months 3 days 04:00:05.5.
-func appendInterval(b []byte, d result.Duration) []byte {
+// appendInterval appends an interval as DuckDB does: 1 year 2 months 3 days 04:00:05.5.
+func appendInterval(b []byte, d result.Interval) []byte {
 	from := len(b)
 	for _, part := range []struct {
 		n    int32
@@ -117,7 +117,7 @@ func appendInterval(b []byte, d result.Duration) []byte {
 	if d.Micros < 0 {
 		b, micros = append(b, '-'), -micros
 	}
-	const hour = 3_600_000_000 // more of them than a Duration holds
-	clock := appendClock(nil, time.Duration(micros%hour)*time.Microsecond)
-	return append(appendTwo(b, int64(micros/hour)), clock[2:]...)
+	const hour = 3_600_000_000 // an interval may have more than a time.Duration holds
+	clock := appendTimeOfDay(nil, time.Duration(micros%hour)*time.Microsecond)
+	return append(appendTwoDigits(b, int64(micros/hour)), clock[2:]...)
 }

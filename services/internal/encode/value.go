@@ -11,11 +11,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// jsonAlias is the alias of text that is JSON.
 const jsonAlias = "JSON"
 
-// appendValue writes row i of a vector as JSON, at any depth in the same way. What JSON
-// can't hold becomes null.
+// appendValue appends row i of a vector as JSON, alike at any depth. Values without a form in JSON
+// become null.
 func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	if v.Null(i) {
 		return append(b, "null"...)
@@ -23,13 +22,13 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.Varchar:
 		if t.Alias == jsonAlias {
-			return appendJSON(b, v.Bytes(i))
+			return appendDuckDBJSON(b, v.Bytes(i))
 		}
 		return jsontext.AppendString(b, v.Text(i))
 	case column.Enum:
-		return jsontext.AppendString(b, enumWord(t, v, i))
+		return jsontext.AppendString(b, enumText(t, v, i))
 	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
-		return append(appendWord(append(b, '"'), v, i), '"')
+		return append(appendUnquoted(append(b, '"'), v, i), '"')
 	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := Time(v, i)
 		if !ok {
@@ -43,11 +42,11 @@ func appendValue(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	case column.List, column.Array, column.Map, column.Struct, column.Union:
 		return appendNested(b, t, v, i)
 	default:
-		return appendExact(b, t, v, i)
+		return appendNumber(b, t, v, i)
 	}
 }
 
-// AppendText writes row i of a vector as a field of CSV, without CSV's quotes; NULL is nothing.
+// AppendText appends row i of a vector as text, as in CSV without quotes; NULL is empty.
 func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	if v.Null(i) {
 		return b
@@ -55,13 +54,13 @@ func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.Varchar:
 		if t.Alias == jsonAlias {
-			return appendJSON(b, v.Bytes(i))
+			return appendDuckDBJSON(b, v.Bytes(i))
 		}
 		return append(b, v.Bytes(i)...)
 	case column.Enum:
-		return append(b, enumWord(t, v, i)...)
+		return append(b, enumText(t, v, i)...)
 	case column.Blob, column.UUID, column.Time, column.TimeNS, column.TimeTZ, column.Interval:
-		return appendWord(b, v, i)
+		return appendUnquoted(b, v, i)
 	case column.Date, column.Timestamp, column.TimestampTZ, column.TimestampNS, column.TimestampMS, column.TimestampS:
 		at, ok := Time(v, i)
 		if !ok {
@@ -72,37 +71,37 @@ func AppendText(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 		return strconv.AppendFloat(b, float64(result.At[float32](*v, i)), 'g', -1, 32)
 	case column.Double:
 		return strconv.AppendFloat(b, result.At[float64](*v, i), 'g', -1, 64)
-	default: // nested and exact ones are written as in JSON
+	default: // nested types and numbers are written as in JSON
 		return appendValue(b, t, v, i)
 	}
 }
 
-// appendNested writes a list as a JSON array; a struct, a map, by its keys' text, and a
-// union, by its tag, as a JSON object.
+// appendNested appends a list as a JSON array, and a struct, a map (by its keys' text) or a union
+// (by its tag) as a JSON object.
 func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.List:
-		span := result.At[result.Span](*v, i)
+		span := result.At[result.ListEntry](*v, i)
 		return appendItems(b, t, v, int(span.Offset), int(span.Length))
 	case column.Array:
 		return appendItems(b, t, v, i*t.Size, t.Size)
 	case column.Map:
-		span := result.At[result.Span](*v, i)
+		span := result.At[result.ListEntry](*v, i)
 		b = append(b, '{')
 		for n := range int(span.Length) {
 			at := int(span.Offset) + n
-			b = appendKey(b, n, string(AppendText(nil, &t.Fields[0].Type, &v.Inside[0], at)))
-			b = appendValue(b, &t.Fields[1].Type, &v.Inside[1], at)
+			b = appendKey(b, n, string(AppendText(nil, &t.Fields[0].Type, &v.Children[0], at)))
+			b = appendValue(b, &t.Fields[1].Type, &v.Children[1], at)
 		}
 	case column.Union:
-		tag := result.At[uint8](v.Inside[0], i)
+		tag := result.At[uint8](v.Children[0], i)
 		b = appendKey(append(b, '{'), 0, t.Fields[tag].Name)
-		b = appendValue(b, &t.Fields[tag].Type, &v.Inside[1+tag], i)
+		b = appendValue(b, &t.Fields[tag].Type, &v.Children[1+tag], i)
 	default:
 		b = append(b, '{')
 		for n := range t.Fields {
 			b = appendKey(b, n, t.Fields[n].Name)
-			b = appendValue(b, &t.Fields[n].Type, &v.Inside[n], i)
+			b = appendValue(b, &t.Fields[n].Type, &v.Children[n], i)
 		}
 	}
 	return append(b, '}')
@@ -111,7 +110,7 @@ func appendNested(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 func appendItems(b []byte, t *result.Type, v *result.Vector, from, n int) []byte {
 	b = append(b, '[')
 	for i := range n {
-		b = appendValue(appendComma(b, i), &t.Fields[0].Type, &v.Inside[0], from+i)
+		b = appendValue(appendComma(b, i), &t.Fields[0].Type, &v.Children[0], from+i)
 	}
 	return append(b, ']')
 }
@@ -120,7 +119,7 @@ func appendKey(b []byte, n int, name string) []byte {
 	return append(jsontext.AppendString(appendComma(b, n), name), ':')
 }
 
-// appendComma writes what is between item i and the one before.
+// appendComma appends the comma before item i, unless it is the first.
 func appendComma(b []byte, i int) []byte {
 	if i > 0 {
 		b = append(b, ',')
@@ -128,32 +127,32 @@ func appendComma(b []byte, i int) []byte {
 	return b
 }
 
-// enumWord is the value of an enum.
-func enumWord(t *result.Type, v *result.Vector, i int) string {
-	return t.Words[v.Integer(t.Physical, i).Low]
+// enumText returns the value of an enum.
+func enumText(t *result.Type, v *result.Vector, i int) string {
+	return t.Dictionary[v.Integer(t.Physical, i).Low]
 }
 
-// appendWord writes what is text without characters that JSON or CSV would quote.
-func appendWord(b []byte, v *result.Vector, i int) []byte {
+// appendUnquoted appends text of a kind that never needs escapes in JSON or CSV.
+func appendUnquoted(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.Blob:
 		return base64.StdEncoding.AppendEncode(b, v.Bytes(i))
 	case column.UUID:
-		return result.At[result.Huge](*v, i).AppendUUID(b)
+		return result.At[result.Int128](*v, i).AppendUUID(b)
 	case column.Time:
-		return appendClock(b, time.Duration(result.At[int64](*v, i))*time.Microsecond)
+		return appendTimeOfDay(b, time.Duration(result.At[int64](*v, i))*time.Microsecond)
 	case column.TimeNS:
-		return appendClock(b, time.Duration(result.At[int64](*v, i)))
+		return appendTimeOfDay(b, time.Duration(result.At[int64](*v, i)))
 	case column.TimeTZ:
-		day, zone := result.Clock(result.At[uint64](*v, i))
-		return appendZone(appendClock(b, day), zone)
+		day, zone := result.SplitTimeTZ(result.At[uint64](*v, i))
+		return appendZone(appendTimeOfDay(b, day), zone)
 	default:
-		return appendInterval(b, result.At[result.Duration](*v, i))
+		return appendInterval(b, result.At[result.Interval](*v, i))
 	}
 }
 
-// appendPlain writes a boolean or an integer.
-func appendPlain(b []byte, v *result.Vector, i int) []byte {
+// appendBoolOrInteger appends a boolean or an integer of up to 64 bits.
+func appendBoolOrInteger(b []byte, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.Boolean:
 		return strconv.AppendBool(b, result.At[bool](*v, i))
@@ -170,7 +169,7 @@ func appendPlain(b []byte, v *result.Vector, i int) []byte {
 	}
 }
 
-// integer is a value of a signed integer kind.
+// integer returns a value of a signed integer kind.
 func integer(v *result.Vector, i int) int64 {
 	switch v.Kind {
 	case column.TinyInt:
@@ -188,23 +187,23 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return append(b, "null"...)
 	}
-	// As encoding/json does: no exponent for what people read as a number.
+	// As encoding/json does: no exponent for numbers of usual size.
 	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		return strconv.AppendFloat(b, v, 'e', -1, bits)
 	}
 	return strconv.AppendFloat(b, v, 'f', -1, bits)
 }
 
-// appendExact writes a boolean, an integer or a decimal, every digit of it.
-func appendExact(b []byte, t *result.Type, v *result.Vector, i int) []byte {
+// appendNumber appends a boolean, an integer or a decimal with all digits.
+func appendNumber(b []byte, t *result.Type, v *result.Vector, i int) []byte {
 	switch v.Kind {
 	case column.Decimal:
 		return v.Integer(t.Physical, i).AppendDecimal(b, int(t.Scale))
 	case column.HugeInt:
-		return result.At[result.Huge](*v, i).Append(b)
+		return result.At[result.Int128](*v, i).Append(b)
 	case column.UHugeInt:
-		return result.At[result.Huge](*v, i).AppendUnsigned(b)
+		return result.At[result.Int128](*v, i).AppendUnsigned(b)
 	default:
-		return appendPlain(b, v, i)
+		return appendBoolOrInteger(b, v, i)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// parser reads one endpoint file and collects what is wrong with it.
+// parser parses one endpoint file and collects its errors.
 type parser struct {
 	Endpoint
 
@@ -25,8 +25,8 @@ func (p *parser) failAt(line int, reason, fix string) {
 	p.errs = append(p.errs, &ParseError{File: p.File, Line: line, Reason: reason, Fix: fix})
 }
 
-// repeated remembers where key was seen first and fails if it was.
-func (p *parser) repeated(key, what string) bool {
+// duplicate adds an error and returns true if key was declared before.
+func (p *parser) duplicate(key, what string) bool {
 	first, ok := p.seen[key]
 	if ok {
 		p.fail(fmt.Sprintf("%s is declared on line %d already", what, first), "remove one of the two")
@@ -131,7 +131,7 @@ func (p *parser) limit(value string) {
 	}
 }
 
-// reads lists the other datasets that the endpoint reads.
+// reads parses the list of other datasets.
 func (p *parser) reads(value string) {
 	p.readsLine = p.line
 	for name := range strings.SplitSeq(value, ",") {

@@ -10,14 +10,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// reserved are parameters with a meaning of their own at every endpoint.
-var reserved = []string{"limit", "cursor", "format"}
+// reservedParams are parameters that every endpoint has.
+var reservedParams = []string{"limit", "cursor", "format"}
 
 var paramName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
-// param reads a parameter's declaration.
+// param parses a parameter's declaration.
 func (p *parser) param(value string) {
-	all, description, err := words(value)
+	all, description, err := parseAttributes(value)
 	switch {
 	case err != nil:
 		p.fail(err.Error(), quoteFix)
@@ -27,7 +27,7 @@ func (p *parser) param(value string) {
 		return
 	}
 	q := Param{Name: all[0].text, Type: all[1].text, Description: description}
-	if !p.named(q) || p.repeated("param "+q.Name, "the parameter "+q.Name) {
+	if !p.validName(q) || p.duplicate("param "+q.Name, "the parameter "+q.Name) {
 		return
 	}
 	if p.attributes(&q, all[2:]) {
@@ -35,12 +35,12 @@ func (p *parser) param(value string) {
 	}
 }
 
-func (p *parser) named(q Param) bool {
+func (p *parser) validName(q Param) bool {
 	switch {
 	case !paramName.MatchString(q.Name):
 		p.fail(fmt.Sprintf("%q is no name of a parameter", q.Name), "use lower case letters, digits and _, beginning with a letter")
 		return false
-	case slices.Contains(reserved, q.Name), strings.HasPrefix(q.Name, keyPrefix):
+	case slices.Contains(reservedParams, q.Name), strings.HasPrefix(q.Name, keyPrefix):
 		p.fail(fmt.Sprintf("the parameter %s is reserved", q.Name), "choose another name: limit, cursor, format and what begins with cursor_ mean the same at every endpoint")
 		return false
 	}
@@ -51,20 +51,20 @@ func (p *parser) named(q Param) bool {
 	return true
 }
 
-// attributes reads what follows the type. The default and the example come last,
+// attributes applies the attributes after the type. The default and the example are parsed last,
 // for they must satisfy the others.
-func (p *parser) attributes(q *Param, all []word) bool {
-	given := map[string]word{}
+func (p *parser) attributes(q *Param, all []attribute) bool {
+	given := map[string]attribute{}
 	for i, w := range all {
 		if _, twice := given[w.key]; twice {
 			p.fail(w.key+" is given twice", "remove one of the two")
 			return false
 		}
 		given[w.key] = w
-		known, err := p.set(q, w)
+		known, err := p.setAttribute(q, w)
 		switch {
 		case !known:
-			p.fail(fmt.Sprintf("%q is nothing that can be said of a parameter of type %s", w.text, q.Type), splitHint(all, i))
+			p.fail(fmt.Sprintf("%q is nothing that can be said of a parameter of type %s", w.text, q.Type), unquotedHint(all, i))
 			return false
 		case err != nil:
 			p.fail(fmt.Sprintf("%s of %s: %s", w.key, q.Name, err), "correct the value")
@@ -75,18 +75,18 @@ func (p *parser) attributes(q *Param, all []word) bool {
 		p.fail("the parameter is required and optional", "remove one of the two")
 		return false
 	}
-	if !p.enumerated(*q) || !p.bounded(*q) {
+	if !p.validEnum(*q) || !p.validRange(*q) {
 		return false
 	}
 	if _, useless := given["default"]; useless && q.Required {
 		p.fail(fmt.Sprintf("the required parameter %s has a default, which could never be used", q.Name), "remove required or the default")
 		return false
 	}
-	return p.valued(*q, given, "default", &q.Default) && p.valued(*q, given, "example", &q.Example)
+	return p.parseValue(*q, given, "default", &q.Default) && p.parseValue(*q, given, "example", &q.Example)
 }
 
-// set applies one word of the declaration, but for the default and the example.
-func (p *parser) set(q *Param, w word) (known bool, err error) {
+// setAttribute applies an attribute, except the default and the example.
+func (p *parser) setAttribute(q *Param, w attribute) (known bool, err error) {
 	text := ""
 	if w.values != nil {
 		text = w.values[0]
@@ -96,7 +96,7 @@ func (p *parser) set(q *Param, w word) (known bool, err error) {
 	case w.key == "required" && w.values == nil:
 		q.Required = true
 	case w.key == "optional" && w.values == nil:
-		// It is what a parameter is unless it is required.
+		// the default
 	case w.values == nil:
 		return false, nil
 	case w.key == "default", w.key == "example":
@@ -117,7 +117,7 @@ func (p *parser) set(q *Param, w word) (known bool, err error) {
 	return true, err
 }
 
-func (p *parser) enumerated(q Param) bool {
+func (p *parser) validEnum(q Param) bool {
 	for _, text := range q.Enum {
 		if _, err := q.Value(text); err != nil {
 			p.fail(fmt.Sprintf("%q in the enum of %s is not valid: it %s", text, q.Name, err), "correct the enum")
@@ -127,7 +127,7 @@ func (p *parser) enumerated(q Param) bool {
 	return true
 }
 
-func (p *parser) bounded(q Param) bool {
+func (p *parser) validRange(q Param) bool {
 	if q.Minimum != nil && q.Maximum != nil && less(q.Maximum, q.Minimum) {
 		p.fail(fmt.Sprintf("the minimum of %s is above its maximum", q.Name), "exchange the two")
 		return false
@@ -135,8 +135,8 @@ func (p *parser) bounded(q Param) bool {
 	return true
 }
 
-// valued reads the default or the example, which is valid for the parameter.
-func (p *parser) valued(q Param, given map[string]word, key string, to *any) bool {
+// parseValue parses the default or the example, which must be valid for the parameter.
+func (p *parser) parseValue(q Param, given map[string]attribute, key string, to *any) bool {
 	w, ok := given[key]
 	if !ok {
 		return true

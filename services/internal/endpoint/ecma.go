@@ -12,20 +12,19 @@ import (
 	"unicode"
 )
 
-// maxClass is how many ranges of characters a class may be written with.
+// maxClass is the highest number of ranges in a character class.
 const maxClass = 200
 
-// maxECMA is how long a translated pattern may get, in bytes.
+// maxECMA is the length of the longest translated pattern, in bytes.
 const maxECMA = 4 << 10
 
 var errNotECMA = errors.New("no exact translation")
 
-// ECMA translates a pattern of RE2's syntax into one of ECMA-262's with the flag u,
-// which is what JSON Schema's patterns are. The two match the same texts. It reports
-// false where there is no such pattern, or only one that nobody could read.
+// ECMA translates an RE2 pattern to an equivalent one of ECMA-262 with the flag u, as JSON Schema
+// has them. It returns false if there is none, or only an unreadably long one.
 func ECMA(pattern string) (string, bool) {
-	if shared.MatchString(pattern) && !unshared.MatchString(pattern) {
-		return pattern, true // as its author wrote it
+	if sharedSyntax.MatchString(pattern) && !re2Only.MatchString(pattern) {
+		return pattern, true // unchanged
 	}
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -39,16 +38,16 @@ func ECMA(pattern string) (string, bool) {
 }
 
 var (
-	// shared is the syntax that means the same to both.
-	shared = regexp.MustCompile(`^(?:` +
+	// sharedSyntax matches patterns that mean the same in both syntaxes.
+	sharedSyntax = regexp.MustCompile(`^(?:` +
 		`[^\\.\[\](){}?*+|]` + // a character
 		`|\\[dwbB^$\\.*+?()\[\]{}|/]` + // an escape
 		`|\{[0-9]+(?:,[0-9]*)?\}|[*+?|)]|\((?:\?:)?` + // repetition, alternatives, groups
 		`|\[\^?(?:[^\\\[\]^-]|\\[dw^$\\.*+?()\[\]{}|/-]|[0-9A-Za-z]-[0-9A-Za-z])+-?\]` + // a class
 		`)*$`)
-	// unshared is what shared lets through and only RE2 takes: flags and names of
+	// re2Only matches what sharedSyntax lets through and only RE2 accepts: flags and names of
 	// groups, ranges from a class, and repetitions of what is empty.
-	unshared = regexp.MustCompile(`\(\?[^:]|\\[dw]-[^\]]|(?:[$^]|\\[bB])[*+?{]`)
+	re2Only = regexp.MustCompile(`\(\?[^:]|\\[dw]-[^\]]|(?:[$^]|\\[bB])[*+?{]`)
 )
 
 func writeECMA(b *strings.Builder, re *syntax.Regexp) error {
@@ -79,10 +78,10 @@ func writeECMA(b *strings.Builder, re *syntax.Regexp) error {
 		if err := writeRepeated(b, re.Sub[0]); err != nil {
 			return err
 		}
-		b.WriteString(times(re))
+		b.WriteString(quantifier(re))
 	case syntax.OpConcat, syntax.OpAlternate:
 		return writeParts(b, re)
-	default: // the begin and the end of a line, and what never matches
+	default: // the beginning and end of a line, and empty classes
 		return errNotECMA
 	}
 	return nil
@@ -111,7 +110,7 @@ func writeParts(b *strings.Builder, re *syntax.Regexp) error {
 	return nil
 }
 
-// writeRepeated writes what a quantifier follows.
+// writeRepeated writes the operand of a quantifier.
 func writeRepeated(b *strings.Builder, re *syntax.Regexp) error {
 	switch {
 	case re.Op == syntax.OpCharClass, re.Op == syntax.OpAnyChar, re.Op == syntax.OpAnyCharNotNL,
@@ -122,7 +121,7 @@ func writeRepeated(b *strings.Builder, re *syntax.Regexp) error {
 	}
 }
 
-func times(re *syntax.Regexp) string {
+func quantifier(re *syntax.Regexp) string {
 	switch {
 	case re.Op == syntax.OpStar:
 		return "*"
@@ -170,7 +169,7 @@ func writeRune(b *strings.Builder, r rune, special string) {
 	}
 }
 
-// writeClass writes a class of ranges: the lowest and the highest of each, in order.
+// writeClass writes a character class; ranges has the bounds of each range, in order.
 func writeClass(b *strings.Builder, ranges []rune) error {
 	if len(ranges) == 0 {
 		return errNotECMA // nothing matches
@@ -202,17 +201,17 @@ func writeClass(b *strings.Builder, ranges []rune) error {
 	return nil
 }
 
-// fewRanges is up to which a class is shown as it is.
+// fewRanges is the number of ranges up to which a class is written without properties.
 const fewRanges = 12
 
-// writeProperties writes the properties of Unicode that are in a large class and gives
-// the ranges besides.
+// writeProperties writes the Unicode properties that a large class contains and returns the
+// remaining ranges.
 func writeProperties(b *strings.Builder, ranges []rune) []rune {
 	for _, p := range properties {
 		if len(ranges) <= 2*fewRanges {
 			break
 		}
-		if rest, ok := without(ranges, p.table); ok {
+		if rest, ok := subtract(ranges, p.table); ok {
 			b.WriteString(`\p{` + p.name + `}`)
 			ranges = rest
 		}
@@ -220,14 +219,14 @@ func writeProperties(b *strings.Builder, ranges []rune) []rune {
 	return ranges
 }
 
-// property is a set of characters that both syntaxes have a name for.
+// property is a Unicode property that ECMA-262 has a name for.
 type property struct {
 	name  string // in ECMA-262
 	table *unicode.RangeTable
 }
 
-// properties are the categories, the wider ones first, and the scripts. Surrogates are
-// no characters.
+// properties are the categories, the wider ones first, and the scripts; without surrogates, which
+// are not characters.
 var properties = func() (all []property) {
 	for _, length := range []int{1, 2} {
 		for _, name := range slices.Sorted(maps.Keys(unicode.Categories)) {
@@ -242,10 +241,10 @@ var properties = func() (all []property) {
 	return all
 }()
 
-// without takes the table's characters out of ranges, if all of them are in.
-func without(ranges []rune, table *unicode.RangeTable) (rest []rune, ok bool) {
+// subtract removes the table's characters from ranges, if they contain all of them.
+func subtract(ranges []rune, table *unicode.RangeTable) (rest []rune, ok bool) {
 	rest = make([]rune, 0, len(ranges))
-	i := 0 // of the range at hand, which is left from low on
+	i := 0 // the current range, of which low and above remain
 	low := ranges[0]
 	take := func(r rune) bool {
 		for ranges[i+1] < r {

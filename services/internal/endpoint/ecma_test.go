@@ -11,13 +11,13 @@ import (
 func TestECMA(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{
-		// As its author wrote it, where that is the same to both.
+		// Unchanged, where both syntaxes agree.
 		`^[A-Z]{3}$`:                 `^[A-Z]{3}$`,
 		`^[A-Za-z0-9:_-]{1,64}$`:     `^[A-Za-z0-9:_-]{1,64}$`,
 		`^\d{4}-(?:0\d|1[0-2])\/x?$`: `^\d{4}-(?:0\d|1[0-2])\/x?$`,
 		`^(a|b)+?\.csv$`:             `^(a|b)+?\.csv$`,
 		`^[^\w-]*Ñ$`:                 `^[^\w-]*Ñ$`,
-		// What only RE2 knows.
+		// RE2 only.
 		`(?i)^k1$`:            "^[Kk\u212a]1$",
 		`(?i)^[a-c]$`:         `^[A-Ca-c]$`,
 		`\Aab\z`:              `^ab$`,
@@ -40,7 +40,7 @@ func TestECMA(t *testing.T) {
 		`^(?:ab|c)d(?:e|)$`:   `^(?:ab|c)d(?:e|)$`,
 		`^(?i:straße)\b`:      `^[Ssſ][Tt][Rr][Aa][ßẞ][Ee]\b`,
 		`^[^\n\x{2028}]{2,}$`: `^[^\u000a\u2028]{2,}$`,
-		// There is none, or none to read.
+		// No translation, or no readable one.
 		`(?m)^a$`:            "",
 		`(?m:$)`:             "",
 		`[^\x00-\x{10ffff}]`: "",
@@ -52,12 +52,12 @@ func TestECMA(t *testing.T) {
 	}
 }
 
-// toRE2 writes what ECMA writes in the way that RE2 takes it, one to one.
+// toRE2 converts ECMA's output to RE2's syntax, one to one.
 var toRE2 = strings.NewReplacer(`\\`, `\\`, `\u{`, `\x{`, `\p{Script=`, `\p{`, `\/`, `/`)
 
 var fourDigits = regexp.MustCompile(`\\u([0-9a-f]{4})`)
 
-// A translated pattern matches what the pattern matches.
+// A translated pattern matches the same texts.
 func FuzzECMA(f *testing.F) {
 	for _, pattern := range []string{`(?i)^[k-z]\pL*$`, `a.c`, `(?s)a.c`, `^\PN{1,3}|\bx\B`, `[[:^space:]_-]+`, `\Qa.b\E$`, `(?i)ſ{2,}`, `[^\p{Greek}x]`, `(a|b?)*c`, `^]\s`} {
 		for _, text := range []string{"", "abc", "a\nc", "K", "\u212a", "ΑΒ", "é\u2028", "ſs", "x-_ ]\t", "12 😀"} {

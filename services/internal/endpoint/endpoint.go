@@ -17,10 +17,10 @@ type Dataset struct {
 	Views string
 	// Tables are the dataset's reference tables; its own table has its name.
 	Tables []string
-	// Columns are those of its own table: their documentation in the contract is also that of
-	// an answer's columns of the same name and kind.
+	// Columns are those of its own table. They document an answer's columns of the same name
+	// and type.
 	Columns []contract.Column
-	// System are columns of it that an endpoint answers with only if the SQL names them.
+	// System are the columns of that table that * leaves out of an answer.
 	System []string
 }
 
@@ -28,31 +28,31 @@ type Dataset struct {
 type Endpoint struct {
 	// Name is the last part of its path: the file's name without ".sql".
 	Name string
-	// File is where it was read from, for messages.
+	// File is its path, for messages.
 	File string
 	// Summary is the first line of the header, Description the plain lines
-	// after it; an empty comment line parts paragraphs.
+	// after it; an empty comment line separates paragraphs.
 	Summary, Description string
 	Params               []Param
-	// Order is how the answer is sorted and paged; empty: in one piece.
+	// Order is how the answer is sorted and paged; empty: no pages.
 	Order []Order
-	// Cache is how stale an answer may be.
+	// Cache is how long an answer is fresh.
 	Cache time.Duration
 	// Chart is how to draw the answer; nil if the header doesn't say.
 	Chart *Chart
 	// Reads are the other datasets that the endpoint reads; a key needs all of them.
 	Reads []string
-	// Limit replaces the server's limits; zero: theirs.
+	// Limit overrides the server's limits where it is not zero.
 	Limit Limit
-	// SQL is the query as it is written, without the header.
+	// SQL is the query in the file, without the header.
 	SQL string
 	// Line is the file's line on which SQL begins.
 	Line int
 
 	// orderLine and chartLine are where the header names columns, readsLine datasets.
 	orderLine, chartLine, readsLine int
-	// typed is SQL with every parameter cast to its type.
-	typed string
+	// castSQL is SQL with every parameter cast to its type.
+	castSQL string
 }
 
 // Order is one column of an endpoint's order.
@@ -61,15 +61,15 @@ type Order struct {
 	Desc   bool
 }
 
-// Limit bounds an endpoint's answers.
+// Limit limits an endpoint's answers.
 type Limit struct {
 	// Rows is the highest number of rows in an answer.
 	Rows int
-	// Time is how long the query may take, waiting included.
+	// Time is the query's time limit.
 	Time time.Duration
 }
 
-// Chart says how to draw an answer.
+// Chart is how to draw an answer.
 type Chart struct {
 	// Kind is bar, line, area or scatter.
 	Kind string
@@ -77,7 +77,7 @@ type Chart struct {
 	X, Y string
 }
 
-// ParseError is what is wrong with an endpoint file, and what to do.
+// ParseError is an error in an endpoint file and its fix.
 type ParseError struct {
 	File string
 	// Line and Column count from 1; 0 is the whole file, or the whole line.
@@ -96,15 +96,15 @@ func (e *ParseError) Error() string {
 	return fmt.Sprintf("%s: %s; %s", at, e.Reason, e.Fix)
 }
 
-// fault is what is wrong with the endpoint, on a line of its file; 0 is the whole file.
-func (e *Endpoint) fault(line int, reason, fix string) *ParseError {
+// parseError returns an error on a line of the file; 0 is the whole file.
+func (e *Endpoint) parseError(line int, reason, fix string) *ParseError {
 	return &ParseError{File: e.File, Line: line, Reason: reason, Fix: fix}
 }
 
-// Typed is the query as it runs: SQL with every parameter cast to its type.
-func (e *Endpoint) Typed() string { return e.typed }
+// CastSQL returns the query as it runs: SQL with every parameter cast to its type.
+func (e *Endpoint) CastSQL() string { return e.castSQL }
 
-// Defaults are the values of the parameters, by name, when a request gives none.
+// Defaults returns the parameters' defaults by name.
 func (e *Endpoint) Defaults() map[string]any {
 	args := map[string]any{}
 	for _, p := range e.Params {
@@ -113,8 +113,8 @@ func (e *Endpoint) Defaults() map[string]any {
 	return args
 }
 
-// volatile are the words of SQL whose value is another at each query. One that
-// stands in a string or as a name costs a query, no more.
+// volatile matches words of SQL whose value differs from query to query. A false match, in a
+// string or name, costs no more than a query.
 var volatile = regexp.MustCompile(`(?i)\b(now|today|age|current_\w+|get_current_\w+|localtime|localtimestamp|transaction_timestamp|random|setseed|uuid|uuidv[47]|gen_random_uuid|nextval|currval|txid_current|sample|tablesample|getvariable)\b`)
 
 // Volatile reports whether the SQL may answer differently though the data are the same.

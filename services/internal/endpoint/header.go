@@ -12,7 +12,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// directives are what may stand in a header before a colon.
+// directives are the parsers of a header's directives by name.
 var directives = map[string]func(*parser, string){
 	"param": (*parser).param,
 	"order": (*parser).order,
@@ -29,8 +29,7 @@ var (
 	directive    = regexp.MustCompile(`^([a-z][a-z_-]*):(?:\s+(.*))?$`)
 )
 
-// Parse reads an endpoint file. All of its errors are reported at once, each as
-// a ParseError.
+// Parse parses an endpoint file. It returns all errors together, each a *ParseError.
 func Parse(file, text string) (Endpoint, error) {
 	p := &parser{Endpoint: Endpoint{Name: strings.TrimSuffix(path.Base(file), ".sql"), File: file}, seen: map[string]int{}}
 	if !endpointName.MatchString(p.Name) {
@@ -45,7 +44,7 @@ func Parse(file, text string) (Endpoint, error) {
 	return p.Endpoint, errors.Join(p.errs...)
 }
 
-// header reads the leading comment lines and leaves the rest as the SQL.
+// header parses the leading comment lines; the rest is the SQL.
 func (p *parser) header(lines []string) {
 	var text []string
 	i := 0
@@ -67,7 +66,7 @@ func (p *parser) header(lines []string) {
 	}
 }
 
-// comment reads one line of the header and returns the description so far.
+// comment parses one line of the header and returns the description's lines so far.
 func (p *parser) comment(line string, text []string) []string {
 	match := directive.FindStringSubmatch(line)
 	switch {
@@ -100,13 +99,13 @@ func (p *parser) directive(name, value string) {
 			"there are "+knownDirectives+"; a line of the description must not begin with a lower case word and a colon")
 		return
 	}
-	if name != "param" && p.repeated(name, name) {
+	if name != "param" && p.duplicate(name, name) {
 		return
 	}
 	read(p, value)
 }
 
-// body checks the SQL below the header and types its parameters.
+// body scans the SQL below the header and adds the parameters' casts.
 func (p *parser) body() {
 	for i, line := range strings.Split(p.SQL, "\n") {
 		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
@@ -124,11 +123,11 @@ func (p *parser) body() {
 	p.unused(s)
 }
 
-// typeParams puts a cast around each parameter of the statement.
-func (p *parser) typeParams(s scanned) {
+// typeParams builds castSQL: each parameter becomes a cast to its type.
+func (p *parser) typeParams(s scanResult) {
 	var b strings.Builder
 	at := 0
-	read := len(p.errs) == 0 // else what is wrong may be why one is not declared
+	read := len(p.errs) == 0 // else a declaration may have failed to parse
 	for _, use := range s.params {
 		i := slices.IndexFunc(p.Params, func(q Param) bool { return q.Name == use.name })
 		if i < 0 && !read {
@@ -145,12 +144,12 @@ func (p *parser) typeParams(s scanned) {
 		at = use.end
 	}
 	b.WriteString(p.SQL[at:s.end])
-	p.typed = b.String()
+	p.castSQL = b.String()
 }
 
-func (p *parser) unused(s scanned) {
+func (p *parser) unused(s scanResult) {
 	for _, q := range p.Params {
-		used := func(u use) bool { return u.name == q.Name }
+		used := func(u paramUse) bool { return u.name == q.Name }
 		if !slices.ContainsFunc(s.params, used) {
 			p.failAt(p.seen["param "+q.Name], fmt.Sprintf("the parameter %s is never used", q.Name),
 				fmt.Sprintf("use $%s in the SQL or remove the line", q.Name))

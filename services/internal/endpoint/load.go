@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// maxFile is the size in bytes beyond which a file is no endpoint.
+// maxFile is the largest size of an endpoint file, in bytes.
 const maxFile = 1 << 20
 
 // Load reads the endpoints of the dataset in dir: every .sql file in it except
-// views.sql and mapping.sql, and every one in its folder endpoints. They come
-// sorted by name; all errors of all files are reported at once, beside the endpoints that have
-// none.
+// views.sql and mapping.sql, and every one in its folder endpoints, sorted by name.
+// It returns the errors of all files together, with the endpoints that have none.
 func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 	files, err := endpointFiles(fsys, dir)
 	if err != nil {
@@ -34,7 +33,7 @@ func Load(fsys fs.FS, dir string) ([]Endpoint, error) {
 	slices.SortFunc(endpoints, func(a, b Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(endpoints); i++ {
 		if a, b := endpoints[i-1], endpoints[i]; a.Name == b.Name {
-			errs = append(errs, b.fault(0, fmt.Sprintf("endpoint %s is in %s already", b.Name, a.File), "rename or remove one of the files"))
+			errs = append(errs, b.parseError(0, fmt.Sprintf("endpoint %s is in %s already", b.Name, a.File), "rename or remove one of the files"))
 		}
 	}
 	return endpoints, errors.Join(errs...)

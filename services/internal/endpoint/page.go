@@ -7,34 +7,34 @@ import (
 	"strings"
 )
 
-// Page asks for a page of an endpoint.
+// Page is a page of an endpoint's answer.
 type Page struct {
 	// After is the cursor of the page before, nil for the first page.
 	After *Cursor
-	// Border are the keys of rows that this page ends among; with All it may end among any.
-	Border []*string
-	All    bool
+	// Ties are the keys of the rows among which this page ends, which must be ordered too; with
+	// TieAll, all rows with equal keys are.
+	Ties   []*string
+	TieAll bool
 	// Limit is the highest number of rows.
 	Limit int
 }
 
-// Query is the SQL for the rows of the page, at most Limit of them, and the values that
-// it is bound to. After the answer's columns come, of an ordered endpoint, each row's keys,
-// whether they are those of the row before, and its position among the rows of the same keys,
-// NULL where that was not asked for.
+// Query returns the SQL for at most Limit rows of the page, and its bound values. For an ordered
+// endpoint the answer's columns are followed by each row's keys, whether they equal those of the
+// row before, and its tie, which is NULL unless rows with its keys are to be ordered.
 //
-// The casts for JSON and cursor stand around the limit, so that they are done for
-// the rows of the page and not for all. Rows keep the order of the inner query.
+// The casts are outside of the limit, so that they are computed for the rows of the page only.
+// Rows keep the order of the inner query.
 func (e *Endpoint) Query(sh *Shape, p Page) (query string, args map[string]any) {
-	bound := values{}
+	bound := boundValues{}
 	var b strings.Builder
-	// Before the order, for DuckDB makes 0.0 of -0.0 where it orders by it.
-	b.WriteString("SELECT *" + sh.tie(bound, p) + " FROM (\n" + e.typed + "\n) AS page")
+	// The tie is computed before the order, for DuckDB turns -0.0 into 0.0 where it orders by it.
+	b.WriteString("SELECT *" + sh.tieProjection(bound, p) + " FROM (\n" + e.castSQL + "\n) AS page")
 	if c := p.After; c != nil {
-		b.WriteString(" WHERE " + sh.after(bound, c.Keys))
+		b.WriteString(" WHERE " + sh.afterCondition(bound, c.Keys))
 		if c.Tie != "" {
 			bound[keyPrefix+"tie"] = c.Tie
-			b.WriteString(" OR " + sh.same(bound, "", c.Keys) + " AND " + sh.row() + " >= $" + keyPrefix + "tie")
+			b.WriteString(" OR " + sh.equalCondition(bound, "", c.Keys) + " AND " + sh.rowHash() + " >= $" + keyPrefix + "tie")
 		}
 	}
 	if len(sh.order) > 0 {
@@ -47,30 +47,30 @@ func (e *Endpoint) Query(sh *Shape, p Page) (query string, args map[string]any) 
 	return "SELECT " + sh.projection() + " FROM (" + b.String() + ") AS page", bound
 }
 
-// tie is the column that orders the rows of the same keys: those that the page begins or ends
-// among, for it takes all of a row's values. Rows that have the same tie are the same.
-func (sh *Shape) tie(args values, p Page) string {
+// tieProjection is the column that orders rows with equal keys. It hashes a whole row, so it is
+// computed only for the keys at which the page begins or ends. Rows with equal ties are equal.
+func (sh *Shape) tieProjection(args boundValues, p Page) string {
 	var groups []string
 	if p.After != nil && p.After.Tie != "" {
-		groups = append(groups, sh.same(args, "", p.After.Keys))
+		groups = append(groups, sh.equalCondition(args, "", p.After.Keys))
 	}
-	if p.Border != nil {
-		groups = append(groups, sh.same(args, "border_", p.Border))
+	if p.Ties != nil {
+		groups = append(groups, sh.equalCondition(args, "border_", p.Ties))
 	}
 	value := "NULL::VARCHAR"
 	switch {
 	case len(sh.order) == 0:
 		return ""
-	case p.All:
-		value = sh.row()
+	case p.TieAll:
+		value = sh.rowHash()
 	case groups != nil:
-		value = "CASE WHEN " + strings.Join(groups, " OR ") + " THEN " + sh.row() + " END"
+		value = "CASE WHEN " + strings.Join(groups, " OR ") + " THEN " + sh.rowHash() + " END"
 	}
 	return ", " + value + " AS " + tieColumn
 }
 
-// row is a hash of all of a row's values.
-func (sh *Shape) row() string {
+// rowHash is a hash of all of a row's values.
+func (sh *Shape) rowHash() string {
 	all := make([]string, len(sh.Columns))
 	for i, c := range sh.Columns {
 		all[i] = "page." + quoteName(c.Name)
@@ -86,11 +86,11 @@ func (sh *Shape) orderBy() string {
 	return strings.Join(terms, ", ")
 }
 
-// projection is the answer's columns in the form that JSON needs, then what pages need.
+// projection is the answer's columns, readable as vectors, and then the columns that pages need.
 func (sh *Shape) projection() string {
 	var all, same []string
 	for _, c := range sh.Columns {
-		all = append(all, project(c.Type, "page."+quoteName(c.Name)))
+		all = append(all, readableColumn(c.Type, "page."+quoteName(c.Name)))
 	}
 	for _, o := range sh.order {
 		all = append(all, "CAST("+o.column+" AS VARCHAR)")
@@ -102,16 +102,15 @@ func (sh *Shape) projection() string {
 	return strings.Join(all, ", ")
 }
 
-// noVectors are the types that come as another, for they can't be read from DuckDB's
-// memory; a name in quotes is none of them.
-var noVectors = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:BIT|BIGNUM|VARIANT|GEOMETRY)\b`)
+// unreadableTypes matches the types that can't be read from DuckDB's vectors and are cast; quoted
+// names are skipped.
+var unreadableTypes = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:BIT|BIGNUM|VARIANT|GEOMETRY)\b`)
 
-// project is the SQL that brings a column into a form that can be read. What is cast to
-// text loses nothing: BIGNUM becomes JSON, which is how a number of any length
-// stays one.
-func project(sqlType, column string) string {
+// readableColumn casts a column with unreadable types to text, which is lossless: BIGNUM becomes
+// JSON, so that it is encoded as a number of any length.
+func readableColumn(sqlType, column string) string {
 	as := func(other func(string) string) string {
-		return noVectors.ReplaceAllStringFunc(sqlType, func(word string) string {
+		return unreadableTypes.ReplaceAllStringFunc(sqlType, func(word string) string {
 			if word[0] == '"' || word[0] == '\'' {
 				return word
 			}
@@ -130,19 +129,19 @@ func project(sqlType, column string) string {
 	}) + ")"
 }
 
-// values are what a query is bound to, by name.
-type values map[string]any
+// boundValues are a query's bound values by name.
+type boundValues map[string]any
 
-// key binds a row's text in an order column and returns it as SQL.
-func (b values) key(o orderColumn, group string, i int, text string) string {
+// bindKey binds a row's key, given as text, and returns it as SQL.
+func (b boundValues) bindKey(o orderColumn, group string, i int, text string) string {
 	name := fmt.Sprintf("%s%s%d", keyPrefix, group, i)
 	b[name] = text
 	return fmt.Sprintf("TRY_CAST($%s AS %s)", name, o.sqlType)
 }
 
-// after is the condition that a row's keys come after the given ones. NULLs come last,
-// whether ascending or descending.
-func (sh *Shape) after(b values, keys []*string) string {
+// afterCondition is the condition that a row's keys sort after the given ones. NULLs sort last in
+// both directions.
+func (sh *Shape) afterCondition(b boundValues, keys []*string) string {
 	var either, same []string
 	for i, o := range sh.order {
 		if keys[i] == nil {
@@ -150,7 +149,7 @@ func (sh *Shape) after(b values, keys []*string) string {
 			same = append(same, o.column+" IS NULL")
 			continue
 		}
-		value := b.key(o, "", i, *keys[i])
+		value := b.bindKey(o, "", i, *keys[i])
 		after := fmt.Sprintf("(%s %s %s OR %s IS NULL)", o.column, o.operator(), value, o.column)
 		either = append(either, "("+strings.Join(append(slices.Clone(same), after), " AND ")+")")
 		same = append(same, o.column+" = "+value)
@@ -161,15 +160,15 @@ func (sh *Shape) after(b values, keys []*string) string {
 	return strings.Join(either, " OR ")
 }
 
-// same is the condition that a row's keys are the given ones. What is equal DuckDB
-// decides, by collations too.
-func (sh *Shape) same(b values, group string, keys []*string) string {
+// equalCondition is the condition that a row's keys equal the given ones, compared by DuckDB and its
+// collations.
+func (sh *Shape) equalCondition(b boundValues, group string, keys []*string) string {
 	all := make([]string, len(sh.order))
 	for i, o := range sh.order {
 		if keys[i] == nil {
 			all[i] = o.column + " IS NULL"
 		} else {
-			all[i] = o.column + " = " + b.key(o, group, i, *keys[i])
+			all[i] = o.column + " = " + b.bindKey(o, group, i, *keys[i])
 		}
 	}
 	return "(" + strings.Join(all, " AND ") + ")"

@@ -15,35 +15,35 @@ type Param struct {
 	// Type is string, integer, number, boolean, date, date-time or uuid.
 	Type     string
 	Required bool
-	// Default is the value of an absent parameter, of the Go type that Value
-	// gives; nil is NULL.
+	// Default is the value of an absent parameter, of the Go type that Value returns; nil is
+	// NULL.
 	Default any
-	// Enum are the values allowed; empty: any.
+	// Enum are the allowed values; empty: any.
 	Enum []string
-	// Pattern is what a string must match, somewhere unless it is anchored.
+	// Pattern must match a string, anywhere in it unless it is anchored.
 	Pattern *regexp.Regexp
 	// Minimum and Maximum bound an integer (int64) or number (float64),
 	// inclusive; nil: unbounded.
 	Minimum, Maximum any
-	// Example is a value that shows something, of the Go type that Value gives; nil:
-	// the default will do.
+	// Example is a value for the documentation and for Checker.Try, of the Go type that Value
+	// returns; nil: use the default.
 	Example     any
 	Description string
 }
 
-// keyPrefix begins the names that a cursor's values are bound under; no parameter
-// of an endpoint begins with it.
+// keyPrefix begins the names under which a cursor's values are bound; no parameter's name may
+// begin with it.
 const keyPrefix = "cursor_"
 
-// Value reads the text of a parameter: string, int64, float64, bool or time.Time
-// (UTC). Its error is what was expected.
+// Value parses and validates the text of a parameter: string, int64, float64, bool or time.Time
+// (UTC). Its error says what was expected.
 func (p Param) Value(text string) (any, error) {
 	value, err := p.parse(text)
 	if err != nil {
 		return nil, err
 	}
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(e string) bool { v, err := p.parse(e); return err == nil && v == value }) {
-		return nil, fmt.Errorf("must be one of %s", listed(p.Enum))
+		return nil, fmt.Errorf("must be one of %s", quotedList(p.Enum))
 	}
 	if p.Pattern != nil && !p.Pattern.MatchString(text) {
 		return nil, fmt.Errorf("must match %s", p.Pattern)
@@ -57,6 +57,8 @@ func (p Param) Value(text string) (any, error) {
 	return value, nil
 }
 
+// less compares two integers (int64) or two numbers (float64): setAttribute rejects minimum and
+// maximum for other types, and parses both as the parameter's own.
 func less(a, b any) bool {
 	if i, ok := a.(int64); ok {
 		j, ok := b.(int64)
@@ -67,8 +69,7 @@ func less(a, b any) bool {
 	return x < y
 }
 
-// parse reads a value of the parameter's type, whatever else is asked of it: as an
-// event's property of that type is read.
+// parse parses a value of the parameter's type, like an event's property, without validating it.
 func (p Param) parse(text string) (any, error) {
 	t, _ := contract.ScalarType(p.Type)
 	value, err := contract.ParseScalar(t, text)

@@ -61,7 +61,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A value may stand in quotes, in which a quote is written twice.
+// A value may be quoted, with quotes in it doubled.
 func TestParseQuotes(t *testing.T) {
 	t.Parallel()
 	e, err := endpoint.Parse("a.sql", `-- Something.
@@ -94,7 +94,7 @@ SELECT $a, $b, $c, $e, $f, $g
 	}
 }
 
-// Each error names the file and line, the reason and the way out.
+// Each error has the file and line, the reason and the fix.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	const head = "-- Something.\n"
@@ -206,7 +206,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Any value can be written in a header, and in an enum, and comes out as it went in.
+// Every value survives a round trip through a header, and through an enum.
 func FuzzQuotes(f *testing.F) {
 	for _, seed := range []string{"", "New York", `"`, "'", `''"" -- x`, "a,b", "é=\u00a0", `^\d "x"$`, "required"} {
 		f.Add(seed, seed)
@@ -228,7 +228,7 @@ func FuzzQuotes(f *testing.F) {
 	})
 }
 
-// Whatever a file holds, the parser ends, and what it lets through is whole.
+// The parser terminates for every file, and what it accepts is complete.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		departures, "-- A.\nSELECT 1", "-- A.\r\n-- cache: 1s\r\nSELECT 1\r\n", "-- A.\nWITH a AS (SELECT 1) SELECT * FROM a;--",

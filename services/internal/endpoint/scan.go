@@ -5,42 +5,41 @@ import (
 	"strings"
 )
 
-// use is a parameter in a statement, $name, at SQL[start:end].
-type use struct {
+// paramUse is a parameter in a statement, $name, at SQL[start:end].
+type paramUse struct {
 	name       string
 	start, end int
 	line       int // from 1
 }
 
-// scanned is what an endpoint needs to know of its SQL.
-type scanned struct {
-	params []use
-	// end is where the statement ends, before a closing semicolon.
+// scanResult is the outcome of scanning a statement.
+type scanResult struct {
+	params []paramUse
+	// end is the end of the statement, before a closing semicolon.
 	end int
 }
 
-// scanError is a place in the SQL that can't be part of an endpoint.
+// scanError is an error at a line of the SQL.
 type scanError struct {
 	line        int // from 1
 	reason, fix string
 }
 
-// scanner walks over SQL as DuckDB's lexer does, so far as to distinguish parameters,
-// semicolons and the first word from what only resembles them, in strings,
-// quoted names and comments.
+// scanner tokenizes SQL like DuckDB's lexer, as far as needed to distinguish parameters,
+// semicolons and the first word from the same characters in strings, quoted names and comments.
 type scanner struct {
 	sql   string
 	at    int
 	first string
-	out   scanned
+	out   scanResult
 	err   *scanError
-	// lines are the line ends in sql[:counted].
+	// lines is the number of line ends in sql[:counted].
 	lines, counted int
 }
 
-// scanSQL finds the parameters of one SELECT statement and refuses anything else.
-func scanSQL(sql string) (scanned, *scanError) {
-	s := &scanner{sql: sql, out: scanned{end: -1}}
+// scanSQL finds the parameters of one SELECT statement and rejects everything else.
+func scanSQL(sql string) (scanResult, *scanError) {
+	s := &scanner{sql: sql, out: scanResult{end: -1}}
 	for s.at < len(s.sql) && s.err == nil {
 		s.step()
 	}
@@ -53,14 +52,14 @@ func scanSQL(sql string) (scanned, *scanError) {
 	return s.out, s.err
 }
 
-// fail sets the first error, at a byte of the SQL.
+// fail records the first error, at a byte of the SQL.
 func (s *scanner) fail(at int, reason, fix string) {
 	if s.err == nil {
 		s.err = &scanError{1 + strings.Count(s.sql[:at], "\n"), reason, fix}
 	}
 }
 
-// step goes over one token.
+// step scans one token, space or comment.
 func (s *scanner) step() {
 	rest := s.sql[s.at:]
 	switch c := rest[0]; {
@@ -75,7 +74,7 @@ func (s *scanner) step() {
 	}
 }
 
-// token goes over what is neither space nor comment.
+// token scans a token.
 func (s *scanner) token(c byte) {
 	if s.out.end >= 0 && c != ';' {
 		s.fail(s.at, "has several statements", "keep one: an endpoint is one query")
@@ -117,7 +116,7 @@ func (s *scanner) lineComment() {
 	s.at = len(s.sql)
 }
 
-// blockComment goes over a comment, which may hold others.
+// blockComment scans a comment; they nest.
 func (s *scanner) blockComment() {
 	start, depth := s.at, 0
 	for s.at < len(s.sql) {
@@ -138,8 +137,8 @@ func (s *scanner) blockComment() {
 	s.fail(start, "has a comment without an end", "close it with */")
 }
 
-// quoted goes over a string or a quoted name. A doubled quote stands for one, and
-// where escapes are on, a backslash takes the character after it.
+// quoted scans a string or a quoted name. A doubled quote is a quote; with escapes, a backslash
+// escapes the next character.
 func (s *scanner) quoted(quote byte, escapes bool) {
 	start := s.at
 	for s.at++; s.at < len(s.sql); s.at++ {
@@ -158,7 +157,7 @@ func (s *scanner) quoted(quote byte, escapes bool) {
 	s.fail(start, "has a quote without an end", fmt.Sprintf("close it with %c", quote))
 }
 
-// dollar goes over $name, or over a string such as $$text$$ or $tag$text$tag$.
+// dollar scans $name, or a string such as $$text$$ or $tag$text$tag$.
 func (s *scanner) dollar() {
 	start := s.at
 	end := s.at + 1
@@ -175,7 +174,7 @@ func (s *scanner) dollar() {
 		s.at = end
 		s.lines += strings.Count(s.sql[s.counted:start], "\n")
 		s.counted = start
-		s.out.params = append(s.out.params, use{name, start, end, 1 + s.lines})
+		s.out.params = append(s.out.params, paramUse{name, start, end, 1 + s.lines})
 	}
 }
 
@@ -189,7 +188,7 @@ func (s *scanner) dollarQuoted(tag string) {
 	s.at = from + i + len(tag)
 }
 
-// word goes over a name or keyword, and over the string of an E'…'.
+// word scans a name or keyword, and the string of an E'…'.
 func (s *scanner) word() {
 	start := s.at
 	for s.at < len(s.sql) && (wordStart(s.sql[s.at]) || digit(s.sql[s.at]) || s.sql[s.at] == '$') {

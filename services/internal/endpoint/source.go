@@ -11,14 +11,14 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// source is SQL in a file: text[at:] is what DuckDB was given.
+// source is a file with SQL, of which DuckDB was given text[at:].
 type source struct {
 	file, text string
-	// line is the file's on which the text begins.
+	// line is the file's line on which text begins.
 	line, at int
 }
 
-// fault is what is wrong with the SQL, at its line and column of the file.
+// fault converts a fault of the SQL to an error at its line and column of the file.
 func (s source) fault(f *statement.FaultError) error {
 	e := &ParseError{File: s.file, Reason: f.Reason, Fix: f.Fix}
 	at := s.at + f.At
@@ -33,44 +33,44 @@ func (s source) fault(f *statement.FaultError) error {
 }
 
 var (
-	caretPlace  = regexp.MustCompile(`(?m)^LINE (\d+): (.*)\n( *)\^`)
-	duckDBError = regexp.MustCompile(`(?s)^(?:.*?: )?(?:[A-Z][A-Za-z]+ )+Error: (.*?)(?:\n\nLINE \d+:.*)?$`)
-	noColumn    = regexp.MustCompile(`^(?:Referenced column|Table "[^"]*" does not have a column named|Values list "[^"]*" does not have a column named) "([^"]*)"`)
-	nearest     = regexp.MustCompile(`(?s)(?:Candidate bindings|Did you mean):?[ :]*(.*)$`)
-	quotedName  = regexp.MustCompile(`"([^"]+)"`)
+	caretLine     = regexp.MustCompile(`(?m)^LINE (\d+): (.*)\n( *)\^`)
+	duckDBError   = regexp.MustCompile(`(?s)^(?:.*?: )?(?:[A-Z][A-Za-z]+ )+Error: (.*?)(?:\n\nLINE \d+:.*)?$`)
+	missingColumn = regexp.MustCompile(`^(?:Referenced column|Table "[^"]*" does not have a column named|Values list "[^"]*" does not have a column named) "([^"]*)"`)
+	candidates    = regexp.MustCompile(`(?s)(?:Candidate bindings|Did you mean):?[ :]*(.*)$`)
+	quotedName    = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// explain is DuckDB's error about the SQL as it was prepared, where the SQL began on the line first,
-// at its line and column of the file. Parameters are casts there, so a column is found again by its
-// word.
-func (s source) explain(err error, first int) error {
+// translateError converts DuckDB's error about the prepared SQL, which began on the line first, to an
+// error at its line and column of the file. Parameters are casts in the prepared SQL, so the
+// column is found by its word.
+func (s source) translateError(err error, first int) error {
 	text := err.Error()
 	f := &statement.FaultError{At: -1, Reason: text, Fix: "correct the SQL"}
 	if match := duckDBError.FindStringSubmatch(text); match != nil {
-		f.Reason, f.Fix = plainWords(match[1])
+		f.Reason, f.Fix = simplifyMessage(match[1])
 	}
-	if match := caretPlace.FindStringSubmatch(text); match != nil {
+	if match := caretLine.FindStringSubmatch(text); match != nil {
 		line, _ := strconv.Atoi(match[1])
 		// The caret is below the excerpt, both after "LINE n: ".
 		caret := len(match[3]) - len("LINE : ") - len(match[1])
-		f.At = s.find(line-first, match[2], caret)
+		f.At = s.offsetOf(line-first, match[2], caret)
 	}
 	return s.fault(f)
 }
 
-// plainWords are DuckDB's, without the lists of all that it knows.
-func plainWords(message string) (reason, fix string) {
+// simplifyMessage shortens DuckDB's message: without the lists of all candidates.
+func simplifyMessage(message string) (reason, fix string) {
 	reason, _, _ = strings.Cut(message, "\n")
 	reason, fix = strings.TrimRight(reason, " .!"), "correct the SQL"
 	var near []string
-	if match := nearest.FindStringSubmatch(message); match != nil {
+	if match := candidates.FindStringSubmatch(message); match != nil {
 		for _, one := range quotedName.FindAllStringSubmatch(match[1], -1) {
 			if name := one[1][strings.LastIndexByte(one[1], '.')+1:]; !strings.HasPrefix(name, "_") {
 				near = append(near, name)
 			}
 		}
 	}
-	if match := noColumn.FindStringSubmatch(reason); match != nil {
+	if match := missingColumn.FindStringSubmatch(reason); match != nil {
 		reason = "names the column " + match[1] + ", which is in none of its tables"
 	}
 	if len(near) > 0 {
@@ -79,9 +79,9 @@ func plainWords(message string) (reason, fix string) {
 	return reason, fix
 }
 
-// find is the byte of the SQL that a caret below an excerpt of its line points at, -1 if
-// it can't be found.
-func (s source) find(line int, excerpt string, caret int) int {
+// offsetOf returns the byte of the SQL at which a caret below an excerpt of its line points, -1 if
+// it is not found.
+func (s source) offsetOf(line int, excerpt string, caret int) int {
 	start, rest := 0, s.text[s.at:]
 	for ; line > 0; line-- {
 		end := strings.IndexByte(rest[start:], '\n')
@@ -95,7 +95,7 @@ func (s source) find(line int, excerpt string, caret int) int {
 		return start + len(text)
 	}
 	word := wordAt(excerpt[caret:])
-	// The same word as often before it as in the excerpt, if that has the whole line.
+	// The word's nth occurrence in the excerpt is the nth in the line, unless the excerpt is cut.
 	nth := strings.Count(excerpt[:caret], word)
 	if strings.HasPrefix(excerpt, "...") {
 		nth = strings.Count(text[:max(0, strings.Index(text, strings.Trim(excerpt[:caret], ".")))], word)
@@ -117,19 +117,19 @@ var token = regexp.MustCompile(`^(?:[\pL_][\pL\pN_]*|"[^"]*"|.)`)
 
 func wordAt(text string) string { return token.FindString(text) }
 
-// quote adds to a syntax error how to write a name that is a word of SQL, if that is what
-// is wrong: with quotes around it DuckDB reads on. Words of the columns (in lower case) are names
-// though they begin clauses too.
-func quote(ctx context.Context, parse statement.Parser, columns map[string]bool, sql string, f *statement.FaultError) {
+// suggestQuotes changes a syntax error's fix to quoting a name that is a keyword, if DuckDB parses
+// further with the quotes. Keywords that begin clauses count as names only if a column (in lower
+// case) is called so.
+func suggestQuotes(ctx context.Context, parse statement.Parser, columns map[string]bool, sql string, f *statement.FaultError) {
 	if f.At < 0 || f.At > len(sql) {
 		return
 	}
-	for _, at := range []int{lastWord(sql[:f.At]), f.At} {
+	for _, at := range []int{lastWordStart(sql[:f.At]), f.At} {
 		if at < 0 {
 			continue
 		}
 		word := wordAt(sql[at:])
-		if word == "" || !wordStart(word[0]) || clauses[strings.ToUpper(word)] && !columns[strings.ToLower(word)] {
+		if word == "" || !wordStart(word[0]) || clauseKeywords[strings.ToUpper(word)] && !columns[strings.ToLower(word)] {
 			continue
 		}
 		_, err := statement.Check(ctx, parse, sql[:at]+`"`+word+`"`+sql[at+len(word):], nil, nil)
@@ -141,8 +141,8 @@ func quote(ctx context.Context, parse statement.Parser, columns map[string]bool,
 	}
 }
 
-// lastWord is where the last word of the text begins, -1 if something else ends it.
-func lastWord(text string) int {
+// lastWordStart returns where the last word of the text begins, -1 if the text does not end in one.
+func lastWordStart(text string) int {
 	text = strings.TrimRight(text, " \t\r\n,.=<>+-*/(")
 	at := len(text)
 	for at > 0 {
@@ -158,8 +158,8 @@ func lastWord(text string) int {
 	return at
 }
 
-// clauses are words that stand where they belong more often than where a name should.
-var clauses = func() map[string]bool {
+// clauseKeywords are keywords that are rarely meant as names.
+var clauseKeywords = func() map[string]bool {
 	all := map[string]bool{}
 	for w := range strings.FieldsSeq("SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT OFFSET WITH AS ON USING JOIN LEFT RIGHT FULL INNER OUTER CROSS UNION ALL EXCEPT INTERSECT AND OR NOT IN IS NULL CASE WHEN THEN ELSE END DISTINCT QUALIFY WINDOW BETWEEN LIKE CAST") {
 		all[w] = true

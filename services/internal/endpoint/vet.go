@@ -11,31 +11,31 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// vetting is what endpoints are checked against.
-type vetting struct {
+// vetter checks statements against the tables and views of all datasets.
+type vetter struct {
 	parse statement.Parser
-	// owners are the datasets that a table or view belongs to, by its name in lower case.
+	// owners are the datasets of each table and view, by its name in lower case.
 	owners map[string][]string
-	// views are their statements, nil for one that has a fault.
+	// views are the views' statements, nil for one with a fault.
 	views    map[string]*statement.Statement
 	datasets []string
-	// columns are the names of columns that are known, system those that * does not give;
+	// columns are the names of the tables' columns, system those that * leaves out of an answer;
 	// both in lower case.
 	columns, system map[string]bool
 }
 
-// newVetting checks the views: as they are written, and as they are stored (their
-// statements by name) where that is known.
-func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetting, error) {
-	v := &vetting{
+// newVetter checks the views, in the files and, if stored has their SQL by name, in the
+// warehouse.
+func newVetter(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetter, error) {
+	v := &vetter{
 		parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{},
 		columns: map[string]bool{}, system: map[string]bool{},
 	}
 	for _, d := range datasets {
 		v.datasets = append(v.datasets, d.Name)
-		v.own(d.Name, d.Name)
+		v.addOwner(d.Name, d.Name)
 		for _, t := range d.Tables {
-			v.own(t, d.Name)
+			v.addOwner(t, d.Name)
 		}
 		for _, c := range d.Columns {
 			v.columns[strings.ToLower(c.Name)] = true
@@ -51,14 +51,14 @@ func newVetting(ctx context.Context, parse statement.Parser, datasets []Dataset,
 	return v, errors.Join(errs...)
 }
 
-func (v *vetting) own(name, dataset string) {
+func (v *vetter) addOwner(name, dataset string) {
 	name = strings.ToLower(name)
 	if !slices.Contains(v.owners[name], dataset) {
 		v.owners[name] = append(v.owners[name], dataset)
 	}
 }
 
-func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]string) error {
+func (v *vetter) addViews(ctx context.Context, d Dataset, stored map[string]string) error {
 	file := source{file: d.Name + "/views.sql", text: d.Views, line: 1}
 	views, fault := statement.Views(d.Views)
 	if fault != nil {
@@ -67,21 +67,21 @@ func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]str
 	var errs []error
 	for _, view := range views {
 		file.at = view.At
-		s, err := v.check(ctx, file, view.Body, nil)
+		s, err := v.checkQuery(ctx, file, view.Body, nil)
 		if now, ok := statement.ViewOf(view.Name, stored[view.Name]); ok && err == nil {
-			s, err = v.check(ctx, source{file.file + " (the view " + view.Name + " as it is stored)", now.Body, 1, 0}, now.Body, nil)
+			s, err = v.checkQuery(ctx, source{file.file + " (the view " + view.Name + " as it is stored)", now.Body, 1, 0}, now.Body, nil)
 		}
 		if err != nil {
 			s = nil
 		}
-		v.own(view.Name, d.Name)
+		v.addOwner(view.Name, d.Name)
 		v.views[view.Name] = s
 		errs = append(errs, err)
 	}
 	for _, view := range views {
 		if s := v.views[view.Name]; s != nil {
 			file.at = view.At
-			if err := v.known(file, s); err != nil {
+			if err := v.checkTables(file, s); err != nil {
 				v.views[view.Name] = nil
 				errs = append(errs, err)
 			}
@@ -90,11 +90,11 @@ func (v *vetting) addViews(ctx context.Context, d Dataset, stored map[string]str
 	return errors.Join(errs...)
 }
 
-// check checks one query of the file.
-func (v *vetting) check(ctx context.Context, file source, sql string, params map[string]statement.Param) (*statement.Statement, error) {
+// checkQuery checks one query of the file.
+func (v *vetter) checkQuery(ctx context.Context, file source, sql string, params map[string]statement.Param) (*statement.Statement, error) {
 	s, err := statement.Check(ctx, v.parse, sql, params, v.views)
 	if fault := (*statement.FaultError)(nil); errors.As(err, &fault) {
-		quote(ctx, v.parse, v.columns, sql, fault)
+		suggestQuotes(ctx, v.parse, v.columns, sql, fault)
 		return nil, file.fault(fault)
 	}
 	if err != nil {
@@ -116,8 +116,8 @@ func (v *vetting) check(ctx context.Context, file source, sql string, params map
 	return s, errors.Join(errs...)
 }
 
-// known refuses tables that no dataset has.
-func (v *vetting) known(file source, s *statement.Statement) error {
+// checkTables rejects tables that no dataset has.
+func (v *vetter) checkTables(file source, s *statement.Statement) error {
 	var errs []error
 	for _, t := range s.Tables {
 		if len(v.owners[t.Name]) == 0 {
@@ -130,23 +130,23 @@ func (v *vetting) known(file source, s *statement.Statement) error {
 	return errors.Join(errs...)
 }
 
-// broken reports whether a statement has a fault or reads a view that has one.
-func (v *vetting) broken(s *statement.Statement) bool {
+// hasFault reports whether a statement has a fault or reads a view with one.
+func (v *vetter) hasFault(s *statement.Statement) bool {
 	return s == nil || slices.ContainsFunc(s.Tables, func(t statement.Table) bool {
 		view, is := v.views[t.Name]
 		return is && view == nil
 	})
 }
 
-// readBy are the datasets that a statement reads, itself or by views.
-func (v *vetting) readBy(s *statement.Statement, dataset string, seen map[string]bool) (all []string) {
+// datasetsRead returns the datasets that a statement reads, directly or through views.
+func (v *vetter) datasetsRead(s *statement.Statement, dataset string, seen map[string]bool) (all []string) {
 	for _, t := range s.Tables {
-		all = append(all, v.readByTable(t.Name, dataset, seen)...)
+		all = append(all, v.datasetsOfTable(t.Name, dataset, seen)...)
 	}
 	return all
 }
 
-func (v *vetting) readByTable(name, dataset string, seen map[string]bool) []string {
+func (v *vetter) datasetsOfTable(name, dataset string, seen map[string]bool) []string {
 	if seen[name] {
 		return nil
 	}
@@ -158,22 +158,22 @@ func (v *vetting) readByTable(name, dataset string, seen map[string]bool) []stri
 		all = append(all, owners...)
 	}
 	if view := v.views[name]; view != nil {
-		all = append(all, v.readBy(view, dataset, seen)...)
+		all = append(all, v.datasetsRead(view, dataset, seen)...)
 	}
 	return all
 }
 
-// endpoint checks one, of that dataset, and returns its statement.
-func (v *vetting) endpoint(ctx context.Context, dataset string, e *Endpoint) (*statement.Statement, error) {
+// vetEndpoint checks an endpoint of the dataset and returns its statement.
+func (v *vetter) vetEndpoint(ctx context.Context, dataset string, e *Endpoint) (*statement.Statement, error) {
 	file := source{e.File, e.SQL, e.Line, 0}
-	s, err := v.check(ctx, file, e.SQL, e.bounds())
+	s, err := v.checkQuery(ctx, file, e.SQL, e.paramBounds())
 	if err != nil {
 		return nil, err
 	}
-	errs := []error{v.known(file, s), v.deterministic(file, e, s)}
-	read := v.readBy(s, dataset, map[string]bool{})
+	errs := []error{v.checkTables(file, s), v.checkDeterministic(file, e, s)}
+	read := v.datasetsRead(s, dataset, map[string]bool{})
 	for _, t := range s.Tables {
-		for _, other := range v.readByTable(t.Name, dataset, map[string]bool{}) {
+		for _, other := range v.datasetsOfTable(t.Name, dataset, map[string]bool{}) {
 			if other != dataset && !slices.Contains(e.Reads, other) {
 				errs = append(errs, file.fault(&statement.FaultError{
 					At: t.At, Reason: fmt.Sprintf("reads %s, which is of the dataset %s", t.Name, other), Fix: "add to the header: -- reads: " + strings.Join(append(slices.Clone(e.Reads), other), ", ") + "; an API key then needs both",
@@ -184,28 +184,28 @@ func (v *vetting) endpoint(ctx context.Context, dataset string, e *Endpoint) (*s
 	for _, other := range e.Reads {
 		switch {
 		case other == dataset:
-			errs = append(errs, e.fault(e.readsLine, "reads: names the endpoint's own dataset", "name others only"))
+			errs = append(errs, e.parseError(e.readsLine, "reads: names the endpoint's own dataset", "name others only"))
 		case !slices.Contains(v.datasets, other):
-			errs = append(errs, e.fault(e.readsLine, "reads: names "+other+", which is no dataset here", "there are "+strings.Join(v.datasets, ", ")))
+			errs = append(errs, e.parseError(e.readsLine, "reads: names "+other+", which is no dataset here", "there are "+strings.Join(v.datasets, ", ")))
 		case !slices.Contains(read, other):
-			errs = append(errs, e.fault(e.readsLine, "reads: names "+other+", which the SQL does not read", "remove it"))
+			errs = append(errs, e.parseError(e.readsLine, "reads: names "+other+", which the SQL does not read", "remove it"))
 		}
 	}
 	return s, errors.Join(errs...)
 }
 
-// deterministic refuses pages of an answer that differs at each query.
-func (v *vetting) deterministic(file source, e *Endpoint, s *statement.Statement) error {
+// checkDeterministic rejects an order for an answer that differs from query to query.
+func (v *vetter) checkDeterministic(file source, e *Endpoint, s *statement.Statement) error {
 	if len(e.Order) == 0 {
 		return nil
 	}
 	var errs []error
-	for _, f := range s.Changing {
+	for _, f := range s.Nondeterministic {
 		errs = append(errs, file.fault(f))
 	}
 	for _, t := range s.Tables {
-		if view := v.views[t.Name]; view != nil && len(view.Changing) > 0 {
-			f := *view.Changing[0]
+		if view := v.views[t.Name]; view != nil && len(view.Nondeterministic) > 0 {
+			f := *view.Nondeterministic[0]
 			f.At, f.Reason = t.At, "reads the view "+t.Name+", in which "+f.Reason
 			errs = append(errs, file.fault(&f))
 		}
@@ -213,14 +213,14 @@ func (v *vetting) deterministic(file source, e *Endpoint, s *statement.Statement
 	return errors.Join(errs...)
 }
 
-// hidden are the system columns that an endpoint's * gives and nobody asked for: neither
-// its SQL by name, nor a view that it reads, nor its header.
-func (v *vetting) hidden(e *Endpoint, s *statement.Statement) map[string]bool {
+// hiddenColumns returns the system columns to leave out of an endpoint's answer: those that neither
+// its SQL, nor a view that it reads, nor its header names.
+func (v *vetter) hiddenColumns(e *Endpoint, s *statement.Statement) map[string]bool {
 	hidden := maps.Clone(v.system)
 	for name := range v.system {
-		hidden[name+"_1"] = true // what DuckDB calls the second of a name
+		hidden[name+"_1"] = true // DuckDB's name of a second one
 	}
-	v.show(s, hidden, map[string]bool{})
+	v.unhideNamed(s, hidden, map[string]bool{})
 	for _, o := range e.Order {
 		delete(hidden, strings.ToLower(o.Column))
 	}
@@ -231,15 +231,15 @@ func (v *vetting) hidden(e *Endpoint, s *statement.Statement) map[string]bool {
 	return hidden
 }
 
-func (v *vetting) show(s *statement.Statement, hidden, seen map[string]bool) {
+func (v *vetter) unhideNamed(s *statement.Statement, hidden, seen map[string]bool) {
 	if s == nil {
 		return
 	}
-	maps.DeleteFunc(hidden, func(name string, _ bool) bool { return s.Given[name] })
+	maps.DeleteFunc(hidden, func(name string, _ bool) bool { return s.ColumnNames[name] })
 	for _, t := range s.Tables {
 		if !seen[t.Name] {
 			seen[t.Name] = true
-			v.show(v.views[t.Name], hidden, seen)
+			v.unhideNamed(v.views[t.Name], hidden, seen)
 		}
 	}
 }

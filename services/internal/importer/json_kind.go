@@ -98,17 +98,17 @@ func significant(number string) string {
 }
 
 // parseHuge parses an integer of at most 38 digits.
-func parseHuge(text string) result.Huge {
+func parseHuge(text string) result.Int128 {
 	digits := strings.TrimPrefix(text, "-")
-	var h result.Huge
+	var h result.Int128
 	for _, c := range []byte(digits) {
 		high, low := bits.Mul64(h.Low, 10)
 		low, carry := bits.Add64(low, uint64(c-'0'), 0)
-		h = result.Huge{Low: low, High: h.High*10 + int64(high+carry)}
+		h = result.Int128{Low: low, High: h.High*10 + int64(high+carry)}
 	}
 	if len(digits) < len(text) {
 		low, borrow := bits.Sub64(0, h.Low, 0)
-		h = result.Huge{Low: low, High: -h.High - int64(borrow)}
+		h = result.Int128{Low: low, High: -h.High - int64(borrow)}
 	}
 	return h
 }

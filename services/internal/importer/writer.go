@@ -106,8 +106,8 @@ func writeFloat(b []byte, v result.Vector, i int) ([]byte, error) {
 func (b writerBuilder) text(t *result.Type, shape contract.Shape, where string) writer {
 	switch {
 	case t.Kind == column.Enum:
-		words, physical := make([][]byte, len(t.Words)), t.Physical
-		for i, word := range t.Words {
+		words, physical := make([][]byte, len(t.Dictionary)), t.Physical
+		for i, word := range t.Dictionary {
 			words[i] = jsontext.AppendString(nil, []byte(word))
 		}
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {

@@ -38,12 +38,12 @@ func (b writerBuilder) nested(t *result.Type, shape contract.Shape, where string
 	case column.Array:
 		size := t.Size
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
-			return appendItems(buf, v.Inside[0], i*size, size, inner[0])
+			return appendItems(buf, v.Children[0], i*size, size, inner[0])
 		}, nil
 	default:
 		return func(buf []byte, v result.Vector, i int) ([]byte, error) {
-			at := result.At[result.Span](v, i)
-			return appendItems(buf, v.Inside[0], int(at.Offset), int(at.Length), inner[0])
+			at := result.At[result.ListEntry](v, i)
+			return appendItems(buf, v.Children[0], int(at.Offset), int(at.Length), inner[0])
 		}, nil
 	}
 }
@@ -58,7 +58,7 @@ func structWriter(t *result.Type, shape contract.Shape, inner []writer) writer {
 		buf = append(buf, '{')
 		first := true
 		for m, write := range inner {
-			member := v.Inside[m]
+			member := v.Children[m]
 			null := member.Null(i)
 			if null && !nulls[m] {
 				continue
@@ -96,14 +96,14 @@ func appendItems(buf []byte, v result.Vector, from, n int, write writer) (_ []by
 // mapWriter writes a map as an object.
 func mapWriter(key, value writer) writer {
 	return func(buf []byte, v result.Vector, i int) (_ []byte, err error) {
-		at := result.At[result.Span](v, i)
+		at := result.At[result.ListEntry](v, i)
 		buf = append(buf, '{')
 		for j := int(at.Offset); j < int(at.Offset+at.Length); j++ {
 			if j > int(at.Offset) {
 				buf = append(buf, ',')
 			}
 			from := len(buf)
-			if buf, err = key(buf, v.Inside[0], j); err != nil {
+			if buf, err = key(buf, v.Children[0], j); err != nil {
 				return buf, err
 			}
 			if buf[from] != '"' {
@@ -111,9 +111,9 @@ func mapWriter(key, value writer) writer {
 				buf = jsontext.AppendString(buf[:from], []byte(name))
 			}
 			buf = append(buf, ':')
-			if v.Inside[1].Null(j) {
+			if v.Children[1].Null(j) {
 				buf = append(buf, "null"...)
-			} else if buf, err = value(buf, v.Inside[1], j); err != nil {
+			} else if buf, err = value(buf, v.Children[1], j); err != nil {
 				return buf, err
 			}
 		}
@@ -124,10 +124,10 @@ func mapWriter(key, value writer) writer {
 // unionWriter writes the active member.
 func unionWriter(inner []writer) writer {
 	return func(buf []byte, v result.Vector, i int) ([]byte, error) {
-		tag := result.At[uint8](v.Inside[0], i)
-		if v.Inside[1+tag].Null(i) {
+		tag := result.At[uint8](v.Children[0], i)
+		if v.Children[1+tag].Null(i) {
 			return append(buf, "null"...), nil
 		}
-		return inner[tag](buf, v.Inside[1+tag], i)
+		return inner[tag](buf, v.Children[1+tag], i)
 	}
 }

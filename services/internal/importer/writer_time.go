@@ -48,18 +48,18 @@ func writeOther(b []byte, v result.Vector, i int) ([]byte, error) {
 	case column.Boolean:
 		return strconv.AppendBool(b, result.At[bool](v, i)), nil
 	case column.UHugeInt:
-		return result.At[result.Huge](v, i).AppendUnsigned(b), nil
+		return result.At[result.Int128](v, i).AppendUnsigned(b), nil
 	case column.UUID:
-		b = result.At[result.Huge](v, i).AppendUUID(append(b, '"'))
+		b = result.At[result.Int128](v, i).AppendUUID(append(b, '"'))
 	case column.Time:
 		b = appendClock(append(b, '"'), time.Duration(result.At[int64](v, i))*time.Microsecond)
 	case column.TimeNS:
 		b = appendClock(append(b, '"'), time.Duration(result.At[int64](v, i)))
 	case column.TimeTZ:
-		day, zone := result.Clock(result.At[uint64](v, i))
+		day, zone := result.SplitTimeTZ(result.At[uint64](v, i))
 		b = appendZone(appendClock(append(b, '"'), day), zone)
 	default:
-		b = appendInterval(append(b, '"'), result.At[result.Duration](v, i))
+		b = appendInterval(append(b, '"'), result.At[result.Interval](v, i))
 	}
 	return append(b, '"'), nil
 }
@@ -95,7 +95,7 @@ func appendZone(b []byte, zone time.Duration) []byte {
 }
 
 // appendInterval writes an ISO 8601 duration, whose parts may be negative.
-func appendInterval(b []byte, d result.Duration) []byte {
+func appendInterval(b []byte, d result.Interval) []byte {
 	b = fmt.Appendf(b, "P%dM%dDT", d.Months, d.Days)
 	if d.Micros < 0 {
 		b = append(b, '-')

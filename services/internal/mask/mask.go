@@ -1,5 +1,5 @@
-// Package mask takes secrets out of what people and logs are shown: URLs, and texts that
-// have URLs in them, such as errors of others. It imports the standard library only.
+// Package mask redacts secrets from output and logs: in URLs, and in texts with URLs in them,
+// such as errors of libraries. It imports the standard library only.
 package mask
 
 import (
@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// hidden stands where a secret was, as in net/url.
+// hidden replaces a secret, as in net/url.
 const hidden = "xxxxx"
 
-// URL is a URL without its secrets: who logs in and with what, the query and the fragment.
-// Of what can't be parsed nothing is left but the scheme.
+// URL redacts a URL: user, password, query and fragment. If it can't be parsed, only the scheme
+// is left.
 func URL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme == "" {
@@ -20,7 +20,7 @@ func URL(raw string) string {
 	}
 	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""
 	if strings.Contains(u.Opaque, "@") || u.Host == "" && u.User == nil && strings.Contains(u.Path, "@") {
-		return u.Scheme + ":…" // one that was taken for a file
+		return u.Scheme + ":…" // parsed as a file
 	}
 	// A name alone may be a token.
 	if _, has := u.User.Password(); u.User != nil && !has {
@@ -31,54 +31,54 @@ func URL(raw string) string {
 
 func unparsed(raw string) string {
 	scheme, _, found := strings.Cut(raw, "://")
-	if !found || !schemeOnly.MatchString(scheme) {
+	if !found || !validScheme.MatchString(scheme) {
 		return "(not a URL)"
 	}
 	return scheme + "://…"
 }
 
 var (
-	schemeOnly = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
-	// address is what may be a URL in a text, also with a password that should have
-	// been percent-encoded, and with a slash too few; MotherDuck's has none.
-	address = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/+(?:[^\n/]*@)?|(?:md|motherduck):)\S+`)
-	// schemeAlone is how a sentence names a kind of URL.
-	schemeAlone = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/+$`)
-	// named is a value whose name says that it is a secret.
-	named = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|credentials?))=[^\s&]+`)
-	// key is an API key of ours.
-	key = regexp.MustCompile(`\bestela_[A-Za-z0-9]{16,}`)
+	validScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
+	// urlInText matches what may be a URL in a text, also with a password that should have been
+	// percent-encoded, and with a slash missing; MotherDuck's have none.
+	urlInText = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/+(?:[^\n/]*@)?|(?:md|motherduck):)\S+`)
+	// bareScheme is how a sentence names a kind of URL: no more than "redis://".
+	bareScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:/+$`)
+	// secretValue matches a value whose name says that it is a secret.
+	secretValue = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|credentials?))=[^\s&]+`)
+	// apiKey matches an API key of ours.
+	apiKey = regexp.MustCompile(`\bestela_[A-Za-z0-9]{16,}`)
 )
 
-// trailing is what may follow a URL in a sentence.
-const trailing = `"'` + "`" + `.,:;)]}>`
+// trailingPunctuation may follow a URL in a sentence.
+const trailingPunctuation = `"'` + "`" + `.,:;)]}>`
 
-// Text is a text without the secrets of the URLs in it, without API keys, and without
-// values that are called a token, a password or a secret (NAME=VALUE).
+// Text redacts the URLs in a text, API keys, and values that are called a token, a password or
+// a secret (NAME=VALUE).
 func Text(text string) string {
 	if strings.Contains(text, ":") {
-		text = address.ReplaceAllStringFunc(text, func(found string) string {
-			raw := strings.TrimRight(found, trailing)
+		text = urlInText.ReplaceAllStringFunc(text, func(found string) string {
+			raw := strings.TrimRight(found, trailingPunctuation)
 			masked := URL(raw)
-			if masked == raw || raw == unparsed(raw) || schemeAlone.MatchString(raw) { // or masked before
+			if masked == raw || raw == unparsed(raw) || bareScheme.MatchString(raw) { // or redacted before
 				return found
 			}
 			return masked + found[len(raw):]
 		})
 	}
 	if strings.Contains(text, "=") {
-		text = named.ReplaceAllString(text, "$1="+hidden)
+		text = secretValue.ReplaceAllString(text, "$1="+hidden)
 	}
 	if strings.Contains(text, "estela_") {
-		text = key.ReplaceAllString(text, "estela_"+hidden)
+		text = apiKey.ReplaceAllString(text, "estela_"+hidden)
 	}
 	return text
 }
 
-// Secret says whether a URL has one in its query or before its host, where every user of
-// the machine could see it.
-func Secret(raw string) bool {
+// HasSecret reports whether a URL has a secret in its query or before its host. On a command
+// line every user of the machine could read it.
+func HasSecret(raw string) bool {
 	_, query, _ := strings.Cut(raw, "?")
 	_, host, found := strings.Cut(raw, "://")
-	return named.MatchString(query) || found && strings.Contains(host, "@")
+	return secretValue.MatchString(query) || found && strings.Contains(host, "@")
 }

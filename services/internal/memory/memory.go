@@ -1,6 +1,6 @@
-// Package memory watches the process' own memory while queries of readers run, and
-// ends them before the machine ends the process: DuckDB's memory limit does not count
-// what expressions allocate. It imports the standard library only.
+// Package memory cancels queries when the process is short of memory, before the kernel kills
+// it: DuckDB's memory limit does not count what expressions allocate. It imports the
+// standard library only.
 package memory
 
 import (
@@ -16,55 +16,54 @@ import (
 	"time"
 )
 
-// ErrPressure says that the process has as much memory as it may. It can be tried
-// again.
+// ErrPressure is returned at the memory limit. The query can be retried.
 var ErrPressure = errors.New("the process is at its memory limit")
 
 const (
-	// every is how often memory is read while queries run: 2 µs each time.
-	every = 20 * time.Millisecond
-	// pause is how long none is admitted after one was ended. Then one at a time is, for
-	// memory that an allocator keeps must not shut readers out for good.
-	pause = time.Second
+	// sampleInterval is how often memory is sampled while queries run; a sample takes 2 µs.
+	sampleInterval = 20 * time.Millisecond
+	// cooldown is how long queries are refused after one was cancelled. Then one at a time is
+	// admitted, for memory that an allocator keeps must not shut readers out for good.
+	cooldown = time.Second
 )
 
-// Watch ends queries when the process has more resident memory than Limit.
+// Watch cancels queries while the process has more resident memory than Limit.
 type Watch struct {
 	// Limit is in bytes; 0: no limit.
 	Limit int64
 
-	mu      sync.Mutex
-	running []*query // the youngest last
-	looking bool
-	ended   time.Time // when the last was
+	mu         sync.Mutex
+	running    []*query // the newest last
+	sampling   bool
+	lastCancel time.Time
 }
 
-type query struct{ end context.CancelCauseFunc }
+type query struct{ cancel context.CancelCauseFunc }
 
-// Enter admits a query: its context ends with the cause ErrPressure when memory is
-// short, the youngest query first. The caller calls leave afterwards. Above the limit
-// it refuses with ErrPressure.
+// Enter admits a query. Its context is cancelled with the cause ErrPressure when memory is
+// short, the newest query first. The caller calls leave afterwards. Above the limit Enter
+// returns ErrPressure.
 func (w *Watch) Enter(ctx context.Context) (_ context.Context, leave func(), err error) {
 	if w == nil || w.Limit <= 0 {
 		return ctx, func() {}, nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if over := Resident() > w.Limit; over && (len(w.running) > 0 || time.Since(w.ended) < pause) {
+	if over := Resident() > w.Limit; over && (len(w.running) > 0 || time.Since(w.lastCancel) < cooldown) {
 		return nil, nil, ErrPressure
 	}
 	q := &query{}
-	ctx, q.end = context.WithCancelCause(ctx)
+	ctx, q.cancel = context.WithCancelCause(ctx)
 	w.running = append(w.running, q)
-	if !w.looking {
-		w.looking = true
-		go w.run()
+	if !w.sampling {
+		w.sampling = true
+		go w.sample()
 	}
 	return ctx, func() { w.leave(q) }, nil
 }
 
 func (w *Watch) leave(q *query) {
-	q.end(nil)
+	q.cancel(nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, other := range w.running {
@@ -75,31 +74,31 @@ func (w *Watch) leave(q *query) {
 	}
 }
 
-// run samples while queries run.
-func (w *Watch) run() {
-	tick := time.NewTicker(every)
+// sample checks memory while queries run.
+func (w *Watch) sample() {
+	tick := time.NewTicker(sampleInterval)
 	defer tick.Stop()
 	for range tick.C {
-		if !w.once() {
+		if !w.check() {
 			return
 		}
 	}
 }
 
-func (w *Watch) once() (more bool) {
+func (w *Watch) check() (more bool) {
 	resident := Resident()
 	w.mu.Lock()
 	over := resident > w.Limit
 	if len(w.running) == 0 {
-		w.looking = false
+		w.sampling = false
 		w.mu.Unlock()
 		return false
 	}
 	if over {
 		last := len(w.running) - 1
-		w.running[last].end(ErrPressure)
+		w.running[last].cancel(ErrPressure)
 		w.running = w.running[:last]
-		w.ended = time.Now()
+		w.lastCancel = time.Now()
 	}
 	w.mu.Unlock()
 	if over {
@@ -108,8 +107,8 @@ func (w *Watch) once() (more bool) {
 	return true
 }
 
-// Resident is the process' resident memory in bytes; where the system does not say,
-// what Go's runtime has of it.
+// Resident returns the process' resident memory in bytes; without /proc, what Go's runtime
+// has mapped.
 func Resident() int64 {
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
 		if fields := strings.Fields(string(text)); len(fields) > 1 {
@@ -123,23 +122,23 @@ func Resident() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// Available is the memory in bytes that the process can have: that of its cgroup, else
-// the machine's; 0 if the system does not say.
+// Available returns the process' memory limit in bytes: the lower of its cgroup's and the
+// machine's; 0 if unknown.
 func Available() int64 {
 	least := int64(0)
 	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if n := number(file, ""); n > 0 {
+		if n := firstNumber(file, ""); n > 0 {
 			least = n
 		}
 	}
-	if total := 1024 * number("/proc/meminfo", "MemTotal:"); total > 0 && (least == 0 || total < least) {
+	if total := 1024 * firstNumber("/proc/meminfo", "MemTotal:"); total > 0 && (least == 0 || total < least) {
 		least = total
 	}
 	return least
 }
 
-// number is the first number of a file after a word.
-func number(file, word string) int64 {
+// firstNumber returns the first number in the file after the word, 0 if there is none.
+func firstNumber(file, word string) int64 {
 	text, err := os.ReadFile(file)
 	if err != nil || runtime.GOOS != "linux" {
 		return 0

@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Above the limit the youngest query ends first, then the others, and new ones are
-// refused while any runs.
+// Above the limit the newest query is cancelled first, then the others, and new ones are refused
+// while any runs.
 func TestPressureEndsTheYoungestFirst(t *testing.T) {
 	t.Parallel()
 	w := &memory.Watch{Limit: 1 << 60}
@@ -56,7 +56,7 @@ func TestPressureEndsTheYoungestFirst(t *testing.T) {
 	}
 }
 
-// Without a limit it costs nothing and refuses nothing.
+// Without a limit nothing is sampled or refused.
 func TestNoLimit(t *testing.T) {
 	t.Parallel()
 	for _, w := range []*memory.Watch{nil, {}} {

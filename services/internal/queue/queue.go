@@ -1,5 +1,5 @@
-// Package queue gives queries their turns, which go round among the clients, and lets those who
-// ask for the same at the same time share one query.
+// Package queue limits how many queries run at once, schedules them round-robin among the
+// clients, and deduplicates concurrent equal requests (singleflight).
 package queue
 
 import (
@@ -9,49 +9,48 @@ import (
 	"sync"
 )
 
-// Queue lets a number of queries run and a number wait; more are refused, for a long
-// queue only makes everyone late. Turns go round among the clients who wait, and none
-// has so many that there is no other's.
+// Queue bounds the running and the waiting queries and refuses more, for a long queue only
+// makes everyone late. Turns are granted round-robin among the waiting clients; limits a
+// client keep one of them from taking all.
 type Queue struct {
-	running, waiting int
-	// share is how many turns one client may have, line how many of its requests may wait.
-	share, line int
+	maxRunning, maxWaiting                   int
+	maxRunningPerClient, maxWaitingPerClient int
 
-	mu    sync.Mutex
-	taken int            // turns
-	held  map[string]int // turns by client
-	lines map[string][]*Ticket
-	order []string // the clients with a line: the next to be asked first
-	all   int      // tickets that wait
+	mu              sync.Mutex
+	running         int
+	runningByClient map[string]int
+	waitingByClient map[string][]*Ticket
+	roundRobin      []string // clients with waiting tickets, the next first
+	waiting         int
 }
 
-// Ticket is a position in the queue, then a turn.
+// Ticket is a request's place in the queue and, once granted, its turn.
 type Ticket struct {
 	ready  chan struct{} // closed when it is granted or refused
-	client string        // whose turn it is, or who asked first
+	client string        // who has the turn or, while it waits, who enqueued it
 	state  ticketState
 }
 
 type ticketState int
 
 const (
-	inLine ticketState = iota
+	waiting ticketState = iota
 	granted
-	refused // for one who has fewer in line
-	ended
+	refused // in favour of a client with fewer waiting, or abandoned
+	released
 )
 
-// New is a queue that lets that many queries run and that many wait.
+// New returns a queue for that many running and that many waiting queries.
 func New(running, waiting int) *Queue {
 	return &Queue{
-		running: running, waiting: waiting, share: max(1, running-1), line: max(1, (waiting+1)/2),
-		held: map[string]int{}, lines: map[string][]*Ticket{},
+		maxRunning: running, maxWaiting: waiting, maxRunningPerClient: max(1, running-1), maxWaitingPerClient: max(1, (waiting+1)/2),
+		runningByClient: map[string]int{}, waitingByClient: map[string][]*Ticket{},
 	}
 }
 
-// BusyError is why a request gets no turn.
+// BusyError is returned if a request gets no turn.
 type BusyError struct {
-	// Detail is what the client can do.
+	// Detail says what the client can do.
 	Detail string
 
 	cause error
@@ -59,60 +58,60 @@ type BusyError struct {
 
 func (e *BusyError) Error() string { return e.Detail }
 
-// Unwrap is why it was not waited any longer, nil if it was not waited at all.
+// Unwrap returns why waiting ended, nil if the request was refused at once.
 func (e *BusyError) Unwrap() error { return e.cause }
 
 func busy(detail string) error { return &BusyError{Detail: detail} }
 
-// Acquire waits for a turn of the client's, which the caller releases afterwards. The error is
-// a *BusyError.
+// Acquire waits for a turn, counted for the client. The caller releases it. The error is a
+// *BusyError.
 func (q *Queue) Acquire(ctx context.Context, client string) (*Ticket, error) {
-	t, err := q.ask(client)
+	t, err := q.enqueue(client)
 	if err != nil {
 		return nil, err
 	}
 	return t, q.wait(ctx, t)
 }
 
-// ask gets in line.
-func (q *Queue) ask(client string) (*Ticket, error) {
+// enqueue adds a ticket of the client, or refuses it with a *BusyError.
+func (q *Queue) enqueue(client string) (*Ticket, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t := &Ticket{ready: make(chan struct{}), client: client}
-	own := len(q.lines[client])
-	canRun := q.taken < q.running && q.held[client] < q.share && own == 0
+	own := len(q.waitingByClient[client])
+	canRun := q.running < q.maxRunning && q.runningByClient[client] < q.maxRunningPerClient && own == 0
 	switch {
 	case canRun:
-	case own >= q.line:
+	case own >= q.maxWaitingPerClient:
 		return nil, busy(fmt.Sprintf("%d requests of this client wait already. Try again after a moment.", own))
-	case q.all >= q.waiting && !q.displace(own+1):
-		return nil, busy(fmt.Sprintf("%d queries run or wait already. Try again after a moment.", q.taken+q.all))
+	case q.waiting >= q.maxWaiting && !q.evictLongest(own+1):
+		return nil, busy(fmt.Sprintf("%d queries run or wait already. Try again after a moment.", q.running+q.waiting))
 	}
 	q.append(client, t)
-	q.all++
+	q.waiting++
 	q.grant()
 	return t, nil
 }
 
-// also lets a ticket that waits be granted to another client too, whichever comes first.
-func (q *Queue) also(t *Ticket, client string) {
+// addClient puts a waiting ticket into another client's line too: it is granted to whichever
+// client's turn comes first.
+func (q *Queue) addClient(t *Ticket, client string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.state != inLine || client == t.client || len(q.lines[client]) >= q.line || slices.Contains(q.lines[client], t) {
+	if t.state != waiting || client == t.client || len(q.waitingByClient[client]) >= q.maxWaitingPerClient || slices.Contains(q.waitingByClient[client], t) {
 		return
 	}
 	q.append(client, t)
 	q.grant()
 }
 
-// wait waits until the ticket is granted. The caller releases it afterwards if there is no
-// error.
+// wait blocks until the ticket is granted. Without an error the caller must release it.
 func (q *Queue) wait(ctx context.Context, t *Ticket) error {
 	select {
 	case <-t.ready:
 	case <-ctx.Done():
-		if q.giveUp(t) {
-			return timedOut(ctx.Err())
+		if q.abandon(t) {
+			return waitTimeout(ctx.Err())
 		}
 	}
 	q.mu.Lock()
@@ -123,41 +122,41 @@ func (q *Queue) wait(ctx context.Context, t *Ticket) error {
 	return nil
 }
 
-func timedOut(cause error) error {
+func waitTimeout(cause error) error {
 	return &BusyError{"The request waited for its turn until its time was over. Try again after a moment.", cause}
 }
 
-// Full reports whether who asks now has to wait.
+// Full reports whether a new request would have to wait.
 func (q *Queue) Full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.taken >= q.running
+	return q.running >= q.maxRunning
 }
 
-// granted reports whether the ticket has or had its turn.
+// granted reports whether the ticket got its turn, which may have been released since.
 func (q *Queue) granted(t *Ticket) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return t.state == granted || t.state == ended
+	return t.state == granted || t.state == released
 }
 
-// Release ends a turn.
+// Release returns a turn.
 func (q *Queue) Release(t *Ticket) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t.state = ended
-	q.taken--
-	if q.held[t.client]--; q.held[t.client] == 0 {
-		delete(q.held, t.client)
+	t.state = released
+	q.running--
+	if q.runningByClient[t.client]--; q.runningByClient[t.client] == 0 {
+		delete(q.runningByClient, t.client)
 	}
 	q.grant()
 }
 
-// giveUp leaves the line; false if the turn came first.
-func (q *Queue) giveUp(t *Ticket) bool {
+// abandon removes a waiting ticket; false if it was granted or refused before.
+func (q *Queue) abandon(t *Ticket) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.state != inLine {
+	if t.state != waiting {
 		return false
 	}
 	t.state = refused
@@ -165,35 +164,36 @@ func (q *Queue) giveUp(t *Ticket) bool {
 	return true
 }
 
-// grant gives the free turns away, round the clients, one ticket each.
+// grant hands out the free turns round-robin, one ticket a client at a time.
 func (q *Queue) grant() {
-	for q.taken < q.running {
-		at := slices.IndexFunc(q.order, func(client string) bool { return q.held[client] < q.share })
+	for q.running < q.maxRunning {
+		at := slices.IndexFunc(q.roundRobin, func(client string) bool { return q.runningByClient[client] < q.maxRunningPerClient })
 		if at < 0 {
 			return
 		}
-		client := q.order[at]
-		t := q.lines[client][0]
+		client := q.roundRobin[at]
+		t := q.waitingByClient[client][0]
 		q.remove(t)
-		if i := slices.Index(q.order, client); i >= 0 { // it has more, and is asked last
-			q.order = append(slices.Delete(q.order, i, i+1), client)
+		if i := slices.Index(q.roundRobin, client); i >= 0 { // more waiting: to the end
+			q.roundRobin = append(slices.Delete(q.roundRobin, i, i+1), client)
 		}
 		t.state, t.client = granted, client
-		q.taken++
-		q.held[client]++
+		q.running++
+		q.runningByClient[client]++
 		close(t.ready)
 	}
 }
 
-// displace refuses the last of the longest line, if that is longer than n.
-func (q *Queue) displace(n int) bool {
+// evictLongest refuses the newest ticket of the client with the most waiting, if it has more
+// than n; false if none has.
+func (q *Queue) evictLongest(n int) bool {
 	longest := ""
-	for _, client := range q.order {
-		if len(q.lines[client]) > max(n, len(q.lines[longest])) {
+	for _, client := range q.roundRobin {
+		if len(q.waitingByClient[client]) > max(n, len(q.waitingByClient[longest])) {
 			longest = client
 		}
 	}
-	line := q.lines[longest]
+	line := q.waitingByClient[longest]
 	if len(line) == 0 {
 		return false
 	}
@@ -205,26 +205,26 @@ func (q *Queue) displace(n int) bool {
 }
 
 func (q *Queue) append(client string, t *Ticket) {
-	if len(q.lines[client]) == 0 {
-		q.order = append(q.order, client)
+	if len(q.waitingByClient[client]) == 0 {
+		q.roundRobin = append(q.roundRobin, client)
 	}
-	q.lines[client] = append(q.lines[client], t)
+	q.waitingByClient[client] = append(q.waitingByClient[client], t)
 }
 
-// remove takes the ticket out of every line that it is in.
+// remove takes the ticket out of the line of every client.
 func (q *Queue) remove(t *Ticket) {
-	q.all--
-	for _, client := range slices.Clone(q.order) {
-		line := q.lines[client]
+	q.waiting--
+	for _, client := range slices.Clone(q.roundRobin) {
+		line := q.waitingByClient[client]
 		at := slices.Index(line, t)
 		if at < 0 {
 			continue
 		}
 		if line = slices.Delete(line, at, at+1); len(line) > 0 {
-			q.lines[client] = line
+			q.waitingByClient[client] = line
 			continue
 		}
-		delete(q.lines, client)
-		q.order = slices.DeleteFunc(q.order, func(c string) bool { return c == client })
+		delete(q.waitingByClient, client)
+		q.roundRobin = slices.DeleteFunc(q.roundRobin, func(c string) bool { return c == client })
 	}
 }

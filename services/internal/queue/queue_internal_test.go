@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// asks lets a client ask a number of times.
+// asks enqueues n tickets of the client.
 func asks(t *testing.T, q *Queue, client string, n int) (all []*Ticket) {
 	t.Helper()
 	for range n {
-		one, err := q.ask(client)
+		one, err := q.enqueue(client)
 		if err != nil {
 			t.Fatalf("%s: %v", client, err)
 		}
@@ -64,12 +64,12 @@ func TestQueueOfOneTurn(t *testing.T) {
 	}
 }
 
-// Who fills the queue makes place for who has less in it.
+// In a full queue the client with the most tickets loses one to a client with fewer.
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	q := New(2, 4)
 	a := asks(t, q, "a", 3) // one runs
-	if _, err := q.ask("a"); !errors.As(err, new(*BusyError)) {
+	if _, err := q.enqueue("a"); !errors.As(err, new(*BusyError)) {
 		t.Errorf("a has three in line: %v", err)
 	}
 	asks(t, q, "b", 3) // one runs
@@ -77,7 +77,7 @@ func TestQueueIsBounded(t *testing.T) {
 	if err := q.wait(t.Context(), a[2]); err == nil && q.granted(a[2]) {
 		t.Error("a kept its place")
 	}
-	if _, err := q.ask("c"); err == nil {
+	if _, err := q.enqueue("c"); err == nil {
 		t.Error("nobody has more than c would, and it got in")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -85,27 +85,27 @@ func TestQueueIsBounded(t *testing.T) {
 	if err := q.wait(ctx, c[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
-	if q.all != 3 {
-		t.Errorf("%d wait", q.all)
+	if q.waiting != 3 {
+		t.Errorf("%d wait", q.waiting)
 	}
 }
 
-// A ticket that two clients wait for is granted in the turn of whichever comes first, once.
+// A ticket of two clients is granted once, in the first turn of either.
 func TestQueueOfTwoClients(t *testing.T) {
 	t.Parallel()
 	q := New(2, 20)
 	a := asks(t, q, "a", 5)
 	b := asks(t, q, "b", 1)
-	q.also(a[4], "c")
-	q.also(a[4], "c")
+	q.addClient(a[4], "c")
+	q.addClient(a[4], "c")
 	q.Release(b[0])
-	if !q.granted(a[4]) || a[4].client != "c" || q.all != 3 {
-		t.Fatalf("granted: %t to %q, %d wait", q.granted(a[4]), a[4].client, q.all)
+	if !q.granted(a[4]) || a[4].client != "c" || q.waiting != 3 {
+		t.Fatalf("granted: %t to %q, %d wait", q.granted(a[4]), a[4].client, q.waiting)
 	}
 	for _, one := range []*Ticket{a[4], a[0], a[1], a[2], a[3]} {
 		q.Release(one)
 	}
-	if q.taken != 0 || len(q.held) != 0 || len(q.lines) != 0 || len(q.order) != 0 || q.all != 0 {
+	if q.running != 0 || len(q.runningByClient) != 0 || len(q.waitingByClient) != 0 || len(q.roundRobin) != 0 || q.waiting != 0 {
 		t.Errorf("left: %+v", q)
 	}
 }
@@ -123,7 +123,7 @@ func newFlights(t *testing.T, running int) *Flights[*answer] {
 	return NewFlights[*answer](life, New(running, 64), &queries)
 }
 
-// A query is cancelled when the last who waits leaves, and not before.
+// A query is cancelled when its last waiter leaves, and not before.
 func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 4)
@@ -167,13 +167,13 @@ func TestFlightEndsWhenNobodyWaits(t *testing.T) {
 func (f *Flights[A]) waiting(key string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl := f.all[key]; fl != nil {
-		return fl.waiting
+	if fl := f.inFlight[key]; fl != nil {
+		return fl.waiters
 	}
 	return 0
 }
 
-// That the one who began has no place is nothing to those who joined.
+// Those who joined a query retry if the request that began it is refused a turn.
 func TestFlightOfOneWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	f := newFlights(t, 1)

@@ -18,19 +18,18 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// child is a redis-server that is a child of this process, with its append-only file in
-// the data directory.
+// child is a redis-server as a child process, with its append-only file in the data directory.
 type child struct {
 	program, dir, socket string
 	log                  *slog.Logger
 
 	cmd    *exec.Cmd
-	output *bytes.Buffer // to be read once it has ended
-	ended  chan struct{}
+	output *bytes.Buffer // not to be read before it has exited
+	exited chan struct{}
 }
 
-// startChild listens on a Unix socket in the data directory only: nobody else
-// on the machine can reach it.
+// startChild starts a redis-server that listens on a Unix socket in the data directory only, so
+// that no other user of the machine can connect.
 func startChild(ctx context.Context, program, dataDir string, log *slog.Logger) (*Server, error) {
 	dir, err := filepath.Abs(filepath.Join(dataDir, "redis"))
 	if err != nil {
@@ -57,10 +56,10 @@ func startChild(ctx context.Context, program, dataDir string, log *slog.Logger) 
 
 func (r *child) url() string { return "unix://" + r.socket }
 
-// start returns when the server has loaded its data and answers.
+// start returns when the server is ready.
 func (r *child) start(ctx context.Context) error {
-	r.output, r.ended = new(bytes.Buffer), make(chan struct{})
-	// It outlives the command's context: what is stored last still needs it.
+	r.output, r.exited = new(bytes.Buffer), make(chan struct{})
+	// It outlives the command's context: the last commits still need it.
 	r.cmd = exec.CommandContext(context.WithoutCancel(ctx), r.program, "--port", "0", "--unixsocket", r.socket, "--unixsocketperm", "700",
 		"--dir", r.dir, "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
 		"--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning")
@@ -75,39 +74,39 @@ func (r *child) start(ctx context.Context) error {
 		err := r.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = r.cmd.Wait() // how it ended is in its state and its output
-			close(r.ended)
+			_ = r.cmd.Wait() // supervise reads its state and output
+			close(r.exited)
 		}
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", r.program, err)
 	}
-	if err := awaitReady(ctx, r.url(), r.ended); err != nil {
+	if err := awaitReady(ctx, r.url(), r.exited); err != nil {
 		r.stop()
-		return fmt.Errorf("start %s: %w: %s", r.program, err, r.lastWords())
+		return fmt.Errorf("start %s: %w: %s", r.program, err, r.lastOutput())
 	}
 	return nil
 }
 
-// stop ends the server; it flushes the append-only file.
+// stop terminates the server, which flushes the append-only file; after 10 s it is killed.
 func (r *child) stop() {
 	_ = r.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-r.ended:
+	case <-r.exited:
 	case <-time.After(10 * time.Second):
 		r.log.Warn("redis-server did not stop, killing it", slog.Int("pid", r.cmd.Process.Pid))
 		_ = r.cmd.Process.Kill()
-		<-r.ended
+		<-r.exited
 	}
 }
 
-// lastWords are the last two lines that a server wrote that has ended.
-func (r *child) lastWords() string {
+// lastOutput returns the last two lines of an exited server's output.
+func (r *child) lastOutput() string {
 	lines := strings.Split(strings.TrimSpace(r.output.String()), "\n")
 	return strings.Join(lines[max(0, len(lines)-2):], "; ")
 }
 
-// A server that ends more than maxRestarts times within restartsWithin is not started again.
+// A server that exits more than maxRestarts times within restartsWithin is not restarted.
 const (
 	maxRestarts    = 5
 	restartsWithin = time.Minute
@@ -119,29 +118,29 @@ func (r *child) supervise(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-r.ended:
+		case <-r.exited:
 		}
-		how := fmt.Sprintf("%s (process %d) ended: %s", r.program, r.cmd.Process.Pid, r.cmd.ProcessState)
-		if words := r.lastWords(); words != "" {
-			how += ": " + words
+		exit := fmt.Sprintf("%s (process %d) exited: %s", r.program, r.cmd.Process.Pid, r.cmd.ProcessState)
+		if words := r.lastOutput(); words != "" {
+			exit += ": " + words
 		}
 		restarts = append(restarts, time.Now())
 		if n := len(restarts); n > maxRestarts && time.Since(restarts[n-1-maxRestarts]) < restartsWithin {
 			return fmt.Errorf("%s; that was the %dth time within %s, so it is not restarted. "+
-				"Check its data in %s, the memory and the disk", how, maxRestarts+1, restartsWithin, r.dir)
+				"Check its data in %s, the memory and the disk", exit, maxRestarts+1, restartsWithin, r.dir)
 		}
-		r.log.Error("redis-server ended, restarting it with its data", slog.String("because", how))
+		r.log.Error("redis-server exited, restarting it with its data", slog.String("because", exit))
 		if err := r.start(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("%s, restart failed: %w", how, err)
+			return fmt.Errorf("%s, restart failed: %w", exit, err)
 		} else if err == nil {
 			r.log.Info("restarted redis-server", slog.Int("pid", r.cmd.Process.Pid))
 		}
 	}
 }
 
-var errRedisEnded = errors.New("it ended at once")
+var errExited = errors.New("it exited at once")
 
-// awaitReady waits until the server has loaded its data and answers.
+// awaitReady waits until the server has loaded its data and responds.
 func awaitReady(ctx context.Context, url string, ended <-chan struct{}) error {
 	for {
 		client, err := stream.Open(ctx, stream.Config{URL: url})
@@ -150,7 +149,7 @@ func awaitReady(ctx context.Context, url string, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			return errRedisEnded
+			return errExited
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):

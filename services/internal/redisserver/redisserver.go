@@ -1,5 +1,5 @@
-// Package redisserver runs the Redis of a pipeline on one machine: a redis-server as a child of
-// this process or, where that is not installed, an embedded server in its memory.
+// Package redisserver runs a Redis for a pipeline on one machine: redis-server as a child process
+// or, where that is not installed, an embedded server in this process's memory.
 package redisserver
 
 import (
@@ -14,35 +14,34 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-// Server is a Redis that runs for this process alone, or one elsewhere.
+// Server is a Redis that this process runs, or a remote one.
 type Server struct {
-	// URL is where it answers, Kind which it is, for people.
+	// URL is its address. Kind describes it for people.
 	URL, Kind string
-	// Embedded says that it lives in this process's memory and ends with it.
+	// Embedded is true if its data is in this process's memory and ends with it.
 	Embedded bool
 
-	stop func()
-	// supervise restarts it when it ends, until ctx does; an error says why it can't.
+	stop      func()
 	supervise func(ctx context.Context) error
 }
 
-// Stop ends it, after all has been written to its append-only file.
+// Stop flushes the append-only file and stops the server; a remote one goes on.
 func (s *Server) Stop() { s.stop() }
 
-// Supervise restarts a redis-server, with its data, whenever it ends before ctx does. It
-// returns an error when that is of no use.
+// Supervise restarts redis-server, with its data, whenever it exits before ctx ends. It returns
+// an error if a restart fails or it keeps exiting.
 func (s *Server) Supervise(ctx context.Context) error { return s.supervise(ctx) }
 
-// Remote is a server that others run.
+// Remote returns a server that others run.
 func Remote(url string) *Server {
-	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, supervise: unsupervised}
+	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, supervise: noSupervision}
 }
 
-// unsupervised is for a Redis that is no process of ours.
-func unsupervised(context.Context) error { return nil }
+// noSupervision is for a Redis that is not our child process.
+func noSupervision(context.Context) error { return nil }
 
-// Start starts redis-server from PATH with its append-only file in the
-// data directory, or an embedded server where there is none.
+// Start starts redis-server from PATH with its append-only file in the data directory, or an
+// embedded server if PATH has none.
 func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -51,7 +50,7 @@ func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, erro
 	return startChild(ctx, program, dataDir, log)
 }
 
-// StartEmbedded starts a server in this process's memory, with nothing in it.
+// StartEmbedded starts an empty server in this process's memory.
 func StartEmbedded() (*Server, error) {
 	m := miniredis.NewMiniRedis()
 	if err := m.Start(); err != nil {
@@ -70,7 +69,7 @@ func StartEmbedded() (*Server, error) {
 		}
 	}()
 	return &Server{
-		URL: "redis://" + m.Addr(), Embedded: true, supervise: unsupervised,
+		URL: "redis://" + m.Addr(), Embedded: true, supervise: noSupervision,
 		stop: func() {
 			ticks.Stop()
 			close(done)

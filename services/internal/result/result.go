@@ -1,6 +1,6 @@
-// Package result is what a query answers with, in chunks of columns as DuckDB lays
-// them out in memory: what the warehouse hands to the API without copying. It
-// knows neither of them and nothing of the driver.
+// Package result holds the rows of a query's answer, in chunks of column vectors as DuckDB lays
+// them out in memory, so that the warehouse passes them to the API without copying. It imports
+// neither of them, nor the driver.
 package result
 
 import (
@@ -10,29 +10,28 @@ import (
 	"github.com/estela-dev/estela/services/internal/column"
 )
 
-// Column is a column of an answer, its type by DuckDB's name.
+// Column is a column of an answer. Type is DuckDB's name of its type.
 type Column struct{ Name, Type string }
 
 // Snapshot is the state of the data that an answer shows.
 type Snapshot struct {
 	// AsOf is the time of the last commit in it, the zero time if there was none.
 	AsOf time.Time
-	// Revision grows with every commit. It distinguishes states that were committed
-	// within a microsecond.
+	// Revision grows with every commit, also within the microsecond of AsOf.
 	Revision int64
 }
 
 // Vector is one column of a chunk.
 type Vector struct {
 	Kind column.Kind
-	// Data are the values, Valid a bit a row that is 0 for NULL; nil: none is NULL.
+	// Data are the values. Valid has a bit a row, 0 for NULL; nil: no row is NULL.
 	Data  unsafe.Pointer
 	Valid *uint64
-	// Inside are the vectors of the values within, of the nested kinds only.
-	Inside []Vector
+	// Children are the vectors of a nested kind's values.
+	Children []Vector
 }
 
-// Null says whether row i is NULL.
+// Null reports whether row i is NULL.
 func (v Vector) Null(i int) bool {
 	if v.Valid == nil {
 		return false
@@ -41,39 +40,39 @@ func (v Vector) Null(i int) bool {
 	return word&(1<<(i%64)) == 0
 }
 
-// At is the value of row i, of the Go type that its kind names.
+// At returns the value of row i. T is the Go type of the vector's kind.
 func At[T any](v Vector, i int) T {
 	var zero T
 	return *(*T)(unsafe.Add(v.Data, uintptr(i)*unsafe.Sizeof(zero)))
 }
 
-// Values are the first n values.
+// Values returns the first n values.
 func Values[T any](v Vector, n int) []T { return unsafe.Slice((*T)(v.Data), n) }
 
-// Bytes is the string or blob of row i, which lives as long as its chunk.
+// Bytes returns the string or blob of row i, which is valid as long as its chunk.
 func (v Vector) Bytes(i int) []byte {
 	return (*column.Record)(unsafe.Add(v.Data, uintptr(i)*column.RecordSize)).Bytes()
 }
 
-// Text is Bytes as a string, just as long-lived.
+// Text returns Bytes as a string, valid as long.
 func (v Vector) Text(i int) string {
 	b := v.Bytes(i)
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// Chunk is some rows of an answer. It is valid until the next is asked for.
+// Chunk is some rows of an answer, valid until the next call of Rows.Next.
 type Chunk struct {
 	Rows    int
 	Vectors []Vector
 }
 
-// Rows is an answer that is computed while it is read.
+// Rows is an answer that is streamed.
 type Rows interface {
-	// Next gives the next chunk, nil after the last.
+	// Next returns the next chunk, nil after the last.
 	Next() (*Chunk, error)
 }
 
-// Typed are rows that know the types of their columns, also when there are none.
+// Typed is implemented by Rows that know the types of their columns before the first chunk.
 type Typed interface {
 	Types() []Type
 }

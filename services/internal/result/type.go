@@ -8,23 +8,23 @@ import (
 	"github.com/estela-dev/estela/services/internal/column"
 )
 
-// Type is what the values of a vector are, with what is inside of them.
+// Type is the type of a vector's values, nested types included.
 type Type struct {
 	Kind column.Kind
-	// Alias is the name of a type that lies in memory as another: "JSON" is a Varchar.
+	// Alias is the name of a type that is stored as another: "JSON" is a Varchar.
 	Alias string
-	// Name is what DuckDB calls a type of no kind.
+	// Name is DuckDB's name of a type that has no kind.
 	Name string
 	// Physical is the kind of a Decimal's or an Enum's values in memory.
 	Physical column.Kind
-	// Width and Scale are the digits of a Decimal and those of them after the point.
+	// Width is a Decimal's number of digits, Scale how many of them are after the point.
 	Width, Scale uint8
-	// Words are an Enum's.
-	Words []string
+	// Dictionary has the values of an Enum, by their index in memory.
+	Dictionary []string
 	// Size is the number of values in an Array.
 	Size int
-	// Fields are the members of a Struct or a Union, the key and the value of a Map,
-	// the one value of a List or an Array.
+	// Fields are the members of a Struct or a Union, the key and the value of a Map, or the
+	// element of a List or an Array.
 	Fields []Field
 }
 
@@ -34,29 +34,29 @@ type Field struct {
 	Type Type
 }
 
-// Span is where the values of a List or a Map lie in its inner vectors.
-type Span struct{ Offset, Length uint64 }
+// ListEntry is the range of a List's or a Map's values in its child vectors.
+type ListEntry struct{ Offset, Length uint64 }
 
-// Duration is a value of the kind Interval.
-type Duration struct {
+// Interval is a value of the kind Interval.
+type Interval struct {
 	Months, Days int32
 	Micros       int64
 }
 
-// Huge is an integer of 128 bits.
-type Huge struct {
+// Int128 is an integer of 128 bits.
+type Int128 struct {
 	Low  uint64
 	High int64
 }
 
-// Clock takes a TimeTZ apart: the time of day and its zone, east of UTC.
-func Clock(v uint64) (day, zone time.Duration) {
+// SplitTimeTZ returns a TimeTZ's time of day and its offset east of UTC.
+func SplitTimeTZ(v uint64) (day, zone time.Duration) {
 	const offsetBits, westmost = 24, 16*60*60 - 1
 	return time.Duration(v>>offsetBits) * time.Microsecond, time.Duration(westmost-int64(v&(1<<offsetBits-1))) * time.Second
 }
 
-// Integer is the value of row i of an integer kind.
-func (v Vector) Integer(kind column.Kind, i int) Huge {
+// Integer returns the value of row i of an integer kind.
+func (v Vector) Integer(kind column.Kind, i int) Int128 {
 	switch kind {
 	case column.TinyInt:
 		return signed(int64(At[int8](v, i)))
@@ -67,22 +67,22 @@ func (v Vector) Integer(kind column.Kind, i int) Huge {
 	case column.BigInt:
 		return signed(At[int64](v, i))
 	case column.UTinyInt:
-		return Huge{Low: uint64(At[uint8](v, i))}
+		return Int128{Low: uint64(At[uint8](v, i))}
 	case column.USmallInt:
-		return Huge{Low: uint64(At[uint16](v, i))}
+		return Int128{Low: uint64(At[uint16](v, i))}
 	case column.UInteger:
-		return Huge{Low: uint64(At[uint32](v, i))}
+		return Int128{Low: uint64(At[uint32](v, i))}
 	case column.UBigInt:
-		return Huge{Low: At[uint64](v, i)}
+		return Int128{Low: At[uint64](v, i)}
 	default:
-		return At[Huge](v, i)
+		return At[Int128](v, i)
 	}
 }
 
-func signed(n int64) Huge { return Huge{uint64(n), n >> 63} }
+func signed(n int64) Int128 { return Int128{uint64(n), n >> 63} }
 
-// Append writes the integer.
-func (h Huge) Append(b []byte) []byte {
+// Append appends the integer in decimal.
+func (h Int128) Append(b []byte) []byte {
 	if h.High == int64(h.Low)>>63 {
 		return strconv.AppendInt(b, int64(h.Low), 10)
 	}
@@ -91,11 +91,11 @@ func (h Huge) Append(b []byte) []byte {
 	}
 	low, borrow := bits.Sub64(0, h.Low, 0)
 	high, _ := bits.Sub64(0, uint64(h.High), borrow)
-	return Huge{low, int64(high)}.AppendUnsigned(append(b, '-'))
+	return Int128{low, int64(high)}.AppendUnsigned(append(b, '-'))
 }
 
-// AppendUnsigned writes the integer as one without a sign.
-func (h Huge) AppendUnsigned(b []byte) []byte {
+// AppendUnsigned appends the integer's bits as an unsigned one.
+func (h Int128) AppendUnsigned(b []byte) []byte {
 	const chunk, digits = 1e19, 19
 	high, low := uint64(h.High), h.Low
 	if high == 0 {
@@ -103,12 +103,12 @@ func (h Huge) AppendUnsigned(b []byte) []byte {
 	}
 	q1, r := high/chunk, high%chunk
 	q0, rest := bits.Div64(r, low, chunk)
-	b = Huge{q0, int64(q1)}.AppendUnsigned(b)
+	b = Int128{q0, int64(q1)}.AppendUnsigned(b)
 	return appendPadded(b, strconv.FormatUint(rest, 10), digits)
 }
 
-// AppendDecimal writes the integer with its last scale digits after a point.
-func (h Huge) AppendDecimal(b []byte, scale int) []byte {
+// AppendDecimal appends the integer with its last scale digits after a point.
+func (h Int128) AppendDecimal(b []byte, scale int) []byte {
 	if scale == 0 {
 		return h.Append(b)
 	}
@@ -135,5 +135,5 @@ func appendPadded(b []byte, digits string, n int) []byte {
 	return append(b, digits...)
 }
 
-// AppendUUID writes a UUID in lower case.
-func (h Huge) AppendUUID(b []byte) []byte { return column.AppendUUID(b, h.Low, uint64(h.High)) }
+// AppendUUID appends the integer as a UUID in lower case.
+func (h Int128) AppendUUID(b []byte) []byte { return column.AppendUUID(b, h.Low, uint64(h.High)) }

@@ -1,5 +1,5 @@
-// Package smoke checks a pipeline from outside: health, OpenAPI, answers, and how fast an event
-// comes through.
+// Package smoke tests a deployed pipeline through its API: health, OpenAPI, endpoints, and the
+// time from publishing an event to reading it.
 package smoke
 
 import (
@@ -16,36 +16,36 @@ import (
 	"time"
 )
 
-// Test is one test of a pipeline.
+// Test is a smoke test of one pipeline.
 type Test struct {
 	// Base is the API's URL, without a slash at its end.
 	Base string
 	// Token is an identity token or an API key, empty for none.
 	Token string
-	// Send publishes a canary; nil where there is no Redis to send it to.
-	Send func(context.Context, Canary) error
-	// NoCanary leaves the canary out.
+	// Publish sends a canary to the stream; nil: there is no Redis to send it to.
+	Publish func(context.Context, Canary) error
+	// NoCanary skips the freshness check.
 	NoCanary bool
-	// Within is how long a canary may take from the stream to an answer; CanaryAge how old the
-	// newest may be, where none can be sent.
-	Within, CanaryAge time.Duration
+	// CanaryTimeout is how long a canary may take from the stream to an answer. MaxCanaryAge is
+	// how old the newest may be if none can be published.
+	CanaryTimeout, MaxCanaryAge time.Duration
 
-	client *http.Client
-	paths  []string // of the endpoints that need no parameter
-	all    []string
+	client   *http.Client
+	paths    []string // of the endpoints without required parameters
+	allPaths []string
 }
 
-// Result is what one check found, and how long it took.
+// Result is the outcome of one check.
 type Result struct {
-	Name, Found string
-	Err         error
-	Took        time.Duration
+	Name, Detail string
+	Err          error
+	Took         time.Duration
 }
 
-// Run makes the checks in their order and reports each as it ends.
+// Run runs the checks in order and reports each as it ends.
 func (t *Test) Run(ctx context.Context, report func(Result)) {
 	t.client = &http.Client{
-		// A redirect is an answer of its own: to a login page, as a rule.
+		// A redirect is reported, not followed: as a rule it leads to a login page.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, check := range []struct {
@@ -58,7 +58,7 @@ func (t *Test) Run(ctx context.Context, report func(Result)) {
 	}
 }
 
-// health: the API answers and has something to offer.
+// health checks that /v1 lists an endpoint.
 func (t *Test) health(ctx context.Context) (string, error) {
 	type param struct{ Required bool }
 	var index struct {
@@ -69,36 +69,36 @@ func (t *Test) health(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	if err := t.get(ctx, "/v1", &index); err != nil {
+	if err := t.getJSON(ctx, "/v1", &index); err != nil {
 		return "", err
 	}
 	for _, d := range index.Data {
 		for _, e := range d.Endpoints {
-			t.all = append(t.all, e.Path)
+			t.allPaths = append(t.allPaths, e.Path)
 			if !slices.ContainsFunc(e.Params, func(p param) bool { return p.Required }) {
 				t.paths = append(t.paths, e.Path)
 			}
 		}
 	}
-	if len(t.all) == 0 {
+	if len(t.allPaths) == 0 {
 		return "", errors.New("/v1 lists no endpoint: what answers there is no Estela, or one without datasets")
 	}
-	return fmt.Sprintf("%d datasets, %d endpoints", len(index.Data), len(t.all)), nil
+	return fmt.Sprintf("%d datasets, %d endpoints", len(index.Data), len(t.allPaths)), nil
 }
 
-// openAPI: the document names every endpoint.
+// openAPI checks that the document has every endpoint.
 func (t *Test) openAPI(ctx context.Context) (string, error) {
 	var doc struct {
 		OpenAPI string `json:"openapi"`
 		Paths   map[string]any
 	}
-	if err := t.get(ctx, "/openapi.json", &doc); err != nil {
+	if err := t.getJSON(ctx, "/openapi.json", &doc); err != nil {
 		return "", err
 	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") {
 		return "", fmt.Errorf("/openapi.json says it is OpenAPI %q, want 3.1", doc.OpenAPI)
 	}
-	for _, path := range t.all {
+	for _, path := range t.allPaths {
 		if doc.Paths[path] == nil {
 			return "", fmt.Errorf("/openapi.json has not %s, which /v1 lists", path)
 		}
@@ -106,7 +106,8 @@ func (t *Test) openAPI(ctx context.Context) (string, error) {
 	return fmt.Sprintf("OpenAPI %s, %d paths", doc.OpenAPI, len(doc.Paths)), nil
 }
 
-// answers: what needs no parameter answers, and nonsense is refused as documented.
+// answers checks that every endpoint without required parameters answers, and that an unknown
+// parameter is rejected with a problem document.
 func (t *Test) answers(ctx context.Context) (string, error) {
 	if len(t.paths) == 0 {
 		return "", errors.New("no endpoint is known that needs no parameter: nothing could be asked")
@@ -116,14 +117,14 @@ func (t *Test) answers(ctx context.Context) (string, error) {
 			Data *[]any
 			Meta *struct{}
 		}
-		if err := t.get(ctx, path, &a); err != nil {
+		if err := t.getJSON(ctx, path, &a); err != nil {
 			return "", err
 		}
 		if a.Data == nil || a.Meta == nil {
 			return "", fmt.Errorf("%s answers without data or meta", path)
 		}
 	}
-	status, kind, _, err := t.ask(ctx, t.paths[0]+"?no-such-parameter=1")
+	status, kind, _, err := t.fetch(ctx, t.paths[0]+"?no-such-parameter=1")
 	if err != nil {
 		return "", err
 	}
@@ -136,42 +137,42 @@ func (t *Test) answers(ctx context.Context) (string, error) {
 // canaryPath is the endpoint that canaries are read back from.
 const canaryPath = "/v1/canary/latest"
 
-// Canary is an event of the dataset of that name.
+// Canary is an event of the dataset canary.
 type Canary struct {
 	ID     string    `json:"id"`
 	SentAt time.Time `json:"sent_at"`
 	Source string    `json:"source"`
 }
 
-// freshness: a canary comes through, or one that was sent on schedule has.
+// freshness checks that a canary arrives in time, or that a scheduled one has.
 func (t *Test) freshness(ctx context.Context) (string, error) {
 	switch {
 	case t.NoCanary:
 		return "left out, as --no-canary says", nil
-	case t.Send == nil:
-		return t.newest(ctx)
+	case t.Publish == nil:
+		return t.newestCanary(ctx)
 	}
 	sent := Canary{ID: rand.Text(), SentAt: time.Now().UTC(), Source: "smoke"}
-	if err := t.Send(ctx, sent); err != nil {
+	if err := t.Publish(ctx, sent); err != nil {
 		return "", fmt.Errorf("send a canary: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.Within)
+	ctx, cancel := context.WithTimeout(ctx, t.CanaryTimeout)
 	defer cancel()
 	for {
-		found, err := t.read(ctx, canaryPath+"?id="+sent.ID)
+		found, err := t.readCanaries(ctx, canaryPath+"?id="+sent.ID)
 		if err == nil && len(found) == 1 {
 			return fmt.Sprintf("a canary was there after %.3f s", time.Since(sent.SentAt).Seconds()), nil
 		}
 		select {
 		case <-ctx.Done():
-			return "", errors.Join(fmt.Errorf("the canary %s is not there after %s: the worker doesn't run, or reads another stream", sent.ID, t.Within), err)
+			return "", errors.Join(fmt.Errorf("the canary %s is not there after %s: the worker doesn't run, or reads another stream", sent.ID, t.CanaryTimeout), err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
-func (t *Test) newest(ctx context.Context) (string, error) {
-	found, err := t.read(ctx, canaryPath+"?limit=1")
+func (t *Test) newestCanary(ctx context.Context) (string, error) {
+	found, err := t.readCanaries(ctx, canaryPath+"?limit=1")
 	if err != nil {
 		return "", err
 	}
@@ -180,21 +181,21 @@ func (t *Test) newest(ctx context.Context) (string, error) {
 	}
 	exact := time.Since(found[0].SentAt)
 	age := exact.Round(time.Second)
-	if exact > t.CanaryAge {
-		return "", fmt.Errorf("the newest canary is %s old, more than %s: the worker or the scheduled canary doesn't run", age, t.CanaryAge)
+	if exact > t.MaxCanaryAge {
+		return "", fmt.Errorf("the newest canary is %s old, more than %s: the worker or the scheduled canary doesn't run", age, t.MaxCanaryAge)
 	}
 	return fmt.Sprintf("the newest canary is %s old", age), nil
 }
 
-func (t *Test) read(ctx context.Context, path string) ([]Canary, error) {
+func (t *Test) readCanaries(ctx context.Context, path string) ([]Canary, error) {
 	var a struct{ Data []Canary }
-	err := t.get(ctx, path, &a)
+	err := t.getJSON(ctx, path, &a)
 	return a.Data, err
 }
 
-// get asks for a JSON document.
-func (t *Test) get(ctx context.Context, path string, into any) error {
-	status, kind, body, err := t.ask(ctx, path)
+// getJSON fetches a JSON document.
+func (t *Test) getJSON(ctx context.Context, path string, into any) error {
+	status, kind, body, err := t.fetch(ctx, path)
 	switch {
 	case err != nil:
 		return err
@@ -209,10 +210,10 @@ func (t *Test) get(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 16 << 20
+// maxResponse is how many bytes of a response are read.
+const maxResponse = 16 << 20
 
-func (t *Test) ask(ctx context.Context, path string) (status int, kind string, body []byte, err error) {
+func (t *Test) fetch(ctx context.Context, path string) (status int, kind string, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Base+path, nil)
 	if err != nil {
 		return 0, "", nil, err
@@ -225,6 +226,6 @@ func (t *Test) ask(ctx context.Context, path string) (status int, kind string, b
 		return 0, "", nil, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	return resp.StatusCode, resp.Header.Get("Content-Type"), body, err
 }

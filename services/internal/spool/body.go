@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// Body is what was written, to be read by one client or many.
+// Body is a finished answer, in memory or in a file that any number of clients read.
 type Body struct {
-	// Coding is how it is compressed: zstd, gzip or empty.
+	// Coding is its compression: zstd, gzip or empty.
 	Coding string
 	// Size is its length in bytes.
 	Size int64
 
-	bytes  []byte
-	file   *os.File // instead of bytes
-	space  *Space
-	client string // whose room the file takes
-	taken  int64
+	bytes    []byte
+	file     *os.File // instead of bytes
+	space    *Space
+	client   string // whose quota the file counts for
+	reserved int64
 
 	mu      sync.Mutex
-	readers int // of file
+	readers int // references to file
 }
 
-// InMemory reports whether it is small enough to be cached.
+// InMemory reports whether it has no file, and can be cached.
 func (b *Body) InMemory() bool { return b.file == nil }
 
-// Bytes are those of a body in memory.
+// Bytes returns a body in memory.
 func (b *Body) Bytes() []byte { return b.bytes }
 
-// Share gives a number of readers a part in the body's file, each of which it must release;
-// for none it is dropped.
+// Share sets the number of references to the body's file, each of which must be released;
+// 0 closes it.
 func (b *Body) Share(readers int) {
 	b.mu.Lock()
 	b.readers = readers + 1
@@ -40,7 +40,7 @@ func (b *Body) Share(readers int) {
 	b.Release()
 }
 
-// Release ends a part in the body's file; with the last one the file is gone.
+// Release drops a reference. The last one closes the file, which deletes it.
 func (b *Body) Release() {
 	if b.file == nil {
 		return
@@ -49,19 +49,18 @@ func (b *Body) Release() {
 	defer b.mu.Unlock()
 	if b.readers--; b.readers == 0 {
 		_ = b.file.Close()
-		b.space.give(b.client, b.taken)
+		b.space.release(b.client, b.reserved)
 	}
 }
 
-// Open reads the body's file from its beginning, beside others who do. Closing it ends a part in it.
+// Open returns an independent reader of the body's file. Closing it releases a reference.
 func (b *Body) Open() io.ReadCloser {
 	return &reader{body: b, file: io.NewSectionReader(b.file, 0, b.Size), start: time.Now()}
 }
 
-// errTooSlow ends an answer that is read too slowly.
 var errTooSlow = errors.New("the answer is read more slowly than is allowed")
 
-// reader ends when it is read too slowly: somebody else may need the room.
+// reader fails if it is read more slowly than Limits allow: others may need the space.
 type reader struct {
 	body  *Body
 	file  io.Reader
@@ -72,7 +71,7 @@ type reader struct {
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
 	limits := &r.body.space.limits
-	if passed := time.Since(r.start); passed > limits.Grace && float64(r.sent) < float64(limits.Pace)*passed.Seconds() {
+	if passed := time.Since(r.start); passed > limits.Grace && float64(r.sent) < float64(limits.MinRate)*passed.Seconds() {
 		return 0, errTooSlow
 	}
 	n, err := r.file.Read(p)

@@ -11,46 +11,44 @@ import (
 )
 
 const (
-	// inMemory is how much of an answer stays in memory, in bytes; the rest
-	// goes to a temporary file.
-	inMemory = 1 << 20
-	// compressFrom is the size from which an answer is compressed, in bytes.
-	compressFrom = 1 << 10
+	// maxInMemory is the size in bytes above which an answer goes to a temporary file.
+	maxInMemory = 1 << 20
+	// minCompressed is the size in bytes from which an answer is compressed.
+	minCompressed = 1 << 10
 )
 
-// Coding is how an answer is compressed for a client.
+// Coding is the content coding that was negotiated with a client.
 type Coding struct {
 	// Name is zstd, gzip or empty.
 	Name string
-	// Must is a client that takes no plain answer, however short.
-	Must bool
+	// Required is true if the client refuses an uncompressed answer, however short.
+	Required bool
 }
 
-// Writer takes an answer while it is written.
+// Writer compresses and buffers an answer.
 type Writer struct {
 	coding Coding
 	limit  int64
 	hash   io.Writer // nil: none
 
-	written int64  // before compression
-	head    []byte // not compressed yet
-	coder   coder  // nil until there is more than compressFrom
-	body    *Body
+	written    int64      // before compression
+	pending    []byte     // until its size decides whether to compress
+	compressor compressor // nil until there is more than minCompressed
+	body       *Body
 }
 
-// Writer takes an answer of up to limit bytes before compression, for the client. The hash, if
-// there is one, is of what is written. The caller drops the writer or finishes it.
+// Writer returns a writer for an answer of up to limit bytes before compression, in the client's
+// quota. What is written also goes to hash, if there is one. The caller calls Finish or Discard.
 func (s *Space) Writer(client string, coding Coding, limit int64, hash io.Writer) *Writer {
 	return &Writer{coding: coding, limit: limit, hash: hash, body: &Body{space: s, client: client}}
 }
 
-// coder compresses.
-type coder interface {
+type compressor interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
 
-var coders = map[string]*sync.Pool{
+var compressors = map[string]*sync.Pool{
 	"gzip": {New: func() any { w, _ := gzip.NewWriterLevel(io.Discard, 4); return w }},
 	"zstd": {New: func() any {
 		w, _ := zstd.NewWriter(io.Discard, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
@@ -58,7 +56,7 @@ var coders = map[string]*sync.Pool{
 	}},
 }
 
-// Write implements io.Writer. An answer that there is no room for is a *LimitError.
+// Write implements io.Writer. Its error is a *LimitError if the answer is over a limit.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.written += int64(len(p)); w.written > w.limit {
 		return 0, &LimitError{Limit: TooLarge, Detail: fmt.Sprintf("The answer has more than %d MB. Narrow it with the endpoint's parameters.", w.limit>>20)}
@@ -68,37 +66,37 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	switch {
 	case w.coding.Name == "":
-		return w.sink(p)
-	case w.coder != nil:
-		return w.coder.Write(p)
+		return w.emit(p)
+	case w.compressor != nil:
+		return w.compressor.Write(p)
 	}
-	w.head = append(w.head, p...)
-	if len(w.head) < compressFrom && !w.coding.Must {
+	w.pending = append(w.pending, p...)
+	if len(w.pending) < minCompressed && !w.coding.Required {
 		return len(p), nil
 	}
-	w.coder = coders[w.coding.Name].Get().(coder) //nolint:forcetypeassert // the pool's
-	w.coder.Reset(sink{w})
-	_, err := w.coder.Write(w.head)
+	w.compressor = compressors[w.coding.Name].Get().(compressor) //nolint:forcetypeassert // the pool's type
+	w.compressor.Reset(emitter{w})
+	_, err := w.compressor.Write(w.pending)
 	return len(p), err
 }
 
-// sink is where the compressed bytes go.
-type sink struct{ w *Writer }
+// emitter passes a compressor's output to Writer.emit.
+type emitter struct{ w *Writer }
 
-func (s sink) Write(p []byte) (int, error) { return s.w.sink(p) }
+func (s emitter) Write(p []byte) (int, error) { return s.w.emit(p) }
 
-func (w *Writer) sink(p []byte) (int, error) {
+func (w *Writer) emit(p []byte) (int, error) {
 	b := w.body
 	b.Size += int64(len(p))
-	if b.file == nil && len(b.bytes)+len(p) <= inMemory {
+	if b.file == nil && len(b.bytes)+len(p) <= maxInMemory {
 		b.bytes = append(b.bytes, p...)
 		return len(p), nil
 	}
-	for b.taken < b.Size {
-		if err := b.space.take(b.client, b.taken, grain); err != nil {
+	for b.reserved < b.Size {
+		if err := b.space.reserve(b.client, b.reserved, allocUnit); err != nil {
 			return 0, err
 		}
-		b.taken += grain
+		b.reserved += allocUnit
 	}
 	if err := b.spill(); err != nil {
 		return 0, err
@@ -106,27 +104,25 @@ func (w *Writer) sink(p []byte) (int, error) {
 	return len(p), b.store(p)
 }
 
-// store writes to the file.
 func (b *Body) store(p []byte) error {
 	_, err := b.file.Write(p)
 	switch {
-	case full(err):
-		return noRoom(err)
+	case isDiskFull(err):
+		return diskFull(err)
 	case err != nil:
 		return fmt.Errorf("write answer to a temporary file: %w", err)
 	}
 	return nil
 }
 
-// spill moves what there is into a file that has no name any more, so that it is
-// gone with the process whatever happens.
+// spill moves the buffer to a file that is unlinked at once, so that it ends with the process.
 func (b *Body) spill() error {
 	if b.file != nil {
 		return nil
 	}
 	file, err := os.CreateTemp("", "estela-answer-")
-	if full(err) {
-		return noRoom(err)
+	if isDiskFull(err) {
+		return diskFull(err)
 	}
 	if err != nil {
 		return fmt.Errorf("make a temporary file for the answer: %w", err)
@@ -140,34 +136,34 @@ func (b *Body) spill() error {
 	return err
 }
 
-// Finish is the body of what was written. Nothing is written after it; the body is shared
+// Finish returns the body. Nothing may be written afterwards; the caller calls Body.Share
 // before it is read.
 func (w *Writer) Finish() (*Body, error) {
-	if w.coder == nil {
-		_, err := w.sink(w.head)
+	if w.compressor == nil {
+		_, err := w.emit(w.pending)
 		return w.body, err
 	}
 	w.body.Coding = w.coding.Name
-	return w.body, w.release(w.coder.Close())
+	return w.body, w.returnCompressor(w.compressor.Close())
 }
 
-// release gives the compressor back.
-func (w *Writer) release(err error) error {
-	if w.coder != nil {
-		w.coder.Reset(io.Discard)
-		coders[w.coding.Name].Put(w.coder)
-		w.coder = nil
+// returnCompressor puts the compressor back into its pool and returns err.
+func (w *Writer) returnCompressor(err error) error {
+	if w.compressor != nil {
+		w.compressor.Reset(io.Discard)
+		compressors[w.coding.Name].Put(w.compressor)
+		w.compressor = nil
 	}
 	return err
 }
 
-// Drop throws away what was written.
-func (w *Writer) Drop() {
-	_ = w.release(nil)
+// Discard frees what was written.
+func (w *Writer) Discard() {
+	_ = w.returnCompressor(nil)
 	if w.body.file != nil {
 		_ = w.body.file.Close()
 	}
-	if w.body.taken > 0 {
-		w.body.space.give(w.body.client, w.body.taken)
+	if w.body.reserved > 0 {
+		w.body.space.release(w.body.client, w.body.reserved)
 	}
 }

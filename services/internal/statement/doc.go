@@ -1,12 +1,12 @@
-// Package statement reads DuckDB's own parse of a query (json_serialize_sql, which
-// neither binds nor plans) and says which tables and functions it uses and how large
-// its values can become. It imports neither DuckDB nor HTTP: a Parser is handed in.
+// Package statement checks a query's syntax tree as DuckDB parses it (json_serialize_sql, which
+// neither binds nor plans): the tables and functions that it uses, and how large its values can
+// become. It imports neither DuckDB nor HTTP: the caller provides a Parser.
 //
 // # What may be read
 //
-// A scope is by data: tables are listed through subqueries, CTEs and views, and the
-// caller decides who may read them. Functions are allowed by a list (functions.txt),
-// by kind; what is not on it is refused, so that a new DuckDB can't add a way around.
+// Tables are listed through subqueries, CTEs and views, and the caller decides who may read
+// them. Functions are on an allowlist with their kinds (functions.txt); others are rejected, so
+// that an upgrade of DuckDB can't add a way around.
 //
 // # How large a value may be
 //
@@ -30,20 +30,18 @@
 //	SELECT *, * nested 18 times                   > 25 s
 //	300,000 digits cast to BIGNUM                  25 s
 //
-// and these, which end at the memory limit or within 0.1 s of the interrupt, are
-// left to DuckDB: list, string_agg and JSON builders over rows, windows, CUBE, max(x, n),
+// These end at the memory limit or within 0.1 s of the interrupt, and are left to DuckDB: list, string_agg and JSON builders over rows, windows, CUBE, max(x, n),
 // range as a table, joins of all with all, DISTINCT, ORDER BY, and recursion that
 // adds to a number, date or text.
 //
-// So the first kind is bounded before DuckDB plans anything: each value gets a bound
-// in bytes from its expression. Columns of tables count ColumnBytes, those gathered
-// from many rows more; what depends on a column is counted for a vector of rows. An
-// argument that sizes a value must be a constant, a parameter with a maximum or be
-// bounded by least(x, N). A value over MaxBytes is refused.
+// So the first kind is bounded before DuckDB plans anything: the size of each value is estimated
+// from its expression. A table's column counts as ColumnBytes, an aggregate of many rows as
+// more; what depends on a column counts for a whole vector. An argument that sizes a value must
+// be a constant, a parameter with a maximum or bounded by least(x, N). A value over MaxBytes is
+// rejected.
 //
-// Other ways were looked at. Binding constants as parameters keeps them from being
-// folded while planning, and they are evaluated just the same at execution. A second
-// process with a limit of its own can't open the file. Interrupting can't stop one
-// vector. A watch over the process' memory (package memory) is the second line, for
-// what no bound foresees: columns far larger than they are taken to be.
+// Rejected alternatives: constants bound as parameters are not folded while planning, but
+// evaluated all the same at execution. A second process with its own limit can't open the file.
+// An interrupt can't stop a vector. Package memory is the second line of defence, for columns far
+// larger than estimated.
 package statement

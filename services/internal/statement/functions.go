@@ -8,8 +8,8 @@ import (
 //go:embed functions.txt
 var functionList string
 
-// kinds are the functions by kind, and those of a prefix, whose name ends in *.
-var kinds = func() map[string][]string {
+// functionKinds has the kinds of each function, or prefix of functions ending in *.
+var functionKinds = func() map[string][]string {
 	all := map[string][]string{}
 	for line := range strings.Lines(functionList) {
 		fields := strings.Fields(line)
@@ -23,14 +23,14 @@ var kinds = func() map[string][]string {
 	return all
 }()
 
-// Kind is what a function is: one of the kinds of functions.txt, empty if it is none. The
-// table function of a name may be of another kind than the scalar one.
+// Kind returns a function's kind in functions.txt, empty if it has none. A table function may be
+// of another kind than the scalar function of the same name.
 func Kind(name string, table bool) string {
 	name = strings.ToLower(name)
-	found := kinds[name]
+	found := functionKinds[name]
 	if found == nil {
 		for i := len(name); i > 0 && found == nil; i-- {
-			found = kinds[name[:i]+"*"]
+			found = functionKinds[name[:i]+"*"]
 		}
 	}
 	for _, kind := range found {
@@ -42,7 +42,7 @@ func Kind(name string, table bool) string {
 	return ""
 }
 
-// refusal says why functions of a kind are refused, and the way out.
+// refusal is why functions of a kind are rejected, and the fix.
 type refusal struct{ reason, fix string }
 
 var refusals = map[string]refusal{

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// ParseQuery is the query that answers with DuckDB's parse of $query, a SELECT.
+// ParseQuery is a query whose answer is DuckDB's syntax tree of $query, a SELECT, as JSON.
 const ParseQuery = "SELECT CAST(json_serialize_sql(CAST($query AS VARCHAR), skip_default := true, skip_empty := true, skip_null := true) AS VARCHAR) AS parse"
 
-// Parser answers ParseQuery for a query.
+// Parser runs ParseQuery for a query.
 type Parser func(ctx context.Context, query string) (parse string, err error)
 
 // Bounds of a statement's values.
@@ -20,7 +20,7 @@ const (
 	MaxBytes = 64 << 20
 	// MaxTotal is the size of all values above a megabyte together.
 	MaxTotal = 256 << 20
-	// ColumnBytes is what a column's value is taken to be.
+	// ColumnBytes is the estimated size of a column's value.
 	ColumnBytes = 64
 
 	vectorRows    = 2048
@@ -30,17 +30,17 @@ const (
 	maxSample     = 1_000_000
 )
 
-// Param is what is known of a parameter's values.
+// Param has the bounds of a parameter's values.
 type Param struct {
-	// Low and High bound a number; infinite where nothing does.
+	// Low and High bound a number; infinite if unbounded.
 	Low, High float64
 	// Bytes is the length of the longest text.
 	Bytes float64
 }
 
-// FaultError is what is wrong with a statement, and what to do.
+// FaultError is an error in a statement and its fix.
 type FaultError struct {
-	// At is the byte of the statement at which it is found, -1 if that is unknown.
+	// At is its byte in the statement, -1 if unknown.
 	At          int
 	Reason, Fix string
 }
@@ -50,34 +50,33 @@ func (f *FaultError) Error() string { return f.Reason + "; " + f.Fix }
 // Table is a table or view that a statement names.
 type Table struct {
 	Name string
-	// At is the byte of the statement at which it is first named.
+	// At is the byte of its first use in the statement.
 	At int
 }
 
-// Star is a * whose columns decide which rows there are, such as SELECT DISTINCT *.
+// Star is a place where rows of a table are compared by all columns, such as SELECT DISTINCT *.
 type Star struct{ What, Table string }
 
-// Statement is what the check found in a query.
+// Statement is the outcome of checking a query.
 type Statement struct {
-	// Tables are those that it names itself, in order; CTEs are none.
+	// Tables are the tables and views that it names, without CTEs.
 	Tables []Table
-	// Given are the names in lower case that its select lists give to columns, those of
-	// subqueries too; what * gives is none.
-	Given map[string]bool
-	// Changing are the places where a value that is another at each query gets into what
-	// the columns show, or chance into which rows there are: not where now() only filters.
-	Changing []*FaultError
-	// Stars are the places where rows of a table are compared by all of its columns.
-	Stars []Star
-	// Faults are what an endpoint must not have.
+	// ColumnNames are the names in lower case of the columns in its select lists, also of
+	// subqueries, without those of *.
+	ColumnNames map[string]bool
+	// Nondeterministic are the places where a value that differs from query to query gets into a
+	// column, or a random one decides which rows there are; now() in a filter is allowed.
+	Nondeterministic []*FaultError
+	Stars            []Star
+	// Faults are the reasons to reject it as an endpoint.
 	Faults []*FaultError
 
 	relation relation
 }
 
-// Check analyses a query. views are the statements of the views that it may name, by
-// name in lower case: they say how large their columns are. Its error is the parser's,
-// or a *FaultError where DuckDB can't parse the text.
+// Check analyses a query. views are the statements of the views that it may name, by name in
+// lower case, for the size of their columns. Its error is the parser's, or a *FaultError if DuckDB
+// can't parse the query.
 func Check(ctx context.Context, parse Parser, query string, params map[string]Param, views map[string]*Statement) (*Statement, error) {
 	text, err := parse(ctx, query)
 	if err != nil {
@@ -104,7 +103,7 @@ func Check(ctx context.Context, parse Parser, query string, params map[string]Pa
 	case len(doc.Statements) != 1:
 		return nil, &FaultError{-1, fmt.Sprintf("has %d statements", len(doc.Statements)), "keep one"}
 	}
-	w := &walker{out: &Statement{Given: map[string]bool{}}, params: params, views: views}
-	w.out.relation = w.node(doc.Statements[0].Node, &scope{})
+	w := &walker{out: &Statement{ColumnNames: map[string]bool{}}, params: params, views: views}
+	w.out.relation = w.query(doc.Statements[0].Node, &scope{})
 	return w.out, nil
 }

@@ -28,7 +28,7 @@ func parser(t *testing.T) statement.Parser {
 	return parse
 }
 
-// params are n without a bound, m up to 100, k up to a million, s any text and c of three letters.
+// params are n without a bound, m up to 100, k up to a million, s any text, and c of three letters.
 func params() map[string]statement.Param {
 	inf := math.Inf(1)
 	return map[string]statement.Param{
@@ -37,7 +37,7 @@ func params() map[string]statement.Param {
 	}
 }
 
-// A new DuckDB brings no function in: each of the catalog has a kind.
+// Every function of DuckDB's catalog has a kind, also after an upgrade.
 func TestEveryFunctionHasAKind(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("duckdb", "")
@@ -74,8 +74,8 @@ func chain(n int, expression, base string) string {
 	return base
 }
 
-// oversized are statements that take memory or time without a bound. Most were measured
-// (doc.go); the limits of the process stop none of them.
+// oversized are statements with unbounded memory or time, most of them measured (doc.go). DuckDB's
+// limits stop none of them.
 var oversized = []string{
 	"SELECT len(range($n))", "SELECT len(range(200000000))", "SELECT len(generate_series(1, 100000000))", "SELECT len(range($n, 5))", "SELECT len(range(0, 1000000, 0))",
 	"SELECT len(range(n)) FROM t", "SELECT range(CAST($n AS BIGINT))", "SELECT range(abs($n))", "SELECT range(greatest($n, 5))", "SELECT range($m * $n)", "SELECT range($k * 100)",
@@ -117,7 +117,7 @@ var oversized = []string{
 	"SELECT " + strings.Repeat("repeat('x', 16000000), ", 30) + "1",
 }
 
-// What has no bound is refused by its parse, before DuckDB plans it: in no time.
+// Unbounded statements are rejected before DuckDB plans them, at once.
 func TestOversizedIsRefused(t *testing.T) {
 	t.Parallel()
 	parse := parser(t)
@@ -138,7 +138,7 @@ func TestOversizedIsRefused(t *testing.T) {
 	}
 }
 
-// usual is what people write.
+// usual are statements that people write.
 var usual = []string{
 	"SELECT len(range($m))", "SELECT range(least($n, 1000))", "SELECT range(least(n, 100)) FROM t", "SELECT range(1000000)", "SELECT repeat('x', $m)", "SELECT repeat('=', least(n, 100)) FROM t",
 	"SELECT lpad(CAST(n AS VARCHAR), 5, '0') FROM t", "SELECT printf('%02d:00', n), format('{:>10.2f}', n) FROM t", "SELECT bar(n, 0, 100, 20) FROM t",
@@ -162,7 +162,7 @@ var usual = []string{
 	"SELECT greatest(n, 1), least(n, 3), abs(n), round(n, 2), n // 2, n % 2, n ** 2, -n, 1 + n FROM t", "SELECT origin || '-' || destination AS route, regexp_extract(s, '(\\d+)', 1), split_part(s, ',', 1), hash(s), typeof(n) FROM t",
 }
 
-// What endpoints are made of passes, and DuckDB's parse of it is known to the last node.
+// Usual statements are accepted, and every node of their trees is known.
 func TestUsualPasses(t *testing.T) {
 	t.Parallel()
 	parse := parser(t)
@@ -178,7 +178,7 @@ func TestUsualPasses(t *testing.T) {
 	}
 }
 
-// A text of many lambdas or queries is looked at in no time.
+// A statement with many lambdas or queries is checked at once.
 func TestDepthIsBounded(t *testing.T) {
 	t.Parallel()
 	parse := parser(t)
@@ -199,7 +199,7 @@ func TestDepthIsBounded(t *testing.T) {
 	}
 }
 
-// Tables are found wherever they stand; CTEs are none where they are in scope.
+// Tables are found anywhere in a statement; CTEs in scope are not tables.
 func TestTables(t *testing.T) {
 	t.Parallel()
 	parse := parser(t)
@@ -245,7 +245,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// views.sql holds views only, whatever comments and quotes would hide.
+// views.sql has views only, whatever comments and quotes could hide.
 func TestViews(t *testing.T) {
 	t.Parallel()
 	all, fault := statement.Views("-- One.\nCREATE OR REPLACE VIEW a AS SELECT ';' AS x, \";\" FROM t; -- ; \nCREATE VIEW \"B b\" (x) AS (SELECT 1);\n-- End.")
@@ -262,8 +262,8 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestStars: where a * that gives system columns decides which rows there are, it is found; where the
-// author chose the columns, or each row comes anyway, not.
+// TestStars: a * with system columns is found where rows are compared by it, and not where the author
+// chose the columns.
 func TestStars(t *testing.T) {
 	t.Parallel()
 	parse := parser(t)

@@ -16,16 +16,16 @@ type View struct {
 }
 
 var (
-	// viewToken are what a semicolon may stand in, and the semicolon.
+	// viewToken matches a semicolon, and tokens that may contain one.
 	viewToken = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$(?s:.*?)\$\$|--[^\n\r]*|/\*(?s:.*?)\*/|;`)
 	viewSpace = regexp.MustCompile(`^(?:\s|--[^\n\r]*[\n\r])*`)
-	// No comment may stand before AS: what it hides from one reader it may show to another.
+	// No comment may come before AS: this regular expression and DuckDB could read it differently.
 	viewHead = regexp.MustCompile(`(?is)^create\s+(?:or\s+replace\s+)?view\s+(?:if\s+not\s+exists\s+)?((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))*)\s*(?:\([\w\s,"]*\))?\s*\bas\b`)
 	viewName = regexp.MustCompile(`^(?:"([^"]+)"|(\w+))$`)
 )
 
-// Views reads views.sql: CREATE VIEW statements and nothing else. That each body is one
-// SELECT is for Check to find out.
+// Views parses views.sql: CREATE VIEW statements and nothing else. It does not check that a body
+// is one SELECT; Check does.
 func Views(text string) ([]View, *FaultError) {
 	var all []View
 	for start := 0; start < len(text); {
@@ -66,7 +66,7 @@ func view(text string, at int) (View, *FaultError) {
 	return View{strings.ToLower(name[1] + name[2]), text[head[1]:], at + head[1], text}, nil
 }
 
-// ViewOf is the query of a view as DuckDB lists it; false if it can't be found.
+// ViewOf parses a view's statement in duckdb_views(); false if it has no CREATE VIEW.
 func ViewOf(name, sql string) (View, bool) {
 	sql = strings.TrimRight(strings.TrimSpace(sql), ";")
 	head := viewHead.FindStringIndex(sql)

@@ -19,13 +19,13 @@ type Shard struct {
 	Dataset string
 	Number  int
 	Owned   bool
-	// Oldest is the age of the oldest event that is not committed.
+	// Oldest is the age of the oldest uncommitted event.
 	Oldest   time.Duration
 	KeyBytes int
 }
 
-// gauges reads the shards' states when asked.
-type gauges struct{ read func() []Shard }
+// shardCollector implements prometheus.Collector.
+type shardCollector struct{ read func() []Shard }
 
 var shardLabels = []string{"dataset", "shard"}
 
@@ -39,14 +39,14 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+func (g *shardCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- oldestDesc
 	ch <- ownedDesc
 	ch <- keysDesc
 }
 
 // Collect implements prometheus.Collector.
-func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+func (g *shardCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range g.read() {
 		owned := 0.0
 		if s.Owned {
@@ -64,9 +64,9 @@ var freshnessBounds = []float64{
 	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600,
 }
 
-// freshness is the histogram of the time from publishing to being queryable. It
-// takes a whole batch at once: the client library's histogram takes one value
-// at a time, which at a million events a second would be a tenth of a core.
+// freshness is the histogram of the time from publishing to being queryable. It observes a
+// whole batch at once: the client library's histogram observes one value at a time, which at a
+// million events a second would take a tenth of a core.
 type freshness struct {
 	desc *prometheus.Desc
 
@@ -79,7 +79,7 @@ type buckets struct {
 	counts []uint64 // by bound, not cumulative; the last is above all bounds
 	count  uint64
 	sum    float64
-	// exemplars are the newest by bucket.
+	// exemplars are the newest, by bucket.
 	exemplars map[int]prometheus.Exemplar
 }
 
@@ -114,16 +114,16 @@ func (f *freshness) observe(dataset string, publishedMS []uint64, now time.Time)
 	}
 }
 
-// bucketOf is the age of an event in seconds and the bucket for it.
+// bucketOf returns the age of an event in seconds and its bucket.
 func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
 	age = max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds())
 	bucket, _ = slices.BinarySearch(freshnessBounds, age)
 	return age, bucket
 }
 
-// exemplify makes an event with a trace the exemplar of its bucket.
-func (f *freshness) exemplify(ctx context.Context, dataset string, traced event.Traced, now time.Time) {
-	id := trace.SpanContextFromContext(remote(ctx, traced.Parent)).TraceID()
+// setExemplar makes an event with a trace the exemplar of its bucket.
+func (f *freshness) setExemplar(ctx context.Context, dataset string, traced event.Traced, now time.Time) {
+	id := trace.SpanContextFromContext(parentContext(ctx, traced.Parent)).TraceID()
 	if !id.IsValid() {
 		return
 	}

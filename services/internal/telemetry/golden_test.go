@@ -15,16 +15,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// What is scraped is a promise to those who watch: dashboards and alerts are held
-// against this file.
+// The metrics are a promise: dashboards and alerts are checked against this file.
 func TestExposition(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New([]string{"flights"})
 	m.Gauges(func() []telemetry.Shard {
 		return []telemetry.Shard{{Dataset: "flights", Owned: true, Oldest: time.Second, KeyBytes: 1000}}
 	})
-	m.Server(func(context.Context) (telemetry.Server, error) {
-		return telemetry.Server{Memory: 5e8, MaxMemory: 1e9, Entries: map[string][]int64{"flights": {1000}}}, nil
+	m.Redis(func(context.Context) (telemetry.Redis, error) {
+		return telemetry.Redis{Memory: 5e8, MaxMemory: 1e9, Entries: map[string][]int64{"flights": {1000}}}, nil
 	})
 	m.Build(telemetry.Build{Version: "v1.2.3", DuckDB: "1.5.6", Supported: true})
 	m.Read("flights", 10)

@@ -15,7 +15,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-// Metrics counts what happens. Its methods are safe for concurrent use.
+// Metrics are the pipeline's metrics. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -26,8 +26,7 @@ type Metrics struct {
 	tracing                                           *Tracing
 }
 
-// New makes the metrics of the given datasets in a registry of their own, so
-// that every series is there before the first event.
+// New returns the metrics of the given datasets, each series initialised, in their own registry.
 func New(datasets []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -75,31 +74,30 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// Handler serves the metrics in Prometheus' text format, or as OpenMetrics with exemplars to
-// who accepts that.
+// Handler serves the metrics in Prometheus' text format, or as OpenMetrics with exemplars if the
+// scraper accepts it.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Read counts stream entries.
+// Read counts stream entries read.
 func (m *Metrics) Read(dataset string, entries int) {
 	m.entries.WithLabelValues(dataset).Add(float64(entries))
 }
 
-// Committed counts what became of a batch that came from the stream.
+// Committed records a committed batch from the stream.
 func (m *Metrics) Committed(dataset string, b *contract.Batch, took time.Duration) {
 	m.Stored(dataset, b, took)
 	now := time.Now()
 	m.freshness.observe(dataset, b.MS[:b.Rows], now)
-	ctx := context.Background() //nolint:forbidigo // what came with the entries is all there is of a context
+	ctx := context.Background() //nolint:forbidigo // the span contexts come from the entries
 	for _, traced := range b.Traces {
-		m.freshness.exemplify(ctx, dataset, traced, now)
+		m.freshness.setExemplar(ctx, dataset, traced, now)
 	}
 	m.tracing.stored(ctx, dataset, b, took, now)
 }
 
-// Stored counts what became of a batch from elsewhere: a backfill or a replay,
-// whose freshness says nothing.
+// Stored records a committed batch of a backfill or a replay, which has no freshness.
 func (m *Metrics) Stored(dataset string, b *contract.Batch, took time.Duration) {
 	m.events.WithLabelValues(dataset, "stored").Add(float64(b.Rows))
 	m.events.WithLabelValues(dataset, "rejected").Add(float64(len(b.Rejects)))
@@ -108,17 +106,16 @@ func (m *Metrics) Stored(dataset string, b *contract.Batch, took time.Duration) 
 	m.commitSeconds.WithLabelValues(dataset).Observe(took.Seconds())
 }
 
-// Retried counts a refusal of the warehouse.
+// Retried counts a retry of a commit.
 func (m *Metrics) Retried(dataset string) { m.retries.WithLabelValues(dataset).Inc() }
 
-// Reconciled counts the entries of which the server's count says that they were added:
-// those received and those that were gone before that.
+// Reconciled counts the entries that the server has counted as added: received, and lost.
 func (m *Metrics) Reconciled(dataset string, received, lost int64) {
 	m.reconciled.WithLabelValues(dataset).Add(float64(received))
 	m.lost.WithLabelValues(dataset).Add(float64(lost))
 }
 
-// Loss counts entries that a stream no longer holds and that are not stored.
+// Loss counts entries that were trimmed or deleted before they were stored.
 func (m *Metrics) Loss(dataset string, entries int64) {
 	m.lost.WithLabelValues(dataset).Add(float64(entries))
 }
@@ -128,15 +125,14 @@ func (m *Metrics) Ahead(dataset string, entries int64) {
 	m.ahead.WithLabelValues(dataset).Add(float64(entries))
 }
 
-// Request records an answered request. The endpoint is the route, never the
-// path that was asked for.
+// Request records an answered request. endpoint is the route's label, never the request's path.
 func (m *Metrics) Request(endpoint string, status int, seconds float64) {
 	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Observe(seconds)
 	m.tracing.read(endpoint, status, seconds)
 }
 
-// Trace sends the spans of events that have a trace. It comes before anything is counted.
+// Trace exports spans of traced events. It must be called before anything is recorded.
 func (m *Metrics) Trace(t *Tracing) { m.tracing = t }
 
-// Gauges calls read at every scrape for the values that are states.
-func (m *Metrics) Gauges(read func() []Shard) { m.registry.MustRegister(&gauges{read: read}) }
+// Gauges collects the shards' state with read at every scrape.
+func (m *Metrics) Gauges(read func() []Shard) { m.registry.MustRegister(&shardCollector{read: read}) }

@@ -76,8 +76,8 @@ func TestServer(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New([]string{"flights"})
 	var down error
-	m.Server(func(context.Context) (telemetry.Server, error) {
-		return telemetry.Server{
+	m.Redis(func(context.Context) (telemetry.Redis, error) {
+		return telemetry.Redis{
 			Memory: 5, MaxMemory: 10, ClockSkew: -1500 * time.Millisecond, Entries: map[string][]int64{"flights": {7, 8}},
 		}, down
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
-// received is a client of a collector, which gives each request's path and body.
+// received returns an HTTP client to a fake collector, and each request's path and body.
 func received(t *testing.T, each func(path string, body []byte)) (client *http.Client) {
 	t.Helper()
 	telemetrytest.Collector(t, each)
@@ -24,7 +24,7 @@ func received(t *testing.T, each func(path string, body []byte)) (client *http.C
 	return client
 }
 
-// What is scraped elsewhere is sent: the same names, with whose they are.
+// The pushed metrics have the names of the scraped ones, and the process' resource.
 func TestPush(t *testing.T) { //nolint:paralleltest // received sets variables
 	var mu sync.Mutex
 	names, about := map[string]bool{}, map[string]string{}

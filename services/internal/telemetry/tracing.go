@@ -20,51 +20,51 @@ import (
 )
 
 const (
-	// tracedEvery is how often a producer of ours samples an event: one a second says as
-	// much of the way as all would, whatever the load.
-	tracedEvery = time.Second
-	// maxUnread bounds the commits of a dataset that wait for their first read.
+	// traceInterval is how often a producer samples an event: one trace a second shows as much
+	// as all would, at any load.
+	traceInterval = time.Second
+	// maxUnread is the number of a dataset's commits that wait for their first read.
 	maxUnread = 16
 )
 
-// Tracing sends the way of some events as spans: publish, then store with commit, then the
-// first read that could see it, all in the trace whose context travels in the stream entry
-// (W3C traceparent). A nil Tracing does nothing.
+// Tracing exports spans of sampled events: publish, store with commit, and the first read that
+// could see the event, all in the trace whose context is in the stream entry (W3C traceparent).
+// A nil Tracing does nothing.
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 
 	mu     sync.Mutex
 	unread map[string][]unread
-	count  atomic.Int64 // of all unread: most requests find none
+	count  atomic.Int64 // of all unread, so that most requests take no lock
 }
 
-// unread is a commit that nobody has read yet.
+// unread is a commit that no request has read yet.
 type unread struct {
-	parent context.Context //nolint:containedctx // it is a span's, not a call's
+	parent context.Context //nolint:containedctx // the span's, not a call's
 	since  time.Time
 }
 
-// NewTracing sends spans to where OpenTelemetry's variables say, as Push does with
-// metrics. Which events are followed is decided where they are published.
+// NewTracing exports spans by OTLP, configured as Push is. Events are sampled where they are
+// published.
 func NewTracing(ctx context.Context, client *http.Client) (*Tracing, error) {
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithHTTPClient(client))
 	if err != nil {
 		return nil, fmt.Errorf("make OTLP exporter: %w", err)
 	}
-	about, err := self(ctx)
+	res, err := processResource(ctx)
 	if err != nil {
 		return nil, err
 	}
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter), sdktrace.WithResource(about),
+		sdktrace.WithBatcher(exporter), sdktrace.WithResource(res),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())))
 	return &Tracing{
 		provider: provider, tracer: provider.Tracer("github.com/estela-dev/estela"), unread: map[string][]unread{},
 	}, nil
 }
 
-// Stop sends what is left.
+// Stop flushes and closes the exporter.
 func (t *Tracing) Stop(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -72,50 +72,50 @@ func (t *Tracing) Stop(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Publishing marks events of a dataset, one a second at most: it gives the context to
-// send along, empty for none, and what to call once that is acknowledged.
+// Publishing samples a dataset's events, at most one a second. The function returns the context
+// to send with an event, empty if it is not sampled, and ends its span with acked.
 func (t *Tracing) Publishing(ctx context.Context, dataset string) func() (traceparent string, acked func()) {
 	if t == nil {
 		return nil
 	}
 	var last time.Time
 	return func() (string, func()) {
-		if time.Since(last) < tracedEvery {
+		if time.Since(last) < traceInterval {
 			return "", nil
 		}
 		last = time.Now()
 		ctx, span := t.tracer.Start(ctx, "publish "+dataset, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer),
-			trace.WithAttributes(messaging(dataset)...))
+			trace.WithAttributes(messagingAttributes(dataset)...))
 		carrier := propagation.MapCarrier{}
 		propagation.TraceContext{}.Inject(ctx, carrier)
 		return carrier["traceparent"], func() { span.End() }
 	}
 }
 
-func messaging(dataset string) []attribute.KeyValue {
+func messagingAttributes(dataset string) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("messaging.system", "redis"), attribute.String("messaging.destination.name", dataset),
 	}
 }
 
-// remote is the context that an entry carried.
-func remote(ctx context.Context, traceparent string) context.Context {
+// parentContext returns the span context of an entry.
+func parentContext(ctx context.Context, traceparent string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 }
 
-// stored ends the way of the batch's traced events: what they waited for, and the commit.
+// stored exports the store and commit spans of the batch's traced events.
 func (t *Tracing) stored(ctx context.Context, dataset string, b *contract.Batch, took time.Duration, now time.Time) {
 	if t == nil {
 		return
 	}
 	for _, traced := range b.Traces {
-		parent := remote(ctx, traced.Parent)
+		parent := parentContext(ctx, traced.Parent)
 		if !trace.SpanContextFromContext(parent).IsValid() {
-			continue // an ID of zeros: it would begin a trace of its own
+			continue // else a new trace would begin
 		}
 		own, span := t.tracer.Start(parent, "store "+dataset, trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithTimestamp(time.UnixMilli(int64(traced.ID.MS))),
-			trace.WithAttributes(append(messaging(dataset),
+			trace.WithAttributes(append(messagingAttributes(dataset),
 				attribute.String("messaging.message.id", traced.ID.String()), attribute.Int("estela.shard", b.Shard),
 				attribute.Int("messaging.batch.message_count", b.Rows+len(b.Rejects)+b.Duplicates))...))
 		_, commit := t.tracer.Start(own, "commit "+dataset, trace.WithTimestamp(now.Add(-took)),
@@ -126,10 +126,10 @@ func (t *Tracing) stored(ctx context.Context, dataset string, b *contract.Batch,
 	}
 }
 
-// Readable says that an event with this context can be read since then: the next request
-// for its dataset is the first read that could see it.
+// Readable marks an event with this context as queryable since then: the next request for its
+// dataset is its first read.
 func (t *Tracing) Readable(ctx context.Context, dataset, traceparent string, since time.Time) {
-	parent := remote(ctx, traceparent)
+	parent := parentContext(ctx, traceparent)
 	if t == nil || !trace.SpanContextFromContext(parent).IsValid() {
 		return
 	}
@@ -141,7 +141,7 @@ func (t *Tracing) Readable(ctx context.Context, dataset, traceparent string, sin
 	}
 }
 
-// read records a request, if it is the first that could see an event.
+// read exports the read span of the events for which the request is the first read.
 func (t *Tracing) read(endpoint string, status int, seconds float64) {
 	if t == nil || t.count.Load() == 0 || status >= http.StatusBadRequest {
 		return

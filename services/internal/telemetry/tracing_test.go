@@ -18,8 +18,8 @@ import (
 	"github.com/estela-dev/estela/services/internal/telemetry"
 )
 
-// One trace leads from the publishing through the commit to the first read that could see
-// it: each span under its own, and no other request in it.
+// One trace has the publishing, the commit and the first read that could see the event, each span
+// under its parent, and no other request.
 func TestOneTraceFromPublishToRead(t *testing.T) { //nolint:paralleltest // received sets variables
 	var mu sync.Mutex
 	spans := map[string][]*tracepb.Span{}
@@ -85,7 +85,7 @@ func TestOneTraceFromPublishToRead(t *testing.T) { //nolint:paralleltest // rece
 		t.Errorf("stored from %d to %d", got, store.GetEndTimeUnixNano())
 	}
 
-	// The histogram of freshness names the trace, where OpenMetrics is read.
+	// The freshness histogram has the trace as an exemplar, in OpenMetrics.
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
 	answer := httptest.NewRecorder()
@@ -95,7 +95,7 @@ func TestOneTraceFromPublishToRead(t *testing.T) { //nolint:paralleltest // rece
 	}
 }
 
-// Without traces nothing of it does anything.
+// A nil Tracing does nothing.
 func TestNoTracing(t *testing.T) {
 	t.Parallel()
 	var tracing *telemetry.Tracing

@@ -11,43 +11,42 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// Reader is the warehouse, as far as endpoints need it.
+// Reader reads the warehouse.
 type Reader interface {
 	Describer
 
-	// Stream runs the query and calls each once with the state of the data and the
-	// rows that show it. The end of ctx interrupts the query.
+	// Stream runs the query and calls each once with its rows and their snapshot. The end of
+	// ctx interrupts the query.
 	Stream(ctx context.Context, query string, args map[string]any, each func(at result.Snapshot, rows result.Rows) error) error
 }
 
-// Checker checks the statements of some datasets against the warehouse that runs them: by its
-// parse, and with the views that it has. All are checked when the first is asked for, once.
+// Checker checks the datasets' statements with the parser and the views of the warehouse that runs
+// them. The first call checks all of them, once.
 type Checker struct {
 	reader   Reader
 	datasets []Dataset
 
 	mu     sync.Mutex
 	done   bool
-	all    error // of what belongs to no endpoint
+	all    error // of views
 	vetted map[vettedKey]vetted
 }
 
 type vettedKey struct{ dataset, name string }
 
-// vetted is what came of an endpoint's check.
+// vetted is the outcome of an endpoint's check.
 type vetted struct {
 	fault error
-	// hidden are the columns that its answer leaves out, by name in lower case.
+	// hidden are the columns to leave out of its answer, by name in lower case.
 	hidden map[string]bool
 }
 
-// NewChecker asks nothing of the warehouse yet.
+// NewChecker returns a Checker; it does not query the warehouse.
 func NewChecker(reader Reader, datasets []Dataset) *Checker {
 	return &Checker{reader: reader, datasets: datasets}
 }
 
-// Shape is what the endpoint of that dataset answers with. One whose SQL must not run is
-// refused with a ParseError for each fault.
+// Shape returns the shape of the endpoint's answer, or a *ParseError for each fault of its SQL.
 func (c *Checker) Shape(ctx context.Context, dataset string, e *Endpoint) (*Shape, error) {
 	v, err := c.vet(ctx, dataset, e)
 	if err != nil {
@@ -74,24 +73,24 @@ func (c *Checker) vetAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := newVetting(ctx, c.parse, c.datasets, stored)
+	v, err := newVetter(ctx, c.parse, c.datasets, stored)
 	c.all, c.vetted = err, map[vettedKey]vetted{}
 	for _, d := range c.datasets {
 		for _, e := range d.Endpoints {
-			s, err := v.endpoint(ctx, d.Name, &e)
-			c.vetted[vettedKey{d.Name, e.Name}] = vetted{err, v.hidden(&e, s)}
+			s, err := v.vetEndpoint(ctx, d.Name, &e)
+			c.vetted[vettedKey{d.Name, e.Name}] = vetted{err, v.hiddenColumns(&e, s)}
 		}
 	}
 	return ctx.Err()
 }
 
-// parse is the warehouse's parse of a query.
+// parse has the warehouse parse a query.
 func (c *Checker) parse(ctx context.Context, query string) (string, error) {
 	all, err := c.texts(ctx, statement.ParseQuery, map[string]any{"query": query})
 	return strings.Join(all, ""), err
 }
 
-// storedViews are the statements of the warehouse's views, by name in lower case.
+// storedViews returns the SQL of the warehouse's views, by name in lower case.
 func (c *Checker) storedViews(ctx context.Context) (map[string]string, error) {
 	all, err := c.texts(ctx, "SELECT lower(view_name), sql FROM duckdb_views() WHERE NOT internal AND database_name = current_database()", nil)
 	if err != nil {
@@ -104,11 +103,11 @@ func (c *Checker) storedViews(ctx context.Context) (map[string]string, error) {
 	return views, nil
 }
 
-// texts are the values of a query's answer, row by row.
+// texts returns the text values of a query's answer, row by row.
 func (c *Checker) texts(ctx context.Context, query string, args map[string]any) (all []string, err error) {
 	err = c.reader.Stream(ctx, query, args, func(_ result.Snapshot, rows result.Rows) error {
 		all = nil
-		return each(rows, func(chunk *result.Chunk) {
+		return eachChunk(rows, func(chunk *result.Chunk) {
 			for i := range chunk.Rows {
 				for _, column := range chunk.Vectors {
 					all = append(all, string(column.Bytes(i)))
@@ -119,7 +118,7 @@ func (c *Checker) texts(ctx context.Context, query string, args map[string]any) 
 	return all, err
 }
 
-func each(rows result.Rows, fn func(*result.Chunk)) error {
+func eachChunk(rows result.Rows, fn func(*result.Chunk)) error {
 	for {
 		chunk, err := rows.Next()
 		if err != nil || chunk == nil {

@@ -2,15 +2,15 @@ package encode
 
 import "bytes"
 
-// appendJSON writes what DuckDB takes for JSON as JSON: DuckDB knows NaN and Infinity, in
-// any case, which become null, and a comma after the last element, which goes.
-func appendJSON(b, text []byte) []byte {
+// appendDuckDBJSON appends text of DuckDB's JSON dialect as strict JSON: NaN and Infinity, in any case,
+// become null, and a trailing comma is removed.
+func appendDuckDBJSON(b, text []byte) []byte {
 	for i := 0; i < len(text); {
 		n := jsonToken(text[i:])
 		token := text[i : i+n]
 		i += n
 		switch c := token[0]; {
-		case c == ',' && closes(text[i:]):
+		case c == ',' && endsContainer(text[i:]):
 		case c == '-' && n == 1: // of an infinity
 		case c == '\n' || c == '\r': // between values: a row is a line
 		case letter(c) && string(token) != "true" && string(token) != "false":
@@ -22,8 +22,7 @@ func appendJSON(b, text []byte) []byte {
 	return b
 }
 
-// jsonToken is the length of the string, the number or the word that the text begins
-// with, else 1.
+// jsonToken returns the length of the string, number or word at the beginning of the text, else 1.
 func jsonToken(text []byte) int {
 	n, c := 1, text[0]
 	switch {
@@ -51,8 +50,8 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// closes reports whether an array or object ends here.
-func closes(text []byte) bool {
+// endsContainer reports whether an array or object ends here.
+func endsContainer(text []byte) bool {
 	text = bytes.TrimLeft(text, " \t\r\n")
 	return len(text) > 0 && (text[0] == ']' || text[0] == '}')
 }

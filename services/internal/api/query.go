@@ -17,44 +17,44 @@ import (
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// produce runs the endpoint's query and encodes its answer, into the client's room.
-func (s *Server) produce(ctx context.Context, client string, r *route, q request) (*entry, error) {
+// query runs the endpoint's query and encodes its answer, in the client's quota.
+func (s *Server) query(ctx context.Context, client string, r *route, q request) (*entry, error) {
 	sh, err := r.describe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := endpoint.Page{After: q.after, Limit: fetched(q.limit) + 1}
+	p := endpoint.Page{After: q.after, Limit: roundedLimit(q.limit) + 1}
 	for tries := 0; ; tries++ {
-		e, err := s.run(ctx, client, r, sh, q, p)
-		border, ok := errors.AsType[*borderError](err)
+		e, err := s.runQuery(ctx, client, r, sh, q, p)
+		tied, ok := errors.AsType[*tieError](err)
 		if !ok {
 			return e, err
 		}
-		// The rows may have changed in between, and others be at the border.
-		p.Border, p.All = border.keys, tries > 1
+		// The rows may have changed in between, and others tie at the page's end.
+		p.Ties, p.TieAll = tied.keys, tries > 1
 	}
 }
 
-// run writes the answer of one query.
-func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.Shape, q request, p endpoint.Page) (*entry, error) {
+// runQuery runs one query and spools its encoded answer.
+func (s *Server) runQuery(ctx context.Context, client string, r *route, sh *endpoint.Shape, q request, p endpoint.Page) (*entry, error) {
 	query, args := r.Query(sh, p)
 	maps.Copy(args, q.args)
-	var sum hash.Hash64 // of an answer that the state of the data does not decide
+	var sum hash.Hash64 // of a volatile answer: its ETag, instead of the snapshot's
 	if r.volatile {
 		sum = xxh3.New()
 	}
 	w := s.space.Writer(client, q.coding, s.cfg.MaxBytes, sum)
 	finished := false
 	defer func() {
-		if !finished { // after a panic too
-			w.Drop()
+		if !finished { // also after a panic
+			w.Discard()
 		}
 	}()
 	var m encode.Meta
 	var at result.Snapshot
 	err := s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) (err error) {
 		at = now
-		m, err = r.write(w, sh, q, at, rows)
+		m, err = r.encodeRows(w, sh, q, at, rows)
 		return err
 	})
 	var body *spool.Body
@@ -62,7 +62,7 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.
 		body, err = w.Finish()
 	}
 	if err != nil {
-		if ctx.Err() == nil && knownProblem(err) == nil && !errors.As(err, new(*borderError)) {
+		if ctx.Err() == nil && typedProblem(err) == nil && !errors.As(err, new(*tieError)) {
 			// The tables may have changed since they were described.
 			r.shape.Store(nil)
 		}
@@ -70,19 +70,20 @@ func (s *Server) run(ctx context.Context, client string, r *route, sh *endpoint.
 	}
 	finished = true
 	if sum == nil {
-		return newEntry(r, q, body, m, at, sumOf(at)), nil
+		return newEntry(r, q, body, m, at, snapshotHash(at)), nil
 	}
 	return newEntry(r, q, body, m, at, sum.Sum64()), nil
 }
 
-// write writes the rows, of which there may be one more than the limit at the least.
-func (r *route) write(w io.Writer, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
+// encodeRows encodes up to q.limit rows. The query returns at least one more if there is one, from
+// which it knows that there is a next page.
+func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
 	m := encode.Meta{AsOf: at.AsOf}
 	typed, ok := rows.(result.Typed)
 	if !ok {
 		return m, errors.New("the rows do not know their types")
 	}
-	columns := make([]encode.Column, len(sh.Columns)) // after them are the keys of the order
+	columns := make([]encode.Column, len(sh.Columns)) // the order's keys come after them
 	for i, t := range typed.Types()[:len(columns)] {
 		columns[i] = encode.Column{Name: sh.Columns[i].Name, Type: t}
 	}
@@ -112,49 +113,49 @@ func (r *route) write(w io.Writer, sh *endpoint.Shape, q request, at result.Snap
 			keys := chunk.Vectors[len(sh.Columns):]
 			last.read(keys, n)
 			if more && result.At[bool](keys[len(r.Order)], n) {
-				if last.tie == "" {
-					return m, &borderError{last.Keys}
+				if last.lastTie == "" {
+					return m, &tieError{last.Keys}
 				}
-				last.Tie, last.Given = last.tie, last.same
+				last.Tie, last.Given = last.lastTie, last.sameTie
 			}
 		}
 	}
 	switch {
 	case more && len(r.Order) == 0:
-		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrower()))
+		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrowHint()))
 	case more:
-		if m.Next, err = last.Text(r.Asked(r.path, q.args)); err != nil {
+		if m.Next, err = last.Text(r.CursorScope(r.path, q.args)); err != nil {
 			return m, err
 		}
 	}
 	return m, enc.End(m)
 }
 
-// narrower is what helps against an answer in one piece that is too large.
-func (r *route) narrower() string {
+// narrowHint says how to get fewer rows from an endpoint without pages.
+func (r *route) narrowHint() string {
 	if len(r.Params) == 0 {
 		return "The endpoint has no parameter to narrow it with: its author can page it with -- order:, or raise -- limit: rows=."
 	}
 	return "Narrow it with the endpoint's parameters; or its author pages it with -- order:."
 }
 
-// borderError is a page that ends among rows of the same keys, whose order was left open.
-type borderError struct{ keys []*string }
+// tieError is returned for a page that ends among rows with equal keys, which the query has
+// not ordered: it runs again with endpoint.Page.Ties.
+type tieError struct{ keys []*string }
 
-func (*borderError) Error() string { return "the page ends among rows of the same keys" }
+func (*tieError) Error() string { return "the page ends among rows of the same keys" }
 
-// pageEnd is where a page ends.
+// pageEnd is the position after the last row of a page.
 type pageEnd struct {
 	endpoint.Cursor
 
-	// after is the cursor that the page begins after, until another row has come.
-	after *endpoint.Cursor
-	tie   string // of the last row, empty if its position among its like was not asked for
-	same  int    // rows at the end with the same tie
+	// after is the cursor that the page begins after, nil after the first row.
+	after   *endpoint.Cursor
+	lastTie string // of the last row, empty if the query did not order its ties
+	sameTie int    // rows at the end with the same tie as the last
 }
 
-// read goes over the first n rows of a chunk: their keys, whether these are those of the row
-// before, and their ties.
+// read advances over the first n rows of a chunk's key and tie columns.
 func (p *pageEnd) read(keys []result.Vector, n int) {
 	if n == 0 {
 		return
@@ -171,18 +172,18 @@ func (p *pageEnd) read(keys []result.Vector, n int) {
 		}
 		switch {
 		case tie == "":
-			p.same = 0
+			p.sameTie = 0
 		case p.after != nil && p.after.Tie == tie:
-			p.same = p.after.Given
-		case p.tie != tie:
-			p.same = 0
+			p.sameTie = p.after.Given
+		case p.lastTie != tie:
+			p.sameTie = 0
 		}
-		p.same++
-		p.tie, p.after = strings.Clone(tie), nil
+		p.sameTie++
+		p.lastTie, p.after = strings.Clone(tie), nil
 	}
 }
 
-// textAt is a copy of a text, nil for NULL.
+// textAt returns a copy of a text, nil for NULL.
 func textAt(v result.Vector, i int) *string {
 	if v.Null(i) {
 		return nil
@@ -191,10 +192,9 @@ func textAt(v result.Vector, i int) *string {
 	return &text
 }
 
-// fetched is the number of rows that the query is limited to, limit or somewhat
-// more: a few round numbers, so that there are few different queries for the
-// warehouse to know.
-func fetched(limit int) int {
+// roundedLimit rounds limit up to a power of ten, so that the warehouse has few different queries
+// to prepare.
+func roundedLimit(limit int) int {
 	n := 100
 	for n < limit {
 		n *= 10

@@ -10,22 +10,22 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients is the number of clients whose rate is remembered.
+// maxClients is the number of clients with a limiter; the least recently used is evicted.
 const maxClients = 10_000
 
-// rates limits the requests of each client.
-type rates struct {
+// rateLimiter limits the requests of each client with a token bucket.
+type rateLimiter struct {
 	perSecond int
 	limiters  *otter.Cache[string, *rate.Limiter]
 }
 
-func newRates(perSecond int) *rates {
-	return &rates{perSecond, otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
+func newRateLimiter(perSecond int) *rateLimiter {
+	return &rateLimiter{perSecond, otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
 }
 
-// allow counts a request of the client and sets the headers with what is left. Its
-// own rate (a second) replaces everyone's; 0 of both is none.
-func (r *rates) allow(c *fiber.Ctx, client string, own int) error {
+// allow takes a token of the client and sets the RateLimit headers. own is the client's rate (a
+// second), 0 the server's; if that is 0 too there is no limit.
+func (r *rateLimiter) allow(c *fiber.Ctx, client string, own int) error {
 	perSecond := r.perSecond
 	if own > 0 {
 		perSecond = own
@@ -36,7 +36,7 @@ func (r *rates) allow(c *fiber.Ctx, client string, own int) error {
 	limiter, _ := r.limiters.ComputeIfAbsent(client, func() (*rate.Limiter, bool) {
 		return rate.NewLimiter(rate.Limit(perSecond), perSecond), false
 	})
-	if limiter.Burst() != perSecond { // the key's rate was changed
+	if limiter.Burst() != perSecond { // the key's rate was reloaded
 		limiter.SetLimit(rate.Limit(perSecond))
 		limiter.SetBurst(perSecond)
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
-// maxText is the longest text that a parameter can have: a request's head is no larger.
-const maxText = 16 << 10
+// maxTextBytes is the length of a parameter's longest value: a request's header has 16 KiB.
+const maxTextBytes = 16 << 10
 
-// bounds are those of the values of the endpoint's parameters, by name.
-func (e *Endpoint) bounds() map[string]statement.Param {
+// paramBounds returns the bounds of the parameters' values, by name.
+func (e *Endpoint) paramBounds() map[string]statement.Param {
 	all := map[string]statement.Param{}
 	for _, p := range e.Params {
 		all[p.Name] = p.bounds()
@@ -29,7 +29,7 @@ func (p Param) bounds() statement.Param {
 			b.Low, b.High, b.Bytes = min(b.Low, n), max(b.High, n), max(b.Bytes, float64(len(text)))
 		}
 	case p.Type == "string":
-		b.Bytes = maxText
+		b.Bytes = maxTextBytes
 		if p.Pattern != nil {
 			b.Bytes = longest(p.Pattern.String())
 		}
@@ -54,17 +54,18 @@ func boundOf(v any, _ error) float64 {
 	}
 }
 
-// longest is the length of the longest text that matches all of an anchored pattern.
+// longest returns the length of the longest text that an anchored pattern matches, else
+// maxTextBytes.
 func longest(pattern string) float64 {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil || re.Op != syntax.OpConcat || len(re.Sub) < 2 ||
 		re.Sub[0].Op != syntax.OpBeginText || re.Sub[len(re.Sub)-1].Op != syntax.OpEndText {
-		return maxText
+		return maxTextBytes
 	}
-	return min(maxText, length(re))
+	return min(maxTextBytes, length(re))
 }
 
-// length is the highest number of bytes that the expression matches.
+// length returns the highest number of bytes that the expression matches.
 func length(re *syntax.Regexp) (n float64) {
 	const character = 4
 	switch re.Op {
@@ -78,10 +79,10 @@ func length(re *syntax.Regexp) (n float64) {
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return character
 	case syntax.OpStar, syntax.OpPlus:
-		return maxText
+		return maxTextBytes
 	case syntax.OpRepeat:
 		if re.Max < 0 {
-			return maxText
+			return maxTextBytes
 		}
 		return float64(re.Max) * length(re.Sub[0])
 	case syntax.OpAlternate:
@@ -89,7 +90,7 @@ func length(re *syntax.Regexp) (n float64) {
 			n = max(n, length(one))
 		}
 		return n
-	default: // concatenation, capture, ?, and what has no width
+	default: // concatenation, capture, ?, and empty matches
 		for _, one := range re.Sub {
 			n += length(one)
 		}

@@ -8,13 +8,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// serverTimeout bounds what a scrape waits for Redis.
-const serverTimeout = time.Second
+// redisTimeout is how long a scrape waits for Redis.
+const redisTimeout = time.Second
 
-// Server is what Redis says at a scrape.
-type Server struct {
-	// Memory is what is used, MaxMemory what may be, in bytes; MaxMemory 0 is without a
-	// limit.
+// Redis is Redis' state at a scrape.
+type Redis struct {
+	// Memory is used, MaxMemory the limit, in bytes; MaxMemory 0: no limit.
 	Memory, MaxMemory int64
 	// ClockSkew is Redis' clock minus ours.
 	ClockSkew time.Duration
@@ -22,20 +21,20 @@ type Server struct {
 	Entries map[string][]int64
 }
 
-// Build is what is built in.
+// Build is the version of this binary.
 type Build struct {
 	Version, DuckDB string
-	// Supported says whether MotherDuck takes this DuckDB.
+	// Supported is true if MotherDuck accepts clients with this DuckDB.
 	Supported bool
 }
 
-// Server calls read at every scrape. After an error Redis counts as down and says
-// nothing else.
-func (m *Metrics) Server(read func(ctx context.Context) (Server, error)) {
-	m.registry.MustRegister(&server{read: read})
+// Redis collects Redis' state with read at every scrape. After an error only
+// estela_redis_up is exported, as 0.
+func (m *Metrics) Redis(read func(ctx context.Context) (Redis, error)) {
+	m.registry.MustRegister(&redisCollector{read: read})
 }
 
-// Build registers what is built in.
+// Build registers the version metrics.
 func (m *Metrics) Build(b Build) {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "estela_build_info", Help: "What is built in; 1.",
@@ -51,9 +50,9 @@ func (m *Metrics) Build(b Build) {
 	m.registry.MustRegister(info, supported)
 }
 
-// server reads Redis' state when asked.
-type server struct {
-	read func(ctx context.Context) (Server, error)
+// redisCollector implements prometheus.Collector.
+type redisCollector struct {
+	read func(ctx context.Context) (Redis, error)
 }
 
 var (
@@ -68,18 +67,18 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (s *server) Describe(ch chan<- *prometheus.Desc) {
+func (s *redisCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{upDesc, memDesc, maxDesc, skewDesc, entriesDesc} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (s *server) Collect(ch chan<- prometheus.Metric) {
+func (s *redisCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), serverTimeout) //nolint:forbidigo // a scrape has no other
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout) //nolint:forbidigo // a scrape has no context
 	defer cancel()
 	state, err := s.read(ctx)
 	if err != nil {

@@ -2,47 +2,47 @@ package statement
 
 import "math"
 
-// interval is where a number lies.
+// interval is the range of a number.
 type interval struct{ low, high float64 }
 
 var anywhere = interval{math.Inf(-1), math.Inf(1)}
 
 func (r interval) bounded() bool { return r.low > -1e18 && r.high < 1e18 }
 
-// interval is what is known of a number before it is computed.
-func (w *walker) interval(n tree) interval {
-	switch word(n, "class") {
+// interval returns the range of a numeric expression.
+func (w *walker) interval(n node) interval {
+	switch stringField(n, "class") {
 	case "CONSTANT":
-		if v, ok := sub(n, "value")["value"].(float64); ok {
+		if v, ok := child(n, "value")["value"].(float64); ok {
 			return interval{v, v}
 		}
-		if null, _ := sub(n, "value")["is_null"].(bool); null {
+		if null, _ := child(n, "value")["is_null"].(bool); null {
 			return interval{}
 		}
 	case "PARAMETER":
-		if p, ok := w.params[word(n, "identifier")]; ok {
+		if p, ok := w.params[stringField(n, "identifier")]; ok {
 			return interval{p.Low, p.High}
 		}
 	case "CAST":
-		if fixedTypes[word(sub(n, "cast_type"), "id")] {
-			return w.interval(sub(n, "child"))
+		if fixedTypes[stringField(child(n, "cast_type"), "id")] {
+			return w.interval(child(n, "child"))
 		}
 	case "FUNCTION":
 		var args []interval
-		for _, one := range list(n, "children") {
-			arg, _ := one.(tree)
+		for _, one := range children(n, "children") {
+			arg, _ := one.(node)
 			args = append(args, w.interval(arg))
 		}
-		return combined(lower(n, "function_name"), args)
+		return intervalOf(lowerField(n, "function_name"), args)
 	}
 	return anywhere
 }
 
-// combined is where a function of numbers lies.
-func combined(name string, args []interval) interval {
+// intervalOf returns the range of a function of numbers.
+func intervalOf(name string, args []interval) interval {
 	switch {
 	case name == "least" && len(args) > 0:
-		// NULL is passed over: the bound holds whatever the others are.
+		// least ignores NULL, so the bound holds whatever the other arguments are.
 		r := args[0]
 		for _, a := range args[1:] {
 			r = interval{min(r.low, a.low), min(r.high, a.high)}

@@ -8,7 +8,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/encode"
 )
 
-// What is JSON stays as it is, but for line breaks between its parts.
+// Strict JSON is unchanged, except line breaks between its tokens.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-2.5e+3,true,false,null,"x\\\"]"]}`, `"NaN"`, `[]`, `-0`, "[1 , 2\n]"} {
 		f.Add([]byte(seed))

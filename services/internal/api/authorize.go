@@ -10,47 +10,47 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// keyLocal is where the key is stored for the log and the documents.
-const keyLocal = "key"
+// keyLocals is the key of c.Locals for the request's API key.
+const keyLocals = "key"
 
-// keyOf is the key that admit let pass, nil where none is needed.
+// keyOf returns the key that authorize has accepted, nil where none is needed.
 func keyOf(c *fiber.Ctx) *Key {
-	key, _ := c.Locals(keyLocal).(*Key)
+	key, _ := c.Locals(keyLocals).(*Key)
 	return key
 }
 
-var errNoSecret = errors.New("no key was sent")
+var errNoCredentials = errors.New("no key was sent")
 
-// credentials are what Authorization has for the scheme, whose case does not matter (RFC 9110
-// §11.1). It is one line: of several, each reader could take another.
+// credentials returns the credentials of Authorization for the scheme, which is case-insensitive
+// (RFC 9110 §11.1). Repeated headers are rejected: a proxy could have checked another one.
 func credentials(c *fiber.Ctx, scheme string) (string, error) {
 	lines := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
 	if len(lines) > 1 {
 		return "", badRequest.new("", "Authorization is given more than once.")
 	}
 	if len(lines) == 0 {
-		return "", errNoSecret
+		return "", errNoCredentials
 	}
 	given, rest, _ := strings.Cut(string(lines[0]), " ")
 	if rest = strings.Trim(rest, " "); !strings.EqualFold(given, scheme) || rest == "" {
-		return "", errNoSecret
+		return "", errNoCredentials
 	}
 	return rest, nil
 }
 
-// bearer is the key's secret as programs send it.
+// bearer returns the secret of a Bearer header.
 func bearer(c *fiber.Ctx) (string, error) { return credentials(c, "Bearer") }
 
-// challenge asks for a key.
+// challenge adds a WWW-Authenticate header for Bearer.
 func challenge(c *fiber.Ctx, more string) {
 	c.Response().Header.Add(fiber.HeaderWWWAuthenticate, `Bearer realm="Estela"`+more)
 }
 
-// browserChallenge makes a browser ask for a name and a password.
+// browserChallenge makes a browser show its login dialog.
 const browserChallenge = `Basic realm="Estela: any name, with an API key for the password", charset="UTF-8"`
 
-// typed is the secret as programs send it, or as a browser does that asked for it.
-func typed(c *fiber.Ctx) (string, error) {
+// basicOrBearer returns the secret of a Bearer header, or a browser's password.
+func basicOrBearer(c *fiber.Ctx) (string, error) {
 	text, err := credentials(c, "Basic")
 	if err != nil {
 		return bearer(c)
@@ -58,30 +58,29 @@ func typed(c *fiber.Ctx) (string, error) {
 	plain, err := base64.StdEncoding.DecodeString(text)
 	_, secret, ok := strings.Cut(string(plain), ":")
 	if err != nil || !ok {
-		return "", errNoSecret
+		return "", errNoCredentials
 	}
 	return secret, nil
 }
 
-// admitReader lets those read the documentation who may read something of what it is
-// about, at their rate. People use it in a browser, which can send a password only.
-func (s *Server) admitReader(c *fiber.Ctx) error {
+// authorizeDocs is authorize for the documentation, for any key, which a browser may send as a
+// password.
+func (s *Server) authorizeDocs(c *fiber.Ctx) error {
 	if s.cfg.Keys == nil {
-		return s.admitWith(c, typed)
+		return s.authorizeWith(c, basicOrBearer)
 	}
 	c.Set(fiber.HeaderWWWAuthenticate, browserChallenge)
-	if err := s.admitWith(c, typed); err != nil {
+	if err := s.authorizeWith(c, basicOrBearer); err != nil {
 		return err
 	}
 	c.Response().Header.Del(fiber.HeaderWWWAuthenticate)
 	return nil
 }
 
-// ownClient stands for the server itself where a client is named.
-const ownClient = ""
+// serverClient is the client of background refreshes.
+const serverClient = ""
 
-// clientOf names who asks: by the key, else by the address, of IPv6 the part that one
-// subscriber has.
+// clientOf identifies the client, for limits: the key's name, else the address, for IPv6 its /64.
 func clientOf(c *fiber.Ctx) string {
 	if key := keyOf(c); key != nil {
 		return key.Name
@@ -98,59 +97,59 @@ func clientOf(c *fiber.Ctx) string {
 	return at.String()
 }
 
-// admit lets a request with a key for all of the datasets pass, at its rate; any key where there
-// are none.
-func (s *Server) admit(c *fiber.Ctx, datasets ...string) error {
-	return s.admitWith(c, bearer, datasets...)
+// authorize accepts a request with a key that may read all of the datasets, within its rate limit;
+// without datasets any valid key.
+func (s *Server) authorize(c *fiber.Ctx, datasets ...string) error {
+	return s.authorizeWith(c, bearer, datasets...)
 }
 
-func (s *Server) admitWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error), datasets ...string) error {
+func (s *Server) authorizeWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error), datasets ...string) error {
 	if s.cfg.Keys == nil && s.cfg.Rate == 0 {
 		return nil
 	}
 	if s.cfg.Keys == nil {
-		return s.rates.allow(c, clientOf(c), 0)
+		return s.rateLimiter.allow(c, clientOf(c), 0)
 	}
 	c.Vary(fiber.HeaderAuthorization)
 	secret, err := secretOf(c)
-	if errors.Is(err, errNoSecret) {
+	if errors.Is(err, errNoCredentials) {
 		challenge(c, "")
 		return unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
 	}
 	if err != nil {
 		return err
 	}
-	key, ok := s.cfg.Keys.find(secret, time.Now())
+	key, ok := s.cfg.Keys.lookup(secret, time.Now())
 	switch {
-	case !ok && s.cfg.Keys.gone():
+	case !ok && s.cfg.Keys.fileMissing():
 		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
-		p.known = true
+		p.logged = true
 		return p
 	case !ok:
 		challenge(c, `, error="invalid_token"`)
 		return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
 	}
-	c.Locals(keyLocal, key)
-	if !key.opensAll(datasets) {
+	c.Locals(keyLocals, key)
+	if !key.allowsAll(datasets) {
 		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
 	}
-	return s.rates.allow(c, key.Name, key.Rate)
+	return s.rateLimiter.allow(c, key.Name, key.Rate)
 }
 
-// admitAny is admit where any key will do.
-func (s *Server) admitAny(c *fiber.Ctx) error { return s.admit(c) }
+// authorizeAnyKey is authorize for any valid key.
+func (s *Server) authorizeAnyKey(c *fiber.Ctx) error { return s.authorize(c) }
 
-// admitName refuses requests for another name than this machine's, where that matters.
-func (s *Server) admitName(c *fiber.Ctx) error {
-	// Of a target with a host in it, Host does not matter (RFC 9112 §3.2.2).
-	if !s.named(c.Context().URI().Host()) {
+// checkHost rejects requests for other hosts than this machine if Config.LocalOnly is set.
+func (s *Server) checkHost(c *fiber.Ctx) error {
+	// The host of an absolute request target replaces Host (RFC 9112 §3.2.2).
+	if !s.hostAllowed(c.Context().URI().Host()) {
 		return misdirected.new("", "The API answers for localhost and loopback addresses only.")
 	}
 	return c.Next()
 }
 
-// named reports whether the name that the request is for is one of ours.
-func (s *Server) named(by []byte) bool {
+// hostAllowed reports whether Config.LocalOnly allows the host.
+func (s *Server) hostAllowed(by []byte) bool {
 	if !s.cfg.LocalOnly {
 		return true
 	}

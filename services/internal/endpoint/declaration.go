@@ -7,25 +7,24 @@ import (
 	"unicode"
 )
 
-// word is one of a parameter's declaration: a name, or a key with its value.
-type word struct {
-	text   string // as it is written
+// attribute is a word of a parameter's declaration: a name, or a key with its value.
+type attribute struct {
+	text   string // in the file
 	key    string
-	values []string // nil: it has no =; several of an enum only
-	quoted bool     // the last of the values is in quotes
+	values []string // nil without =; several for an enum only
+	quoted bool     // the last value is in quotes
 }
 
-// wordKeys are those that mean something after a parameter's type.
-var wordKeys = []string{"required", "optional", "default", "enum", "pattern", "minimum", "maximum", "example"}
+// attributeKeys are the keys that may follow a parameter's type.
+var attributeKeys = []string{"required", "optional", "default", "enum", "pattern", "minimum", "maximum", "example"}
 
 const (
 	paramGrammar = "write -- param: NAME TYPE [required] [default=V] [enum=a,b] [pattern=RE2] [minimum=N] [maximum=N] [example=V] -- DESCRIPTION, with quotes around a value that has spaces"
 	quoteFix     = `put the whole value in quotes and write a quote inside of them twice, such as default="the ""big"" one"`
 )
 
-// words takes a declaration apart: at white space, but not inside of the quotes that
-// a value, or one of an enum, may stand in. What follows -- is the description.
-func words(text string) (all []word, description string, err error) {
+// parseAttributes splits a declaration at white space outside of quotes. The description follows --.
+func parseAttributes(text string) (all []attribute, description string, err error) {
 	for {
 		text = strings.TrimSpace(text)
 		comment, ok := strings.CutPrefix(text, "--")
@@ -33,7 +32,7 @@ func words(text string) (all []word, description string, err error) {
 		case text == "", ok && (comment == "" || startsWithSpace(comment)):
 			return all, strings.TrimSpace(comment), nil
 		}
-		w, rest, err := readWord(text)
+		w, rest, err := readAttribute(text)
 		if err != nil {
 			return nil, "", err
 		}
@@ -44,10 +43,10 @@ func words(text string) (all []word, description string, err error) {
 
 func startsWithSpace(text string) bool { return strings.IndexFunc(text, unicode.IsSpace) == 0 }
 
-func readWord(text string) (w word, rest string, err error) {
+func readAttribute(text string) (w attribute, rest string, err error) {
 	end := strings.IndexFunc(text, func(r rune) bool { return r == '=' || unicode.IsSpace(r) })
 	if end < 0 {
-		return word{key: text}, "", nil
+		return attribute{key: text}, "", nil
 	}
 	w.key, rest = text[:end], text[end:]
 	if rest[0] != '=' {
@@ -67,7 +66,7 @@ func readWord(text string) (w word, rest string, err error) {
 	return w, rest, nil
 }
 
-// readValue reads up to white space, or of a list to a comma, or what stands in quotes.
+// readValue reads a quoted value, or one up to white space or, in a list, a comma.
 func readValue(text string, list bool) (value, rest string, quoted bool, err error) {
 	if text == "" || text[0] != '"' && text[0] != '\'' {
 		end := strings.IndexFunc(text+" ", func(r rune) bool { return unicode.IsSpace(r) || list && r == ',' })
@@ -87,10 +86,10 @@ func readValue(text string, list bool) (value, rest string, quoted bool, err err
 	}
 }
 
-// splitHint is the way out where the word i was meant to be part of the value before.
-func splitHint(all []word, i int) string {
+// unquotedHint is the fix if attribute i was meant as a part of the unquoted value before it.
+func unquotedHint(all []attribute, i int) string {
 	from := i - 1
-	for from >= 0 && !slices.Contains(wordKeys, all[from].key) {
+	for from >= 0 && !slices.Contains(attributeKeys, all[from].key) {
 		from--
 	}
 	if from < 0 || len(all[from].values) != 1 || all[from].quoted {
@@ -98,7 +97,7 @@ func splitHint(all []word, i int) string {
 	}
 	value := []string{all[from].values[0]}
 	for _, w := range all[from+1:] {
-		if slices.Contains(wordKeys, w.key) {
+		if slices.Contains(attributeKeys, w.key) {
 			break
 		}
 		value = append(value, w.text)
@@ -106,11 +105,11 @@ func splitHint(all []word, i int) string {
 	return fmt.Sprintf("if it belongs to the %s, put that in quotes: %s=%s", all[from].key, all[from].key, quoteValue(strings.Join(value, " ")))
 }
 
-// quoteValue writes a value as a header takes it.
+// quoteValue quotes a value for a header.
 func quoteValue(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
-// listed writes values for people: in quotes where they could be misread.
-func listed(values []string) string {
+// quotedList joins values for a message, in quotes where they would be ambiguous.
+func quotedList(values []string) string {
 	all := make([]string, len(values))
 	for i, value := range values {
 		if all[i] = value; value == "" || strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || r == '"' }) {
