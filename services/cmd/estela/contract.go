@@ -22,7 +22,7 @@ import (
 )
 
 type contractCmd struct {
-	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and what a change would break."`
+	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints and their tests, and what a change would break."`
 	Accept   contractAcceptCmd   `cmd:"" help:"Store by a contract that breaks the one before, once all that was published by that is stored."`
 	Validate contractValidateCmd `cmd:"" help:"Check documents against a contract: one verdict a line, as NDJSON."`
 }
@@ -76,6 +76,9 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			continue // which of the datasets its errors are of, they say
 		}
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
+	}
+	if sql == nil {
+		broken = append(broken, testEndpoints(ctx, g, s, all, nil, false))
 	}
 	return errors.Join(broken...)
 }

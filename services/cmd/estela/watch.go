@@ -23,7 +23,9 @@ const watchEvery = 300 * time.Millisecond
 type watcher struct {
 	core *core
 	api  *api.Server
-	keys *api.Keys // nil where the API needs none
+	// streams are where what the endpoints' tests found is written.
+	streams *streams
+	keys    *api.Keys // nil where the API needs none
 	// files says that the datasets are followed, writes that their views may be made again.
 	files, writes bool
 }
@@ -79,6 +81,9 @@ func (w *watcher) reload(ctx context.Context) {
 		return
 	}
 	w.core.log.Info("reloaded endpoints")
+	if err := testEndpoints(ctx, w.core.g, w.streams, all, nil, false); err != nil {
+		w.core.log.Error("tests of endpoints failed", slog.Any("error", err))
+	}
 }
 
 // register makes the views again. A contract is read at the start only: what is
