@@ -22,7 +22,7 @@ import (
 )
 
 type contractCmd struct {
-	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints, and breaking changes."`
+	Check    contractCheckCmd    `cmd:"" help:"Check every dataset: contract, endpoints and their tests, and breaking changes."`
 	Accept   contractAcceptCmd   `cmd:"" help:"Accept a contract that breaks the stored one, once all events published by that one are stored."`
 	Validate contractValidateCmd `cmd:"" help:"Validate documents against a contract: one verdict a line, as NDJSON."`
 }
@@ -76,6 +76,9 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 			continue // its errors name their dataset
 		}
 		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
+	}
+	if sql == nil {
+		broken = append(broken, testEndpoints(ctx, g, s, all, nil, false))
 	}
 	return errors.Join(broken...)
 }

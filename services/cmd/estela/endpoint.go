@@ -24,6 +24,7 @@ type endpointCmd struct {
 	List  endpointListCmd  `cmd:"" help:"List the endpoints with their parameters."`
 	New   endpointNewCmd   `cmd:"" help:"Write a SQL file for a new endpoint."`
 	Check endpointCheckCmd `cmd:"" help:"Run every endpoint on its dataset's sample and check its plan."`
+	Test  endpointTestCmd  `cmd:"" help:"Run the tests of endpoints, endpoints/NAME.test.json, on their dataset's sample."`
 	Run   endpointRunCmd   `cmd:"" help:"Print an endpoint's response."`
 }
 

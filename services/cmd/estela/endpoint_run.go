@@ -45,7 +45,12 @@ func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	if err != nil {
 		return err
 	}
-	app, err := own.newAPI(ctx, asIs)
+	return own.serve(ctx, func(ctx context.Context, url string) error { return c.get(ctx, s, url+path) })
+}
+
+// serve runs an API on a port of its own while use asks it.
+func (c *core) serve(ctx context.Context, use func(ctx context.Context, url string) error) error {
+	app, err := c.newAPI(ctx, asIs)
 	if err != nil {
 		return err
 	}
@@ -57,7 +62,7 @@ func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	parts := group{func(ctx context.Context) error { return serveAPI(ctx, app, l) }}
 	parts.add(func(ctx context.Context) error {
 		defer stop()
-		return c.get(ctx, s, "http://"+l.Addr().String()+path)
+		return use(ctx, "http://"+l.Addr().String())
 	})
 	return parts.run(ctx)
 }

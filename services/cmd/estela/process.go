@@ -82,7 +82,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	if p.api != nil {
-		if err := p.addAPI(ctx, c, tracing, public, &parts); err != nil {
+		if err := p.addAPI(ctx, c, s, tracing, public, &parts); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 }
 
 // addAPI adds the API and the watcher that reloads its files.
-func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
+func (p *process) addAPI(ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
 	observe := c.metrics.Request
 	if p.worker == nil && tracing != nil { // there is no worker to report commits
 		requests := make(chan struct{}, 1)
@@ -123,7 +123,7 @@ func (p *process) addAPI(ctx context.Context, c *core, tracing *telemetry.Tracin
 	if err != nil {
 		return err
 	}
-	w := &watcher{core: c, api: app, files: p.api.Watch, keys: p.api.keys, writes: p.worker != nil}
+	w := &watcher{core: c, api: app, streams: s, files: p.api.Watch, keys: p.api.keys, writes: p.worker != nil}
 	parts.add(func(ctx context.Context) error { return serveAPI(ctx, app, l) })
 	parts.add(w.run)
 	return nil

@@ -22,7 +22,9 @@ const watchEvery = 300 * time.Millisecond
 type watcher struct {
 	core *core
 	api  *api.Server
-	keys *api.Keys // nil without --keys
+	// streams: the reports of the endpoints' tests go there.
+	streams *streams
+	keys    *api.Keys // nil without --keys
 	// files: reload the datasets, too. writes: this process may recreate their views.
 	files, writes bool
 }
@@ -77,6 +79,9 @@ func (w *watcher) reload(ctx context.Context) {
 		return
 	}
 	w.core.log.Info("reloaded endpoints")
+	if err := testEndpoints(ctx, w.core.g, w.streams, all, nil, false); err != nil {
+		w.core.log.Error("tests of endpoints failed", slog.Any("error", err))
+	}
 }
 
 // register recreates the views. A changed contract needs a restart: the stored rows and the producers

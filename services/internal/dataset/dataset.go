@@ -216,7 +216,7 @@ func Example(all []*Dataset) string {
 	path := "/v1"
 	for _, e := range chosen.Endpoints {
 		switch {
-		case slices.ContainsFunc(e.Params, func(p endpoint.Param) bool { return p.Required }):
+		case e.NeedsParams():
 		case e.Chart != nil:
 			return "/v1/" + chosen.Name + "/" + e.Name
 		case path == "/v1":

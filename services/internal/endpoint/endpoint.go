@@ -3,6 +3,7 @@ package endpoint
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -53,6 +54,11 @@ type Endpoint struct {
 	orderLine, chartLine, readsLine int
 	// castSQL is SQL with every parameter cast to its type.
 	castSQL string
+}
+
+// NeedsParams reports whether a request must have a parameter.
+func (e *Endpoint) NeedsParams() bool {
+	return slices.ContainsFunc(e.Params, func(p Param) bool { return p.Required })
 }
 
 // Order is one column of an endpoint's order.
