@@ -163,7 +163,7 @@ func fuzzChecks() []Check {
 func contractCheck() Check {
 	return Check{
 		Name: "contracts", Group: Contract,
-		Doc:      "every dataset's contract loads, and breaks no promise the base revision made",
+		Doc:      "every dataset's contract loads, its endpoints' tests pass, and it breaks no promise the base revision made",
 		Dir:      "services",
 		Command:  []string{"go", "run", "./cmd/estela", "contract", "check"},
 		Needs:    []Need{CCompiler(), Git()},
