@@ -225,7 +225,7 @@ func TestSpoolSpaceIsBounded(t *testing.T) {
 // The disk's reserve is left for ingestion.
 func TestSpoolLeavesAReserve(t *testing.T) {
 	t.Parallel()
-	i := setup(t, "SELECT 1", map[string]string{"large": large, "small": "-- Small.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.SpoolReserve = 1 << 60 })
+	i := setup(t, "SELECT 1", map[string]string{"large": large, "small": "-- Small.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.SpoolReserve, cfg.QueryTimeout = 1<<60, time.Minute })
 	if r := i.get(t, "/v1/test/large?n=1"); r.status != http.StatusInsufficientStorage || r.Type != "/docs/problems/no-room" || r.header.Get("Retry-After") == "" {
 		t.Errorf("%d %.300s", r.status, r.text)
 	}

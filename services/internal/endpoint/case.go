@@ -49,7 +49,7 @@ func (e *Endpoint) LoadCases(fsys fs.FS, dir string) ([]Case, error) {
 	if err := d.Decode(&cases); err != nil {
 		return nil, fmt.Errorf("%s: %w; it is an array of cases, each with params and one or more of status, count, columns, first and rows", file, err)
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // it is not wrapped
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%s: has more after the array of cases", file)
 	}
 	for i, c := range cases {
