@@ -14,6 +14,7 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
@@ -168,14 +169,18 @@ func showTable(out io.Writer, body io.Reader) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, row := range doc.Data {
-		columns, values, err := cells(row)
+		columns, values, err := endpoint.Members(row)
 		if err != nil {
 			return fmt.Errorf("read answer: %w", err)
 		}
 		if i == 0 {
 			_, _ = fmt.Fprintln(w, strings.Join(columns, "\t"))
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(values, "\t"))
+		cells := make([]string, len(values))
+		for i, value := range values {
+			cells[i] = cell(value)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -185,26 +190,6 @@ func showTable(out io.Writer, body io.Reader) error {
 		say(out, "more: --param cursor=%s", *doc.Meta.Next)
 	}
 	return nil
-}
-
-// cells returns the names and values of a row, in the order of its JSON.
-func cells(row json.RawMessage) (names, values []string, err error) {
-	d := json.NewDecoder(strings.NewReader(string(row)))
-	if _, err := d.Token(); err != nil {
-		return nil, nil, err
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, nil, err
-		}
-		names, values = append(names, fmt.Sprint(name)), append(values, cell(value))
-	}
-	return names, values, nil
 }
 
 // cell formats a value for a terminal: a string without quotes, nothing for NULL, U+FFFD for control

@@ -42,11 +42,15 @@ func (v *Vector) Format(row int) string {
 	case Varchar:
 		return string(v.Text(row))
 	case UUID:
-		r := v.Data[row*16:]
-		return string(AppendUUID(nil, binary.NativeEndian.Uint64(r), binary.NativeEndian.Uint64(r[8:])))
+		return FormatUUID(v.Data[row*16:])
 	default:
 		return strconv.FormatInt(v.Int(row), 10)
 	}
+}
+
+// FormatUUID is the text of a UUID in its layout, the first 16 bytes of r.
+func FormatUUID(r []byte) string {
+	return string(AppendUUID(nil, binary.NativeEndian.Uint64(r), binary.NativeEndian.Uint64(r[8:])))
 }
 
 // AppendUUID writes a UUID, given in the two halves of its layout, in lower case.

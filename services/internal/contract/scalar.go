@@ -2,7 +2,6 @@ package contract
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -60,7 +59,7 @@ func parseScalar(t column.Kind, text []byte) (value any, want string) {
 		return time.UnixMicro(micros).UTC(), formatDateTime.wants(text)
 	case column.UUID:
 		id, _ := parseUUID(text)
-		return string(column.AppendUUID(nil, binary.NativeEndian.Uint64(id[:]), binary.NativeEndian.Uint64(id[8:]))), formatUUID.wants(text)
+		return column.FormatUUID(id[:]), formatUUID.wants(text)
 	default:
 		return parseInteger(text)
 	}

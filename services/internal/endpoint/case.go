@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,23 +94,31 @@ func ReadAnswer(status int, body []byte) (Answer, error) {
 	if len(a.Rows) == 0 {
 		return a, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(a.Rows[0]))
-	for depth, name := 0, false; ; {
-		token, err := d.Token()
-		if err != nil {
-			return a, nil //nolint:nilerr // the end: it was found valid
-		}
-		switch {
-		case token == json.Delim('{') || token == json.Delim('['):
-			depth, name = depth+1, depth == 0
-			continue
-		case token == json.Delim('}') || token == json.Delim(']'):
-			depth--
-		case depth == 1 && name:
-			a.Columns = append(a.Columns, token.(string)) //nolint:forcetypeassert // names are strings
-		}
-		name = depth == 1 && !name
+	var err error
+	if a.Columns, _, err = Members(a.Rows[0]); err != nil {
+		return a, fmt.Errorf("read answer: %w", err)
 	}
+	return a, nil
+}
+
+// Members are the names and values of a row of an answer, in its order.
+func Members(row json.RawMessage) (names []string, values []json.RawMessage, err error) {
+	d := json.NewDecoder(bytes.NewReader(row))
+	if _, err := d.Token(); err != nil {
+		return nil, nil, err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, err
+		}
+		names, values = append(names, fmt.Sprint(name)), append(values, value)
+	}
+	return names, values, nil
 }
 
 // shownRows is how many rows that differ are shown.
@@ -120,7 +129,7 @@ func (c *Case) Compare(a Answer) (differences []string) {
 	differ := func(what string, expected, answered any) {
 		differences = append(differences, fmt.Sprintf("%s: expected %v\n%s  answered %v", what, expected, strings.Repeat(" ", len(what)), answered))
 	}
-	if want := c.status(); a.Status != want {
+	if want := cmp.Or(c.Status, 200); a.Status != want {
 		answered := fmt.Sprint(a.Status)
 		if a.Problem != "" {
 			answered += ", " + a.Problem
@@ -151,13 +160,6 @@ func (c *Case) Compare(a Answer) (differences []string) {
 		}
 	}
 	return differences
-}
-
-func (c *Case) status() int {
-	if c.Status == 0 {
-		return 200
-	}
-	return c.Status
 }
 
 // row is the row of that index, "no row" beyond the last.
