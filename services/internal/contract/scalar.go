@@ -130,3 +130,17 @@ var formatHints = map[format]string{
 	formatDate:     "a date such as 2001-01-31",
 	formatUUID:     "a UUID such as 123e4567-e89b-12d3-a456-426614174000",
 }
+
+// IsScalar reports whether ParseScalar takes the text for a Date, a TimestampTZ or a UUID.
+func IsScalar(t column.Kind, text []byte) (ok bool) {
+	switch t {
+	case column.Date:
+		_, ok = parseDate(text)
+	case column.TimestampTZ:
+		_, ok = parseInstant(text)
+	case column.UUID:
+		_, ok = parseUUID(text)
+	default:
+	}
+	return ok
+}
