@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -108,25 +109,40 @@ func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
 	return all[0], nil
 }
 
-// scaffold returns the SQL of a first endpoint: the newest events, paginated.
+// scaffold returns the SQL of a first endpoint: the newest events, paginated. Without a time they are
+// in the order of the stream.
 func scaffold(c *contract.Contract) string {
-	key, at := c.Columns[c.Key].Name, c.Columns[c.Time].Name
-	columns := make([]string, len(c.Columns))
-	for i, column := range c.Columns {
-		columns[i] = `"` + column.Name + `"`
+	var columns, order, params, where []string
+	for _, column := range c.Columns {
+		columns = append(columns, `"`+column.Name+`"`)
 	}
-	return fmt.Sprintf(`-- Newest %[1]s, in the time that you ask for.
--- Say here what the answer is, for those who read the documentation.
---
--- param: since date-time -- only events at or after this instant
--- param: until date-time -- only events before this instant
--- order: %[3]s desc, %[2]s desc
--- cache: 2s
-SELECT %[5]s
-FROM %[4]s
-WHERE ($since IS NULL OR "%[3]s" >= $since)
-  AND ($until IS NULL OR "%[3]s" < $until)
-`, c.Name, key, at, `"`+c.Name+`"`, strings.Join(columns, ", "))
+	if c.Time >= 0 {
+		at, kind := c.Columns[c.Time], "date-time"
+		if at.Type == column.Date {
+			kind = "date"
+		}
+		params = append(params,
+			"since "+kind+" -- only events at or after it", "until "+kind+" -- only events before it")
+		where = append(where, fmt.Sprintf(`($since IS NULL OR "%s" >= $since)`, at.Name), fmt.Sprintf(`($until IS NULL OR "%s" < $until)`, at.Name))
+		order = append(order, at.Name+" desc")
+		for _, name := range c.KeyNames() {
+			if name != at.Name {
+				order = append(order, name+" desc")
+			}
+		}
+	} else {
+		columns = append(columns, "_stream_ms", "_stream_seq", "_line")
+		order = []string{"_stream_ms desc", "_stream_seq desc", "_line desc"}
+	}
+	text := "-- Newest " + c.Name + ".\n-- Say here what the answer is, for those who read the documentation.\n--\n"
+	for _, p := range params {
+		text += "-- param: " + p + "\n"
+	}
+	text += "-- order: " + strings.Join(order, ", ") + "\n-- cache: 2s\nSELECT " + strings.Join(columns, ", ") + "\nFROM \"" + c.Name + "\"\n"
+	if len(where) > 0 {
+		text += "WHERE " + strings.Join(where, "\n  AND ") + "\n"
+	}
+	return text
 }
 
 type endpointCheckCmd struct{}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"time"
 
 	"github.com/zeebo/xxh3"
 )
@@ -24,6 +25,14 @@ func HashInt(key int64) uint64 {
 // XXH3 of its 16 bytes.
 func HashUUID(key [16]byte) uint64 { return xxh3.Hash(key[:]) }
 
+// CombineHash is the hash of a key of several values, whose hashes are given one after the other.
+func CombineHash(first, next uint64) uint64 {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:8], first)
+	binary.LittleEndian.PutUint64(b[8:], next)
+	return xxh3.Hash(b[:])
+}
+
 // Hash is the hash of a row's value as a key (see HashString and its siblings).
 func (v *Vector) Hash(row int) uint64 {
 	switch v.Type {
@@ -36,17 +45,26 @@ func (v *Vector) Hash(row int) uint64 {
 	}
 }
 
-// Format is a row's value, a key or partition, as text.
+// Format is a row's value, a key or partition, as text: as an event may write it, an instant in
+// UTC.
 func (v *Vector) Format(row int) string {
 	switch v.Type {
 	case Varchar:
 		return string(v.Text(row))
 	case UUID:
 		return FormatUUID(v.Data[row*16:])
+	case Date:
+		return time.Unix(v.Int(row)*secondsPerDay, 0).UTC().Format(time.DateOnly)
+	case TimestampTZ:
+		return time.UnixMicro(v.Int(row)).UTC().Format(time.RFC3339Nano)
+	case Boolean:
+		return strconv.FormatBool(v.Int(row) != 0)
 	default:
 		return strconv.FormatInt(v.Int(row), 10)
 	}
 }
+
+const secondsPerDay = 24 * 60 * 60
 
 // FormatUUID is the text of a UUID in its layout, the first 16 bytes of r.
 func FormatUUID(r []byte) string {

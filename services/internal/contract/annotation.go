@@ -22,26 +22,34 @@ const (
 // annotation is the block x-estela.
 func (c *compiler) annotation(to *Contract, root node) {
 	const at = "/x-estela"
+	to.Shards, to.Time, to.Partition = 1, -1, -1
 	n, ok := root.get("x-estela")
-	if !ok {
-		c.problem("", `x-estela is missing: add "x-estela": {"key": PROPERTY, "time": PROPERTY}`)
-		return
-	}
-	if n.kind != kindObject {
+	if ok && n.kind != kindObject {
 		c.problem(at, "must be an object, found %s", n.raw)
 		return
 	}
-	to.Shards, to.Dedupe = 1, defaultDedupe
+	_, keyed := n.get("key")
+	if keyed {
+		to.Dedupe = defaultDedupe
+	}
 	for _, m := range n.members {
 		c.annotate(to, m, at+"/"+escapePointer(m.name))
 	}
-	for _, name := range []string{"key", "time"} {
-		if _, ok := n.get(name); !ok {
-			c.problem(at, "%s is missing: name the property that %s", name, duties[name])
-		}
+	if !keyed && to.Dedupe > 0 {
+		c.problem(at+"/dedupe", "needs a key: duplicates are found by it")
 	}
-	if _, ok := n.get("partition"); !ok {
-		to.Partition = to.Key
+	c.defaultPartition(to, at)
+}
+
+// defaultPartition makes the key the partition, where its text is surely that of the event: so
+// producers in any language find the same shard.
+func (c *compiler) defaultPartition(to *Contract, at string) {
+	switch {
+	case to.Partition >= 0:
+	case len(to.Key) == 1 && to.Columns[to.Key[0]].Type != column.TimestampTZ:
+		to.Partition = to.Key[0]
+	case to.Shards > 1 && !c.reported(at+"/key") && !c.reported(at+"/partition"):
+		c.problem(at, "partition is missing: name the property that %s, for there are several and no key of one property", duties["partition"])
 	}
 }
 
@@ -51,14 +59,23 @@ var duties = map[string]string{
 	"partition": "decides the shard",
 }
 
+// The types that can do each duty.
+var (
+	keyTypes       = append([]column.Kind{column.TimestampTZ}, partitionTypes...)
+	partitionTypes = []column.Kind{
+		column.Varchar, column.UUID, column.Date, column.Boolean, column.TinyInt, column.SmallInt, column.Integer, column.BigInt,
+	}
+	timeTypes = []column.Kind{column.TimestampTZ, column.Date}
+)
+
 func (c *compiler) annotate(to *Contract, m member, at string) {
 	switch m.name {
 	case "key":
-		to.Key = c.column(to, m, at, column.Varchar, column.UUID, column.TinyInt, column.SmallInt, column.Integer, column.BigInt)
+		c.key(to, m, at)
 	case "partition":
-		to.Partition = c.column(to, m, at, column.Varchar, column.UUID, column.TinyInt, column.SmallInt, column.Integer, column.BigInt)
+		to.Partition = c.column(to, m, at, partitionTypes)
 	case "time":
-		to.Time = c.column(to, m, at, column.TimestampTZ)
+		to.Time = c.column(to, m, at, timeTypes)
 	case "shards":
 		to.Shards = c.shards(m.value, at)
 	case "dedupe":
@@ -70,8 +87,30 @@ func (c *compiler) annotate(to *Contract, m member, at string) {
 	}
 }
 
-// column finds the property that m names and checks that it can do m's duty.
-func (c *compiler) column(to *Contract, m member, at string, types ...column.Kind) int {
+// key reads the name of a property, or an array of names.
+func (c *compiler) key(to *Contract, m member, at string) {
+	if m.value.kind != kindArray {
+		if i := c.column(to, m, at, keyTypes); i >= 0 {
+			to.Key = []int{i}
+		}
+		return
+	}
+	for i, name := range m.value.items {
+		here := at + "/" + strconv.Itoa(i)
+		k := c.column(to, member{m.name, name}, here, keyTypes)
+		if slices.Contains(to.Key, k) {
+			c.problem(here, "%q is named twice", name.text)
+		} else if k >= 0 {
+			to.Key = append(to.Key, k)
+		}
+	}
+	if len(m.value.items) == 0 {
+		c.problem(at, "names no property: leave key out if nothing identifies an event")
+	}
+}
+
+// column finds the property that m names and checks that it can do m's duty; -1: there is none.
+func (c *compiler) column(to *Contract, m member, at string, types []column.Kind) int {
 	for i := range to.Columns {
 		column := &to.Columns[i]
 		if m.value.kind != kindString || column.Name != m.value.text {
@@ -86,14 +125,17 @@ func (c *compiler) column(to *Contract, m member, at string, types ...column.Kin
 		return i
 	}
 	c.problem(at, "names no property: found %s", m.value.raw)
-	return 0
+	return -1
 }
 
 func wanted(duty string) string {
 	if duty == "time" {
-		return "a string of format date-time"
+		return "a string of format date-time or date"
 	}
-	return "a string without a date format, a uuid or an integer"
+	if duty == "partition" {
+		return "a string other than a date-time, an integer or a boolean"
+	}
+	return "a string, an integer or a boolean"
 }
 
 func (c *compiler) shards(n node, at string) int {

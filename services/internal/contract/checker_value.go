@@ -102,13 +102,17 @@ func (c *checker) member(s *schema, o *objectScan) {
 	} else {
 		name = unreadable
 	}
+	twice := false
 	if at >= 0 {
 		below = s.properties[at].schema
+		twice = c.seen[o.seen+at]
 		c.seen[o.seen+at] = true
 	}
 	c.path = append(c.path, step{name: name})
 	if ok && c.repeated(o, name) {
 		c.fail(keywordJSON, "appears more than once in its object")
+	} else if twice {
+		c.fail(keywordJSON, "is property %q, which its object has under another name too", s.properties[at].name)
 	}
 	if ok && at < 0 && s != nil && s.closed {
 		c.fail("additionalProperties", "is not a property that the contract names")

@@ -27,7 +27,7 @@ func (c *compiler) columns(root *schema) []Column {
 			c.problem(at, "type is missing: the column needs one")
 		}
 		columns = append(columns, Column{
-			Name: p.name, Type: p.schema.column(),
+			Name: p.name, Aliases: p.schema.aliases, Type: p.schema.column(),
 			Title: p.schema.title, Description: p.schema.description, Examples: rawOf(p.schema.examples),
 			Required: p.required && !p.schema.takesNull(),
 		})

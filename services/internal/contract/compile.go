@@ -40,7 +40,7 @@ func keywords() map[string]keyword {
 	return map[string]keyword{
 		"$schema":     {root: true, compile: (*compiler).dialect},
 		"$id":         {root: true, compile: (*compiler).text},
-		"x-estela":    {root: true, compile: (*compiler).later},
+		"x-estela":    {compile: (*compiler).ofProperty},
 		"title":       {compile: (*compiler).entitle},
 		"$comment":    {compile: (*compiler).text},
 		"description": {compile: (*compiler).describe},

@@ -28,8 +28,12 @@ type Contract struct {
 	Description string
 	// Columns are the properties in the order the contract names them.
 	Columns []Column
-	// Key, Time and Partition index Columns.
-	Key, Time, Partition int
+	// Key indexes the Columns that identify an event together, in the contract's order. Without
+	// any, an event's place in the stream identifies it, and Dedupe is 0.
+	Key []int
+	// Time and Partition index Columns; -1 is none. Without a time the stream's counts, without
+	// a partition there is one shard.
+	Time, Partition int
 	// Shards is the number of streams the dataset is split into, at least 1.
 	Shards int
 	// Dedupe is the span of stream time in which a second event of the same
@@ -45,6 +49,8 @@ type Column struct {
 	Name     string
 	Type     column.Kind
 	Required bool // neither absent nor null
+	// Aliases are other names under which an event may carry the property.
+	Aliases []string
 	// Title, Description and Examples are the property's, as the contract has them.
 	Title, Description string
 	Examples           []json.RawMessage
@@ -89,6 +95,7 @@ func (c *compiler) contract(name string, schema []byte) *Contract {
 		c.problem("/type", `must be "object" at the top: an event is one object`)
 		return nil
 	}
+	c.addAliases(compiled)
 	contract := &Contract{
 		Name: name, Schema: bytes.Clone(schema), Version: version(schema),
 		Description: compiled.description, Columns: c.columns(compiled), root: compiled,

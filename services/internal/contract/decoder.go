@@ -169,7 +169,7 @@ func (d *Decoder) finish(b *Batch, id event.ID, line uint32) {
 			v.Nulls = append(v.Nulls, 0)
 		}
 	}
-	b.add(id, line, b.Columns[d.contract.Key].Hash(b.Rows))
+	b.add(id, line, b.keyHash(b.Rows))
 }
 
 func (b *Batch) reject(payload []byte, id event.ID, line uint32, violations []event.Violation) {

@@ -1,8 +1,10 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/decimal"
@@ -59,13 +61,13 @@ func (d *differ) fixed(at, format string, args ...any) {
 func (d *differ) annotation(c, old *Contract) {
 	const at = "/x-estela"
 	roles := []struct{ name, now, was, why string }{
-		{"key", c.Columns[c.Key].Name, old.Columns[old.Key].Name, "duplicates are found by it"},
-		{"time", c.Columns[c.Time].Name, old.Columns[old.Time].Name, "readers take it for the events' time"},
-		{"partition", c.Columns[c.Partition].Name, old.Columns[old.Partition].Name, "events of one partition would be in two shards"},
+		{"key", c.named(c.Key...), old.named(old.Key...), "duplicates are found by it"},
+		{"time", c.named(c.Time), old.named(old.Time), "readers take it for the events' time"},
+		{"partition", c.named(c.Partition), old.named(old.Partition), "events of one partition would be in two shards"},
 	}
 	for _, r := range roles {
 		if r.now != r.was {
-			d.fixed(at+"/"+r.name, "%s was %q and is %q: %s; start a new dataset", r.name, r.was, r.now, r.why)
+			d.fixed(at+"/"+r.name, "%s was %s and is %s: %s; start a new dataset", r.name, r.was, r.now, r.why)
 		}
 	}
 	if c.Shards != old.Shards {
@@ -74,20 +76,31 @@ func (d *differ) annotation(c, old *Contract) {
 	}
 }
 
+// named names columns in a message; -1 and no column are none.
+func (c *Contract) named(columns ...int) string {
+	var names []string
+	for _, i := range columns {
+		if i >= 0 {
+			names = append(names, strconv.Quote(c.Columns[i].Name))
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 // object compares the properties of two object schemas. Those of the root are
 // columns.
 func (d *differ) object(at string, s, old *schema, root bool) {
 	for _, was := range old.properties {
 		here := at + "/properties/" + escapePointer(was.name)
 		i, ok := s.index[was.name]
-		if !ok {
+		if !ok || s.properties[i].name != was.name {
 			d.change(here, "property is removed: readers use it; keep it, optional ones need not be sent")
 			continue
 		}
 		d.property(here, s.properties[i], was, root)
 	}
 	for _, p := range s.properties {
-		if _, ok := old.index[p.name]; !ok && p.required {
+		if i, ok := old.index[p.name]; p.required && (!ok || old.properties[i].name != p.name) {
 			d.change(at+"/properties/"+escapePointer(p.name), "new property is required: producers don't send it yet; make it optional")
 		}
 	}
@@ -101,6 +114,11 @@ func (d *differ) property(at string, p, was property, root bool) {
 	if root && now != old {
 		d.fixed(at, "column was %s and is %s: add a new property instead", old, now)
 		return
+	}
+	for _, name := range was.schema.aliases {
+		if name != p.name && !slices.Contains(p.schema.aliases, name) {
+			d.change(at+"/x-estela/aliases", "alias %q is removed: producers may send the property under it", name)
+		}
 	}
 	if p.required && !was.required {
 		d.change(at, "property was optional and is required: producers may leave it out")
@@ -213,11 +231,14 @@ func (d *differ) numbers(at string, s, old *schema) {
 // Warnings lists what is allowed and may still be a mistake.
 func (c *Contract) Warnings() []string {
 	var warnings []string
-	if c.Partition != c.Key && c.Shards > 1 && c.Dedupe > 0 {
+	if len(c.Key) == 0 {
+		warnings = append(warnings, "/x-estela: no key, so an event that is sent twice is stored twice")
+	}
+	if c.Shards > 1 && c.Dedupe > 0 && !slices.Contains(c.Key, c.Partition) {
 		warnings = append(warnings, fmt.Sprintf(
-			"/x-estela/partition: %q must be decided by the key %q, which can't be seen from here: "+
+			"/x-estela/partition: %s must be decided by the key %s, which can't be seen from here: "+
 				"two events of one key in different partitions are not found to be duplicates",
-			c.Columns[c.Partition].Name, c.Columns[c.Key].Name))
+			c.named(c.Partition), c.named(c.Key...)))
 	}
 	if c.Retention > 0 && c.Retention < c.Dedupe {
 		warnings = append(warnings, fmt.Sprintf(

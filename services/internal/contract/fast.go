@@ -85,6 +85,9 @@ func (d *Decoder) lookup(p []byte, i, after int) (column, value int) {
 		return -1, afterColon(p, end+1)
 	}
 	d.follows[after] = int32(column)
+	if f := &d.fields[column]; len(f.schema.aliases) > 0 {
+		f.quoted = string(p[i:end+1]) + ":" // by this name it is likely to come again
+	}
 	return column, afterColon(p, end+1)
 }
 

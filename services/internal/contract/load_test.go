@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -50,7 +51,7 @@ func ExampleSchemaError() {
 		"required": ["id"],
 		"properties": {
 			"id":      {"type": "string", "minLenght": 1},
-			"seen_on": {"type": "string", "format": "date"}
+			"seen_on": {"type": "string"}
 		}
 	}`)}}
 	_, err := contract.Load(fsys, "sightings")
@@ -110,8 +111,8 @@ func TestRequired(t *testing.T) {
 			t.Errorf("%s: required is %t", column.Name, column.Required)
 		}
 	}
-	if c.Key != 1 || c.Time != 4 || c.Partition != 1 {
-		t.Errorf("key, time, partition are %d, %d, %d", c.Key, c.Time, c.Partition)
+	if !slices.Equal(c.Key, []int{1}) || c.Time != 4 || c.Partition != 1 {
+		t.Errorf("key, time, partition are %v, %d, %d", c.Key, c.Time, c.Partition)
 	}
 }
 
@@ -128,7 +129,7 @@ func TestAnnotation(t *testing.T) {
 		t.Errorf("got descriptions %q and %q", c.Description, c.Columns[0].Description)
 	}
 	c = parse(t, withProperties(""))
-	if c.Partition != c.Key || c.Shards != 1 || c.Dedupe != 24*time.Hour || c.Retention != 0 {
+	if c.Partition != c.Key[0] || c.Shards != 1 || c.Dedupe != 24*time.Hour || c.Retention != 0 {
 		t.Errorf("defaults: partition %d, shards %d, dedupe %s, retention %s", c.Partition, c.Shards, c.Dedupe, c.Retention)
 	}
 	off := strings.Replace(withProperties(""), `"time": "at"`, `"time": "at", "dedupe": "0"`, 1)
@@ -248,7 +249,13 @@ func TestRefusedProperties(t *testing.T) {
 		{`"x": {"type": "string", "minimum": 3}`, "/x/minimum", "says nothing about type string"},
 		{`"x": {"type": "integer", "minLength": 3}`, "/x/minLength", "says nothing about type integer"},
 		{`"x": {"type": "string", "items": {}}`, "/x/items", "says nothing"},
-		{`"x": {"type": "string", "x-estela": {}}`, "/x/x-estela", "top of the file"},
+		{`"x": {"type": "object", "properties": {"y": {"type": "string", "x-estela": {}}}}`, "/x/properties/y/x-estela", "top of the file"},
+		{`"x": {"type": "string", "x-estela": []}`, "/x/x-estela", "must be an object"},
+		{`"x": {"type": "string", "x-estela": {"alias": "X"}}`, "/x/x-estela/alias", "there is aliases"},
+		{`"x": {"type": "string", "x-estela": {"aliases": "X"}}`, "/x/x-estela/aliases", "array of names"},
+		{`"x": {"type": "string", "x-estela": {"aliases": ["X", 1]}}`, "/x/x-estela/aliases/1", "must be a string"},
+		{`"x": {"type": "string", "x-estela": {"aliases": ["X", "id"]}}`, "/x/x-estela/aliases/1", "names property \"id\""},
+		{`"x": {"type": "string", "x-estela": {"aliases": ["X", "X"]}}`, "/x/x-estela/aliases/1", "names property \"x\""},
 		{`"x": {"type": "string", "$schema": "x"}`, "/x/$schema", "top of the file"},
 		{`"x": {"type": "string", "title": 1}`, "/x/title", "must be a string"},
 		{`"x": {"type": "array", "uniqueItems": true}`, "/x/uniqueItems", "not supported"},
@@ -294,17 +301,24 @@ func TestRefusedAnnotations(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ annotation, pointer, reason string }{
 		{`[]`, "", "must be an object"},
-		{`{}`, "", "key is missing"},
-		{`{"key": "id"}`, "", "time is missing"},
+		{`{"dedupe": "1h"}`, "/dedupe", "needs a key"},
+		{`{"shards": 2}`, "", "partition is missing"},
+		{`{"key": ["id", "at"], "shards": 2}`, "", "partition is missing"},
+		{`{"key": "at", "shards": 2}`, "", "partition is missing"},
+		{`{"key": []}`, "/key", "leave key out"},
+		{`{"key": ["id", "id"]}`, "/key/1", "named twice"},
+		{`{"key": ["id", "opt"]}`, "/key/1", "required and never null"},
+		{`{"key": ["id", 7]}`, "/key/1", "names no property"},
+		{`{"key": ["id", ["at"]]}`, "/key/1", "names no property"},
 		{`{"key": "nobody", "time": "at"}`, "/key", "names no property"},
 		{`{"key": 1, "time": "at"}`, "/key", "names no property"},
 		{`{"key": "opt", "time": "at"}`, "/key", "required and never null"},
 		{`{"key": "nul", "time": "at"}`, "/key", "required and never null"},
 		{`{"key": "num", "time": "at"}`, "/key", "is a DOUBLE"},
-		{`{"key": "at", "time": "at"}`, "/key", "is a TIMESTAMPTZ"},
 		{`{"key": "id", "time": "id"}`, "/time", "format date-time"},
 		{`{"key": "id", "time": "at", "partition": "opt"}`, "/partition", "required and never null"},
 		{`{"key": "id", "time": "at", "partition": "num"}`, "/partition", "is a DOUBLE"},
+		{`{"key": "id", "time": "at", "partition": "at"}`, "/partition", "is a TIMESTAMPTZ"},
 		{`{"key": "id", "time": "at", "shards": 0}`, "/shards", "1 to 1024"},
 		{`{"key": "id", "time": "at", "shards": 1025}`, "/shards", "1 to 1024"},
 		{`{"key": "id", "time": "at", "shards": 1.5}`, "/shards", "1 to 1024"},
@@ -324,7 +338,6 @@ func TestRefusedAnnotations(t *testing.T) {
 	for _, c := range cases {
 		refused(t, fmt.Sprintf(schema, c.annotation), "/x-estela"+c.pointer, c.reason)
 	}
-	refused(t, `{"type": "object", "properties": {"id": {"type": "string"}}}`, "", "x-estela is missing")
 }
 
 // refused checks that the schema has a problem at the pointer for the reason.

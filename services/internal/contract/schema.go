@@ -69,10 +69,11 @@ type schema struct {
 	kinds              kinds
 	title, description string
 	examples           []node
+	aliases            []string // of a property of the root
 
 	// Of objects.
 	properties []property // in the order of the file
-	index      map[string]int
+	index      map[string]int // of properties, by name; of the root's, by alias too
 	required   []int // of properties
 	closed     bool  // additionalProperties is false
 

@@ -72,8 +72,32 @@ func (b *Batch) undo() {
 	}
 }
 
-// KeyString is the key of row i as text, for lookups and messages.
-func (b *Batch) KeyString(i int) string { return b.Columns[b.Contract.Key].Format(i) }
+// KeyString is the key of row i as text, for lookups and messages; see [Contract.KeyText].
+func (b *Batch) KeyString(i int) string {
+	parts := make([]string, len(b.Contract.Key))
+	for n, c := range b.Contract.Key {
+		parts[n] = b.Columns[c].Format(i)
+	}
+	return b.Contract.KeyText(parts)
+}
 
-// PartitionString is the partition of row i as text, for Shard.
-func (b *Batch) PartitionString(i int) string { return b.Columns[b.Contract.Partition].Format(i) }
+// PartitionString is the partition of row i as text, for Shard; "" without one.
+func (b *Batch) PartitionString(i int) string {
+	if b.Contract.Partition < 0 {
+		return ""
+	}
+	return b.Columns[b.Contract.Partition].Format(i)
+}
+
+// keyHash is the hash of row i's key, 0 without one.
+func (b *Batch) keyHash(i int) uint64 {
+	var hash uint64
+	for n, c := range b.Contract.Key {
+		if n == 0 {
+			hash = b.Columns[c].Hash(i)
+		} else {
+			hash = column.CombineHash(hash, b.Columns[c].Hash(i))
+		}
+	}
+	return hash
+}

@@ -225,17 +225,6 @@ func TestKeys(t *testing.T) {
 		if b.KeyString(0) != test.key || b.PartitionString(0) != test.key {
 			t.Errorf("key of %s is %q, partition %q, want %q", test.value, b.KeyString(0), b.PartitionString(0), test.key)
 		}
-		if hash, err := c.HashKey(test.key); err != nil || hash != b.Hashes[0] {
-			t.Errorf("HashKey(%q) = %x, %v; the row has %x", test.key, hash, err, b.Hashes[0])
-		}
-	}
-	c := parse(t, strings.Replace(withProperties(""), `"id": {"type": "string"}`, `"id": {"type": "integer"}`, 1))
-	if _, err := c.HashKey("x"); err == nil {
-		t.Error(`"x" has a hash as an integer`)
-	}
-	c = parse(t, strings.Replace(withProperties(""), `"id": {"type": "string"}`, `"id": {"type": "string", "format": "uuid"}`, 1))
-	if _, err := c.HashKey("x"); err == nil {
-		t.Error(`"x" has a hash as a UUID`)
 	}
 }
 

@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -73,7 +72,7 @@ func (t *locator) byKey(ctx context.Context, key string) error {
 		return err
 	}
 	for _, r := range rejects {
-		if t.keyOf(r.Payload) == key {
+		if t.dataset.KeyOf(r.Payload) == key {
 			t.addReject(r)
 		}
 	}
@@ -100,7 +99,7 @@ func (t *locator) addRow(r warehouse.Row) {
 func (t *locator) addReject(r warehouse.StoredReject) {
 	e := t.newEvent(r.Shard, r.ID, r.Line, Rejected)
 	at := r.RejectedAt.UTC()
-	e.Key, e.CommittedAt, e.Violations = t.keyOf(r.Payload), &at, r.Violations
+	e.Key, e.CommittedAt, e.Violations = t.dataset.KeyOf(r.Payload), &at, r.Violations
 	t.events = append(t.events, e)
 }
 
@@ -133,7 +132,7 @@ func (t *locator) each(e event.Entry, found func(line uint32, key string, violat
 		found(t.batch.Line[i], t.batch.KeyString(i), nil)
 	}
 	for _, r := range t.batch.Rejects {
-		found(r.Line, t.keyOf(r.Payload), r.Violations)
+		found(r.Line, t.dataset.KeyOf(r.Payload), r.Violations)
 	}
 }
 
@@ -203,18 +202,4 @@ func (t *locator) addUnread(stream string, e event.Entry, asked string) {
 			})
 		}
 	})
-}
-
-// keyOf returns the key of an invalid payload as text, "" if it has none.
-func (t *locator) keyOf(payload []byte) string {
-	var properties map[string]json.RawMessage
-	if json.Unmarshal(payload, &properties) != nil {
-		return ""
-	}
-	raw := properties[t.dataset.Columns[t.dataset.Key].Name]
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		return string(raw)
-	}
-	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -18,9 +19,8 @@ import (
 // are streamed and hashed where they lie, so that 30 million of them take
 // seconds and no memory.
 func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, sinceMS uint64, each func(hash, ms, clamped uint64)) error {
-	key := c.Columns[c.Key]
-	query := "SELECT " + database.QuoteName(key.Name) + ", _stream_ms, " +
-		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(event.MaxAhead.Milliseconds(), 10) + " AS UBIGINT)) FROM " + datasetTable(c.Name).String() +
+	query := "SELECT _stream_ms, " +
+		"least(_stream_ms, CAST(epoch_ms(_ingested_at) + " + strconv.FormatInt(event.MaxAhead.Milliseconds(), 10) + " AS UBIGINT))" + selectKey(c) + " FROM " + datasetTable(c.Name).String() +
 		" WHERE _shard = " + strconv.Itoa(shard) + " AND _stream_ms >= " + strconv.FormatUint(sinceMS, 10)
 	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		return conn.Stream(ctx, query, nil, func(rows result.Rows) error {
@@ -29,7 +29,7 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 				if err != nil || chunk == nil {
 					return err
 				}
-				if err := eachKey(chunk, key.Type, each); err != nil {
+				if err := eachKey(chunk, c, each); err != nil {
 					return err
 				}
 			}
@@ -41,15 +41,32 @@ func (w *Warehouse) Keys(ctx context.Context, c *contract.Contract, shard int, s
 	return nil
 }
 
-// eachKey hashes the keys in the chunk's first column; the others are its times.
-func eachKey(chunk *result.Chunk, kind column.Kind, each func(hash, ms, clamped uint64)) error {
-	hash, err := keyHash(chunk.Vectors[0], chunk.Rows, kind)
-	if err != nil {
-		return err
+// selectKey lists the key's columns in SQL, each after a comma.
+func selectKey(c *contract.Contract) string {
+	var list strings.Builder
+	for _, k := range c.Key {
+		list.WriteString(", " + database.QuoteName(c.Columns[k].Name))
 	}
-	clamped := result.Values[uint64](chunk.Vectors[2], chunk.Rows)
-	for i, ms := range result.Values[uint64](chunk.Vectors[1], chunk.Rows) {
-		each(hash(i), ms, clamped[i])
+	return list.String()
+}
+
+// eachKey hashes the keys of the chunk, whose first two columns are their times.
+func eachKey(chunk *result.Chunk, c *contract.Contract, each func(hash, ms, clamped uint64)) error {
+	hashes := make([]func(int) uint64, len(c.Key))
+	for n, k := range c.Key {
+		hash, err := keyHash(chunk.Vectors[2+n], chunk.Rows, c.Columns[k].Type)
+		if err != nil {
+			return err
+		}
+		hashes[n] = hash
+	}
+	clamped := result.Values[uint64](chunk.Vectors[1], chunk.Rows)
+	for i, ms := range result.Values[uint64](chunk.Vectors[0], chunk.Rows) {
+		hash := hashes[0](i)
+		for _, next := range hashes[1:] {
+			hash = column.CombineHash(hash, next(i))
+		}
+		each(hash, ms, clamped[i])
 	}
 	return nil
 }
@@ -62,13 +79,13 @@ func keyHash(keys result.Vector, n int, kind column.Kind) (func(i int) uint64, e
 	case column.UUID:
 		ids := result.Values[[16]byte](keys, n)
 		return func(i int) uint64 { return column.HashUUID(ids[i]) }, nil
-	case column.TinyInt:
+	case column.TinyInt, column.Boolean:
 		return integerHash[int8](keys, n), nil
 	case column.SmallInt:
 		return integerHash[int16](keys, n), nil
-	case column.Integer:
+	case column.Integer, column.Date:
 		return integerHash[int32](keys, n), nil
-	case column.BigInt:
+	case column.BigInt, column.TimestampTZ:
 		return integerHash[int64](keys, n), nil
 	default:
 		return nil, fmt.Errorf("a key can't be a %s", kind)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
@@ -69,16 +71,19 @@ func candidateLoad(b *contract.Batch, candidates []event.Candidate) load {
 	}
 	seqs := database.Numbers(seq)
 	seqs.Null = b.Unstreamed // such a row has no ID to be found by
-	key := b.Contract.Columns[b.Contract.Key]
-	return load{
+	l := load{
 		into:   database.Temporary("candidates"),
-		fields: database.Fields("n INTEGER", "key "+key.Type.String(), "from_ms UBIGINT", "to_ms UBIGINT", "ms UBIGINT", "seq UBIGINT", "line UINTEGER"),
+		fields: database.Fields("n INTEGER", "from_ms UBIGINT", "to_ms UBIGINT", "ms UBIGINT", "seq UBIGINT", "line UINTEGER"),
 		values: []database.Values{
-			database.Numbers(numbers), database.Gather(&b.Columns[b.Contract.Key], rows), database.Numbers(from), database.Numbers(to),
-			database.Numbers(ms), seqs, database.Numbers(line),
+			database.Numbers(numbers), database.Numbers(from), database.Numbers(to), database.Numbers(ms), seqs, database.Numbers(line),
 		},
 		rows: n,
 	}
+	for i, k := range b.Contract.Key {
+		l.fields = append(l.fields, database.Fields("key"+strconv.Itoa(i)+" "+b.Contract.Columns[k].Type.String())...)
+		l.values = append(l.values, database.Gather(&b.Columns[k], rows))
+	}
+	return l
 }
 
 // lookupSpan compares the candidates with the rows of one span.
@@ -105,11 +110,18 @@ func lookupSpan(ctx context.Context, conn *database.Conn, b *contract.Batch, sp 
 }
 
 func spanQuery(c *contract.Contract) string {
-	key := database.QuoteName(c.Columns[c.Key].Name)
+	// Without a key a row is found by its place alone.
+	same := []string{"t._stream_ms = c.ms AND t._stream_seq = c.seq AND t._line = c.line"}
+	if len(c.Key) > 0 {
+		same = nil
+	}
+	for i, k := range c.Key {
+		same = append(same, "t."+database.QuoteName(c.Columns[k].Name)+" = c.key"+strconv.Itoa(i))
+	}
 	return `SELECT n, bool_or(here), bool_or(near AND NOT here) FROM (
 		SELECT c.n, coalesce(t._stream_ms = c.ms AND t._stream_seq = c.seq AND t._line = c.line, false) AS here,
 			t._stream_ms BETWEEN c.from_ms AND c.to_ms AS near
-		FROM ` + datasetTable(c.Name).String() + ` t JOIN temp.main.candidates c ON t.` + key + ` = c.key
+		FROM ` + datasetTable(c.Name).String() + ` t JOIN temp.main.candidates c ON ` + strings.Join(same, " AND ") + `
 		WHERE t._shard = ? AND t._stream_ms BETWEEN ? AND ?
 	) WHERE here OR near GROUP BY n`
 }

@@ -31,7 +31,11 @@ func (b Batch) Add(id event.ID, line uint32, values ...any) Batch {
 		appendTo(&b.Columns[i], b.Rows, value)
 	}
 	b.MS, b.Seq, b.Line = append(b.MS, id.MS), append(b.Seq, id.Seq), append(b.Line, line)
-	b.Hashes = append(b.Hashes, xxh3.HashString(fmt.Sprint(values[b.Contract.Key])))
+	var key []any
+	for _, k := range b.Contract.Key {
+		key = append(key, values[k])
+	}
+	b.Hashes = append(b.Hashes, xxh3.HashString(fmt.Sprint(key...)))
 	b.Rows++
 	b.reach(id)
 	return b
