@@ -705,6 +705,9 @@ SELECT range AS id, TIMESTAMPTZ '2001-01-01' + INTERVAL (range) SECOND AS measur
 
 func writeFile(t *testing.T, file, text string) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type fileFlags struct {
 	File     string `arg:"" optional:"" help:"File to read, plain or compressed with gzip or zstd; - or nothing is standard input."`
 	Format   string `help:"Format of the file (${enum}); auto detects it by name, else by content." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
 	Encoding string `help:"Character encoding of the file, such as windows-1252, if it is not UTF-8 and has no byte order mark." placeholder:"NAME"`
-	Mapping  string `help:"How rows are converted to events: auto runs the dataset's mapping.sql, if any, on CSV, TSV and Parquet; none keeps the columns; anything else is a SQL file." default:"auto"`
+	Mapping  string `help:"How rows are converted to events: auto runs the dataset's mapping.sql, if any, on the formats that its header names (CSV, TSV and Parquet without one); none keeps the columns; anything else is a SQL file." default:"auto"`
 
 	sampleName string // name in messages of a dataset's sample
 }
@@ -85,7 +85,9 @@ func (f *fileFlags) open(ctx context.Context, s *streams, d *dataset.Dataset) (*
 	if cfg.Mapping, cfg.MappingName, err = f.mapping(d); err != nil {
 		return nil, err
 	}
-	cfg.MapTables = f.Mapping == "auto" // JSON documents are events already, unless a mapping is named
+	if f.Mapping == "auto" {
+		cfg.MapFormats = d.MapFormats
+	}
 	file, err := importer.Open(ctx, cfg)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tabular.ErrEncoding) {
 		err = fault.Usage(err)

@@ -23,10 +23,14 @@
 //     date-time TIMESTAMPTZ, date DATE, uuid UUID, boolean BOOLEAN, number DOUBLE,
 //     object and array JSON; integer TINYINT, SMALLINT, INTEGER or BIGINT, the
 //     narrowest that holds everything its bounds admit.
-//   - The annotation x-estela names the key, the time and, if it isn't the key,
-//     the partition; and shards (1 to 1024, default 1), dedupe (default "24h", "0"
-//     is off) and retention (default: forever). Durations are Go's, with days in
-//     front: "7d", "1d12h".
+//   - The annotation x-estela names what there is of: the key, one property or an
+//     array of them (without one an event's place in the stream is its key, and
+//     nothing is a duplicate); the time, a date-time or a date (without one the
+//     stream's counts); the partition (default: a key of one property); and shards (1 to
+//     1024, default 1), dedupe (default "24h", "0" is off) and retention (default:
+//     forever). Durations are Go's, with days in front: "7d", "1d12h".
+//   - The annotation x-estela of a property lists aliases: other names under which
+//     an event may carry it. Two of its names in one event: violation "json".
 //
 // Contract.Breaks says which later contract may take an earlier one's place.
 //

@@ -72,10 +72,10 @@ type schema struct {
 	aliases            []string // of a property of the root
 
 	// Of objects.
-	properties []property // in the order of the file
+	properties []property     // in the order of the file
 	index      map[string]int // of properties, by name; of the root's, by alias too
-	required   []int // of properties
-	closed     bool  // additionalProperties is false
+	required   []int          // of properties
+	closed     bool           // additionalProperties is false
 
 	// Of arrays.
 	items *schema

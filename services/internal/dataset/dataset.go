@@ -17,6 +17,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/tabular"
 )
 
 // Dataset is the content of a dataset's folder.
@@ -26,6 +27,9 @@ type Dataset struct {
 	Endpoints []endpoint.Endpoint
 	// Views and Mapping are the text of views.sql and mapping.sql, empty without the file.
 	Views, Mapping string
+	// MapFormats are the formats of files that the mapping is for: those in its header, by default
+	// the tables, as JSON documents are mostly events already.
+	MapFormats []tabular.Format
 	// References are the CSV files of reference/, by table name.
 	References map[string][]byte
 	// Sample is the name of the sample's file in Folder, empty if there is none.
@@ -124,6 +128,9 @@ func read(fsys fs.FS, dir string) (*Dataset, error) {
 	if d.Mapping, err = readOptional(d.Folder, "mapping.sql"); err != nil {
 		return nil, err
 	}
+	if d.MapFormats, err = mapFormats(d.Mapping); err != nil {
+		return nil, fmt.Errorf("load %s/mapping.sql: %w", dir, err)
+	}
 	samples, err := fs.Glob(d.Folder, "sample.*")
 	if err != nil || len(samples) > 1 {
 		return nil, fault.Usagef("dataset %s: one sample at most, found %s", dir, strings.Join(samples, ", "))
@@ -132,6 +139,30 @@ func read(fsys fs.FS, dir string) (*Dataset, error) {
 		d.Sample = samples[0]
 	}
 	return d, errors.Join(faults, d.readReferences())
+}
+
+// mapFormats reads "-- format: NAME, …" among the comment lines at the beginning of a mapping.
+func mapFormats(sql string) ([]tabular.Format, error) {
+	formats := []tabular.Format{tabular.CSV, tabular.TSV, tabular.Parquet}
+	for line := range strings.Lines(sql) {
+		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
+		if !ok {
+			break
+		}
+		list, ok := strings.CutPrefix(strings.TrimSpace(comment), "format:")
+		if !ok {
+			continue
+		}
+		formats = nil
+		for name := range strings.SplitSeq(list, ",") {
+			format, err := tabular.ParseFormat(strings.TrimSpace(name))
+			if err != nil || format == tabular.Auto {
+				return nil, fault.Usagef("-- format: names %q, and there are csv, tsv, ndjson, json and parquet", strings.TrimSpace(name))
+			}
+			formats = append(formats, format)
+		}
+	}
+	return formats, nil
 }
 
 func (d *Dataset) readReferences() error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
@@ -36,8 +37,10 @@ type Config struct {
 	//
 	// Default: the file's columns as they are.
 	Mapping, MappingName string
-	// MapTables restricts the mapping to tables: JSON documents are events already.
-	MapTables bool
+	// MapFormats are the formats that the mapping is for; files of others are read without it.
+	//
+	// Default: all.
+	MapFormats []tabular.Format
 	// References are tables for the mapping: name -> CSV with a header.
 	References map[string][]byte
 	// Shape is the contract's description of the documents.
@@ -109,7 +112,7 @@ func (f *File) open(ctx context.Context) error {
 	if f.in, err = tabular.Open(from, tabular.Options{Name: f.cfg.Path, Format: f.cfg.Format, Encoding: f.cfg.Encoding, UTF8: f.cfg.Name != ""}); err != nil {
 		return withoutPath(err)
 	}
-	if f.in.Format.IsDocuments() && f.cfg.MapTables {
+	if f.cfg.MapFormats != nil && !slices.Contains(f.cfg.MapFormats, f.in.Format) {
 		f.cfg.Mapping = ""
 	}
 	if !f.in.Format.ReadByDuckDB() && f.cfg.Mapping == "" {

@@ -47,6 +47,8 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"lookup of many spans":                             lookupSpans,
 		"lookup takes any key":                             lookupAnyKey,
 		"keys come back as the batch's hashes":             keys,
+		"keys of several properties":                       compositeKeys,
+		"rows without a key":                               noKey,
 		"reads see one snapshot":                           readSnapshot,
 		"reads need a value for each parameter":            readParameters,
 		"reads are interrupted":                            readInterrupted,
