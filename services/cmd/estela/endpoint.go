@@ -122,7 +122,7 @@ func scaffold(c *contract.Contract) string {
 			kind = "date"
 		}
 		params = append(params,
-			"since "+kind+" -- only events at or after it", "until "+kind+" -- only events before it")
+			"-- param: since "+kind+" -- only events at or after it\n", "-- param: until "+kind+" -- only events before it\n")
 		where = append(where, fmt.Sprintf(`($since IS NULL OR "%s" >= $since)`, at.Name), fmt.Sprintf(`($until IS NULL OR "%s" < $until)`, at.Name))
 		order = append(order, at.Name+" desc")
 		for _, name := range c.KeyNames() {
@@ -134,11 +134,8 @@ func scaffold(c *contract.Contract) string {
 		columns = append(columns, "_stream_ms", "_stream_seq", "_line")
 		order = []string{"_stream_ms desc", "_stream_seq desc", "_line desc"}
 	}
-	text := "-- Newest " + c.Name + ".\n-- Say here what the answer is, for those who read the documentation.\n--\n"
-	for _, p := range params {
-		text += "-- param: " + p + "\n"
-	}
-	text += "-- order: " + strings.Join(order, ", ") + "\n-- cache: 2s\nSELECT " + strings.Join(columns, ", ") + "\nFROM \"" + c.Name + "\"\n"
+	text := "-- Newest " + c.Name + ".\n-- Say here what the answer is, for those who read the documentation.\n--\n" +
+		strings.Join(params, "") + "-- order: " + strings.Join(order, ", ") + "\n-- cache: 2s\nSELECT " + strings.Join(columns, ", ") + "\nFROM \"" + c.Name + "\"\n"
 	if len(where) > 0 {
 		text += "WHERE " + strings.Join(where, "\n  AND ") + "\n"
 	}

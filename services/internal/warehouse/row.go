@@ -49,11 +49,11 @@ func (w *Warehouse) RowsByKey(ctx context.Context, c *contract.Contract, key str
 }
 
 func (w *Warehouse) find(ctx context.Context, c *contract.Contract, where string, args ...any) (all []Row, err error) {
-	query := "SELECT _shard, _stream_seq IS NULL, _stream_ms, coalesce(_stream_seq, 0), _line, _ingested_at"
+	columns := []string{"_shard", "_stream_seq IS NULL", "_stream_ms", "coalesce(_stream_seq, 0)", "_line", "_ingested_at"}
 	for _, k := range c.Key {
-		query += ", " + keyText(c.Columns[k])
+		columns = append(columns, keyText(c.Columns[k]))
 	}
-	query += " FROM " + datasetTable(c.Name).String() + " WHERE " + where
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + datasetTable(c.Name).String() + " WHERE " + where
 	err = w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) error {
 		all, err = database.Collect(ctx, conn, func(rows *sql.Rows) (Row, error) { return scanRow(c, rows) }, query, args...)
 		return err
