@@ -91,23 +91,27 @@ SELECT $a AS a, $b AS b, $c AS c, $d AS d, $e AS e, $f AS f
 	}
 }
 
-// A column has the documentation of the contract's property of its name, if their types match.
+// A column has the documentation of the contract's property whose values and name it has; one that
+// is computed, also by a view, has that of the header.
 func TestOpenAPIColumns(t *testing.T) {
 	t.Parallel()
 	c, err := contract.Parse("test", "contract.json", []byte(`{"type": "object", "x-estela": {"key": "id", "time": "at"}, "required": ["id", "at"], "properties": {
 		"id": {"type": "string", "title": "Key", "description": "Names the <b>reading</b>.", "examples": ["a", "b"]},
 		"at": {"type": "string", "format": "date-time", "description": "When."},
-		"n": {"type": "integer", "maximum": 9, "description": "How many.", "examples": [1, 2.50]},
+		"n": {"type": "integer", "minimum": 0, "maximum": 9, "description": "How many.", "examples": [1, 2.50], "x-estela": {"unit": "pieces"}},
 		"flag": {"type": "boolean", "description": "Whether."},
 		"data": {"type": "object", "description": "More.", "examples": [{"a": [1]}]},
 		"plain": {"type": "string"}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain", map[string]string{
+	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain; CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test", map[string]string{
 		"all":   "-- All.\nSELECT * FROM test LIMIT 9",
-		"other": "-- Others.\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key FROM test GROUP BY ALL LIMIT 9",
-	}, func(cfg *api.Config) { cfg.Datasets[0].Columns = c.Columns })
+		"other": "-- Others.\n-- column: key unit='a \"b\"' example=7 -- The key.\n-- column: sum example=1.5\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key, sum(n) / 2 AS sum FROM test GROUP BY ALL LIMIT 9",
+		"view":  "-- Through a view.\n-- column: n unit=ml\n-- column: plain -- Plain.\nWITH best AS (SELECT max(n) AS n, id, plain, flag FROM seen GROUP BY ALL) SELECT n, best.id, plain, flag FROM best LIMIT 9",
+	}, func(cfg *api.Config) {
+		cfg.Datasets[0].Columns, cfg.Datasets[0].Views = c.Columns, "CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test"
+	})
 	if err := i.api.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -120,15 +124,22 @@ func TestOpenAPIColumns(t *testing.T) {
 	}
 	for path, columns := range map[string]map[string]string{
 		"all": {
-			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|When.\n\nTIMESTAMPTZ|[]", "n": "|How many.\n\nTINYINT|[1 2.5]",
-			"flag": "|Whether.\n\nBOOLEAN|[]", "data": "|More.\n\nJSON|[map[a:[1]]]", "plain": "|VARCHAR|[]",
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "at": "|When.\n\nTIMESTAMPTZ|[]|map[]", "n": "|How many.\n\nTINYINT (pieces)|[1 2.5]|map[x-estela:map[unit:pieces]]",
+			"flag": "|Whether.\n\nBOOLEAN|[]|map[]", "data": "|More.\n\nJSON|[map[a:[1]]]|map[]", "plain": "|VARCHAR|[]|map[]",
 		},
-		"other": {"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|DATE|[]", "n": "|How many.\n\nHUGEINT|[1 2.5]", "flag": "|BIGINT|[]", "key": "|VARCHAR|[]"},
+		"other": {
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "at": "|DATE|[]|map[]", "n": "|HUGEINT|[]|map[]", "flag": "|BIGINT|[]|map[]",
+			"key": "|The key.\n\nVARCHAR (a \"b\")|[7]|map[x-estela:map[unit:a \"b\"]]", "sum": "|DOUBLE|[1.5]|map[]",
+		},
+		"view": {
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "n": "|How many.\n\nTINYINT (ml)|[1 2.5]|map[x-estela:map[unit:ml]]",
+			"flag": "|BOOLEAN|[]|map[]", "plain": "|Plain.\n\nVARCHAR|[]|map[]",
+		},
 	} {
 		row := rowSchema(doc.Paths.Value("/v1/test/" + path).Get)
 		for name, want := range columns {
 			s := row.Properties[name].Value
-			if got := fmt.Sprintf("%s|%s|%v", s.Title, s.Description, s.Examples); got != want {
+			if got := fmt.Sprintf("%s|%s|%v|%v", s.Title, s.Description, s.Examples, s.Extensions); got != want {
 				t.Errorf("%s of %s:\n got %q\nwant %q", name, path, got, want)
 			}
 		}
@@ -259,7 +270,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// An endpoint that can't be described is not served.
+// Every parameter and every column of the bundled endpoints has a description.
 func TestEndpointsOfDataAreDescribed(t *testing.T) {
 	t.Parallel()
 	endpoints, err := endpoint.Load(data.FS, "flights")
@@ -270,6 +281,14 @@ func TestEndpointsOfDataAreDescribed(t *testing.T) {
 		for _, p := range e.Params {
 			if p.Description == "" || p.Required && p.Example == nil {
 				t.Errorf("%s: the parameter %s has no description, or is required and has no example", e.File, p.Name)
+			}
+		}
+	}
+	_, doc := setupDocumented(t)
+	for path, item := range doc.Paths.Map() {
+		for name, column := range rowSchema(item.Get).Properties {
+			if !strings.Contains(column.Value.Description, "\n\n") {
+				t.Errorf("%s: the column %s has no description; add to the header: -- column: %s -- DESCRIPTION", path, name, name)
 			}
 		}
 	}

@@ -92,6 +92,7 @@ func (w *walker) query(n node, outer *scope) relation {
 			value := child(entry, "value")
 			r := w.query(child(child(value, "query"), "node"), s)
 			eachChild(value, []string{"query"}, func(t node) { w.visit(t, s) })
+			w.renames(value, "aliases")
 			s.ctes[lowerField(entry, "key")] = r
 		}
 	}
@@ -140,6 +141,7 @@ func (w *walker) selectNode(n node, s *scope) relation {
 	for _, one := range children(n, "select_list") {
 		e, _ := one.(node)
 		w.out.ColumnNames[columnName(e)] = true
+		w.computes(e)
 		w.selectDepth++
 		v := w.expr(e, s)
 		w.selectDepth--
@@ -268,6 +270,7 @@ func (w *walker) visit(n node, s *scope) relation {
 
 // from walks what follows FROM.
 func (w *walker) from(n node, s *scope) (r relation) {
+	w.renames(n, "column_name_alias")
 	names := []string{lowerField(n, "alias")}
 	switch kind := stringField(n, "type"); kind {
 	case "", "EMPTY":

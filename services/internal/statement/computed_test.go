@@ -1,0 +1,36 @@
+package statement_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/estela-dev/estela/services/internal/statement"
+)
+
+// A name that a statement gives to something else than the column of that name is computed.
+func TestComputed(t *testing.T) {
+	t.Parallel()
+	parse := parser(t)
+	for query, want := range map[string]string{
+		"SELECT a, t.b, A AS a, * FROM t":                                    "",
+		"SELECT min(a) AS a, any_value(t.b) AS B, arg_max(c, a) AS c FROM t": "",
+		"SELECT sum(a) AS a, upper(b) AS b, a AS c, 1 AS d FROM t":           "a b c d",
+		"SELECT count(*), a || b FROM t":                                     "",
+		"SELECT * REPLACE (upper(b) AS a) RENAME (x AS y) FROM t":            "a y",
+		"WITH c(q) AS (SELECT a FROM t) SELECT * FROM c":                     "q",
+		"WITH c AS (SELECT a + 1 AS a FROM t) SELECT a FROM c":               "a",
+		"SELECT v FROM (SELECT a FROM t) AS u(v), t AS z(k)":                 "k v",
+		"SELECT a FROM t UNION ALL SELECT upper(b) AS a FROM t":              "a",
+		"SELECT a FROM t WHERE b IN (SELECT max(b + 1) AS b FROM t)":         "b",
+	} {
+		s, err := statement.Check(t.Context(), parse, query, nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(s.Computed)), " "); got != want {
+			t.Errorf("%s: %q are computed, want %q", query, got, want)
+		}
+	}
+}
