@@ -105,10 +105,11 @@ func TestOpenAPIColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain; CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test", map[string]string{
-		"all":   "-- All.\nSELECT * FROM test LIMIT 9",
-		"other": "-- Others.\n-- column: key unit='a \"b\"' example=7 -- The key.\n-- column: sum example=1.5\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key, sum(n) / 2 AS sum FROM test GROUP BY ALL LIMIT 9",
-		"view":  "-- Through a view.\n-- column: n unit=ml\n-- column: plain -- Plain.\nWITH best AS (SELECT max(n) AS n, id, plain, flag FROM seen GROUP BY ALL) SELECT n, best.id, plain, flag FROM best LIMIT 9",
+	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain; CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test; CREATE TABLE refs AS SELECT id, plain, flag FROM test", map[string]string{
+		"all":    "-- All.\nSELECT * FROM test LIMIT 9",
+		"other":  "-- Others.\n-- column: key unit='a \"b\"' example=7 -- The key.\n-- column: sum example=1.5\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key, sum(n) / 2 AS sum FROM test GROUP BY ALL LIMIT 9",
+		"joined": "-- Joined.\nSELECT t.id, r.plain, r.flag FROM test AS t JOIN refs AS r USING (id) LIMIT 9",
+		"view":   "-- Through a view.\n-- column: n unit=ml\n-- column: plain -- Plain.\nWITH best AS (SELECT max(n) AS n, id, plain, flag FROM seen GROUP BY ALL) SELECT n, best.id, plain, flag FROM best LIMIT 9",
 	}, func(cfg *api.Config) {
 		cfg.Datasets[0].Columns, cfg.Datasets[0].Views = c.Columns, "CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test"
 	})
@@ -131,6 +132,7 @@ func TestOpenAPIColumns(t *testing.T) {
 			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "at": "|DATE|[]|map[]", "n": "|HUGEINT|[]|map[]", "flag": "|BIGINT|[]|map[]",
 			"key": "|The key.\n\nVARCHAR (a \"b\")|[7]|map[x-estela:map[unit:a \"b\"]]", "sum": "|DOUBLE|[1.5]|map[]",
 		},
+		"joined": {"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "plain": "|VARCHAR|[]|map[]", "flag": "|BOOLEAN|[]|map[]"},
 		"view": {
 			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "n": "|How many.\n\nTINYINT (ml)|[1 2.5]|map[x-estela:map[unit:ml]]",
 			"flag": "|BOOLEAN|[]|map[]", "plain": "|Plain.\n\nVARCHAR|[]|map[]",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -23,18 +24,18 @@ type Column struct {
 }
 
 // inherited returns the properties whose values an answer may have under their names: those of the
-// tables that the statement reads, also through views, whose names it computes nowhere. The
+// tables that the statement reads, also through views, whose names it gives to nothing else. The
 // endpoint's own dataset comes before the others that it reads.
 func (v *vetter) inherited(dataset string, e *Endpoint, s *statement.Statement) map[string]contract.Column {
-	tables, computed := map[string]bool{}, map[string]bool{}
-	v.collect(s, tables, computed)
+	tables, others := map[string]bool{}, map[string]bool{}
+	v.collect(s, tables, others)
 	all := map[string]contract.Column{}
 	for _, name := range append([]string{dataset}, e.Reads...) {
 		if !tables[name] {
 			continue
 		}
 		for _, c := range v.properties[name] {
-			if _, known := all[c.Name]; !known && !computed[strings.ToLower(c.Name)] {
+			if _, known := all[c.Name]; !known && !others[strings.ToLower(c.Name)] {
 				all[c.Name] = c
 			}
 		}
@@ -42,20 +43,30 @@ func (v *vetter) inherited(dataset string, e *Endpoint, s *statement.Statement) 
 	return all
 }
 
-// collect adds the tables that a statement reads and the names that it computes, also through views.
-func (v *vetter) collect(s *statement.Statement, tables, computed map[string]bool) {
+// collect adds the tables that a statement reads, also through views, and the names that it computes
+// or takes from a reference table.
+func (v *vetter) collect(s *statement.Statement, tables, others map[string]bool) {
 	if s == nil {
 		return
 	}
 	for name := range s.Computed {
-		computed[name] = true
+		others[name] = true
+	}
+	for name, sources := range s.Sources {
+		others[name] = others[name] || slices.ContainsFunc(sources, v.isReference)
 	}
 	for _, t := range s.Tables {
 		if !tables[t.Name] {
 			tables[t.Name] = true
-			v.collect(v.views[t.Name], tables, computed)
+			v.collect(v.views[t.Name], tables, others)
 		}
 	}
+}
+
+// isReference reports whether the table is one of reference data.
+func (v *vetter) isReference(table string) bool {
+	_, view := v.views[table]
+	return len(v.owners[table]) > 0 && !view && !slices.Contains(v.datasets, table)
 }
 
 // document adds the documentation to the columns: the header's, then the properties'.

@@ -17,24 +17,33 @@ func (w *walker) computes(e node) {
 		eachName(e["rename_list"], "value", func(name string) { w.out.Computed[name] = true })
 		return
 	}
-	if name != "" && name != pickedColumn(e) {
+	table, column := pickedColumn(e)
+	switch table = w.aliases[table]; {
+	case name == "":
+	case name != column:
 		w.out.Computed[name] = true
+	case table != "":
+		w.out.Sources[name] = append(w.out.Sources[name], table)
 	}
 }
 
-// pickedColumn returns the name of the column whose values an expression has, empty if it has others.
-func pickedColumn(e node) string {
+// pickedColumn returns the column whose values an expression has, and the table's name in front of
+// it; empty if it has others.
+func pickedColumn(e node) (table, column string) {
 	if stringField(e, "class") == "FUNCTION" && picks[lowerField(e, "function_name")] {
 		if args := children(e, "children"); len(args) > 0 {
 			e, _ = args[0].(node)
 		}
 	}
 	if stringField(e, "class") != "COLUMN_REF" {
-		return ""
+		return "", ""
 	}
 	names := children(e, "column_names")
-	last, _ := names[len(names)-1].(string)
-	return strings.ToLower(last)
+	if len(names) > 1 {
+		table, _ = names[len(names)-2].(string)
+	}
+	column, _ = names[len(names)-1].(string)
+	return strings.ToLower(table), strings.ToLower(column)
 }
 
 // renames records the column names that follow a table's or a CTE's alias: AS t(a, b).

@@ -1,6 +1,7 @@
 package statement_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,5 +33,18 @@ func TestComputed(t *testing.T) {
 		if got := strings.Join(slices.Sorted(maps.Keys(s.Computed)), " "); got != want {
 			t.Errorf("%s: %q are computed, want %q", query, got, want)
 		}
+	}
+}
+
+// A column is of the table that is named in front of it, not of its alias.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	s, err := statement.Check(t.Context(), parser(t), `WITH c AS (SELECT "U".a FROM t AS u)
+		SELECT c.a, r.name, max(R.city) AS city, d, x.b AS e FROM c, warehouse.refs AS r, x`, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(s.Sources), "map[a:[t c] city:[refs] name:[refs]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

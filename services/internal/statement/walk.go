@@ -61,7 +61,9 @@ type walker struct {
 	out    *Statement
 	params map[string]Param
 	views  map[string]*Statement
-	total  float64
+	// aliases are the tables of the names that stand in front of columns.
+	aliases map[string]string
+	total   float64
 	// probing is above 0 while a part is walked with probing sizes: nothing is reported.
 	probing int
 	// depth is the nesting of lambdas and recursive queries, each of which is walked several
@@ -278,6 +280,7 @@ func (w *walker) from(n node, s *scope) (r relation) {
 	case "BASE_TABLE":
 		r = w.table(n, s)
 		names = append(names, lowerField(n, "table_name"))
+		w.aliases[cmp.Or(names...)] = lowerField(n, "table_name")
 		eachChild(n, nil, func(t node) { w.visit(t, s) })
 	case "SUBQUERY":
 		r = w.query(child(child(n, "subquery"), "node"), s)
