@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // linter lints OpenAPI documents with the recommended rules of Redocly and Spectral: npm packages,
@@ -49,13 +49,20 @@ func (l linter) run(t *testing.T, program string, args ...string) string {
 }
 
 // The document is clean by the recommended rules of both linters: with keys and without, of
-// endpoints with and without pages, parameters, charts and descriptions.
+// endpoints with and without pages, parameters, charts and descriptions, and of such whose paths
+// differ in a slash only.
 func TestOpenAPIIsClean(t *testing.T) {
 	t.Parallel()
 	l := setupLinter(t)
 	i, _ := setupDocumented(t)
-	bare := setup(t, "SELECT 1", map[string]string{"a": "-- A.\nSELECT 1 AS a", "b-c": "-- B.\n-- param: x integer -- X\nSELECT $x AS x, [1] AS y, {z: 1} AS z"},
-		func(cfg *api.Config) { cfg.Datasets[0].Description = "" })
+	bare := setup(t, "SELECT 1", map[string]string{"a": "-- A.\nSELECT 1 AS a", "b_c": "-- B.\n-- param: x integer -- X\nSELECT $x AS x, [1] AS y, {z: 1} AS z"}, func(cfg *api.Config) {
+		other, err := endpoint.Parse("c.sql", "-- C.\nSELECT 1 AS c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Datasets[0].Description = ""
+		cfg.Datasets = append(cfg.Datasets, endpoint.Dataset{Name: "test_b", Endpoints: []endpoint.Endpoint{other}})
+	})
 	keyed, _, secrets, _ := setupTwo(t)
 	_, _, guarded := keyed.body(t, "/openapi.json", "Authorization", "Bearer "+secrets["all"])
 	for name, document := range map[string]string{"flights": i.get(t, "/openapi.json").text, "bare": bare.get(t, "/openapi.json").text, "keys": string(guarded)} {
@@ -66,7 +73,7 @@ func TestOpenAPIIsClean(t *testing.T) {
 	found := l.lint(t, `{"openapi": "3.1.0", "info": {"title": "x"}, "paths": {}}`)
 	for _, want := range []string{"redocly error struct #/info", "redocly warn info-license", "spectral 1 info-contact"} {
 		if !strings.Contains(found, want) {
-			t.Errorf("the linters don't find %s: %s", want, fmt.Sprint(found))
+			t.Errorf("the linters don't find %s: %s", want, found)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func operation(cfg *Config, r *route) object {
 			parameter("cursor", "Where the page begins: meta.next, or the Link header, of the page before.", false, object{"type": "string"}),
 		)
 	}
-	params = append(params, parameter("format", "What the answer is written in; it goes before Accept.", false, object{"type": "string", "enum": formatNames(r.offers)}))
+	params = append(params, parameter("format", "What the answer is written in; it goes before Accept. schema and dictionary describe its columns instead.", false, object{"type": "string", "enum": formatNames(r.offers)}))
 	return object{
 		"tags":        []string{r.dataset},
 		"summary":     r.Summary,

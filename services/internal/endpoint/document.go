@@ -92,7 +92,7 @@ func (e *Endpoint) document(sh *Shape, properties map[string]contract.Column) er
 // override replaces what the header says something else about.
 func (e *Endpoint) override(c *Column, by ColumnText) error {
 	if by.Description != "" {
-		c.Title, c.Description = "", by.Description
+		c.Description = by.Description
 	}
 	if by.Unit != "" {
 		c.Unit = by.Unit
