@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
@@ -144,6 +146,45 @@ func TestOpenAPIColumns(t *testing.T) {
 			if got := fmt.Sprintf("%s|%s|%v|%v", s.Title, s.Description, s.Examples, s.Extensions); got != want {
 				t.Errorf("%s of %s:\n got %q\nwant %q", name, path, got, want)
 			}
+		}
+	}
+}
+
+// The endpoint's own dataset documents a column before another that it reads; one that it doesn't
+// read documents none.
+func TestOpenAPIColumnsOfOthers(t *testing.T) {
+	t.Parallel()
+	dataset := func(name, sql string) endpoint.Dataset {
+		e, err := endpoint.Parse("all.sql", sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		property := func(named string) contract.Column {
+			return contract.Column{Name: named, Type: column.Varchar, Description: "Of " + name + "."}
+		}
+		return endpoint.Dataset{Name: name, Endpoints: []endpoint.Endpoint{e}, Columns: []contract.Column{property("id"), property(name[:1]), property("x")}}
+	}
+	i := setup(t, "CREATE TABLE ants (id VARCHAR, a VARCHAR, x VARCHAR); CREATE TABLE bees (id VARCHAR, b VARCHAR, x VARCHAR)", nil, func(cfg *api.Config) {
+		cfg.Datasets = []endpoint.Dataset{
+			dataset("ants", "-- A.\n-- reads: bees\nSELECT id, a, b, ants.x FROM ants JOIN bees USING (id) LIMIT 9"),
+			dataset("bees", "-- B.\nSELECT id, b, b AS a FROM bees LIMIT 9"),
+		}
+	})
+	if err := i.api.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"ants": "id=Of ants. a=Of ants. b=Of bees. x=Of ants. ", "bees": "id=Of bees. b=Of bees. a= "} {
+		_, _, text := i.body(t, "/v1/"+path+"/all?format=dictionary")
+		lines, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, line := range lines[1:] {
+			got += line[0] + "=" + line[4] + " "
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", path, got, want)
 		}
 	}
 }
