@@ -16,11 +16,12 @@ const (
 )
 
 // golang is a container with Go, a C and a C++ compiler, git, and caches that outlive it:
-// modules are downloaded and packages compiled once.
+// modules and npm's packages are downloaded, and packages compiled, once.
 func (m *Estela) golang() *dagger.Container {
 	return dag.Container().From(m.image(pin.Golang)).
 		WithMountedCache("/go/pkg/mod", dag.CacheVolume("estela-modules")).
 		WithMountedCache("/root/.cache", dag.CacheVolume("estela-cache")).
+		WithEnvVariable("npm_config_cache", "/root/.cache/npm").
 		WithEnvVariable("GOTOOLCHAIN", "local"). // what the image has, nothing newer
 		WithEnvVariable("GOFLAGS", "-buildvcs=false").
 		WithEnvVariable("CI", "true").

@@ -55,6 +55,15 @@ func Chromium() Need {
 	}
 }
 
+// Node runs npm's packages: linters of the OpenAPI document.
+func Node() Need {
+	return Need{
+		Name:     "Node.js",
+		Programs: []string{"node", "npm"},
+		Packages: []string{"nodejs", "npm"},
+	}
+}
+
 // Git reads the revision that a change is compared with.
 func Git() Need {
 	return Need{

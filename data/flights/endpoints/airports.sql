@@ -3,6 +3,16 @@
 -- that the flights carry (unknown where none left from).
 --
 -- param: state string pattern=^[A-Z]{2}$ -- only airports of this state or territory, such as TX
+-- column: airport example=ATL -- IATA code of the airport.
+-- column: name -- The airport's name.
+-- column: city -- The city that it serves.
+-- column: state -- Postal code of the state or territory.
+-- column: latitude unit=degrees -- Latitude, north is positive.
+-- column: longitude unit=degrees -- Longitude, east is positive.
+-- column: zone example=America/New_York -- IANA time zone, as the flights that leave carry it.
+-- column: movements unit=flights -- Departures and arrivals together.
+-- column: departures unit=flights -- Flights that left from here.
+-- column: arrivals unit=flights -- Flights that arrived here.
 -- order: movements desc, airport asc
 -- cache: 5s
 WITH moves AS (

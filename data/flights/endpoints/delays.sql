@@ -6,6 +6,11 @@
 -- param: width integer default=15 enum=5,10,15,30,60 -- minutes a bucket
 -- param: origin string pattern=^[A-Z]{3}$ -- only flights from this airport
 -- param: destination string pattern=^[A-Z]{3}$ -- only flights to this airport
+-- column: from_minutes unit=minutes -- The least delay in the bucket; null is without a bound.
+-- column: to_minutes unit=minutes -- Delays in the bucket are below this; null is without a bound.
+-- column: flights unit=flights -- Flights in the bucket.
+-- column: share example=0.1234 -- Part of all flights that is in the bucket, from 0 to 1.
+-- column: cumulative_share example=0.5678 -- Part that is in this bucket or in one before it, from 0 to 1.
 -- cache: 5s
 -- chart: bar x=from_minutes y=flights
 WITH bucketed AS (

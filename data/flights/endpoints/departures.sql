@@ -7,6 +7,7 @@
 -- param: since date-time -- only departures at or after this instant
 -- param: until date-time -- only departures before this instant
 -- param: late boolean -- only flights that were late (true) or on time (false) at their destination
+-- column: on_time -- Whether the flight was at its gate less than 15 minutes after the scheduled arrival.
 -- order: occurred_at desc, flight_id desc
 -- cache: 2s
 SELECT

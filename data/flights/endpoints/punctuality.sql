@@ -8,6 +8,11 @@
 -- param: origin string pattern=^[A-Z]{3}$ -- only flights from this airport
 -- param: destination string pattern=^[A-Z]{3}$ -- only flights to this airport
 -- param: min_flights integer default=1 minimum=1 -- leave out groups with fewer flights
+-- column: rank -- Place of the group in the order.
+-- column: name example=ATL-LGA -- The route, hour, day or airport that the flights have in common.
+-- column: flights unit=flights -- Flights of the group.
+-- column: on_time unit=flights -- Those of them that were on time.
+-- column: on_time_share example=0.7654 -- Part of the flights that was on time, from 0 to 1.
 -- order: rank
 -- cache: 5s
 -- chart: bar x=name y=on_time_share

@@ -2,6 +2,15 @@
 --
 -- param: airport string pattern=^[A-Z]{3}$ -- only routes from or to this airport
 -- param: min_flights integer default=1 minimum=1 -- leave out routes with fewer flights
+-- column: route example=ATL-LGA -- Origin and destination.
+-- column: flights unit=flights -- Flights of the route.
+-- column: mean_delay_minutes unit=minutes -- Mean delay at arrival; negative is early.
+-- column: median_delay_minutes unit=minutes -- Median delay at arrival; negative is early.
+-- column: on_time_share example=0.7654 -- Part of the flights that was on time, from 0 to 1.
+-- column: origin_name -- Name of the airport of departure.
+-- column: origin_city -- City of the airport of departure.
+-- column: destination_name -- Name of the airport of arrival.
+-- column: destination_city -- City of the airport of arrival.
 -- order: flights desc, route asc
 -- cache: 5s
 -- chart: bar x=route y=flights

@@ -24,6 +24,10 @@
 // compressed with zstd or gzip if the client accepts it. Package encode documents how each type
 // is encoded.
 //
+// ?format=schema (application/schema+json) answers with the JSON Schema of a row and
+// ?format=dictionary with a table of the columns in CSV: both need no parameters and run no query.
+// A column's documentation is its property's, or the header's (package endpoint).
+//
 // Encoded answers are spooled: a megabyte in memory, then an unlinked temporary file. So the
 // warehouse waits for no client, an error half-way is a problem document and not a truncated
 // answer, and five million rows grow the process by less than 50 MiB.

@@ -150,11 +150,16 @@ func (s *Server) serveDocument(label string, part func(*catalog) []byte, admit f
 		if err != nil {
 			return err
 		}
-		c.Set(fiber.HeaderCacheControl, "no-cache")
-		if s.cfg.Keys != nil {
-			c.Set(fiber.HeaderCacheControl, "private, no-cache")
-		}
+		s.setDocumentCaching(c)
 		return serveCacheable(jsonFormat.mediaType, part(seen))(c)
+	}
+}
+
+// setDocumentCaching makes caches ask whether a document is still the same.
+func (s *Server) setDocumentCaching(c *fiber.Ctx) {
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	if s.cfg.Keys != nil {
+		c.Set(fiber.HeaderCacheControl, "private, no-cache")
 	}
 }
 

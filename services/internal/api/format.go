@@ -24,8 +24,11 @@ type format struct {
 	doc string
 	// policy is its Content-Security-Policy, if browsers could run more than data in it.
 	policy string
-	// encoder begins an answer; nil for SVG.
+	// encoder begins an answer; nil for SVG and for descriptions.
 	encoder encode.Func
+	// describe writes a description of the endpoint's answer, which is served instead of it; nil
+	// for answers.
+	describe func(e *endpoint.Endpoint, sh *endpoint.Shape) ([]byte, error)
 }
 
 // The formats, the default first. The SVG's policy allows its style and nothing to load or run.
@@ -54,6 +57,14 @@ var formats = []*format{
 		name: "svg", mediaType: "image/svg+xml", accepts: []string{"image/svg+xml"}, params: utf8Params,
 		compressed: true, doc: "A picture of the rows, at endpoints whose header says how to draw them.",
 		policy: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+	},
+	{
+		name: "schema", mediaType: "application/schema+json", accepts: []string{"application/schema+json"},
+		doc: "The JSON Schema of a row, instead of the rows.", describe: jsonSchema,
+	},
+	{ // by name only: Accept: text/csv asks for rows
+		name: "dictionary", mediaType: "text/csv; charset=utf-8; header=present",
+		doc: "A table of the columns, instead of the rows: name, type in SQL, unit, title, description and example.", describe: dictionary,
 	},
 }
 

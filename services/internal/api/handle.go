@@ -31,6 +31,9 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if q.format.describe != nil {
+		return s.serveDescription(c, r, q.format)
+	}
 	now := time.Now()
 	e, current := s.lookupCache(r, q.key, now)
 	switch {

@@ -1,32 +1,31 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // openAPI writes the document of GET /openapi.json: OpenAPI 3.1 with one operation an endpoint,
 // from the endpoint files and, once described, the columns of their answers.
 func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte, error) {
-	properties := map[string][]contract.Column{}
-	for _, d := range datasets {
-		properties[d.Name] = d.Columns
-	}
-	paths := object{}
+	paths, ids := object{}, map[string]int{}
 	for _, r := range routes {
-		paths[r.path] = object{"get": operation(cfg, r, properties[r.dataset])}
+		op := operation(cfg, r)
+		id := r.dataset + "_" + r.Name
+		if ids[id]++; ids[id] > 1 { // a_b/c and a/b_c
+			id += "_" + strconv.Itoa(ids[id])
+		}
+		op["operationId"] = id
+		paths[r.path] = object{"get": op}
 	}
 	document := object{
 		"openapi": "3.1.0",
-		"info": object{
-			"title": "Estela", "version": "1",
-			"description": "Each operation is a SQL file; its header is this documentation. " +
-				"Errors are problem documents (RFC 9457) whose type is [one of these pages](/docs/problems).",
-		},
+		"info":    info(),
 		"servers": []object{{"url": "/"}},
 		"tags":    tags(datasets),
 		"paths":   paths,
@@ -36,6 +35,7 @@ func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte,
 			"responses": object{"Problem": response("What is wrong, and what to do.", "application/problem+json", ref("schemas/Problem"))},
 		},
 	}
+	document["security"] = []object{}
 	if cfg.Keys != nil {
 		document["security"] = []object{{"key": []string{}}}
 		document["components"].(object)["securitySchemes"] = object{"key": object{"type": "http", "scheme": "bearer"}} //nolint:forcetypeassert // from above
@@ -47,21 +47,29 @@ func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte,
 	return append(body, '\n'), nil
 }
 
+func info() object {
+	return object{
+		"title": "Estela", "version": "1",
+		"description": "Each operation is a SQL file; its header is this documentation. A column has that of the contract's property " +
+			"whose values it has. Every operation answers in application/json; other formats are for those who ask. " +
+			"Errors are problem documents (RFC 9457) whose type is [one of these pages](/docs/problems).",
+		"contact": object{"name": "Estela", "url": "https://github.com/estela-dev/estela"},
+		"license": object{"name": "Apache License 2.0: the software; the data have terms of their own", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+	}
+}
+
 func tags(datasets []endpoint.Dataset) []object {
 	all := make([]object, len(datasets))
 	for i, d := range datasets {
-		all[i] = object{"name": d.Name}
-		if d.Description != "" {
-			all[i]["description"] = d.Description
-		}
+		all[i] = object{"name": d.Name, "description": cmp.Or(d.Description, "The dataset "+d.Name+".")}
 	}
 	return all
 }
 
 func ref(component string) object { return object{"$ref": "#/components/" + component} }
 
-// operation returns an endpoint's operation; properties are its dataset's columns.
-func operation(cfg *Config, r *route, properties []contract.Column) object {
+// operation returns an endpoint's operation, without its ID.
+func operation(cfg *Config, r *route) object {
 	params := []object{}
 	for _, p := range r.Params {
 		q := parameter(p.Name, paramDescription(p), p.Required, paramSchema(p))
@@ -80,40 +88,60 @@ func operation(cfg *Config, r *route, properties []contract.Column) object {
 			parameter("cursor", "Where the page begins: meta.next, or the Link header, of the page before.", false, object{"type": "string"}),
 		)
 	}
-	params = append(params, parameter("format", "What the answer is written in; it goes before Accept.", false, object{"type": "string", "enum": formatNames(r.offers)}))
-	op := object{
-		"operationId": r.dataset + "_" + r.Name,
+	params = append(params, parameter("format", "What the answer is written in; it goes before Accept. schema and dictionary describe its columns instead.", false, object{"type": "string", "enum": formatNames(r.offers)}))
+	return object{
 		"tags":        []string{r.dataset},
 		"summary":     r.Summary,
+		"description": r.operationDescription(),
 		"parameters":  params,
 		"responses": object{
-			"200":     object{"description": "The rows.", "headers": headerRefs(), "content": r.content(properties)},
-			"304":     object{"description": "The client's answer, named in If-None-Match, is the right one still.", "headers": headerRefs()},
-			"default": ref("responses/Problem"),
+			"200": object{"description": "The rows.", "headers": headerRefs(), "content": r.content()},
+			"304": object{"description": "The client's answer, named in If-None-Match, is the right one still.", "headers": headerRefs()},
+			"4XX": ref("responses/Problem"),
+			"5XX": ref("responses/Problem"),
 		},
 	}
-	if r.Description != "" {
-		op["description"] = r.Description
-	}
-	return op
 }
 
-// content returns the answer's media types.
-func (r *route) content(properties []contract.Column) object {
+// operationDescription is the header's description, and how the answer is ordered and cut.
+func (r *route) operationDescription() string {
+	pages := "The answer is one piece."
+	if len(r.Order) > 0 {
+		var terms []string
+		for _, o := range r.Order {
+			term := o.Column
+			if o.Desc {
+				term += " descending"
+			}
+			terms = append(terms, term)
+		}
+		pages = "The answer comes in pages, ordered by " + strings.Join(terms, ", ") + "."
+	}
+	return strings.TrimSpace(r.Description + "\n\n" + pages)
+}
+
+// content returns the answer's media types, first the one that clients can rely on: JSON.
+func (r *route) content() members {
 	row := object{"type": "object"}
 	if sh := r.shape.Load(); sh != nil {
-		row = rowSchema(sh.Columns, properties)
+		row = rowSchema(sh.Columns)
 	}
-	content := object{}
+	var content members
 	for _, f := range r.offers {
+		if len(f.accepts) == 0 {
+			continue
+		}
 		media := object{"schema": object{"type": "string", "description": f.doc}}
-		if f == jsonFormat {
+		switch {
+		case f.describe != nil:
+			media["schema"] = object{"type": "object", "description": f.doc}
+		case f == jsonFormat:
 			media["schema"] = object{
 				"type": "object", "required": []string{"data", "meta"}, "additionalProperties": false, "description": f.doc,
 				"properties": object{"data": object{"type": "array", "items": row}, "meta": ref("schemas/Meta")},
 			}
 		}
-		content[f.accepts[0]] = media
+		content = append(content, member{f.accepts[0], media})
 	}
 	return content
 }

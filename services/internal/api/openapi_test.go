@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
@@ -91,23 +93,28 @@ SELECT $a AS a, $b AS b, $c AS c, $d AS d, $e AS e, $f AS f
 	}
 }
 
-// A column has the documentation of the contract's property of its name, if their types match.
+// A column has the documentation of the contract's property whose values and name it has; one that
+// is computed, also by a view, has that of the header.
 func TestOpenAPIColumns(t *testing.T) {
 	t.Parallel()
 	c, err := contract.Parse("test", "contract.json", []byte(`{"type": "object", "x-estela": {"key": "id", "time": "at"}, "required": ["id", "at"], "properties": {
 		"id": {"type": "string", "title": "Key", "description": "Names the <b>reading</b>.", "examples": ["a", "b"]},
 		"at": {"type": "string", "format": "date-time", "description": "When."},
-		"n": {"type": "integer", "maximum": 9, "description": "How many.", "examples": [1, 2.50]},
+		"n": {"type": "integer", "minimum": 0, "maximum": 9, "description": "How many.", "examples": [1, 2.50], "x-estela": {"unit": "pieces"}},
 		"flag": {"type": "boolean", "description": "Whether."},
 		"data": {"type": "object", "description": "More.", "examples": [{"a": [1]}]},
 		"plain": {"type": "string"}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain", map[string]string{
-		"all":   "-- All.\nSELECT * FROM test LIMIT 9",
-		"other": "-- Others.\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key FROM test GROUP BY ALL LIMIT 9",
-	}, func(cfg *api.Config) { cfg.Datasets[0].Columns = c.Columns })
+	i := setup(t, "CREATE TABLE test AS SELECT 'a' AS id, now() AS \"at\", 1::TINYINT AS n, true AS flag, '{}'::JSON AS data, 'x' AS plain; CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test; CREATE TABLE refs AS SELECT id, plain, flag FROM test", map[string]string{
+		"all":    "-- All.\nSELECT * FROM test LIMIT 9",
+		"other":  "-- Others.\n-- column: key unit='a \"b\"' example=7 -- The key.\n-- column: sum example=1.5\nSELECT id, CAST(\"at\" AS DATE) AS \"at\", sum(n) AS n, count(*) AS flag, id AS key, sum(n) / 2 AS sum FROM test GROUP BY ALL LIMIT 9",
+		"joined": "-- Joined.\nSELECT t.id, r.plain, r.flag FROM test AS t JOIN refs AS r USING (id) LIMIT 9",
+		"view":   "-- Through a view.\n-- column: n unit=ml\n-- column: plain -- Plain.\nWITH best AS (SELECT max(n) AS n, id, plain, flag FROM seen GROUP BY ALL) SELECT n, best.id, plain, flag FROM best LIMIT 9",
+	}, func(cfg *api.Config) {
+		cfg.Datasets[0].Columns, cfg.Datasets[0].Views = c.Columns, "CREATE VIEW seen AS SELECT * REPLACE (NOT flag AS flag) FROM test"
+	})
 	if err := i.api.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -120,17 +127,64 @@ func TestOpenAPIColumns(t *testing.T) {
 	}
 	for path, columns := range map[string]map[string]string{
 		"all": {
-			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|When.\n\nTIMESTAMPTZ|[]", "n": "|How many.\n\nTINYINT|[1 2.5]",
-			"flag": "|Whether.\n\nBOOLEAN|[]", "data": "|More.\n\nJSON|[map[a:[1]]]", "plain": "|VARCHAR|[]",
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "at": "|When.\n\nTIMESTAMPTZ|[]|map[]", "n": "|How many.\n\nTINYINT (pieces)|[1 2.5]|map[x-estela:map[unit:pieces]]",
+			"flag": "|Whether.\n\nBOOLEAN|[]|map[]", "data": "|More.\n\nJSON|[map[a:[1]]]|map[]", "plain": "|VARCHAR|[]|map[]",
 		},
-		"other": {"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]", "at": "|DATE|[]", "n": "|How many.\n\nHUGEINT|[1 2.5]", "flag": "|BIGINT|[]", "key": "|VARCHAR|[]"},
+		"other": {
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "at": "|DATE|[]|map[]", "n": "|HUGEINT|[]|map[]", "flag": "|BIGINT|[]|map[]",
+			"key": "|The key.\n\nVARCHAR (a \"b\")|[7]|map[x-estela:map[unit:a \"b\"]]", "sum": "|DOUBLE|[1.5]|map[]",
+		},
+		"joined": {"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "plain": "|VARCHAR|[]|map[]", "flag": "|BOOLEAN|[]|map[]"},
+		"view": {
+			"id": "Key|Names the <b>reading</b>.\n\nVARCHAR|[a b]|map[]", "n": "|How many.\n\nTINYINT (ml)|[1 2.5]|map[x-estela:map[unit:ml]]",
+			"flag": "|BOOLEAN|[]|map[]", "plain": "|Plain.\n\nVARCHAR|[]|map[]",
+		},
 	} {
 		row := rowSchema(doc.Paths.Value("/v1/test/" + path).Get)
 		for name, want := range columns {
 			s := row.Properties[name].Value
-			if got := fmt.Sprintf("%s|%s|%v", s.Title, s.Description, s.Examples); got != want {
+			if got := fmt.Sprintf("%s|%s|%v|%v", s.Title, s.Description, s.Examples, s.Extensions); got != want {
 				t.Errorf("%s of %s:\n got %q\nwant %q", name, path, got, want)
 			}
+		}
+	}
+}
+
+// The endpoint's own dataset documents a column before another that it reads; one that it doesn't
+// read documents none.
+func TestOpenAPIColumnsOfOthers(t *testing.T) {
+	t.Parallel()
+	dataset := func(name, sql string) endpoint.Dataset {
+		e, err := endpoint.Parse("all.sql", sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		property := func(named string) contract.Column {
+			return contract.Column{Name: named, Type: column.Varchar, Description: "Of " + name + "."}
+		}
+		return endpoint.Dataset{Name: name, Endpoints: []endpoint.Endpoint{e}, Columns: []contract.Column{property("id"), property(name[:1]), property("x")}}
+	}
+	i := setup(t, "CREATE TABLE ants (id VARCHAR, a VARCHAR, x VARCHAR); CREATE TABLE bees (id VARCHAR, b VARCHAR, x VARCHAR)", nil, func(cfg *api.Config) {
+		cfg.Datasets = []endpoint.Dataset{
+			dataset("ants", "-- A.\n-- reads: bees\nSELECT id, a, b, ants.x FROM ants JOIN bees USING (id) LIMIT 9"),
+			dataset("bees", "-- B.\nSELECT id, b, b AS a FROM bees LIMIT 9"),
+		}
+	})
+	if err := i.api.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"ants": "id=Of ants. a=Of ants. b=Of bees. x=Of ants. ", "bees": "id=Of bees. b=Of bees. a= "} {
+		_, _, text := i.body(t, "/v1/"+path+"/all?format=dictionary")
+		lines, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, line := range lines[1:] {
+			got += line[0] + "=" + line[4] + " "
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", path, got, want)
 		}
 	}
 }
@@ -259,7 +313,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// An endpoint that can't be described is not served.
+// Every parameter and every column of the bundled endpoints has a description.
 func TestEndpointsOfDataAreDescribed(t *testing.T) {
 	t.Parallel()
 	endpoints, err := endpoint.Load(data.FS, "flights")
@@ -270,6 +324,14 @@ func TestEndpointsOfDataAreDescribed(t *testing.T) {
 		for _, p := range e.Params {
 			if p.Description == "" || p.Required && p.Example == nil {
 				t.Errorf("%s: the parameter %s has no description, or is required and has no example", e.File, p.Name)
+			}
+		}
+	}
+	_, doc := setupDocumented(t)
+	for path, item := range doc.Paths.Map() {
+		for name, column := range rowSchema(item.Get).Properties {
+			if !strings.Contains(column.Value.Description, "\n\n") {
+				t.Errorf("%s: the column %s has no description; add to the header: -- column: %s -- DESCRIPTION", path, name, name)
 			}
 		}
 	}

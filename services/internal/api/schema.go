@@ -1,89 +1,13 @@
 package api
 
 import (
-	"fmt"
-	"reflect"
-	"regexp"
-	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
-	"github.com/estela-dev/estela/services/internal/result"
 )
 
 // object is a JSON object; encoding/json writes its keys in order.
 type object = map[string]any
-
-// rowSchema returns the JSON Schema of a row.
-func rowSchema(answer []result.Column, properties []contract.Column) object {
-	columns, required := object{}, make([]string, len(answer))
-	for i, c := range answer {
-		s := columnSchema(c.Type)
-		for _, p := range properties {
-			if p.Name == c.Name {
-				addPropertyDocs(s, p)
-			}
-		}
-		columns[c.Name], required[i] = s, c.Name
-	}
-	return object{"type": "object", "properties": columns, "required": required, "additionalProperties": false}
-}
-
-// addPropertyDocs copies a property's documentation from the contract to the answer's column of
-// the same name, unless their types differ.
-func addPropertyDocs(s object, p contract.Column) {
-	stored := columnSchema(p.Type.String())
-	if !reflect.DeepEqual(s["type"], stored["type"]) || s["format"] != stored["format"] {
-		return
-	}
-	if p.Title != "" {
-		s["title"] = p.Title
-	}
-	if p.Description != "" {
-		s["description"] = fmt.Sprintf("%s\n\n%s", p.Description, s["description"])
-	}
-	if len(p.Examples) > 0 {
-		s["examples"] = p.Examples
-	}
-}
-
-var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
-
-var decimalType = regexp.MustCompile(`^DECIMAL\((\d+),(\d+)\)$`)
-
-var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
-
-// columnSchema returns the JSON Schema of a type, given by DuckDB's name.
-func columnSchema(sqlType string) object {
-	s := object{"description": sqlType}
-	kind := "string"
-	switch {
-	case sqlType == "BOOLEAN":
-		kind = "boolean"
-	case integerType.MatchString(sqlType):
-		kind = "integer"
-	case sqlType == "FLOAT", sqlType == "DOUBLE", decimalType.MatchString(sqlType):
-		kind = "number"
-	case sqlType == "DATE":
-		s["format"] = "date"
-	case sqlType == "TIMESTAMPTZ":
-		s["format"] = "date-time"
-	case sqlType == "UUID":
-		s["format"] = "uuid"
-	case sqlType == "BLOB":
-		s["contentEncoding"] = "base64"
-	case strings.HasSuffix(sqlType, "]"):
-		kind = "array"
-		s["items"] = object{}
-	case sqlType == "JSON":
-		return s // anything
-	case nestedType.MatchString(sqlType):
-		kind = "object"
-	}
-	s["type"] = []string{kind, "null"}
-	return s
-}
 
 // paramSchema returns a parameter's JSON Schema.
 func paramSchema(p endpoint.Param) object {

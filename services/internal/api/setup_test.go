@@ -23,6 +23,7 @@ import (
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -180,7 +181,11 @@ func tablesOf(t *testing.T, db *sql.DB) (names []string) {
 
 // flightsDataset is data/flights with these endpoints.
 func flightsDataset(endpoints []endpoint.Endpoint) endpoint.Dataset {
-	return endpoint.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}}
+	c, err := contract.Load(data.FS, "flights")
+	if err != nil {
+		panic(err)
+	}
+	return endpoint.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}, Columns: c.Columns}
 }
 
 // listen starts the server on a free port and stops it at the test's end.

@@ -23,10 +23,19 @@ func (c *compiler) ofProperty(s *schema, n node, at string) {
 		switch m.name {
 		case "aliases":
 			c.aliases(s, m.value, here)
+		case "unit":
+			c.unit(s, m.value, here)
 		default:
-			c.problem(here, "unknown: of a property there is aliases")
+			c.problem(here, "unknown: of a property there are aliases and unit")
 		}
 	}
+}
+
+func (c *compiler) unit(s *schema, n node, at string) {
+	if n.kind != kindString || strings.TrimSpace(n.text) == "" {
+		c.problem(at, `must be a text such as "minutes", found %s`, n.raw)
+	}
+	s.unit = n.text
 }
 
 func (c *compiler) aliases(s *schema, n node, at string) {

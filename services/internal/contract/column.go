@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/estela-dev/estela/services/internal/column"
 )
@@ -28,11 +29,37 @@ func (c *compiler) columns(root *schema) []Column {
 		}
 		columns = append(columns, Column{
 			Name: p.name, Aliases: p.schema.aliases, Type: p.schema.column(),
-			Title: p.schema.title, Description: p.schema.description, Examples: rawOf(p.schema.examples),
+			Title: p.schema.title, Description: p.schema.description, Unit: p.schema.unit, Examples: rawOf(p.schema.examples),
 			Required: p.required && !p.schema.takesNull(),
 		})
 	}
 	return columns
+}
+
+// Comment is the column's documentation in one text, a line each: title, description, unit and
+// examples; empty if the contract has none.
+func (c Column) Comment() string {
+	var lines []string
+	for _, line := range []string{c.Title, c.Description} {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if c.Unit != "" {
+		lines = append(lines, "Unit: "+c.Unit)
+	}
+	if len(c.Examples) > 0 {
+		lines = append(lines, "Examples: "+joinRaw(c.Examples))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func joinRaw(all []json.RawMessage) string {
+	texts := make([]string, len(all))
+	for i, raw := range all {
+		texts[i] = string(raw)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func rawOf(all []node) []json.RawMessage {

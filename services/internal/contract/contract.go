@@ -51,9 +51,9 @@ type Column struct {
 	Required bool // neither absent nor null
 	// Aliases are other names under which an event may carry the property.
 	Aliases []string
-	// Title, Description and Examples are the property's, as the contract has them.
-	Title, Description string
-	Examples           []json.RawMessage
+	// Title, Description, Unit and Examples are the property's, as the contract has them.
+	Title, Description, Unit string
+	Examples                 []json.RawMessage
 }
 
 // datasetName is what a folder, a table and a key of Redis can all be called.

@@ -30,7 +30,8 @@
 //     1024, default 1), dedupe (default "24h", "0" is off) and retention (default:
 //     forever). Durations are Go's, with days in front: "7d", "1d12h".
 //   - The annotation x-estela of a property lists aliases: other names under which
-//     an event may carry it. Two of its names in one event: violation "json".
+//     an event may carry it. Two of its names in one event: violation "json". And it
+//     names the unit of its values, documentation as title, description and examples.
 //
 // Contract.Breaks says which later contract may take an earlier one's place.
 //

@@ -34,6 +34,8 @@ func TestEvolution(t *testing.T) {
 	const x = "/properties/x"
 	cases := []struct{ old, now, breaks string }{
 		{`"x": {"type": "string"}`, `"x": {"type": "string", "description": "New.", "examples": ["a"]}`, ""},
+		{`"x": {"type": "integer", "x-estela": {"unit": "minutes"}}`, `"x": {"type": "integer", "title": "Wait", "x-estela": {"unit": "min"}}`, ""},
+		{`"x": {"type": "integer", "x-estela": {"unit": "minutes"}}`, `"x": {"type": "integer"}`, ""},
 		{``, `"x": {"type": "string"}`, ""},
 		{``, `"x": {"type": "object", "required": ["y"], "properties": {"y": {"type": "string"}}}`, ""},
 		{`"x": {"type": "string"}`, ``, x},

@@ -120,13 +120,16 @@ func TestAnnotation(t *testing.T) {
 	t.Parallel()
 	c := parse(t, `{"type": "object", "description": "Things.", "x-estela": {"key": "id", "time": "at", "partition": "p",
 		"shards": 4, "dedupe": "1d12h", "retention": "90d"}, "required": ["id", "at", "p"], "properties": {
-		"id": {"type": "string", "description": "Names it."}, "at": {"type": "string", "format": "date-time"},
+		"id": {"type": "string", "title": "ID", "description": "Names it.", "x-estela": {"unit": "UN/LOCODE"}, "examples": ["a", "ä\n"]}, "at": {"type": "string", "format": "date-time"},
 		"p": {"type": "string", "format": "uuid"}}}`)
 	if c.Partition != 2 || c.Shards != 4 || c.Dedupe != 36*time.Hour || c.Retention != 90*24*time.Hour {
 		t.Errorf("got partition %d, shards %d, dedupe %s, retention %s", c.Partition, c.Shards, c.Dedupe, c.Retention)
 	}
 	if c.Description != "Things." || c.Columns[0].Description != "Names it." {
 		t.Errorf("got descriptions %q and %q", c.Description, c.Columns[0].Description)
+	}
+	if got, want := c.Columns[0].Comment(), "ID\nNames it.\nUnit: UN/LOCODE\nExamples: \"a\", \"ä\\n\""; got != want || c.Columns[1].Comment() != "" {
+		t.Errorf("the comment is\n%s\nwant\n%s", got, want)
 	}
 	c = parse(t, withProperties(""))
 	if c.Partition != c.Key[0] || c.Shards != 1 || c.Dedupe != 24*time.Hour || c.Retention != 0 {
@@ -251,11 +254,13 @@ func TestRefusedProperties(t *testing.T) {
 		{`"x": {"type": "string", "items": {}}`, "/x/items", "says nothing"},
 		{`"x": {"type": "object", "properties": {"y": {"type": "string", "x-estela": {}}}}`, "/x/properties/y/x-estela", "top of the file"},
 		{`"x": {"type": "string", "x-estela": []}`, "/x/x-estela", "must be an object"},
-		{`"x": {"type": "string", "x-estela": {"alias": "X"}}`, "/x/x-estela/alias", "there is aliases"},
+		{`"x": {"type": "string", "x-estela": {"alias": "X"}}`, "/x/x-estela/alias", "there are aliases and unit"},
 		{`"x": {"type": "string", "x-estela": {"aliases": "X"}}`, "/x/x-estela/aliases", "array of names"},
 		{`"x": {"type": "string", "x-estela": {"aliases": ["X", 1]}}`, "/x/x-estela/aliases/1", "must be a string"},
 		{`"x": {"type": "string", "x-estela": {"aliases": ["X", "id"]}}`, "/x/x-estela/aliases/1", "names property \"id\""},
 		{`"x": {"type": "string", "x-estela": {"aliases": ["X", "X"]}}`, "/x/x-estela/aliases/1", "names property \"x\""},
+		{`"x": {"type": "string", "x-estela": {"unit": 1}}`, "/x/x-estela/unit", "must be a text such as"},
+		{`"x": {"type": "string", "x-estela": {"unit": " "}}`, "/x/x-estela/unit", "must be a text such as"},
 		{`"x": {"type": "string", "$schema": "x"}`, "/x/$schema", "top of the file"},
 		{`"x": {"type": "string", "title": 1}`, "/x/title", "must be a string"},
 		{`"x": {"type": "array", "uniqueItems": true}`, "/x/uniqueItems", "not supported"},

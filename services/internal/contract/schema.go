@@ -68,6 +68,7 @@ func (f format) String() string {
 type schema struct {
 	kinds              kinds
 	title, description string
+	unit               string // of what x-estela says about a property
 	examples           []node
 	aliases            []string // of a property of the root
 

@@ -22,6 +22,16 @@
 // CAST($name AS the declared type), so that an absent parameter is a typed NULL and a timestamp
 // is never interpreted in the session's time zone.
 //
+// # Columns
+//
+//	-- column: NAME [unit=U] [example=V] -- DESCRIPTION
+//
+// A column of the answer is documented by the contract's property whose values and name it has:
+// the property's table is read, also through views, no select list gives its name to another
+// expression (min, max, any_value, first, last, mode, arg_min and arg_max of it are its values) or
+// to a reference table's column (r.name), and its type is the same, or a wider integer. What the header says of a column goes before that. A
+// column that the answer does not have is an error of its line.
+//
 // # SQL
 //
 // Before DuckDB plans a statement its parse is checked (package statement). It may

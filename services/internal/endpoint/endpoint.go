@@ -18,8 +18,8 @@ type Dataset struct {
 	Views string
 	// Tables are the dataset's reference tables; its own table has its name.
 	Tables []string
-	// Columns are those of its own table. They document an answer's columns of the same name
-	// and type.
+	// Columns are those of its own table. They document an answer's columns that have their
+	// values and name.
 	Columns []contract.Column
 	// System are the columns of that table that * leaves out of an answer.
 	System []string
@@ -35,6 +35,8 @@ type Endpoint struct {
 	// after it; an empty comment line separates paragraphs.
 	Summary, Description string
 	Params               []Param
+	// Columns documents columns of the answer that no contract does.
+	Columns []ColumnText
 	// Order is how the answer is sorted and paged; empty: no pages.
 	Order []Order
 	// Cache is how long an answer is fresh.

@@ -14,15 +14,19 @@ import (
 
 // directives are the parsers of a header's directives by name.
 var directives = map[string]func(*parser, string){
-	"param": (*parser).param,
-	"order": (*parser).order,
-	"cache": (*parser).cache,
-	"chart": (*parser).chart,
-	"limit": (*parser).limit,
-	"reads": (*parser).reads,
+	"param":  (*parser).param,
+	"column": (*parser).column,
+	"order":  (*parser).order,
+	"cache":  (*parser).cache,
+	"chart":  (*parser).chart,
+	"limit":  (*parser).limit,
+	"reads":  (*parser).reads,
 }
 
-const knownDirectives = "param, order, cache, chart, limit and reads"
+// repeatable are the directives of which a header may have several, each about another name.
+var repeatable = []string{"param", "column"}
+
+const knownDirectives = "param, column, order, cache, chart, limit and reads"
 
 var (
 	endpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
@@ -99,7 +103,7 @@ func (p *parser) directive(name, value string) {
 			"there are "+knownDirectives+"; a line of the description must not begin with a lower case word and a colon")
 		return
 	}
-	if name != "param" && p.duplicate(name, name) {
+	if !slices.Contains(repeatable, name) && p.duplicate(name, name) {
 		return
 	}
 	read(p, value)

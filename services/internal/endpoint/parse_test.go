@@ -2,8 +2,10 @@ package endpoint_test
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -24,6 +26,8 @@ const departures = `
 -- param: most integer default=20 minimum=1 maximum=9.9e1 -- how many
 -- param: share number default=.5e0 -- bad number, see below
 -- order: scheduled_at desc, event_id
+-- column: wait unit="minutes of the day" example=7.5 -- How long -- roughly.
+-- column: x example=""
 -- cache: 1m30s
 -- chart: bar x=airport y=flights
 
@@ -40,7 +44,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Name != "departures" || e.Summary != "Departures of an airport, newest first." || e.Line != 13 ||
+	if e.Name != "departures" || e.Summary != "Departures of an airport, newest first." || e.Line != 15 ||
 		e.Description != "The time is local to the airport.\n\nA second paragraph: with a colon." {
 		t.Errorf("%+v", e)
 	}
@@ -55,6 +59,9 @@ func TestParse(t *testing.T) {
 	if !reflect.DeepEqual(e.Order, []endpoint.Order{{"scheduled_at", true}, {"event_id", false}}) || e.Cache != 90*time.Second ||
 		*e.Chart != (endpoint.Chart{Kind: "bar", X: "airport", Y: "flights"}) {
 		t.Errorf("%+v", e)
+	}
+	if got := fmt.Sprintf("%+v %s %q", e.Columns, *e.Columns[0].Example, *e.Columns[1].Example); !strings.Contains(got, "Name:wait Unit:minutes of the day Description:How long -- roughly.") || !strings.HasSuffix(got, `7.5 ""`) {
+		t.Errorf("columns %s", got)
 	}
 	if !strings.HasPrefix(e.SQL, "\n-- A comment of the SQL.\nSELECT") {
 		t.Errorf("SQL %q", e.SQL)
@@ -103,7 +110,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                                     "a.sql:1: has no summary; begin",
 		head:                                   "a.sql:2: is not a query; write one SELECT",
 		"-- param: a string\n-- A.\nSELECT $a": "a.sql:1: param: comes before the summary",
-		head + "-- parm: a string\nSELECT 1":   `a.sql:2: unknown directive "parm:"; there are param, order, cache, chart, limit and reads`,
+		head + "-- parm: a string\nSELECT 1":   `a.sql:2: unknown directive "parm:"; there are param, column, order, cache, chart, limit and reads`,
 		head + "-- param: a\nSELECT 1":         "a.sql:2: the parameter has no name or no type; write -- param: NAME TYPE",
 		head + "-- param: A string\nSELECT 1":  `a.sql:2: "A" is no name of a parameter`,
 		head + "-- param: a text\nSELECT 1":    `a.sql:2: unknown type "text"; there are string, integer`,
@@ -149,6 +156,15 @@ func TestParseRefuses(t *testing.T) {
 		head + "-- order: a\n-- order: b\nSELECT 1":                            "a.sql:3: order is declared on line 2 already",
 		head + "-- cache: soon\nSELECT 1":                                      `a.sql:2: "soon" is no time to cache; write a duration`,
 		head + "-- cache: -1s\nSELECT 1":                                       `a.sql:2: "-1s" is no time to cache`,
+		head + "-- column:\nSELECT 1":                                          `a.sql:2: "" names no column; write -- column: NAME [unit=U]`,
+		head + "-- column: a\nSELECT 1 AS a":                                   "a.sql:2: says nothing about the column a; write -- column: NAME",
+		head + "-- column: \"a b\" -- x\nSELECT 1":                             `a.sql:2: "\"a b\" -- x" names no column`,
+		head + "-- column: a minutes -- x\nSELECT 1":                           `a.sql:2: "minutes" is nothing that can be said of a column; write`,
+		head + "-- column: a unit= -- x\nSELECT 1":                             `a.sql:2: "unit=" is nothing that can be said of a column`,
+		head + "-- column: a unit=m unit=s\nSELECT 1":                          "a.sql:2: unit is given twice; remove one",
+		head + "-- column: a unit='m -- x\nSELECT 1":                           "a.sql:2: unit has a quote without an end: 'm -- x; put",
+		head + "-- column: a -- x\n-- column: a -- y\nSELECT 1":                "a.sql:3: the column a is declared on line 2 already; remove",
+		head + "SELECT 1\n-- column: a -- x":                                   "a.sql:3: column: stands below the header; move it up",
 		head + "-- chart: pie x=a y=b\nSELECT 1":                               `a.sql:2: "pie x=a y=b" is no chart; write bar`,
 		head + "-- chart: bar x=a x=b\nSELECT 1":                               `is no chart`,
 		head + "SELECT 1\n-- cache: 1s":                                        "a.sql:3: cache: stands below the header; move it up",
@@ -232,7 +248,7 @@ func FuzzQuotes(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		departures, "-- A.\nSELECT 1", "-- A.\r\n-- cache: 1s\r\nSELECT 1\r\n", "-- A.\nWITH a AS (SELECT 1) SELECT * FROM a;--",
-		"-- A.\n-- param: p number enum=1,2 default=2.0 -- d\nSELECT $p$p$p", "-- A.\nSELECT e'\\", "-- A.\nSELECT /*/", "\ufeff-- A.\nSELECT $é",
+		"-- A.\n-- param: p number enum=1,2 default=2.0 -- d\nSELECT $p$p$p", "-- A.\n-- column: a unit=\"m s\" example=1 -- d\n-- column: b unit='\nSELECT 1 AS a", "-- A.\nSELECT e'\\", "-- A.\nSELECT /*/", "\ufeff-- A.\nSELECT $é",
 	} {
 		f.Add(seed)
 	}
@@ -246,6 +262,12 @@ func FuzzParse(f *testing.F) {
 		}
 		if e.Summary == "" || !strings.HasSuffix(strings.TrimPrefix(text, "\ufeff"), e.SQL) {
 			t.Errorf("%q gives %+v", text, e)
+		}
+		for i, c := range e.Columns {
+			same := func(o endpoint.ColumnText) bool { return o.Name == c.Name }
+			if c.Name == "" || c.Unit+c.Description == "" && c.Example == nil || slices.ContainsFunc(e.Columns[:i], same) {
+				t.Errorf("%q gives %+v", text, c)
+			}
 		}
 		for _, p := range e.Params {
 			if p.Required && p.Default != nil || !strings.Contains(e.SQL, "$"+p.Name) {

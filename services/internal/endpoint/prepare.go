@@ -72,7 +72,7 @@ func (v *vetter) prepare(ctx context.Context, trial Trial, e *Endpoint, s *state
 	if v.hasFault(s) {
 		return nil
 	}
-	sh, err := e.describe(ctx, trial, v.hiddenColumns(e, s))
+	sh, err := e.describe(ctx, trial, vetted{hidden: v.hiddenColumns(e, s)})
 	if err != nil || len(e.Order) == 0 {
 		return err
 	}

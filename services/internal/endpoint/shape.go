@@ -14,7 +14,7 @@ import (
 // Shape is the columns of an endpoint's answer, as the warehouse describes them.
 type Shape struct {
 	// Columns are the answer's.
-	Columns []result.Column
+	Columns []Column
 
 	order []orderColumn
 }
@@ -59,8 +59,8 @@ type Describer interface {
 	Describe(ctx context.Context, query string, args map[string]any) ([]result.Column, error)
 }
 
-// describe returns the shape of the answer, without the hidden columns (by name in lower case).
-func (e *Endpoint) describe(ctx context.Context, from Describer, hidden map[string]bool) (*Shape, error) {
+// describe returns the shape of the answer, as vetted allows and documents it.
+func (e *Endpoint) describe(ctx context.Context, from Describer, v vetted) (*Shape, error) {
 	columns, err := from.Describe(ctx, e.castSQL, e.Defaults())
 	switch {
 	case err != nil && (ctx.Err() != nil || !sqlError.MatchString(err.Error())):
@@ -71,8 +71,8 @@ func (e *Endpoint) describe(ctx context.Context, from Describer, hidden map[stri
 	}
 	sh := &Shape{}
 	for _, c := range columns {
-		if !hidden[strings.ToLower(c.Name)] {
-			sh.Columns = append(sh.Columns, c)
+		if !v.hidden[strings.ToLower(c.Name)] {
+			sh.Columns = append(sh.Columns, Column{Column: c})
 		}
 	}
 	if len(e.Order) > 0 && slices.ContainsFunc(columns, func(c result.Column) bool { return strings.EqualFold(quoteName(c.Name), tieColumn) }) {
@@ -81,7 +81,7 @@ func (e *Endpoint) describe(ctx context.Context, from Describer, hidden map[stri
 	if len(sh.Columns) == 0 {
 		return nil, e.parseError(e.Line, "answers with system columns only, which * does not give", "name the columns")
 	}
-	return sh, e.resolveColumns(sh)
+	return sh, errors.Join(e.resolveColumns(sh), e.document(sh, v.inherited))
 }
 
 // resolveColumns finds the columns that the header names among those of the answer.
@@ -114,10 +114,15 @@ func (e *Endpoint) noColumn(line int, directive, name string, sh *Shape) error {
 	return e.parseError(line, fmt.Sprintf("%s names the column %s, which the answer does not have", directive, name), "its columns are "+strings.Join(names, ", "))
 }
 
-func (sh *Shape) column(name string) (c result.Column, ok bool) {
-	i := slices.IndexFunc(sh.Columns, func(c result.Column) bool { return c.Name == name })
+func (sh *Shape) column(name string) (c Column, ok bool) {
+	i := sh.index(name)
 	if i < 0 {
 		return c, false
 	}
 	return sh.Columns[i], true
+}
+
+// index returns the place of the column of that name, -1 without one.
+func (sh *Shape) index(name string) int {
+	return slices.IndexFunc(sh.Columns, func(c Column) bool { return c.Name == name })
 }

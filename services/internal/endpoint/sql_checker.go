@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/result"
 	"github.com/estela-dev/estela/services/internal/statement"
 )
@@ -39,6 +40,8 @@ type vetted struct {
 	fault error
 	// hidden are the columns to leave out of its answer, by name in lower case.
 	hidden map[string]bool
+	// inherited are the properties that document its columns, by name.
+	inherited map[string]contract.Column
 }
 
 // NewChecker returns a Checker; it does not query the warehouse.
@@ -52,7 +55,7 @@ func (c *Checker) Shape(ctx context.Context, dataset string, e *Endpoint) (*Shap
 	if err != nil {
 		return nil, err
 	}
-	return e.describe(ctx, c.reader, v.hidden)
+	return e.describe(ctx, c.reader, v)
 }
 
 func (c *Checker) vet(ctx context.Context, dataset string, e *Endpoint) (vetted, error) {
@@ -78,7 +81,7 @@ func (c *Checker) vetAll(ctx context.Context) error {
 	for _, d := range c.datasets {
 		for _, e := range d.Endpoints {
 			s, err := v.vetEndpoint(ctx, d.Name, &e)
-			c.vetted[vettedKey{d.Name, e.Name}] = vetted{err, v.hiddenColumns(&e, s)}
+			c.vetted[vettedKey{d.Name, e.Name}] = vetted{err, v.hiddenColumns(&e, s), v.inherited(d.Name, &e, s)}
 		}
 	}
 	return ctx.Err()

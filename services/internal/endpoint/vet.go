@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
@@ -22,6 +23,8 @@ type vetter struct {
 	// columns are the names of the tables' columns, system those that * leaves out of an answer;
 	// both in lower case.
 	columns, system map[string]bool
+	// properties are the columns of each dataset's table.
+	properties map[string][]contract.Column
 }
 
 // newVetter checks the views, in the files and, if stored has their SQL by name, in the
@@ -29,7 +32,7 @@ type vetter struct {
 func newVetter(ctx context.Context, parse statement.Parser, datasets []Dataset, stored map[string]string) (*vetter, error) {
 	v := &vetter{
 		parse: parse, owners: map[string][]string{}, views: map[string]*statement.Statement{},
-		columns: map[string]bool{}, system: map[string]bool{},
+		columns: map[string]bool{}, system: map[string]bool{}, properties: map[string][]contract.Column{},
 	}
 	for _, d := range datasets {
 		v.datasets = append(v.datasets, d.Name)
@@ -37,6 +40,7 @@ func newVetter(ctx context.Context, parse statement.Parser, datasets []Dataset, 
 		for _, t := range d.Tables {
 			v.addOwner(t, d.Name)
 		}
+		v.properties[d.Name] = d.Columns
 		for _, c := range d.Columns {
 			v.columns[strings.ToLower(c.Name)] = true
 		}

@@ -64,6 +64,13 @@ type Statement struct {
 	// ColumnNames are the names in lower case of the columns in its select lists, also of
 	// subqueries, without those of *.
 	ColumnNames map[string]bool
+	// Computed are the names in lower case that it gives to anything but a column of that name, or
+	// to one of its values such as the latest: a column of the answer that has another name is
+	// what its table says of it.
+	Computed map[string]bool
+	// Sources are the tables that a select list names in front of a column, such as t in t.name, by
+	// the column's name, both in lower case.
+	Sources map[string][]string
 	// Nondeterministic are the places where a value that differs from query to query gets into a
 	// column, or a random one decides which rows there are; now() in a filter is allowed.
 	Nondeterministic []*FaultError
@@ -103,7 +110,7 @@ func Check(ctx context.Context, parse Parser, query string, params map[string]Pa
 	case len(doc.Statements) != 1:
 		return nil, &FaultError{-1, fmt.Sprintf("has %d statements", len(doc.Statements)), "keep one"}
 	}
-	w := &walker{out: &Statement{ColumnNames: map[string]bool{}}, params: params, views: views}
+	w := &walker{aliases: map[string]string{}, out: &Statement{ColumnNames: map[string]bool{}, Computed: map[string]bool{}, Sources: map[string][]string{}}, params: params, views: views}
 	w.out.relation = w.query(doc.Statements[0].Node, &scope{})
 	return w.out, nil
 }

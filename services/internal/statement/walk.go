@@ -61,7 +61,9 @@ type walker struct {
 	out    *Statement
 	params map[string]Param
 	views  map[string]*Statement
-	total  float64
+	// aliases are the tables of the names that stand in front of columns.
+	aliases map[string]string
+	total   float64
 	// probing is above 0 while a part is walked with probing sizes: nothing is reported.
 	probing int
 	// depth is the nesting of lambdas and recursive queries, each of which is walked several
@@ -92,6 +94,7 @@ func (w *walker) query(n node, outer *scope) relation {
 			value := child(entry, "value")
 			r := w.query(child(child(value, "query"), "node"), s)
 			eachChild(value, []string{"query"}, func(t node) { w.visit(t, s) })
+			w.renames(value, "aliases")
 			s.ctes[lowerField(entry, "key")] = r
 		}
 	}
@@ -140,6 +143,7 @@ func (w *walker) selectNode(n node, s *scope) relation {
 	for _, one := range children(n, "select_list") {
 		e, _ := one.(node)
 		w.out.ColumnNames[columnName(e)] = true
+		w.computes(e)
 		w.selectDepth++
 		v := w.expr(e, s)
 		w.selectDepth--
@@ -268,6 +272,7 @@ func (w *walker) visit(n node, s *scope) relation {
 
 // from walks what follows FROM.
 func (w *walker) from(n node, s *scope) (r relation) {
+	w.renames(n, "column_name_alias")
 	names := []string{lowerField(n, "alias")}
 	switch kind := stringField(n, "type"); kind {
 	case "", "EMPTY":
@@ -275,6 +280,7 @@ func (w *walker) from(n node, s *scope) (r relation) {
 	case "BASE_TABLE":
 		r = w.table(n, s)
 		names = append(names, lowerField(n, "table_name"))
+		w.aliases[cmp.Or(names...)] = lowerField(n, "table_name")
 		eachChild(n, nil, func(t node) { w.visit(t, s) })
 	case "SUBQUERY":
 		r = w.query(child(child(n, "subquery"), "node"), s)

@@ -12,6 +12,8 @@
 // A random text among the markers is the warehouse's identity, by which it claims streams. It stays the
 // same when the warehouse is moved; a copy has it, too.
 //
+// The contract's texts, units and examples are the comments of the table and its columns.
+//
 // A contract that only adds replaces the stored one (Register). One that breaks it is accepted explicitly,
 // when nothing is in flight (Accept), unless it conflicts with the stored rows. Columns are never
 // dropped.

@@ -130,6 +130,9 @@ func fitTable(ctx context.Context, conn *database.Conn, c *contract.Contract, ac
 	if err := database.ExecAll(ctx, conn, alterations(c, have)...); err != nil {
 		return fmt.Errorf("change table: %w", err)
 	}
+	if err := comment(ctx, conn, c); err != nil {
+		return err
+	}
 	if old == string(c.Schema) {
 		return nil
 	}
