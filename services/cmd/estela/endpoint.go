@@ -46,6 +46,22 @@ func (endpointListCmd) Run(g *Globals, s *streams) error {
 	return w.Flush()
 }
 
+// endpointNames returns the names by which commands take an endpoint: NAME and DATASET/NAME.
+func endpointNames(all []*dataset.Dataset) []string {
+	var names []string
+	for _, d := range all {
+		for _, e := range d.Endpoints {
+			names = append(names, e.Name, d.Name+"/"+e.Name)
+		}
+	}
+	return names
+}
+
+// unknownEndpoint is the error of a name that no endpoint has.
+func unknownEndpoint(all []*dataset.Dataset, name string) error {
+	return fault.Usagef("no endpoint %q%s: estela endpoint list shows those there are", name, fault.DidYouMean(name, endpointNames(all)))
+}
+
 // paramList formats the endpoint's parameters, optional ones in brackets.
 func paramList(e endpoint.Endpoint) string {
 	names := make([]string, len(e.Params))

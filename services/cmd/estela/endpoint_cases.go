@@ -104,7 +104,7 @@ func collectTests(all []*dataset.Dataset, names []string, update bool) ([]*endpo
 	}
 	for _, name := range names {
 		if !asked[name] {
-			faults = append(faults, fault.Usagef("no endpoint %q: estela endpoint list shows those there are", name))
+			faults = append(faults, unknownEndpoint(all, name))
 		}
 	}
 	return tests, errors.Join(faults...)

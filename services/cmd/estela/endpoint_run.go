@@ -88,7 +88,7 @@ func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fault.Usagef("no endpoint %q: estela endpoint list shows those there are", c.Name)
+		return "", unknownEndpoint(all, c.Name)
 	case 1:
 		return found[0] + "?" + query.Encode(), nil
 	default:

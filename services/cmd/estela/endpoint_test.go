@@ -70,7 +70,8 @@ func TestEndpointCommands(t *testing.T) {
 	expect(0, "from_minutes,to_minutes,flights", "endpoint", "run", "delays", "--sample", "--format", "csv")
 	expect(0, "<svg", "endpoint", "run", "delays", "--sample", "--format", "svg")
 	expect(2, "Invalid parameter width: It must be one of", "endpoint", "run", "delays", "--sample", "--param", "width=7")
-	expect(2, "no endpoint \"dlays\"", "endpoint", "run", "dlays")
+	expect(2, "no endpoint \"dlays\" (did you mean \"delays\"?): estela endpoint list", "endpoint", "run", "dlays")
+	expect(2, "no endpoint \"flihgts/delays\" (did you mean \"flights/delays\"?)", "endpoint", "test", "flihgts/delays")
 	expect(1, "start 'estela up', or give --sample", "endpoint", "run", "delays", "--data-dir", filepath.Join(dir, "none"))
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
 )
 
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, err := parser.Parse(normalizeArgs(args))
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "estela: %s (see estela --help)\n", mask.Text(err.Error()))
+		_, _ = fmt.Fprintf(stderr, "estela: %s%s (see estela --help)\n", mask.Text(err.Error()), enumQuestion(err.Error()))
 		return exitUsage
 	}
 	if err = c.check(); err == nil {
@@ -71,6 +73,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, _ = fmt.Fprintln(stderr, "estela:", mask.Text(err.Error()))
 	}
 	return exitCode(err)
+}
+
+// enumError is what kong says of a value that a flag does not have. Of commands and flags it asks
+// itself which are meant.
+var enumError = regexp.MustCompile(`must be one of (".*") but got "(.*)"$`)
+
+// enumQuestion returns the question after the value that is most like the one given, "" if there is
+// none.
+func enumQuestion(text string) string {
+	found := enumError.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return fault.DidYouMean(found[2], strings.Split(strings.Trim(found[1], `"`), `","`))
 }
 
 // normalizeArgs maps help and --version to this program's --help and version.
