@@ -117,25 +117,6 @@ func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
 	}, more...)...)
 }
 
-// help prints a command's own flags, and the names of the global ones.
-func help(options kong.HelpOptions, ctx *kong.Context) error {
-	if ctx.Selected() == nil {
-		return kong.DefaultHelpPrinter(options, ctx)
-	}
-	var shared []string
-	for _, f := range ctx.Model.Flags {
-		if f.Name != "help" {
-			f.Hidden = true
-			shared = append(shared, "--"+f.Name)
-		}
-	}
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(ctx.Stdout, "\nFlags of every command, explained by \"estela --help\":\n  %s\n", strings.Join(shared, " "))
-	return err
-}
-
 // exit is the panic by which kong's --help ends.
 type exit int
 
