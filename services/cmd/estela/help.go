@@ -33,7 +33,7 @@ var examples = map[string]string{
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
 	"key new":           "estela key new partner --dataset flights",
-	"version":           "estela version",
+	"version":           "estela version --json",
 }
 
 // commandName returns the command's name with that of its group, without that of the program.

@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, err := parser.Parse(normalizeArgs(args))
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "estela: %s%s (see estela --help)\n", mask.Text(err.Error()), enumQuestion(err.Error()))
+		_, _ = fmt.Fprintf(stderr, "%s %s%s (see estela --help)\n", paint(stderr, red, "estela:"), mask.Text(err.Error()), enumQuestion(err.Error()))
 		return exitUsage
 	}
 	if err = c.check(); err == nil {
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if err != nil && !errors.Is(err, errReported) {
 		// Errors of libraries may contain a URL, and with it a password.
-		_, _ = fmt.Fprintln(stderr, "estela:", mask.Text(err.Error()))
+		_, _ = fmt.Fprintln(stderr, paint(stderr, red, "estela:"), mask.Text(err.Error()))
 	}
 	return exitCode(err)
 }

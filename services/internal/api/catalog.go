@@ -54,7 +54,7 @@ func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
 
 // buildDocuments writes the catalog's index and OpenAPI document.
 func (k *catalog) buildDocuments() (err error) {
-	if k.index, err = index(k.datasets); err != nil {
+	if k.index, err = Index(k.datasets); err != nil {
 		return err
 	}
 	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered)
