@@ -17,7 +17,7 @@ import (
 )
 
 type endpointTestCmd struct {
-	Name   []string `arg:"" optional:"" help:"Endpoints, as NAME or DATASET/NAME. Default: all that have tests."`
+	Name   []string `arg:"" optional:"" complete:"endpoint" help:"Endpoints, as NAME or DATASET/NAME. Default: all that have tests."`
 	Update bool     `help:"Write what the endpoints answer into their tests; one that has none gets one."`
 
 	jsonFlag

@@ -19,7 +19,7 @@ import (
 )
 
 type endpointRunCmd struct {
-	Name   string            `arg:"" help:"The endpoint: NAME, DATASET/NAME or its path."`
+	Name   string            `arg:"" complete:"endpoint" help:"The endpoint: NAME, DATASET/NAME or its path."`
 	Param  map[string]string `help:"A parameter of the endpoint, limit and cursor too; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
 	Format string            `help:"Output format (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
 	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`

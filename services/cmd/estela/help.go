@@ -33,6 +33,7 @@ var examples = map[string]string{
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
 	"key new":           "estela key new partner --dataset flights",
+	"completion":        "estela completion bash > ~/.local/share/bash-completion/completions/estela",
 	"version":           "estela version --json",
 }
 
