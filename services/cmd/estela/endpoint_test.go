@@ -87,10 +87,20 @@ func TestKeyNew(t *testing.T) {
 	if err := json.Unmarshal([]byte(errs[start:strings.Index(errs, "}")+1]), &key); err != nil || key["name"] != "partner" {
 		t.Errorf("%v: %s", err, errs)
 	}
+	file := filepath.Join(t.TempDir(), "keys.json")
+	appended := []string{"key", "new", "partner", "--append", "--keys", file}
+	code, out, errs = command(t, "", appended...)
+	if text, err := os.ReadFile(file); err != nil || code != 0 || !strings.HasPrefix(out, "estela_") || strings.Contains(string(text)+errs, strings.TrimSpace(out)) {
+		t.Errorf("%d %s %s %v: %s", code, out, errs, err, text)
+	}
+	if code, out, errs = command(t, "", appended...); code != 2 || out != "" || !strings.Contains(errs, "the name partner is taken") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
 	for _, c := range []struct {
 		says string
 		args []string
 	}{
+		{"give --keys FILE", []string{"key", "new", "partner", "--append"}},
 		{`no dataset "x"`, []string{"key", "new", "partner", "--dataset", "x"}},
 		{"name must be", []string{"key", "new", "a partner"}},
 		{"contradict", []string{"up", "--keys", "x", "--anonymous", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}},

@@ -32,7 +32,7 @@ var examples = map[string]string{
 	"endpoint check":    "estela endpoint check --data data",
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
-	"key new":           "estela key new partner --dataset flights",
+	"key new":           "estela key new partner --dataset flights --append --keys keys.json",
 	"completion":        "estela completion bash > ~/.local/share/bash-completion/completions/estela",
 	"version":           "estela version --json",
 }
