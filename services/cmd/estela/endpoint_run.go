@@ -202,10 +202,5 @@ func cell(value json.RawMessage) string {
 	case json.Unmarshal(value, &text) != nil:
 		return string(value)
 	}
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '\ufffd'
-		}
-		return r
-	}, text)
+	return printable(text)
 }

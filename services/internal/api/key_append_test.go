@@ -16,14 +16,14 @@ func TestAppendKey(t *testing.T) {
 	_, old := api.NewKey("old", []string{"*"})
 	entry := `{ "name": "old", "sha256": "` + old.SHA256 + `", "datasets": ["*"] }`
 	for name, c := range map[string]struct{ before, err, begins string }{
-		"nothing":             {"", "", "[\n  {\"name\":\"new\""},
-		"no key":              {"[\n]\n", "", "[\n  {\"name\":\"new\""},
-		"a key":               {"[ " + entry + " ]", "", "[ " + entry + ",\n  {\"name\":\"new\""},
-		"the name":            {"[" + strings.Replace(entry, "old", "new", 1) + "]", "the name new is taken", ""},
-		"no array":            {entry, "it is no JSON array of keys", ""},
-		"an array and more":   {"[" + entry + "] []", "text after the JSON array", ""},
-		"an array cut short":  {"[" + entry, "it is no JSON array of keys", ""},
-		"a member it is not ": {`[{"nmae": "x"}]`, `unknown field "nmae"`, ""},
+		"nothing":            {"", "", "[\n  {\"name\":\"new\""},
+		"no key":             {"[\n]\n", "", "[\n  {\"name\":\"new\""},
+		"a key":              {"[ " + entry + " ]", "", "[ " + entry + ",\n  {\"name\":\"new\""},
+		"the name":           {"[" + strings.Replace(entry, "old", "new", 1) + "]", "the name new is taken", ""},
+		"no array":           {entry, "it is no JSON array of keys", ""},
+		"an array and more":  {"[" + entry + "] []", "text after the JSON array", ""},
+		"an array cut short": {"[" + entry, "it is no JSON array of keys", ""},
+		"a member it is not": {`[{"nmae": "x"}]`, `unknown field "nmae"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
