@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,10 @@ func TestJSON(t *testing.T) {
 	dir, _ := inside(t, thing)
 	writeFile(t, filepath.Join(dir, "things", "endpoints", "all.sql"), "-- All.\nSELECT id FROM things LIMIT 1")
 	writeFile(t, filepath.Join(dir, "things", "endpoints", "all.test.json"), `[{"count": 0}, {"count": 7}]`)
+	documentation, err := os.ReadFile("../../../data/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args    string
 		code    int
@@ -34,6 +39,11 @@ func TestJSON(t *testing.T) {
 			t.Parallel()
 			args := append(strings.Fields(c.args), "--json", "--data", filepath.Join(dir, "things"), "--data-dir", t.TempDir())
 			code, out, errs := command(t, "", args...)
+			for _, member := range strings.Fields(c.members) {
+				if !strings.Contains(string(documentation), "`"+member+"`") && c.args != "endpoint list" {
+					t.Errorf("data/README.md does not explain %s", member)
+				}
+			}
 			lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 			if code != c.code || c.lines > 0 && len(lines) != c.lines || c.lines < 0 && out != "" {
 				t.Fatalf("exit %d, want %d and %d lines\n%s%s", code, c.code, c.lines, out, errs)
