@@ -40,7 +40,9 @@ type completeCmd struct {
 // Run is 'estela __complete'.
 func (c *completeCmd) Run(ctx *kong.Context, g *Globals, s *streams) error {
 	for _, w := range complete(ctx.Model, c.Words, g.Data) {
-		say(s.out, "%s\t%s", w.text, w.help)
+		if _, err := fmt.Fprintf(s.out, "%s\t%s\n", w.text, w.help); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func TestJSON(t *testing.T) {
 			t.Parallel()
 			args := append(strings.Fields(c.args), "--json", "--data", filepath.Join(dir, "things"), "--data-dir", t.TempDir())
 			code, out, errs := command(t, "", args...)
-			for _, member := range strings.Fields(c.members) {
+			for member := range strings.FieldsSeq(c.members) {
 				if !strings.Contains(string(documentation), "`"+member+"`") && c.args != "endpoint list" {
 					t.Errorf("data/README.md does not explain %s", member)
 				}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -21,8 +22,12 @@ type versions struct {
 // Run is 'estela version'.
 func (c *versionCmd) Run(s *streams) error {
 	v := versions{version(), database.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
-	c.say(s.out, v, "estela %s\nDuckDB %s\n%s %s/%s", v.Estela, v.DuckDB, v.Go, v.OS, v.Arch)
-	return nil
+	if c.JSON {
+		c.say(s.out, v, "")
+		return nil
+	}
+	_, err := fmt.Fprintf(s.out, "estela %s\nDuckDB %s\n%s %s/%s\n", v.Estela, v.DuckDB, v.Go, v.OS, v.Arch)
+	return err
 }
 
 // release is set when a release is linked (-ldflags "-X main.release=v1.2.3").

@@ -23,7 +23,7 @@ func TestAppendKey(t *testing.T) {
 		"no array":           {entry, "it is no JSON array of keys", ""},
 		"an array and more":  {"[" + entry + "] []", "text after the JSON array", ""},
 		"an array cut short": {"[" + entry, "it is no JSON array of keys", ""},
-		"a member it is not": {`[{"nmae": "x"}]`, `unknown field "nmae"`, ""},
+		"a member it is not": {`[{"owner": "x"}]`, `unknown field "owner"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
