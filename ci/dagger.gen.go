@@ -769,7 +769,14 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg apiKey", err))
 				}
 			}
-			return (*Estela).Smoke(&parent, ctx, url, service, redis, apiKey)
+			var noCanary bool
+			if inputArgs["noCanary"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["noCanary"]), &noCanary)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noCanary", err))
+				}
+			}
+			return (*Estela).Smoke(&parent, ctx, url, service, redis, apiKey, noCanary)
 		case "Submit":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

@@ -202,6 +202,9 @@ func (m *Estela) Smoke(
 	// An API key or identity token.
 	// +optional
 	apiKey *dagger.Secret,
+	// Leave the canary out, of a pipeline without the dataset canary.
+	// +optional
+	noCanary bool,
 ) (string, error) {
 	c, err := m.smoke(ctx, apiKey)
 	if err != nil {
@@ -213,7 +216,11 @@ func (m *Estela) Smoke(
 	if redis != nil {
 		c = c.WithSecretVariable("ESTELA_REDIS", redis)
 	}
-	out, err := c.With(unrepeatable).WithExec([]string{"estela", "smoke", "--url", url}).Stdout(ctx)
+	args := []string{"estela", "smoke", "--url", url}
+	if noCanary {
+		args = append(args, "--no-canary")
+	}
+	out, err := c.With(unrepeatable).WithExec(args).Stdout(ctx)
 	if err != nil {
 		return "", fmt.Errorf("smoke %s: %w", url, told(err))
 	}
@@ -246,7 +253,7 @@ func (m *Estela) deployment(s *stackOf, apiKey *dagger.Secret, floor float64) ro
 		Stack: s,
 		Name:  s.name,
 		Smoke: func(ctx context.Context, url string) error {
-			_, err := m.Smoke(ctx, url, nil, nil, apiKey)
+			_, err := m.Smoke(ctx, url, nil, nil, apiKey, false)
 			return err
 		},
 		Budget: budget,

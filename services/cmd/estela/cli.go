@@ -30,6 +30,9 @@ type cli struct {
 	Key      keyCmd       `cmd:"" help:"Create API keys."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 
+	Completion completionCmd `cmd:"" help:"Print the script by which a shell completes commands, flags, datasets and endpoints."`
+	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
+
 	// Trace is the former name of locate.
 	Trace locateCmd `cmd:"" hidden:""`
 }

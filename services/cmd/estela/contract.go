@@ -17,6 +17,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
 )
@@ -29,6 +30,8 @@ type contractCmd struct {
 
 type contractCheckCmd struct {
 	Against string `help:"Git revision whose contracts must still hold for producers and readers." placeholder:"REV"`
+
+	jsonFlag
 }
 
 type contractValidateCmd struct {
@@ -38,8 +41,25 @@ type contractValidateCmd struct {
 	Encoding string `help:"Character encoding of the file, if it is not UTF-8." placeholder:"NAME"`
 }
 
-// Run is 'estela contract check'.
+// contractOutcome is the check of one contract.
+type contractOutcome struct {
+	outcome
+
+	Columns       int    `json:"columns"`
+	Endpoints     int    `json:"endpoints"`
+	SchemaVersion string `json:"schema_version"`
+}
+
+// Run is 'estela contract check'. Errors are on standard error also with --json.
 func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+	err := c.check(ctx, g, s)
+	if err != nil && c.JSON {
+		c.say(s.out, outcome{Check: "contract", Status: failed, Found: mask.Text(err.Error())}, "")
+	}
+	return err
+}
+
+func (c *contractCheckCmd) check(ctx context.Context, g *Globals, s *streams) error {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
@@ -75,10 +95,12 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 		if sql != nil {
 			continue // its errors name their dataset
 		}
-		say(s.out, "%s: ok, %d columns, %d endpoints, schema version %s", d.Name, len(d.Columns), len(d.Endpoints), d.Version)
+		o := contractOutcome{outcome{Check: d.Name, Status: passed}, len(d.Columns), len(d.Endpoints), d.Version}
+		c.say(s.out, o, "%s: %s, %d columns, %d endpoints, schema version %s",
+			d.Name, paint(s.out, green, "ok"), o.Columns, o.Endpoints, o.SchemaVersion)
 	}
 	if sql == nil {
-		broken = append(broken, testEndpoints(ctx, g, s, all, nil, false))
+		broken = append(broken, (&endpointTestCmd{jsonFlag: c.jsonFlag}).test(ctx, g, s, all))
 	}
 	return errors.Join(broken...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-type doctorCmd struct{}
+type doctorCmd struct{ jsonFlag }
 
 // Run is 'estela doctor'.
 func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
@@ -30,26 +31,40 @@ func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		all = append(all, g.examineStored(ctx, s, datasets)...)
 	}
 	all = append(all, examineVersion(g.Warehouse))
-	failed := 0
+	failures := 0
 	for _, f := range all {
-		mark := "ok  "
-		switch {
-		case f.Fix != "" && f.Warning:
-			mark = "warn"
-		case f.Fix != "":
-			mark = "FAIL"
-			failed++
-		}
-		say(s.out, "%s  %-20s %s", mark, f.Name, f.Found)
-		if f.Fix != "" {
-			say(s.out, "      %-20s fix: %s", "", f.Fix)
+		c.printFinding(s.out, f)
+		if statusOf(f) == failed {
+			failures++
 		}
 	}
-	if failed > 0 {
-		say(s.out, "\n%d of %d checks failed", failed, len(all))
-		return errReported
+	if failures == 0 {
+		return nil
 	}
-	return nil
+	if !c.JSON {
+		say(s.out, "\n%d of %d checks failed", failures, len(all))
+	}
+	return errReported
+}
+
+func statusOf(f diagnosis.Finding) status {
+	switch {
+	case f.Fix == "":
+		return passed
+	case f.Warning:
+		return warned
+	default:
+		return failed
+	}
+}
+
+func (c *doctorCmd) printFinding(out io.Writer, f diagnosis.Finding) {
+	is := statusOf(f)
+	text := fmt.Sprintf("%s  %-20s %s", is.mark(out), f.Name, f.Found)
+	if f.Fix != "" {
+		text += fmt.Sprintf("\n      %-20s fix: %s", "", f.Fix)
+	}
+	c.say(out, outcome{f.Name, is, f.Found, f.Fix}, "%s", text)
 }
 
 func examineContracts(all []*dataset.Dataset, err error) []diagnosis.Finding {

@@ -29,12 +29,22 @@ type endpointCmd struct {
 	Run   endpointRunCmd   `cmd:"" help:"Print an endpoint's response."`
 }
 
-type endpointListCmd struct{}
+type endpointListCmd struct {
+	JSON bool `name:"json" help:"Print the document of GET /v1."`
+}
 
 // Run is 'estela endpoint list'.
-func (endpointListCmd) Run(g *Globals, s *streams) error {
+func (c *endpointListCmd) Run(g *Globals, s *streams) error {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
+		return err
+	}
+	if c.JSON {
+		document, err := api.Index(served(all))
+		if err != nil {
+			return err
+		}
+		_, err = s.out.Write(document)
 		return err
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
@@ -44,6 +54,22 @@ func (endpointListCmd) Run(g *Globals, s *streams) error {
 		}
 	}
 	return w.Flush()
+}
+
+// endpointNames returns the names by which commands take an endpoint: NAME and DATASET/NAME.
+func endpointNames(all []*dataset.Dataset) []string {
+	var names []string
+	for _, d := range all {
+		for _, e := range d.Endpoints {
+			names = append(names, e.Name, d.Name+"/"+e.Name)
+		}
+	}
+	return names
+}
+
+// unknownEndpoint is the error of a name that no endpoint has.
+func unknownEndpoint(all []*dataset.Dataset, name string) error {
+	return fault.Usagef("no endpoint %q%s: estela endpoint list shows those there are", name, fault.DidYouMean(name, endpointNames(all)))
 }
 
 // paramList formats the endpoint's parameters, optional ones in brackets.
@@ -142,10 +168,10 @@ func scaffold(c *contract.Contract) string {
 	return text
 }
 
-type endpointCheckCmd struct{}
+type endpointCheckCmd struct{ jsonFlag }
 
 // Run is 'estela endpoint check'.
-func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
+func (c *endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	all, err := dataset.Load(g.Data)
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
@@ -153,26 +179,28 @@ func (endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := prepareSQL(ctx, all); err != nil {
 		return err
 	}
-	c, end, err := g.sampled(ctx, s, all)
+	own, end, err := g.sampled(ctx, s, all)
 	defer end()
 	if err != nil {
 		return err
 	}
-	app, err := c.newAPI(ctx, asIs)
+	app, err := own.newAPI(ctx, asIs)
 	if err != nil {
 		return err
 	}
-	failed := 0
+	failures := 0
 	for _, tried := range app.Try(ctx) {
+		o := timedOutcome{outcome{Check: tried.Path, Status: passed, Found: fmt.Sprintf("%d rows", tried.Rows)}, tried.Took.Milliseconds()}
 		if tried.Err != nil {
-			failed++
-			say(s.out, "FAIL  %s\n      %v", tried.Path, tried.Err)
+			failures++
+			o.Status, o.Found = failed, tried.Err.Error()
+			c.say(s.out, o, "%s  %s\n      %v", o.Status.mark(s.out), tried.Path, tried.Err)
 			continue
 		}
-		say(s.out, "ok    %-28s %6d rows  %s", tried.Path, tried.Rows, tried.Took.Round(100*time.Microsecond))
+		c.say(s.out, o, "%s  %-28s %6d rows  %s", o.Status.mark(s.out), tried.Path, tried.Rows, tried.Took.Round(100*time.Microsecond))
 	}
-	if failed > 0 {
-		return fault.Refusedf("%d endpoints failed", failed)
+	if failures > 0 {
+		return fault.Refusedf("%d endpoints failed", failures)
 	}
 	return nil
 }

@@ -17,8 +17,10 @@ import (
 )
 
 type endpointTestCmd struct {
-	Name   []string `arg:"" optional:"" help:"Endpoints, as NAME or DATASET/NAME. Default: all that have tests."`
+	Name   []string `arg:"" optional:"" complete:"endpoint" help:"Endpoints, as NAME or DATASET/NAME. Default: all that have tests."`
 	Update bool     `help:"Write what the endpoints answer into their tests; one that has none gets one."`
+
+	jsonFlag
 }
 
 // Run is 'estela endpoint test'.
@@ -30,7 +32,7 @@ func (c *endpointTestCmd) Run(ctx context.Context, g *Globals, s *streams) error
 	if err != nil {
 		return err
 	}
-	return testEndpoints(ctx, g, s, all, c.Name, c.Update)
+	return c.test(ctx, g, s, all)
 }
 
 // endpointTest is an endpoint and its cases.
@@ -42,10 +44,9 @@ type endpointTest struct {
 
 func (t *endpointTest) name() string { return t.dataset.Name + "/" + t.endpoint.Name }
 
-// testEndpoints runs the cases of the endpoints of those names, of all without names, on the
-// samples.
-func testEndpoints(ctx context.Context, g *Globals, s *streams, all []*dataset.Dataset, names []string, update bool) error {
-	tests, err := collectTests(all, names, update)
+// test runs the cases of the endpoints of those names, of all without names, on the samples.
+func (c *endpointTestCmd) test(ctx context.Context, g *Globals, s *streams, all []*dataset.Dataset) error {
+	tests, err := collectTests(all, c.Name, c.Update)
 	if err != nil || len(tests) == 0 {
 		return err
 	}
@@ -54,19 +55,19 @@ func testEndpoints(ctx context.Context, g *Globals, s *streams, all []*dataset.D
 	if err != nil {
 		return err
 	}
-	failed := 0
+	failures := 0
 	err = own.serve(ctx, func(ctx context.Context, base string) error {
 		for _, t := range tests {
-			n, err := t.run(ctx, s, base, update)
+			n, err := c.run(ctx, s, base, t)
 			if err != nil {
 				return fmt.Errorf("test %s: %w", t.name(), err)
 			}
-			failed += n
+			failures += n
 		}
 		return nil
 	})
-	if err == nil && failed > 0 {
-		err = fault.Refusedf("%d of the endpoints' tests failed; estela endpoint test --update accepts what is answered now", failed)
+	if err == nil && failures > 0 {
+		err = fault.Refusedf("%d of the endpoints' tests failed; estela endpoint test --update accepts what is answered now", failures)
 	}
 	return err
 }
@@ -104,39 +105,49 @@ func collectTests(all []*dataset.Dataset, names []string, update bool) ([]*endpo
 	}
 	for _, name := range names {
 		if !asked[name] {
-			faults = append(faults, fault.Usagef("no endpoint %q: estela endpoint list shows those there are", name))
+			faults = append(faults, unknownEndpoint(all, name))
 		}
 	}
 	return tests, errors.Join(faults...)
 }
 
+// testOutcome is the test of an endpoint.
+type testOutcome struct {
+	outcome
+
+	Cases  int `json:"cases"`
+	Failed int `json:"failed"`
+}
+
 // run runs the cases of an endpoint and counts those that failed.
-func (t *endpointTest) run(ctx context.Context, s *streams, base string, update bool) (failed int, err error) {
+func (c *endpointTestCmd) run(ctx context.Context, s *streams, base string, t *endpointTest) (failures int, err error) {
 	var report strings.Builder
 	for i := range t.cases {
-		c := &t.cases[i]
-		a, err := t.ask(ctx, base, c)
+		one := &t.cases[i]
+		a, err := t.ask(ctx, base, one)
 		if err != nil {
 			return 0, err
 		}
-		if update {
-			c.Accept(a)
+		if c.Update {
+			one.Accept(a)
 			continue
 		}
-		if differences := c.Compare(a); len(differences) > 0 {
-			failed++
-			fmt.Fprintf(&report, "\n      case %s\n        %s", c.Title(i), strings.ReplaceAll(strings.Join(differences, "\n"), "\n", "\n        "))
+		if differences := one.Compare(a); len(differences) > 0 {
+			failures++
+			fmt.Fprintf(&report, "\n      case %s\n        %s", one.Title(i), strings.ReplaceAll(strings.Join(differences, "\n"), "\n", "\n        "))
 		}
 	}
+	o := testOutcome{outcome{Check: t.name(), Status: passed, Found: strings.TrimSpace(report.String())}, len(t.cases), failures}
 	switch {
-	case update:
+	case c.Update:
 		err = t.write(s)
-	case failed > 0:
-		say(s.out, "FAIL  %s: %d of %d cases%s", t.name(), failed, len(t.cases), report.String())
+	case failures > 0:
+		o.Status = failed
+		c.say(s.out, o, "%s  %s: %d of %d cases%s", o.Status.mark(s.out), t.name(), failures, len(t.cases), report.String())
 	default:
-		say(s.out, "ok    %-28s %6d cases", t.name(), len(t.cases))
+		c.say(s.out, o, "%s  %-28s %6d cases", o.Status.mark(s.out), t.name(), len(t.cases))
 	}
-	return failed, err
+	return failures, err
 }
 
 // ask gets the endpoint's answer to the case.

@@ -19,7 +19,7 @@ import (
 )
 
 type endpointRunCmd struct {
-	Name   string            `arg:"" help:"The endpoint: NAME, DATASET/NAME or its path."`
+	Name   string            `arg:"" complete:"endpoint" help:"The endpoint: NAME, DATASET/NAME or its path."`
 	Param  map[string]string `help:"A parameter of the endpoint, limit and cursor too; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
 	Format string            `help:"Output format (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
 	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`
@@ -88,7 +88,7 @@ func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fault.Usagef("no endpoint %q: estela endpoint list shows those there are", c.Name)
+		return "", unknownEndpoint(all, c.Name)
 	case 1:
 		return found[0] + "?" + query.Encode(), nil
 	default:
@@ -202,10 +202,5 @@ func cell(value json.RawMessage) string {
 	case json.Unmarshal(value, &text) != nil:
 		return string(value)
 	}
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '\ufffd'
-		}
-		return r
-	}, text)
+	return printable(text)
 }

@@ -70,7 +70,8 @@ func TestEndpointCommands(t *testing.T) {
 	expect(0, "from_minutes,to_minutes,flights", "endpoint", "run", "delays", "--sample", "--format", "csv")
 	expect(0, "<svg", "endpoint", "run", "delays", "--sample", "--format", "svg")
 	expect(2, "Invalid parameter width: It must be one of", "endpoint", "run", "delays", "--sample", "--param", "width=7")
-	expect(2, "no endpoint \"dlays\"", "endpoint", "run", "dlays")
+	expect(2, "no endpoint \"dlays\" (did you mean \"delays\"?): estela endpoint list", "endpoint", "run", "dlays")
+	expect(2, "no endpoint \"flihgts/delays\" (did you mean \"flights/delays\"?)", "endpoint", "test", "flihgts/delays")
 	expect(1, "start 'estela up', or give --sample", "endpoint", "run", "delays", "--data-dir", filepath.Join(dir, "none"))
 }
 
@@ -86,10 +87,20 @@ func TestKeyNew(t *testing.T) {
 	if err := json.Unmarshal([]byte(errs[start:strings.Index(errs, "}")+1]), &key); err != nil || key["name"] != "partner" {
 		t.Errorf("%v: %s", err, errs)
 	}
+	file := filepath.Join(t.TempDir(), "keys.json")
+	appended := []string{"key", "new", "partner", "--append", "--keys", file}
+	code, out, errs = command(t, "", appended...)
+	if text, err := os.ReadFile(file); err != nil || code != 0 || !strings.HasPrefix(out, "estela_") || strings.Contains(string(text)+errs, strings.TrimSpace(out)) {
+		t.Errorf("%d %s %s %v: %s", code, out, errs, err, text)
+	}
+	if code, out, errs = command(t, "", appended...); code != 2 || out != "" || !strings.Contains(errs, "the name partner is taken") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
 	for _, c := range []struct {
 		says string
 		args []string
 	}{
+		{"give --keys FILE", []string{"key", "new", "partner", "--append"}},
 		{`no dataset "x"`, []string{"key", "new", "partner", "--dataset", "x"}},
 		{"name must be", []string{"key", "new", "a partner"}},
 		{"contradict", []string{"up", "--keys", "x", "--anonymous", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}},

@@ -28,6 +28,8 @@ type engine struct {
 	owner  string               // the worker's token on leases and in the membership
 	known  *inventory.Inventory // before the worker began
 	worker *worker.Worker
+	// rejects are those of this process, by reason.
+	rejects *rejectReasons
 }
 
 // newEngine claims every shard of every dataset for this warehouse, registers the contracts for
@@ -38,7 +40,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{core: c, redis: redis, owner: rand.Text(), known: known}
+	e := &engine{core: c, redis: redis, owner: rand.Text(), known: known, rejects: newRejectReasons(c.metrics)}
 	contracts := dataset.Contracts(c.datasets)
 	if err := redis.ClaimShards(ctx, contracts, known.Warehouse); err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 		return nil, err
 	}
 	cfg := worker.Config{
-		Contracts: contracts, Sink: c.store, Observer: c.metrics, Logger: c.log,
+		Contracts: contracts, Sink: c.store, Observer: e.rejects, Logger: c.log,
 		Renew: leaseTTL / 3, Live: e.live, AcceptLoss: acceptLoss,
 		Source: func(k *contract.Contract, shard int) worker.Source {
 			return redis.Shard(k.Name, shard, e.owner, stream.ShardConfig{

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/mask"
 )
 
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	command, err := parser.Parse(normalizeArgs(args))
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "estela: %s (see estela --help)\n", mask.Text(err.Error()))
+		_, _ = fmt.Fprintf(stderr, "%s %s%s (see estela --help)\n", paint(stderr, red, "estela:"), mask.Text(err.Error()), enumQuestion(err.Error()))
 		return exitUsage
 	}
 	if err = c.check(); err == nil {
@@ -68,9 +70,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if err != nil && !errors.Is(err, errReported) {
 		// Errors of libraries may contain a URL, and with it a password.
-		_, _ = fmt.Fprintln(stderr, "estela:", mask.Text(err.Error()))
+		_, _ = fmt.Fprintln(stderr, paint(stderr, red, "estela:"), mask.Text(err.Error()))
 	}
 	return exitCode(err)
+}
+
+// enumError is what kong says of a value that a flag does not have. Of commands and flags it asks
+// itself which are meant.
+var enumError = regexp.MustCompile(`must be one of (".*") but got "(.*)"$`)
+
+// enumQuestion returns the question after the value that is most like the one given, "" if there is
+// none.
+func enumQuestion(text string) string {
+	found := enumError.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return fault.DidYouMean(found[2], strings.Split(strings.Trim(found[1], `"`), `","`))
 }
 
 // normalizeArgs maps help and --version to this program's --help and version.
@@ -99,25 +115,6 @@ func newParser(c *cli, s *streams, more ...kong.Option) (*kong.Kong, error) {
 		kong.Help(help),
 		kong.Bind(&c.Globals, s),
 	}, more...)...)
-}
-
-// help prints a command's own flags, and the names of the global ones.
-func help(options kong.HelpOptions, ctx *kong.Context) error {
-	if ctx.Selected() == nil {
-		return kong.DefaultHelpPrinter(options, ctx)
-	}
-	var shared []string
-	for _, f := range ctx.Model.Flags {
-		if f.Name != "help" {
-			f.Hidden = true
-			shared = append(shared, "--"+f.Name)
-		}
-	}
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(ctx.Stdout, "\nFlags of every command, explained by \"estela --help\":\n  %s\n", strings.Join(shared, " "))
-	return err
 }
 
 // exit is the panic by which kong's --help ends.

@@ -35,6 +35,8 @@ type process struct {
 	redis string
 	// publish runs once beside the worker, which outlives it.
 	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
+	// beside runs beside the worker until its context ends; nil without.
+	beside func(ctx context.Context, e *engine) error
 	// started is called when every part is ready, before they run.
 	started func(*core, *datadir.Process, *redisserver.Server)
 }
@@ -154,6 +156,9 @@ func (p *process) addWorker(
 	c.metrics.Redis(e.server)
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	parts.add(server.Supervise)
+	if p.beside != nil {
+		parts.add(func(ctx context.Context) error { return p.beside(ctx, e) })
+	}
 	parts.add(func(context.Context) error { return e.run(working) })
 	parts.add(func(ctx context.Context) error {
 		defer stop() // after the publishing, so that what was published is stored

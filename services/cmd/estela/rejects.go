@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -21,13 +20,16 @@ type rejectsCmd struct {
 type rejectsListCmd struct {
 	Dataset string `arg:"" optional:"" help:"Name of the dataset. Default: all."`
 	Limit   int    `help:"Most rejects to list." default:"50"`
-	JSON    bool   `name:"json" help:"One JSON object a line."`
+
+	jsonFlag
 }
 
 type rejectsShowCmd struct {
 	Dataset string `arg:"" help:"Name of the dataset."`
 	ID      string `arg:"" help:"The reject's id, as listed."`
 	Raw     bool   `help:"Write the bytes only, as they were sent."`
+
+	jsonFlag
 }
 
 type rejectsReplayCmd struct {
@@ -48,19 +50,11 @@ func (c *rejectsListCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	}
 	for i := range found {
 		r := &found[i]
-		if c.JSON {
-			line, err := json.Marshal(r)
-			if err != nil {
-				return fmt.Errorf("encode reject: %w", err)
-			}
-			say(s.out, "%s", line)
-			continue
-		}
 		more := ""
 		if n := len(r.Violations); n > 1 {
 			more = fmt.Sprintf(" (and %d more)", n-1)
 		}
-		say(s.out, "%s  %s  %s  %s%s", r.Dataset, r.ID, r.RejectedAt.Format(time.RFC3339), r.Violations[0], more)
+		c.say(s.out, r, "%s  %s  %s  %s%s", r.Dataset, r.ID, r.RejectedAt.Format(time.RFC3339), r.Violations[0], more)
 	}
 	if len(found) == 0 {
 		say(s.err, "no rejects")
@@ -77,6 +71,10 @@ func (c *rejectsShowCmd) Run(ctx context.Context, g *Globals, s *streams) error 
 	if c.Raw {
 		_, err := s.out.Write(r.Payload)
 		return err
+	}
+	if c.JSON {
+		c.say(s.out, r, "")
+		return nil
 	}
 	say(s.out, "dataset         %s\nid              %s (shard, stream ID, line)\nrejected        %s\nschema version  %s",
 		r.Dataset, r.ID, r.RejectedAt.Format(time.RFC3339), r.Schema)

@@ -23,6 +23,8 @@ type smokeCmd struct {
 	CanaryAge time.Duration `help:"How old the newest canary may be, without --redis to send one." default:"10m"`
 	NoCanary  bool          `help:"Skip the canary."`
 	Timeout   time.Duration `help:"How long the whole test may take." default:"2m"`
+
+	jsonFlag
 }
 
 // smokeToken is the variable with an identity token or an API key. It is no flag, because every user of
@@ -41,19 +43,26 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if g.Redis != "" {
 		t.Publish = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
 	}
-	var failed []string
+	var failures []string
 	t.Run(ctx, func(r smoke.Result) {
-		mark := "ok  "
+		o := timedOutcome{outcome{Check: r.Name, Status: passed, Found: mask.Text(r.Detail)}, r.Took.Milliseconds()}
 		if r.Err != nil {
-			mark, r.Detail = "FAIL", r.Err.Error()
-			failed = append(failed, r.Name)
+			o.Status, o.Found = failed, mask.Text(r.Err.Error())
+			failures = append(failures, r.Name)
 		}
-		say(s.out, "%s  %-10s %6s  %s", mark, r.Name, r.Took.Round(time.Millisecond), mask.Text(r.Detail))
+		c.say(s.out, o, "%s  %-10s %6s  %s", o.Status.mark(s.out), o.Check, r.Took.Round(time.Millisecond), o.Found)
 	})
-	if len(failed) > 0 {
-		return fmt.Errorf("%s failed: %s", c.URL, strings.Join(failed, ", "))
+	if len(failures) > 0 {
+		return fmt.Errorf("%s failed: %s", c.URL, strings.Join(failures, ", "))
 	}
 	return nil
+}
+
+// timedOutcome is a check of which is said how long it took.
+type timedOutcome struct {
+	outcome
+
+	DurationMS int64 `json:"duration_ms"`
 }
 
 // sendCanary publishes one canary, like any producer.

@@ -24,10 +24,23 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return err
 	}
 	p := &process{ops: &c.opsFlags, api: &c.listenFlags, worker: &c.workerFlags, redis: g.Redis, publish: publishNothing}
+	line, s := newStatusLine(s)
 	if !c.NoSample {
 		p.publish = (&sampler{rate: c.Rate, s: s}).publish
 	}
-	p.started = func(n *core, at *datadir.Process, redis *redisserver.Server) { printStartup(s.out, n, at, redis) }
+	var docs string
+	p.started = func(n *core, at *datadir.Process, redis *redisserver.Server) {
+		docs = "http://" + at.API + "/docs"
+		printStartup(s.out, n, at, redis)
+	}
+	if line != nil {
+		p.beside = func(ctx context.Context, e *engine) error {
+			return line.follow(ctx, func() string {
+				reason, rejects := e.rejects.mostFrequent()
+				return pipelineStatus(e.worker.Status(), docs, reason, rejects)
+			})
+		}
+	}
 	return p.run(ctx, g, s)
 }
 

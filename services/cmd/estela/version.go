@@ -8,12 +8,25 @@ import (
 	"github.com/estela-dev/estela/services/internal/database"
 )
 
-type versionCmd struct{}
+type versionCmd struct{ jsonFlag }
+
+// versions are those of the program and of what it is built with.
+type versions struct {
+	Estela string `json:"estela"`
+	DuckDB string `json:"duckdb"`
+	Go     string `json:"go"`
+	OS     string `json:"os"`
+	Arch   string `json:"arch"`
+}
 
 // Run is 'estela version'.
 func (c *versionCmd) Run(s *streams) error {
-	_, err := fmt.Fprintf(s.out, "estela %s\nDuckDB %s\n%s %s/%s\n",
-		version(), database.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	v := versions{version(), database.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+	if c.JSON {
+		c.say(s.out, v, "")
+		return nil
+	}
+	_, err := fmt.Fprintf(s.out, "estela %s\nDuckDB %s\n%s %s/%s\n", v.Estela, v.DuckDB, v.Go, v.OS, v.Arch)
 	return err
 }
 

@@ -79,7 +79,7 @@ func (w *watcher) reload(ctx context.Context) {
 		return
 	}
 	w.core.log.Info("reloaded endpoints")
-	if err := testEndpoints(ctx, w.core.g, w.streams, all, nil, false); err != nil {
+	if err := new(endpointTestCmd).test(ctx, w.core.g, w.streams, all); err != nil {
 		w.core.log.Error("tests of endpoints failed", slog.Any("error", err))
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/agnivade/levenshtein"
-
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/fault"
 )
 
 // catalog is an immutable set of endpoints with their documents.
@@ -55,7 +54,7 @@ func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
 
 // buildDocuments writes the catalog's index and OpenAPI document.
 func (k *catalog) buildDocuments() (err error) {
-	if k.index, err = index(k.datasets); err != nil {
+	if k.index, err = Index(k.datasets); err != nil {
 		return err
 	}
 	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered)
@@ -64,12 +63,11 @@ func (k *catalog) buildDocuments() (err error) {
 
 // notFoundProblem returns the problem of an unknown path, with the nearest endpoint.
 func (k *catalog) notFoundProblem(path string) *problem {
-	near, distance := "", 1+len(path)/3
-	for _, r := range k.ordered {
-		if d := levenshtein.ComputeDistance(path, r.path); d < distance {
-			near, distance = r.path, d
-		}
+	paths := make([]string, len(k.ordered))
+	for i, r := range k.ordered {
+		paths[i] = r.path
 	}
+	near := fault.Nearest(path, paths)
 	names := make([]string, len(k.datasets))
 	for i, d := range k.datasets {
 		names[i] = d.Name

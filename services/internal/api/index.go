@@ -40,8 +40,8 @@ type (
 	}
 )
 
-// index writes the document of GET /v1: every dataset with its endpoints.
-func index(datasets []endpoint.Dataset) ([]byte, error) {
+// Index returns the document of GET /v1, a line: every dataset with its endpoints.
+func Index(datasets []endpoint.Dataset) ([]byte, error) {
 	doc := indexDocument{Data: make([]indexDataset, 0, len(datasets)), Meta: indexMeta{Rows: len(datasets)}}
 	for _, d := range datasets {
 		entry := indexDataset{Name: d.Name, Description: d.Description, Endpoints: make([]indexEndpoint, 0, len(d.Endpoints))}

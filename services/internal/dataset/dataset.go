@@ -198,7 +198,9 @@ func Pick(all []*Dataset, name string) (*Dataset, error) {
 			return d, nil
 		}
 	}
-	return nil, fault.Usagef("no dataset %q: there is %s; give another folder with --data", name, strings.Join(Names(all), ", "))
+	names := Names(all)
+	return nil, fault.Usagef("no dataset %q%s: there is %s; give another folder with --data",
+		name, fault.DidYouMean(name, names), strings.Join(names, ", "))
 }
 
 // Contracts returns the datasets' contracts.

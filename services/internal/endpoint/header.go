@@ -3,6 +3,7 @@ package endpoint
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/fault"
 )
 
 // directives are the parsers of a header's directives by name.
@@ -99,7 +101,7 @@ func paragraphs(lines []string) string {
 func (p *parser) directive(name, value string) {
 	read, ok := directives[name]
 	if !ok {
-		p.fail(fmt.Sprintf("unknown directive %q", name+":"),
+		p.fail(fmt.Sprintf("unknown directive %q%s", name+":", fault.DidYouMean(name, slices.Sorted(maps.Keys(directives)))),
 			"there are "+knownDirectives+"; a line of the description must not begin with a lower case word and a colon")
 		return
 	}

@@ -110,7 +110,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                                     "a.sql:1: has no summary; begin",
 		head:                                   "a.sql:2: is not a query; write one SELECT",
 		"-- param: a string\n-- A.\nSELECT $a": "a.sql:1: param: comes before the summary",
-		head + "-- parm: a string\nSELECT 1":   `a.sql:2: unknown directive "parm:"; there are param, column, order, cache, chart, limit and reads`,
+		head + "-- parm: a string\nSELECT 1":   `a.sql:2: unknown directive "parm:" (did you mean "param"?); there are param, column, order, cache, chart, limit and reads`,
 		head + "-- param: a\nSELECT 1":         "a.sql:2: the parameter has no name or no type; write -- param: NAME TYPE",
 		head + "-- param: A string\nSELECT 1":  `a.sql:2: "A" is no name of a parameter`,
 		head + "-- param: a text\nSELECT 1":    `a.sql:2: unknown type "text"; there are string, integer`,

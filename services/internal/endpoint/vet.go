@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
@@ -123,11 +124,12 @@ func (v *vetter) checkQuery(ctx context.Context, file source, sql string, params
 // checkTables rejects tables that no dataset has.
 func (v *vetter) checkTables(file source, s *statement.Statement) error {
 	var errs []error
+	known := slices.Sorted(maps.Keys(v.owners))
 	for _, t := range s.Tables {
 		if len(v.owners[t.Name]) == 0 {
 			errs = append(errs, file.fault(&statement.FaultError{
 				At: t.At, Reason: "reads " + t.Name + ", which is no table, reference table or view of a dataset",
-				Fix: "correct the name, or define it in views.sql or the folder reference; there are " + strings.Join(slices.Sorted(maps.Keys(v.owners)), ", "),
+				Fix: "correct the name" + fault.DidYouMean(t.Name, known) + ", or define it in views.sql or the folder reference; there are " + strings.Join(known, ", "),
 			}))
 		}
 	}

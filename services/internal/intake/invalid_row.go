@@ -107,7 +107,7 @@ func (r *InvalidRows) add(d importer.Document, violations []event.Violation) err
 		r.written = json.Unmarshal(d.JSON, &line) == nil && line.Row > 0 && (line.Problem != "" || line.Violations != nil)
 	}
 	for _, v := range violations {
-		r.count(d.Line, reasonKey(v), v.String())
+		r.count(d.Line, ReasonKey(v), v.String())
 	}
 	if r.file == nil {
 		return nil
@@ -129,8 +129,8 @@ func (r *InvalidRows) add(d importer.Document, violations []event.Violation) err
 // rowValues matches the parts of a message that come from the row: quoted text and numbers.
 var rowValues = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9]+`)
 
-// reasonKey groups violations: it ignores the value found and list indexes.
-func reasonKey(v event.Violation) string {
+// ReasonKey is equal for violations of one kind: it ignores the value found and list indexes.
+func ReasonKey(v event.Violation) string {
 	expected := v.Message
 	for _, found := range []string{", found ", ", has ", " (byte "} {
 		expected, _, _ = strings.Cut(expected, found)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress shows the progress of a long operation: a bar on a terminal, a line every 5 s in a pipe. It
-// is safe for concurrent use.
+// Progress shows the progress of a long operation: a bar on a terminal, a line every 5 s in a pipe and on
+// a terminal that can only append (TERM=dumb). It is safe for concurrent use.
 type Progress struct {
 	out   io.Writer
 	what  string
@@ -32,7 +32,7 @@ const pipeEvery = 5 * time.Second
 // NewProgress starts to show the progress of what. total is -1 if unknown.
 func NewProgress(out io.Writer, what string, total int64) *Progress {
 	p := &Progress{out: out, what: what, total: total, begun: time.Now(), next: time.Now().Add(pipeEvery)}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
