@@ -73,7 +73,7 @@ func (p *Profile) single(at int, c *Column) int {
 	switch {
 	case c.Type == "number" || c.Mixed:
 		return never
-	case isID(c.Property) || c.Format == "uuid":
+	case IsID(c.Property) || c.Format == "uuid":
 		return costID
 	case c.Format == "date":
 		return costPeriod
@@ -81,7 +81,7 @@ func (p *Profile) single(at int, c *Column) int {
 		return costTime
 	case c.Type == "string" && s.bytes <= maxKeyText*s.values:
 		return costText
-	case c.Type == "integer" && (isPeriod(c.Property) || s.high-s.low < 2*float64(p.rows)):
+	case c.Type == "integer" && (IsPeriod(c.Property) || s.high-s.low < 2*float64(p.rows)):
 		return costCount
 	default:
 		return never
@@ -94,9 +94,9 @@ func (p *Profile) part(at int, c *Column) int {
 	switch {
 	case !c.Present || c.Mixed || c.Type == "number" || c.Type == "boolean" || c.Type == "object" || c.Type == "array":
 		return never
-	case isID(c.Property) || c.Format == "uuid":
+	case IsID(c.Property) || c.Format == "uuid":
 		return costID
-	case c.Format != "" || isPeriod(c.Property):
+	case c.Format != "" || IsPeriod(c.Property):
 		return costPeriod
 	case c.Type == "string" && s.bytes <= maxKeyText*s.values:
 		return costText
@@ -225,8 +225,8 @@ func words(list string) map[string]bool {
 	return all
 }
 
-// isID reports whether the name is that of something that identifies: order_id, id_cliente.
-func isID(property string) bool {
+// IsID reports whether the name is that of something that identifies: order_id, id_cliente.
+func IsID(property string) bool {
 	parts := strings.Split(property, "_")
 	last := len(parts) - 1
 	if last > 0 && isDigits([]byte(parts[last])) {
@@ -235,7 +235,8 @@ func isID(property string) bool {
 	return idWords[parts[last]] || parts[0] == "id"
 }
 
-func isPeriod(property string) bool {
+// IsPeriod reports whether the name is that of a part of time, or of a place in an order.
+func IsPeriod(property string) bool {
 	for part := range strings.SplitSeq(property, "_") {
 		if periodWords[part] {
 			return true
