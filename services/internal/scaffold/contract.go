@@ -34,6 +34,23 @@ func marshal(v any) json.RawMessage {
 	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
+// list writes an array of texts.
+func list(texts []string) json.RawMessage {
+	values := make([]json.RawMessage, len(texts))
+	for i, text := range texts {
+		values[i] = quoted(text)
+	}
+	return array(values)
+}
+
+func array(values []json.RawMessage) json.RawMessage {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return json.RawMessage("[" + strings.Join(texts, ", ") + "]")
+}
+
 // object writes members on one line, or, below indent, each on its own.
 func object(members []member, indent string) json.RawMessage {
 	open, between, end := "{", ", ", "}"
@@ -71,7 +88,7 @@ func (s *Survey) Contract() []byte {
 		{"description", quoted(s.description())},
 		{"type", quoted("object")},
 		{"x-estela", object(s.annotation(), "")},
-		{"required", marshal(required)},
+		{"required", list(required)},
 		{"properties", indented(properties)},
 	}
 	text := "{\n"
@@ -90,7 +107,7 @@ func indented(properties []member) json.RawMessage {
 }
 
 func (s *Survey) annotation() []member {
-	key := marshal(s.keyNames())
+	key := list(s.keyNames())
 	if len(s.keyNames()) == 1 {
 		key = quoted(s.keyNames()[0])
 	}
@@ -116,7 +133,7 @@ func (s *Survey) property(at int) []member {
 	c := &s.Columns[at]
 	kind := quoted(c.Type)
 	if c.Null && !s.required(at) {
-		kind = marshal([]string{c.Type, "null"})
+		kind = list([]string{c.Type, "null"})
 	}
 	all := []member{{"type", kind}}
 	if c.Format != "" {
@@ -136,10 +153,10 @@ func (s *Survey) property(at int) []member {
 		all = append(all, member{"description", quoted(text)})
 	}
 	if examples := s.examples(c); len(examples) > 0 {
-		all = append(all, member{"examples", marshal(examples)})
+		all = append(all, member{"examples", array(examples)})
 	}
 	if c.Name != c.Property {
-		all = append(all, member{"x-estela", object([]member{{"aliases", marshal([]string{c.Name})}}, "")})
+		all = append(all, member{"x-estela", object([]member{{"aliases", list([]string{c.Name})}}, "")})
 	}
 	return all
 }
