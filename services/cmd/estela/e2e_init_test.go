@@ -152,7 +152,9 @@ func unseenFiles() map[string]unseen {
 			query: "SELECT count(*), sum(n) FROM '%s/equal.csv'", total: "total_n", key: `"row_id"`,
 		},
 		"same": { // and so are documents
-			files: map[string][]byte{"same.ndjson": lines("", 2000, func(i int) string { return fmt.Sprintf(`{"kind":"%s","size":%s}`, pick(i, "x", "y"), pick(i%1999, "1", "2.0", "3")) })},
+			files: map[string][]byte{"same.ndjson": lines("", 2000, func(i int) string {
+				return fmt.Sprintf(`{"kind":"%s","size":%s}`, pick(i, "x", "y"), pick(i%1999, "1", "2.0", "3"))
+			})},
 			query: "SELECT count(*), sum(size) FROM read_ndjson('%s/same.ndjson')", total: "total_size", key: `"row_id"`,
 		},
 		"words": {files: map[string][]byte{"words.csv": lines("word", 300, func(i int) string { return fmt.Sprint("w", i) })}, query: "SELECT count(*), 0 FROM '%s/words.csv'", key: `"word"`},

@@ -106,38 +106,55 @@ func datasetName(files []string) string {
 	if len(files) > 1 {
 		shared = strings.TrimRight(shared, "0123456789-_ ")
 	}
-	return strings.TrimPrefix(inference.PropertyName(shared), "column_")
+	name := inference.PropertyName(shared)
+	if digits, ok := strings.CutPrefix(name, "column_"); ok {
+		name = "data_" + digits
+	}
+	return name
 }
 
-// files returns the files to read. Standard input is copied to a temporary file, for it may be read
-// twice; the caller calls end, also after an error.
+// files returns the files to read. What can be read once only, standard input or a pipe, is copied to a
+// temporary file; the caller calls end, also after an error.
 func (c *initCmd) files(s *streams) (files []scaffold.File, end func() error, err error) {
 	var closing cleanup
 	for _, name := range c.File {
-		path := name
-		if name == "-" {
-			if path != "-" || len(c.File) > 1 {
-				return nil, closing.run, fault.Usagef("- is standard input, and goes alone")
-			}
-			if path, err = spoolInput(s.in, &closing); err != nil {
-				return nil, closing.run, err
-			}
-			name = "standard input"
+		file := scaffold.File{Path: name, Name: name}
+		info, failed := os.Stat(name)
+		switch {
+		case name == "-" && len(c.File) > 1:
+			err = fault.Usagef("- is standard input, and goes alone")
+		case name == "-":
+			file.Name = "standard input"
+			file.Path, err = spoolInput(s.in, &closing)
+		case failed == nil && info.Mode()&os.ModeNamedPipe != 0:
+			file.Path, err = spoolPipe(name, &closing)
 		}
-		files = append(files, scaffold.File{Path: path, Name: name})
+		if err != nil {
+			return nil, closing.run, err
+		}
+		files = append(files, file)
 	}
 	return files, closing.run, nil
+}
+
+func spoolPipe(name string, closing *cleanup) (string, error) {
+	pipe, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("open pipe: %w", err)
+	}
+	defer pipe.Close()
+	return spoolInput(pipe, closing)
 }
 
 func spoolInput(in io.Reader, closing *cleanup) (string, error) {
 	file, err := os.CreateTemp("", "estela-init-")
 	if err != nil {
-		return "", fmt.Errorf("spool standard input: %w", err)
+		return "", fmt.Errorf("spool input: %w", err)
 	}
 	closing.add(func() error { return os.Remove(file.Name()) })
 	_, err = io.Copy(file, in)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return "", fmt.Errorf("spool standard input: %w", err)
+		return "", fmt.Errorf("spool input: %w", err)
 	}
 	return file.Name(), nil
 }
@@ -199,7 +216,7 @@ func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.F
 		return err
 	}
 	if !c.DryRun {
-		showNext(s.out, c.File, survey, folder)
+		c.showNext(s.out, survey, folder)
 	}
 	return nil
 }
@@ -233,17 +250,35 @@ func shortened(text string) string {
 	return string(runes)
 }
 
-func showNext(out io.Writer, files []string, survey *scaffold.Survey, folder *scaffold.Folder) {
+// showNext prints the commands to go on with.
+func (c *initCmd) showNext(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder) {
 	say(out, "\nwrote %s: %s", folder.At, strings.Join(folder.Files, ", "))
 	say(out, "next, in %s:", filepath.Dir(folder.At))
 	say(out, "  estela up")
 	say(out, "  curl -s 'http://127.0.0.1:8080/v1/%s/%s?limit=3'", survey.Name, folder.Endpoints[0].Name)
-	if survey.Sampled() {
-		say(out, "the sample has some of the rows; while up runs, publish all of them:")
-		for _, file := range files {
-			if file != "-" {
-				say(out, "  estela publish %s %s", survey.Name, file)
-			}
-		}
+	if !survey.Sampled() {
+		return
 	}
+	flags := ""
+	if c.Encoding != "" {
+		flags += " --encoding " + shellWord(c.Encoding)
+	}
+	if c.Format != string(tabular.Auto) {
+		flags += " --format " + c.Format
+	}
+	say(out, "the sample has some of the rows; while up runs, publish all of them:")
+	for _, file := range c.File {
+		say(out, "  estela publish %s %s%s", survey.Name, shellWord(file), flags)
+	}
+}
+
+// shellWord writes an argument as a shell reads it.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,=", r)
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -254,10 +254,12 @@ func isDay(year, month, day []byte) bool {
 
 // isClock reports whether the text is hours and minutes, maybe with seconds.
 func isClock(text []byte) bool {
+	full := append(make([]byte, 0, maxText+16), "2000-01-01T"...)
+	full = append(full, text...)
 	if len(text) == len("15:04") {
-		text = append(append(make([]byte, 0, 8), text...), ":00"...)
+		full = append(full, ":00"...)
 	}
-	return len(text) == len("15:04:05") && contract.IsScalar(column.TimestampTZ, append([]byte("2000-01-01T"), append(text, 'Z')...))
+	return len(full) == len("2000-01-01T15:04:05") && contract.IsScalar(column.TimestampTZ, append(full, 'Z'))
 }
 
 // missingWords are what programs write for no value in files of text.

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/scaffold"
 	"github.com/estela-dev/estela/services/internal/tabular"
@@ -41,9 +42,10 @@ func check(t *testing.T, s *scaffold.Survey, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var split contract.Splitter
 	decoder, keys, rows := c.NewDecoder(), map[string]bool{}, int64(0)
 	err = f.Each(t.Context(), func(d importer.Document) error {
-		if d.Problem != nil {
+		if _, unreadable := split.Split(d.JSON); d.Problem != nil || len(unreadable) > 0 {
 			return nil
 		}
 		if violations := decoder.Validate(d.JSON); len(violations) > 0 {
@@ -61,17 +63,36 @@ func check(t *testing.T, s *scaffold.Survey, path string) {
 	}
 }
 
+// checkFolder holds what is written: endpoints whose headers are right.
+func checkFolder(t *testing.T, s *scaffold.Survey) {
+	t.Helper()
+	dir := t.TempDir()
+	f, err := s.Write(t.Context(), dir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range f.Endpoints {
+		if _, err := endpoint.Parse("things/endpoints/"+e.Name+".sql", e.SQL); err != nil {
+			t.Errorf("%v\n%s", err, e.SQL)
+		}
+	}
+	if f.Invalid > int(s.Unread) {
+		t.Errorf("%d invalid rows in the sample: %s", f.Invalid, f.Problem)
+	}
+}
+
 // FuzzFile makes datasets of files of any content.
 func FuzzFile(f *testing.F) {
 	for _, text := range []string{
 		"a,b\n1,x\n2,y\n", "a;b\n1,5;01/31/2026\n2,5;02/01/2026\n", "id\n007\n", "a,A\n1,2\n1,2\n", "d\n31/12/2026 23:59\n", "d\n2026-01-01 00:00\n2026-01-01 00:00\n",
 		"a\nTrue\nNA\n", "a,b\n\"{\"\"x\"\":1}\",[1]\n", "a\n1,234.5\n", "a\tb\n-0\t1e5\n", "x\n2026-01-01 00:00:00+01\n", "\"a\nb\",c\n1,2\n", "2026,%\n1,2\n", "at,order\n2026-12-31T23:59:60Z,\n",
+		"0\n00/00/0000 000ց000", "0,1\n,0\n,\x00", "format,by,cursor_a\nx,y,z\nx,y,z\n",
 	} {
 		f.Add(true, text)
 	}
 	for _, text := range []string{
 		`{"a":1}` + "\n" + `{"a":"x"}`, `[{"a":[1]},{"a":{}}]`, `{"a":99999999999999999999,"A":null}`, `{"a b":"2026-01-01T00:00:00"}` + "\n" + `{"c":1.5}`,
-		`{"a":1}` + "\n" + `{"a":1.0}` + "\n" + `{"a":1}`, `{"":1}`, `{"_row":1,"x":true}`, `{"a":"True"}`, `{"a":-0}`,
+		`{"a":1}` + "\n" + `{"a":1.0}` + "\n" + `{"a":1}`, `{"":1}`, `{"_row":1,"x":true}`, `{"a":"True"}`, `{"a":-0}`, `{}`,
 	} {
 		f.Add(false, text)
 	}
@@ -85,6 +106,7 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		check(t, s, path)
+		checkFolder(t, s)
 	})
 }
 

@@ -73,7 +73,7 @@ func (s *Survey) check() error {
 		return fault.Usagef("%s has %d columns, and a dataset has at most %d: leave out those that nobody asks for, "+
 			"or write them as rows of name and value", file, len(s.Columns), contract.MaxColumns)
 	}
-	if columns == 0 {
+	if len(s.Columns) == 0 {
 		return fmt.Errorf("%s: its rows have no column", file)
 	}
 	if !s.maps() {
