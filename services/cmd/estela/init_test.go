@@ -28,6 +28,7 @@ func TestInitRefuses(t *testing.T) {
 		}
 		return strings.Join(names, ",") + "\n" + strings.Repeat("1,", n-1) + "1\n"
 	}
+	here := t.TempDir()
 	var random, keyed strings.Builder
 	for i := range 20_000 {
 		random.WriteByte(byte(i * i * 31 >> 3))
@@ -63,9 +64,9 @@ func TestInitRefuses(t *testing.T) {
 		"standard input without a name":      {"a.csv", "a\n1\n", 2, "give --name NAME", []string{"-"}},
 		"standard input twice":               {"a.csv", "a\n1\n", 2, "goes alone", []string{"-", "-", "--name", "x"}},
 		"a file that is not there":           {"a.csv", "a\n1\n", 2, "no such file", []string{"none.csv", "--name", "x"}},
-		"a directory":                        {"a.csv", "a\n1\n", 2, "is a directory", []string{os.TempDir(), "--name", "x"}},
+		"a directory":                        {"a.csv", "a\n1\n", 2, "is a directory", []string{here, "--name", "x"}},
 		"what is there already":              {"a.csv", "a\n1\n", 2, "is there already, and nothing is overwritten", []string{"--name", "taken"}},
-		"two directories":                    {"a.csv", "a\n1\n", 2, "give one --data", []string{"--data", os.TempDir()}},
+		"two directories":                    {"a.csv", "a\n1\n", 2, "give one --data", []string{"--data", here}},
 		"a file that is another's neighbour": {"a.csv", "a\n1\n", 1, "no Parquet file", []string{"--format", "parquet"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -234,6 +234,7 @@ func (c *Column) note(s *stats) {
 		add("its times have no zone: UTC is assumed")
 	case LooseTime:
 		add("a time without a zone is taken as UTC")
+	default:
 	}
 	if len(c.Missing) > 0 {
 		add("%s is taken as no value", strings.Join(c.Missing, ", "))

@@ -1,7 +1,7 @@
 package inference
 
 // maxHashes bounds the memory of all sets of hashes together: 8 bytes each, in tables half full.
-const maxHashes = 16 << 20
+const maxHashes = 8 << 20
 
 // hashes is a set of hashes that finds whether one comes twice. Beyond a limit it keeps only those
 // with some bits zero, a part of them, so that a value that comes twice is found if it is of that part.

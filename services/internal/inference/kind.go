@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -100,6 +101,9 @@ func numberKinds(text []byte) kinds {
 	case digits > maxDigits:
 		return 0
 	case exponent:
+		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
+			return 0
+		}
 		return number
 	case !point:
 		return numbers

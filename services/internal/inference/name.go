@@ -48,7 +48,7 @@ func PropertyName(text string) string {
 		case unicode.Is(unicode.Mn, r): // the mark of a letter
 			continue
 		case r < unicode.MaxASCII && unicode.IsUpper(r):
-			if unicode.IsLower(last) {
+			if unicode.IsLower(last) && !strings.HasSuffix(b.String(), "_") {
 				b.WriteByte('_')
 			}
 			b.WriteRune(unicode.ToLower(r))

@@ -91,11 +91,11 @@ func (s *Survey) Contract() []byte {
 		{"required", list(required)},
 		{"properties", indented(properties)},
 	}
-	text := "{\n"
+	lines := make([]string, len(root))
 	for i, m := range root {
-		text += "  " + string(quoted(m.name)) + ": " + string(m.value) + []string{",\n", "\n}\n"}[i/(len(root)-1)]
+		lines[i] = "  " + string(quoted(m.name)) + ": " + string(m.value)
 	}
-	return []byte(text)
+	return []byte("{\n" + strings.Join(lines, ",\n") + "\n}\n")
 }
 
 func indented(properties []member) json.RawMessage {

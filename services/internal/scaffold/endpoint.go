@@ -25,7 +25,7 @@ const (
 
 // endpoints are those worth having: rows, a row, rows and measures by group, and over time.
 func (s *Survey) endpoints(e *events) []Endpoint {
-	all := []Endpoint{s.latest(e), s.row(e), s.summary(e)}
+	all := []Endpoint{s.latest(e), s.row(e), s.summary()}
 	if s.Time >= 0 {
 		all = append(all, s.series(e))
 	}
@@ -209,7 +209,7 @@ func (s *Survey) isMeasure(at int) bool {
 }
 
 // summary is the endpoint of rows and measures by group.
-func (s *Survey) summary(e *events) Endpoint {
+func (s *Survey) summary() Endpoint {
 	categories := s.categories()
 	names, columns := s.measured()
 	if len(categories) == 0 {
@@ -217,19 +217,18 @@ func (s *Survey) summary(e *events) Endpoint {
 		s.times(f)
 		return Endpoint{"summary", f.text([]string{"cache: 5s"}, "SELECT\n    "+strings.Join(append([]string{"count(*) AS rows"}, columns...), ",\n    ")+"\nFROM "+name(s.Name)+"{where}\n"), []endpoint.Case{{Name: "all"}}}
 	}
-	var groups []string
-	branches := ""
+	var groups, branches []string
 	for _, at := range categories {
 		c := &s.Columns[at]
 		groups = append(groups, c.Property)
-		branches += fmt.Sprintf("\n            WHEN '%s' THEN CAST(%s AS VARCHAR)", c.Property, name(c.Property))
+		branches = append(branches, fmt.Sprintf("\n            WHEN '%s' THEN CAST(%s AS VARCHAR)", c.Property, name(c.Property)))
 	}
 	f := s.newFile("Rows and measures of "+s.Name+" by "+groups[0]+alternatives(groups[1:])+".", "The groups with the most rows first; rows without a value are a group without a name.")
 	f.params = append(f.params, fmt.Sprintf("by string default=%s enum=%s -- what to group by", groups[0], strings.Join(groups, ",")))
 	s.times(f)
 	grouped := strings.Join(append([]string{"count(*) AS rows"}, columns...), ",\n        ")
 	chosen := strings.Join(append([]string{"row_number() OVER (ORDER BY rows DESC, name) AS rank", "name", "rows"}, names...), ",\n    ")
-	sql := "WITH grouped AS (\n    SELECT\n        CASE $by" + branches + "\n        END AS name,\n        " + grouped + "\n    FROM " + name(s.Name) +
+	sql := "WITH grouped AS (\n    SELECT\n        CASE $by" + strings.Join(branches, "") + "\n        END AS name,\n        " + grouped + "\n    FROM " + name(s.Name) +
 		"{where}" + "\n    GROUP BY ALL\n)\n\nSELECT\n    " + chosen + "\nFROM grouped\n"
 	cases := []endpoint.Case{{Name: "by " + groups[0]}, {Name: "what is no group", Params: map[string]string{"by": "nothing"}, Status: 400}}
 	for _, g := range groups[1:] {
@@ -312,7 +311,7 @@ func (s *Survey) categories() []int {
 func (s *Survey) category(at int) int {
 	c := &s.Columns[at]
 	alone := s.isKey(at) && len(s.Key.Columns) == 1
-	score := 0
+	var score int
 	switch {
 	case alone || c.Format != "" || c.Layout != inference.Plain && c.Type != "boolean" || c.Distinct == 1 || len(c.Property) > 55:
 		return 0

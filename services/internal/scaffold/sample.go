@@ -23,7 +23,7 @@ const (
 // sample keeps some of the rows, spread over all: those with the lowest hashes of their numbers, so that
 // the same file gives the same sample.
 type sample struct {
-	rows  rowHeap
+	rows  rows
 	bytes int
 	count uint64
 }
@@ -36,20 +36,19 @@ type sampled struct {
 	doc          []byte
 }
 
-func newSample() *sample { return &sample{} }
-
 // add takes the next row.
 func (s *sample) add(doc []byte, file int, line int64) {
 	s.count++
 	hash := mix(s.count)
-	full := len(s.rows) == sampleRows || s.bytes+len(doc) > sampleBytes
-	if full && len(s.rows) > 0 && hash >= s.rows[0].hash {
+	full := len(s.rows.heap) == sampleRows || s.bytes+len(doc) > sampleBytes
+	if full && len(s.rows.heap) > 0 && hash >= s.rows.heap[0].hash {
 		return
 	}
 	s.bytes += len(doc)
 	heap.Push(&s.rows, sampled{hash, s.count, file, line, bytes.Clone(doc)})
-	for len(s.rows) > 1 && (len(s.rows) > sampleRows || s.bytes > sampleBytes) {
-		s.bytes -= len(heap.Pop(&s.rows).(sampled).doc)
+	for len(s.rows.heap) > 1 && (len(s.rows.heap) > sampleRows || s.bytes > sampleBytes) {
+		s.bytes -= len(s.rows.heap[0].doc)
+		heap.Pop(&s.rows)
 	}
 }
 
@@ -63,25 +62,32 @@ func mix(x uint64) uint64 {
 
 // inOrder returns the rows in the order of the files.
 func (s *sample) inOrder() []sampled {
-	rows := slices.Clone(s.rows)
+	rows := slices.Clone(s.rows.heap)
 	slices.SortFunc(rows, func(a, b sampled) int { return cmp.Compare(a.number, b.number) })
 	return rows
 }
 
 // Sampled reports whether the sample lacks rows.
-func (s *Survey) Sampled() bool { return s.sample.count > uint64(len(s.sample.rows)) }
+func (s *Survey) Sampled() bool { return s.sample.count > uint64(len(s.sample.rows.heap)) }
 
-// rowHeap has the highest hash first.
-type rowHeap []sampled
+// rows is a heap, the highest hash first.
+type rows struct{ heap []sampled }
 
-func (h rowHeap) Len() int           { return len(h) }
-func (h rowHeap) Less(i, j int) bool { return h[i].hash > h[j].hash }
-func (h rowHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *rowHeap) Push(x any)        { *h = append(*h, x.(sampled)) }
-func (h *rowHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
+func (r *rows) Len() int           { return len(r.heap) }
+func (r *rows) Less(i, j int) bool { return r.heap[i].hash > r.heap[j].hash }
+func (r *rows) Swap(i, j int)      { r.heap[i], r.heap[j] = r.heap[j], r.heap[i] }
+
+// Push implements heap.Interface.
+func (r *rows) Push(x any) {
+	if row, ok := x.(sampled); ok {
+		r.heap = append(r.heap, row)
+	}
+}
+
+// Pop implements heap.Interface.
+func (r *rows) Pop() any {
+	last := r.heap[len(r.heap)-1]
+	r.heap = r.heap[:len(r.heap)-1]
 	return last
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -54,12 +55,7 @@ func join(notes ...string) string {
 }
 
 func (s *Survey) isKey(column int) bool {
-	for _, k := range s.Key.Columns {
-		if k == column {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Key.Columns, column)
 }
 
 // check refuses what can't be a dataset.

@@ -45,6 +45,7 @@ type Survey struct {
 	Rows, Unread int64
 	Unreadable   string
 
+	asked  tabular.Format
 	sample *sample
 	types  map[string]string // of Parquet
 }
@@ -55,7 +56,7 @@ func Read(ctx context.Context, cfg Config) (*Survey, error) {
 	if cfg.Read == nil {
 		cfg.Read = func(int) {}
 	}
-	s := &Survey{Config: cfg, sample: newSample(), types: map[string]string{}}
+	s := &Survey{Config: cfg, asked: cfg.Format, sample: &sample{}, types: map[string]string{}}
 	if err := s.detect(ctx); err != nil {
 		return nil, err
 	}
@@ -102,11 +103,7 @@ func (s *Survey) detect(ctx context.Context) error {
 }
 
 func (s *Survey) open(ctx context.Context, file File) (*importer.File, error) {
-	cfg := importer.Config{Path: file.Path, Encoding: s.Encoding, Format: s.Config.Format}
-	if len(s.Files) > 1 {
-		cfg.Format = tabular.Auto // CSV and TSV go together, and so do JSON and NDJSON
-	}
-	f, err := importer.Open(ctx, cfg)
+	f, err := importer.Open(ctx, importer.Config{Path: file.Path, Encoding: s.Encoding, Format: s.asked})
 	if err != nil {
 		return nil, renamed(err, file)
 	}
