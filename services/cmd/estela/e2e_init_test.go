@@ -256,6 +256,9 @@ func TestE2EInit(t *testing.T) {
 	if code, out, errs := estelaIn(t, dir, "", "endpoint", "test"); code != 0 || strings.Count(out, "ok ") < 3*len(all) {
 		t.Errorf("endpoint test: exit %d\n%s%s", code, out, errs)
 	}
+	if code, out, errs := estelaIn(t, filepath.Join(dir, "words"), "", "endpoint", "list"); code != 0 || strings.Count(out, "/v1/words/") != 3 || strings.Count(out, "\n") != 3 {
+		t.Errorf("in the dataset's own folder: exit %d\n%s%s", code, out, errs)
+	}
 	if code, out, errs := estelaIn(t, dir, "", "endpoint", "check"); code != 0 {
 		t.Errorf("endpoint check: exit %d\n%s%s", code, out, errs)
 	}

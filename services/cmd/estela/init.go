@@ -232,10 +232,10 @@ func showSurvey(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder)
 	}
 	say(out, "\n? may be absent\nkey   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
 	if survey.Unread > 0 {
-		say(out, "%d rows can't be read and are in no event; publish reports them: %s", survey.Unread, survey.Unreadable)
+		say(out, "%d of %d rows can't be read, and publish will report them: %s", survey.Unread, survey.Unread+survey.Rows, survey.Unreadable)
 	}
 	if folder.Invalid > 0 {
-		say(out, "%d rows of the sample are no valid events: %s", folder.Invalid, folder.Problem)
+		say(out, "%d rows of the sample are not valid events: %s", folder.Invalid, folder.Problem)
 	}
 	return nil
 }

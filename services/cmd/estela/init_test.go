@@ -139,7 +139,7 @@ func TestInitDryRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"==> " + filepath.Join(dir, "sheet", "contract.json") + " <==\n{", "/mapping.sql <==\n-- Makes events", "/endpoints/row.sql <==\n-- A row of sheet", "/sample.csv <==\n(",
-		"a_long_name_a_long_name", "number?", "key   id, which differs in each of the 2 rows", "time  none",
+		"a_long_name_a_long_name", "number?", "key   id, which differs in each row", "time  none",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -80,7 +80,7 @@ func (p *Profile) Rows() int64 { return p.rows }
 func (s *stats) column(rows int64, texts bool) Column {
 	c := Column{
 		Name: s.name, Type: "string", Example: s.first, Low: s.low, High: s.high,
-		Distinct: len(s.counts), Present: s.values == rows, Null: s.nulls,
+		Distinct: s.words.count(), Present: s.values == rows, Null: s.nulls,
 	}
 	switch {
 	case s.values == 0:
@@ -124,7 +124,7 @@ func (s *stats) ofText(c *Column, texts bool) {
 	}
 	c.Present = false
 	for i, word := range missingWords {
-		if s.words&(1<<i) != 0 {
+		if s.marks&(1<<i) != 0 {
 			c.Missing = append(c.Missing, word)
 		}
 	}
@@ -192,12 +192,10 @@ func (s *stats) ofValue(c *Column) {
 
 // listed returns the values, in order.
 func (s *stats) listed() []string {
-	all := make([]string, 0, len(s.counts))
-	for word := range s.counts {
-		all = append(all, word)
+	if s.words == nil {
+		return nil
 	}
-	slices.Sort(all)
-	return all
+	return slices.Sorted(slices.Values(s.words.texts))
 }
 
 // repeats reports whether the column has words that come again.

@@ -22,13 +22,21 @@ func (h *hashes) add(hash uint64, limit int) bool {
 		return h.add(hash, limit)
 	}
 	if 2*h.count >= len(h.table) {
-		h.rebuild(max(1024, 2*len(h.table)))
+		h.rebuild(h.grown())
 	}
 	if !h.put(hash) {
 		return false
 	}
 	h.count++
 	return true
+}
+
+// grown is the size of a larger table; the small ones grow faster.
+func (h *hashes) grown() int {
+	if len(h.table) < 1<<18 {
+		return max(1024, 8*len(h.table))
+	}
+	return 2 * len(h.table)
 }
 
 func (h *hashes) put(hash uint64) bool {

@@ -213,11 +213,11 @@ func (s *Search) Key() Key {
 // idWords are the words of a name of something that identifies, and periodWords of something that
 // counts time or places in an order.
 var (
-	idWords     = words("id uuid guid key code sku no nr num number ref reference identifier isbn ean iban vin plate email username slug hash ticket invoice factura folio codigo clave rut dni nif matricula")
-	periodWords = words("year month day hour minute week quarter period date time line seq sequence position index row season ano mes dia hora semana trimestre periodo fecha linea")
+	idWords     = wordSet("id uuid guid key code sku no nr num number ref reference identifier isbn ean iban vin plate email username slug hash ticket invoice factura folio codigo clave rut dni nif matricula")
+	periodWords = wordSet("year month day hour minute week quarter period date time line seq sequence position index row season ano mes dia hora semana trimestre periodo fecha linea")
 )
 
-func words(list string) map[string]bool {
+func wordSet(list string) map[string]bool {
 	all := map[string]bool{}
 	for word := range strings.FieldsSeq(list) {
 		all[word] = true

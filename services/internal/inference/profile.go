@@ -18,7 +18,7 @@ const (
 	// MaxColumns is how many columns a file may have. A document with other names in each row has
 	// values for names, and no columns.
 	MaxColumns = 4096
-	// maxValues is how many different values of a column are remembered, each with its count.
+	// maxValues is how many different values of a column are remembered.
 	maxValues = 64
 	// maxWord is the length of a value, in characters, beyond which it is none of a list.
 	maxWord = 60
@@ -52,19 +52,19 @@ type stats struct {
 	values  int64 // neither absent nor null
 	nulls   bool  // some are null
 	types   types
-	alive   kinds // what all of the texts can be
-	wide    bool  // a number of JSON is an integer of more than 64 bits
-	point   bool  // a text is a number with a point that does not stand between thousands
-	clock   bool  // a date with slashes has a time
-	missing int64 // texts that mean no value
-	words   uint16
+	alive   kinds  // what all of the texts can be
+	wide    bool   // a number of JSON is an integer of more than 64 bits
+	point   bool   // a text is a number with a point that does not stand between thousands
+	clock   bool   // a date with slashes has a time
+	missing int64  // texts that mean no value
+	marks   uint16 // which of missingWords they are
 	// separators of dates, and whether numbers are grouped by thousands.
 	separators [len(dateSeparators)]bool
 	low, high  float64
-	bytes      int64            // of all values
-	counts     map[string]int64 // of each value, as it stands in the document; nil if there are many
-	first      string           // a value
-	seen       *hashes          // of all values; nil if one came twice
+	bytes      int64   // of all values
+	words      *words  // the different values, as they stand in the document; nil if there are many
+	first      string  // a value
+	seen       *hashes // of all values; nil if one came twice
 }
 
 // dateSeparators are what stands between day, month and year.
@@ -101,7 +101,7 @@ func (p *Profile) Add(members []contract.Member) error {
 			continue
 		}
 		p.row[at] = xxh3.Hash(m.Value) | 1
-		p.add(s, m.Value)
+		p.add(s, m.Value, p.row[at])
 	}
 	p.verify()
 	p.window.add(p.rows-1, p.row)
@@ -121,7 +121,7 @@ func (p *Profile) column(i int, name []byte) (int, error) {
 	if at == MaxColumns {
 		return 0, &TooManyColumnsError{string(name)}
 	}
-	s := &stats{name: string(name), alive: anyText, low: math.Inf(1), high: math.Inf(-1), counts: map[string]int64{}}
+	s := &stats{name: string(name), alive: anyText, low: math.Inf(1), high: math.Inf(-1), words: &words{}}
 	p.index[s.name] = at
 	p.columns, p.row = append(p.columns, s), append(p.row, 0)
 	if p.rows == 1 {
@@ -145,16 +145,17 @@ func (p *Profile) verify() {
 	p.unique = kept
 }
 
-func (p *Profile) add(s *stats, raw []byte) {
+func (p *Profile) add(s *stats, raw []byte, hash uint64) {
 	s.values++
 	s.bytes += int64(len(raw))
 	switch c := raw[0]; {
 	case c == '"':
 		s.types |= isText
 		if s.alive != 0 {
-			end, ascii, escaped, _ := jsontext.End(raw, 1)
-			text, buffer, _ := jsontext.Plain(p.buffer[:0], raw[1:end], ascii, escaped)
-			p.buffer = buffer
+			text := raw[1 : len(raw)-1]
+			if bytes.IndexByte(text, '\\') >= 0 {
+				text, p.buffer, _ = jsontext.Plain(p.buffer[:0], text, false, true)
+			}
 			s.text(text, p.texts)
 		}
 	case c == '{':
@@ -173,12 +174,12 @@ func (p *Profile) add(s *stats, raw []byte) {
 		s.wide = s.wide || err != nil
 	}
 	if s.types&(isObject|isArray) != 0 {
-		s.counts = nil
+		s.words = nil
 	}
 	if s.first == "" && s.missing < s.values {
 		s.first = string(raw)
 	}
-	s.count(raw)
+	s.count(raw, hash)
 }
 
 // text narrows what the texts can be.
@@ -186,7 +187,7 @@ func (s *stats) text(text []byte, untyped bool) {
 	if untyped {
 		if word := isMissing(text); word >= 0 {
 			s.missing++
-			s.words |= 1 << word
+			s.marks |= 1 << word
 			return
 		}
 	}
@@ -216,14 +217,39 @@ func (s *stats) number(raw []byte) {
 	s.low, s.high = min(s.low, x), max(s.high, x)
 }
 
-// count counts the value, while there are few.
-func (s *stats) count(raw []byte) {
-	if s.counts == nil {
-		return
+// count remembers the value, while there are few.
+func (s *stats) count(raw []byte, hash uint64) {
+	if s.words != nil && !s.words.add(raw, hash) {
+		s.words = nil
 	}
-	if n, ok := s.counts[string(raw)]; ok || len(s.counts) < maxValues && utf8.RuneCount(raw) <= maxWord {
-		s.counts[string(raw)] = n + 1
-	} else {
-		s.counts = nil
+}
+
+// words are different values, found by their hashes.
+type words struct {
+	table [2 * maxValues]uint64
+	texts []string
+}
+
+// count is how many there are, 0 if w is nil.
+func (w *words) count() int {
+	if w == nil {
+		return 0
 	}
+	return len(w.texts)
+}
+
+// add adds a value. It reports false if it is too long, or there are too many.
+func (w *words) add(raw []byte, hash uint64) bool {
+	at := hash >> 7 % uint64(len(w.table))
+	for ; w.table[at] != 0; at = (at + 1) % uint64(len(w.table)) {
+		if w.table[at] == hash {
+			return true
+		}
+	}
+	if len(w.texts) == maxValues || utf8.RuneCount(raw) > maxWord {
+		return false
+	}
+	w.table[at] = hash
+	w.texts = append(w.texts, string(raw))
+	return true
 }

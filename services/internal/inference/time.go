@@ -5,9 +5,9 @@ import "strings"
 var (
 	// timeWords are of names of times, eventWords of when something happened, otherWords of
 	// other times that a row may have.
-	timeWords  = words("time at ts timestamp epoch date datetime on created updated occurred hora fecha")
-	eventWords = words("occurred event created timestamp ts time at measured recorded ordered placed sent observed logged taken datetime date day fecha hora dia started start departed")
-	otherWords = words("updated modified changed birth born dob due expiry expires expiration expected valid until end ended finish closed deleted next renewal arrived delivered nacimiento vencimiento actualizado modificado")
+	timeWords  = wordSet("time at ts timestamp epoch date datetime on created updated occurred hora fecha")
+	eventWords = wordSet("occurred event created timestamp ts time at measured recorded ordered placed sent observed logged taken datetime date day fecha hora dia started start departed")
+	otherWords = wordSet("updated modified changed birth born dob due expiry expires expiration expected valid until end ended finish closed deleted next renewal arrived delivered nacimiento vencimiento actualizado modificado")
 )
 
 func isTime(property string) bool { return hasWord(property, timeWords) }

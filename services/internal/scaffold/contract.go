@@ -120,8 +120,15 @@ func (s *Survey) annotation() []member {
 
 // description says where the contract is from, and what was decided.
 func (s *Survey) description() string {
-	text := fmt.Sprintf("Inferred by estela init from %d rows of %s. %s", s.Rows, s.from(), sentence("key: "+s.KeyReason()))
+	text := fmt.Sprintf("Inferred by estela init from %s of %s. %s", counted(s.Rows, "row"), s.from(), sentence("key: "+s.KeyReason()))
 	return text + " " + sentence("time: "+s.TimeReason())
+}
+
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func sentence(text string) string {
@@ -168,7 +175,7 @@ func (s *Survey) about(at int) string {
 	if !c.Present {
 		all = append(all, "absent in some rows")
 	} else if !s.required(at) {
-		all = append(all, fmt.Sprintf("in every row, and not required, for there were only %d", s.Rows))
+		all = append(all, "in every row, and not required, for there were only "+counted(s.Rows, "row"))
 	}
 	if c.Type == "string" && c.Format == "" && c.Distinct > 1 && c.Distinct <= maxExamples && c.Repeats {
 		all = append(all, fmt.Sprintf("%d different values, listed as examples; others are valid", c.Distinct))

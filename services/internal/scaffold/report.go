@@ -45,9 +45,9 @@ func (s *Survey) KeyReason() string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("%s, which differs in each of the %d rows", names, s.Rows)
+	text := fmt.Sprintf("%s, which differs in each row", names)
 	if len(s.Key.Columns) > 1 {
-		text = fmt.Sprintf("%s, which together differ in each of the %d rows, and no column does alone", names, s.Rows)
+		text = fmt.Sprintf("%s, which together differ in each row, and no column does alone", names)
 	}
 	if s.Key.Partial {
 		text += " (a part of the values was compared, for lack of memory)"

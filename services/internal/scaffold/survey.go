@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/inference"
@@ -110,51 +109,20 @@ func (s *Survey) open(ctx context.Context, file File) (*importer.File, error) {
 	return f, nil
 }
 
-// each calls fn with every row of every file that can be read, until it fails, and bad with those that
-// can't.
-func (s *Survey) each(ctx context.Context, fn func(members []contract.Member, file int, d importer.Document) error, bad func(file File, d importer.Document)) error {
-	var split contract.Splitter
-	for i, file := range s.Files {
-		f, err := s.open(ctx, file)
-		if err != nil {
-			return err
-		}
-		unreported := 0
-		err = f.Each(ctx, func(d importer.Document) error {
-			if unreported++; unreported == 1024 {
-				s.Read(unreported)
-				unreported = 0
-			}
-			if d.Problem == nil {
-				members, violations := split.Split(d.JSON)
-				if len(violations) == 0 {
-					return fn(members, i, d)
-				}
-				d.Problem = errors.New(violations[0].String())
-			}
-			bad(file, d)
-			return nil
-		})
-		s.Read(unreported)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return renamed(err, file)
-		}
-	}
-	return nil
-}
-
 // first is the pass that finds the columns.
 func (s *Survey) first(ctx context.Context, p *inference.Profile) error {
-	return s.each(ctx, func(members []contract.Member, file int, d importer.Document) error {
-		if err := p.Add(members); err != nil {
-			return fmt.Errorf("line %d: %w", d.Line, err)
+	return s.each(ctx, func(r *row) error {
+		if r.problem != nil {
+			if s.Unread++; s.Unread == 1 {
+				s.Unreadable = fmt.Sprintf("%s, line %d: %s", s.Files[r.file].Name, r.line, r.problem)
+			}
+			return nil
 		}
-		s.sample.add(d.JSON, file, d.Line)
+		if err := p.Add(r.members); err != nil {
+			return fmt.Errorf("read %s: line %d: %w", s.Files[r.file].Name, r.line, err)
+		}
+		s.sample.add(r.doc, r.file, r.line)
 		return nil
-	}, func(file File, d importer.Document) {
-		if s.Unread++; s.Unread == 1 {
-			s.Unreadable = fmt.Sprintf("%s, line %d: %s", file.Name, d.Line, d.Problem)
-		}
 	})
 }
 
@@ -162,12 +130,15 @@ var errDone = errors.New("no group of columns is left")
 
 // second is the pass that verifies groups of columns as the key.
 func (s *Survey) second(ctx context.Context, search *inference.Search) error {
-	err := s.each(ctx, func(members []contract.Member, _ int, _ importer.Document) error {
-		if search.Done() {
+	err := s.each(ctx, func(r *row) error {
+		switch {
+		case search.Done():
 			return errDone
+		case r.problem != nil:
+			return nil
 		}
-		return search.Add(members)
-	}, func(File, importer.Document) {})
+		return search.Add(r.members)
+	})
 	if err != nil && !errors.Is(err, errDone) {
 		return err
 	}

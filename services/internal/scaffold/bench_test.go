@@ -1,8 +1,7 @@
-package inference_test
+package scaffold_test
 
 import (
 	"bufio"
-	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -12,9 +11,7 @@ import (
 
 	_ "github.com/duckdb/duckdb-go/v2" // what the time is compared with
 
-	"github.com/estela-dev/estela/services/internal/contract"
-	"github.com/estela-dev/estela/services/internal/importer"
-	"github.com/estela-dev/estela/services/internal/inference"
+	"github.com/estela-dev/estela/services/internal/scaffold"
 )
 
 const benchRows = 1_000_000
@@ -67,31 +64,20 @@ func BenchmarkInference(b *testing.B) {
 
 func theirsOf(b *testing.B, db *sql.DB, file string) {
 	b.Helper()
-	var columns string
-	if err := db.QueryRowContext(b.Context(), "SELECT columns FROM sniff_csv('"+file+"')").Scan(new(any)); err != nil {
-		b.Fatal(err, columns)
+	if err := db.QueryRowContext(b.Context(), "SELECT Columns FROM sniff_csv('"+file+"')").Scan(new(any)); err != nil {
+		b.Fatal(err)
 	}
 	var x any
-	if err := db.QueryRowContext(b.Context(), "SELECT max(COLUMNS(*))::VARCHAR FROM read_csv('"+file+"')").Scan(&x, &x, &x, &x, &x, &x, &x, &x, &x, &x); err != nil {
+	if err := db.QueryRowContext(b.Context(), "SELECT max(COLUMNS(*)) FROM read_csv('"+file+"')").Scan(&x, &x, &x, &x, &x, &x, &x, &x, &x, &x); err != nil {
 		b.Fatal(err)
 	}
 }
 
+// infer reads the file as estela init does, the sample included.
 func infer(b *testing.B, file string) {
 	b.Helper()
-	f, err := importer.Open(context.WithoutCancel(b.Context()), importer.Config{Path: file})
-	if err != nil {
+	s, err := scaffold.Read(b.Context(), scaffold.Config{Name: "orders", Files: []scaffold.File{{Path: file, Name: file}}})
+	if err != nil || s.Rows != benchRows || len(s.Key.Columns) != 1 {
 		b.Fatal(err)
-	}
-	defer f.Close()
-	p := inference.New(true)
-	var split contract.Splitter
-	err = f.Each(b.Context(), func(d importer.Document) error {
-		members, _ := split.Split(d.JSON)
-		return p.Add(members)
-	})
-	key, search := p.Key()
-	if err != nil || p.Rows() != benchRows || search != nil || len(key.Columns) != 1 {
-		b.Fatal(p.Rows(), err, key)
 	}
 }
