@@ -21,9 +21,11 @@ type Column struct {
 	Missing []string
 	// Mixed: the values are of several types, and become texts.
 	Mixed bool
-	// Present: every row has a value. Null: some rows have the value null.
+	// Count is how many rows have a value. Present: every row has one. Null: some rows have the value
+	// null.
+	Count         int64
 	Present, Null bool
-	// Low and High are the bounds of an integer.
+	// Low and High are the bounds of numbers; Low is above High where they are not known.
 	Low, High float64
 	// Values are the values, as JSON, in order, if they are few; Distinct counts them, 0 if there are
 	// more than were counted.
@@ -80,7 +82,7 @@ func (p *Profile) Rows() int64 { return p.rows }
 func (s *stats) column(rows int64, texts bool) Column {
 	c := Column{
 		Name: s.name, Type: "string", Example: s.first, Low: s.low, High: s.high,
-		Distinct: s.words.count(), Present: s.values == rows, Null: s.nulls,
+		Distinct: s.words.count(), Present: s.values == rows, Count: s.values - s.missing, Null: s.nulls,
 	}
 	switch {
 	case s.values == 0:
@@ -120,6 +122,7 @@ func (s *stats) ofText(c *Column, texts bool) {
 		s.ofValue(c)
 	}
 	if s.missing == 0 || c.Type == "string" && c.Format == "" {
+		c.Count = s.values
 		return
 	}
 	c.Present = false

@@ -156,9 +156,7 @@ func (s *Survey) property(at int) []member {
 	if c.Name != c.Property {
 		all = append(all, member{"title", quoted(c.Name)})
 	}
-	if text := s.about(at); text != "" {
-		all = append(all, member{"description", quoted(text)})
-	}
+	all = append(all, member{"description", quoted(s.about(at))})
 	if examples := s.examples(c); len(examples) > 0 {
 		all = append(all, member{"examples", array(examples)})
 	}
@@ -168,25 +166,41 @@ func (s *Survey) property(at int) []member {
 	return all
 }
 
+// kinds are the types and formats in words.
+var kinds = map[string]string{
+	"string": "text", "date": "date", "date-time": "time", "uuid": "UUID", "integer": "integer", "number": "number",
+	"boolean": "true or false", "object": "object", "array": "list",
+}
+
 // about describes what was inferred of a column.
 func (s *Survey) about(at int) string {
 	c := &s.Columns[at]
-	var all []string
-	if !c.Present {
-		all = append(all, "absent in some rows")
-	} else if !s.required(at) {
-		all = append(all, "in every row, and not required, for there were only "+counted(s.Rows, "row"))
+	text := kinds[kindOf(c)]
+	if (c.Type == "integer" || c.Type == "number") && c.Low <= c.High {
+		text += fmt.Sprintf(" from %s to %s", plainNumber(c.Low), plainNumber(c.High))
+	}
+	switch {
+	case c.Count == 0:
+		text = ""
+	case c.Present && s.required(at):
+		text += " in every row"
+	case c.Present:
+		text += fmt.Sprintf(" in every row, and not required, for there were only %d", s.Rows)
+	default:
+		text += fmt.Sprintf(" in %d of %s", c.Count, counted(s.Rows, "row"))
 	}
 	if c.Type == "string" && c.Format == "" && c.Distinct > 1 && c.Distinct <= maxExamples && c.Repeats {
-		all = append(all, fmt.Sprintf("%d different values, listed as examples; others are valid", c.Distinct))
+		text += fmt.Sprintf("; %d different values, listed as examples, and others are valid", c.Distinct)
 	}
-	if c.Note != "" {
-		all = append(all, c.Note)
+	return sentence(join(text, c.Note))
+}
+
+// plainNumber writes a number as people do.
+func plainNumber(x float64) string {
+	if x > 1e15 || x < -1e15 {
+		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
-	if len(all) == 0 {
-		return ""
-	}
-	return sentence(strings.Join(all, "; "))
+	return strconv.FormatFloat(x, 'f', -1, 64)
 }
 
 // examples are some values of the column, as JSON of its type.

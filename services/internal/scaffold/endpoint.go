@@ -183,8 +183,8 @@ func (s *Survey) row(e *events) Endpoint {
 	return Endpoint{"row", f.text([]string{"cache: 2s"}, spaced(s.selected())+"\nFROM "+name(s.Name)+"{where}\n"), cases}
 }
 
-// measured are the columns of sums and averages.
-func (s *Survey) measured() (names, columns []string) {
+// measured are the columns of sums and averages: their names, their SQL, their documentation.
+func (s *Survey) measured() (names, columns, documented []string) {
 	for i, c := range s.Columns {
 		if len(columns) == 2*maxMeasures || !s.isMeasure(i) {
 			continue
@@ -198,9 +198,10 @@ func (s *Survey) measured() (names, columns []string) {
 			total = "round(" + total + digits
 		}
 		names = append(names, "total_"+c.Property, "average_"+c.Property)
+		documented = append(documented, "column: total_"+c.Property+" -- Sum of "+c.Property+".", "column: average_"+c.Property+" -- Mean of "+c.Property+", of the rows that have it.")
 		columns = append(columns, total+" AS total_"+c.Property, "round(avg("+name(c.Property)+")"+digits+" AS average_"+c.Property)
 	}
-	return names, columns
+	return names, columns, append([]string{"column: rows -- How many rows there are."}, documented...)
 }
 
 func (s *Survey) isMeasure(at int) bool {
@@ -211,11 +212,11 @@ func (s *Survey) isMeasure(at int) bool {
 // summary is the endpoint of rows and measures by group.
 func (s *Survey) summary() Endpoint {
 	categories := s.categories()
-	names, columns := s.measured()
+	names, columns, documented := s.measured()
 	if len(categories) == 0 {
 		f := s.newFile("Rows and measures of " + s.Name + " as a whole.")
 		s.times(f)
-		return Endpoint{"summary", f.text([]string{"cache: 5s"}, "SELECT\n    "+strings.Join(append([]string{"count(*) AS rows"}, columns...), ",\n    ")+"\nFROM "+name(s.Name)+"{where}\n"), []endpoint.Case{{Name: "all"}}}
+		return Endpoint{"summary", f.text(append(documented, "cache: 5s"), "SELECT\n    "+strings.Join(append([]string{"count(*) AS rows"}, columns...), ",\n    ")+"\nFROM "+name(s.Name)+"{where}\n"), []endpoint.Case{{Name: "all"}}}
 	}
 	var groups, branches []string
 	for _, at := range categories {
@@ -234,7 +235,8 @@ func (s *Survey) summary() Endpoint {
 	for _, g := range groups[1:] {
 		cases = append(cases, endpoint.Case{Name: "by " + g, Params: map[string]string{"by": g}})
 	}
-	return Endpoint{"summary", f.text([]string{"order: rank", "cache: 5s", "chart: bar x=name y=rows"}, sql), cases}
+	return Endpoint{"summary", f.text(append(documented, "column: rank -- Place of the group in the order.", "column: name -- The value that the rows of the group have in common.",
+		"order: rank", "cache: 5s", "chart: bar x=name y=rows"), sql), cases}
 }
 
 func alternatives(more []string) string {
@@ -265,10 +267,10 @@ func (s *Survey) series(e *events) Endpoint {
 	for _, at := range s.categories()[:min(1, len(s.categories()))] {
 		f.filter(&s.Columns[at], e.first[s.Columns[at].Property])
 	}
-	_, columns := s.measured()
+	_, columns, documented := s.measured()
 	sql := "SELECT\n    " + strings.Join(append([]string{truncated + " AS period", "count(*) AS rows"}, columns...), ",\n    ") + "\nFROM " + name(s.Name) + "{where}\nGROUP BY ALL\n"
 	cases := []endpoint.Case{{Name: "by " + every}, {Name: "by year", Params: map[string]string{"every": "year"}}}
-	return Endpoint{"series", f.text([]string{"order: period", "cache: 5s", "chart: line x=period y=rows"}, sql), cases}
+	return Endpoint{"series", f.text(append(documented, "column: period -- The first moment of the period.", "order: period", "cache: 5s", "chart: line x=period y=rows"), sql), cases}
 }
 
 // period is a length of which there are some, but not too many, between two times.
