@@ -90,7 +90,7 @@ func (f *file) text(directives []string, sql string) string {
 	if len(f.where) > 0 {
 		where = "\nWHERE " + strings.Join(f.where, "\n  AND ")
 	}
-	return b.String() + strings.ReplaceAll(sql, "{where}", where)
+	return b.String() + strings.NewReplacer("{where}", where, "{nested}", strings.ReplaceAll(where, "\n", "\n    ")).Replace(sql)
 }
 
 // kindOf is the type of a parameter for the column.
@@ -230,7 +230,7 @@ func (s *Survey) summary() Endpoint {
 	grouped := strings.Join(append([]string{"count(*) AS rows"}, columns...), ",\n        ")
 	chosen := strings.Join(append([]string{"row_number() OVER (ORDER BY rows DESC, name) AS rank", "name", "rows"}, names...), ",\n    ")
 	sql := "WITH grouped AS (\n    SELECT\n        CASE $by" + strings.Join(branches, "") + "\n        END AS name,\n        " + grouped + "\n    FROM " + name(s.Name) +
-		"{where}" + "\n    GROUP BY ALL\n)\n\nSELECT\n    " + chosen + "\nFROM grouped\n"
+		"{nested}\n    GROUP BY ALL\n)\n\nSELECT\n    " + chosen + "\nFROM grouped\n"
 	cases := []endpoint.Case{{Name: "by " + groups[0]}, {Name: "what is no group", Params: map[string]string{"by": "nothing"}, Status: 400}}
 	for _, g := range groups[1:] {
 		cases = append(cases, endpoint.Case{Name: "by " + g, Params: map[string]string{"by": g}})

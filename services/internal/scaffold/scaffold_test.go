@@ -1,10 +1,12 @@
 package scaffold_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -196,6 +198,36 @@ func TestSampleIsOfAllRows(t *testing.T) {
 	}
 	if len(first) > 1<<20 || strings.Count(string(first), "\"\"b\"\"") != 1000 || !strings.Contains(string(first), "\n299") {
 		t.Errorf("the sample has %d bytes", len(first))
+	}
+}
+
+// TestKeywords: what is a word of DuckDB's SQL stands in quotes.
+func TestKeywords(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var list string
+	if err := db.QueryRowContext(t.Context(), "SELECT string_agg(keyword_name, ' ') FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'").Scan(&list); err != nil {
+		t.Fatal(err)
+	}
+	for words := range slices.Chunk(strings.Fields(list), 50) {
+		s, _, err := read(t, "a.csv", strings.Join(words, ",")+"\n"+strings.Repeat("x,", len(words)-1)+"x\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		f, err := s.Write(t.Context(), dir, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range words {
+			if !strings.Contains(f.Endpoints[0].SQL, "\n    \""+word+"\"") {
+				t.Errorf("%s is not in quotes", word)
+			}
+		}
 	}
 }
 
