@@ -14,6 +14,7 @@ import (
 type cli struct {
 	Globals
 
+	Init     initCmd      `cmd:"" help:"Make a dataset of files: contract, endpoints with tests, a sample."`
 	Up       upCmd        `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
 	Worker   workerCmd    `cmd:"" help:"Store the events of the streams in the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
@@ -39,7 +40,7 @@ type cli struct {
 
 // Globals are the flags of every command.
 type Globals struct {
-	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: the datasets built in." placeholder:"DIR" type:"existingdir"`
+	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: those of the current directory, else those built in." placeholder:"DIR" type:"existingdir"`
 	DataDir string   `help:"Directory of the warehouse, Redis' files and the control socket." default:"${datadir}"`
 	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else it starts one." placeholder:"URL"`
 	redisFlags
@@ -47,14 +48,19 @@ type Globals struct {
 	Warehouse string `help:"DuckDB file, or md:NAME with the token in MOTHERDUCK_TOKEN. Default: estela.duckdb in the data directory." placeholder:"FILE|md:NAME"`
 	Memory    string `help:"DuckDB's memory for the warehouse; larger queries spill to disk." default:"1GB"`
 	Spill     string `help:"Disk that queries may spill to; one that needs more fails, so that ingestion keeps its disk." default:"4GB"`
+	here      bool   // Data is the current directory, where datasets were found
+
 	// ProcessMemory is read by watchMemory.
 	ProcessMemory string `help:"Resident memory above which the process cancels and refuses readers' queries. Default: twice --memory and 1GB, at most 80% of the machine's or the cgroup's." placeholder:"SIZE"`
 	LogLevel      string `help:"Lowest level to log (${enum})." enum:"debug,info,warn,error" default:"info"`
 	LogFormat     string `help:"Format of the log (${enum}); cloud is JSON with the fields of Google Cloud Logging." enum:"text,json,cloud" default:"text"`
 }
 
-// check refuses a token in --warehouse.
+// check refuses a token in --warehouse, and finds the datasets of the current directory.
 func (g *Globals) check() error {
+	if len(g.Data) == 0 && dataset.IsIn(".") {
+		g.Data, g.here = []string{"."}, true
+	}
 	if mask.HasSecret(g.Warehouse) {
 		return fault.Usagef("--warehouse has a token in it, where every user of the machine can see it: " +
 			"write md:NAME alone, and put the token into the variable MOTHERDUCK_TOKEN")

@@ -79,11 +79,18 @@ type process struct {
 // start runs the binary and leaves it running; the test's end kills it by pid.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startIn(t, "", args...)
+}
+
+// startIn runs the binary in a directory.
+func startIn(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
 	file, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.Command(file, args...), done: make(chan struct{})}
+	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -125,6 +132,12 @@ func (p *process) interrupt() int {
 // estela runs one command to its end.
 func estela(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return estelaIn(t, "", stdin, args...)
+}
+
+// estelaIn runs one command in a directory.
+func estelaIn(t *testing.T, dir, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	file, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +146,7 @@ func estela(t *testing.T, stdin string, args ...string) (code int, stdout, stder
 	defer cancel()
 	cmd := exec.CommandContext(ctx, file, args...)
 	var out, errs bytes.Buffer
+	cmd.Dir = dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
@@ -172,16 +186,21 @@ func up(t *testing.T, dir string, args ...string) *system {
 	t.Helper()
 	s := &system{dir: dir, api: freeAddr(t), ops: freeAddr(t)}
 	s.process = start(t, append([]string{"up", "--data-dir", dir, "--listen", s.api, "--ops-listen", s.ops}, args...)...)
-	eventually(t, "ready", func() error {
+	s.awaitReady()
+	return s
+}
+
+func (s *system) awaitReady() {
+	s.t.Helper()
+	eventually(s.t, "ready", func() error {
 		select {
 		case <-s.done:
-			t.Fatalf("up ended: exit %d\n%s%s", s.cmd.ProcessState.ExitCode(), &s.out, &s.err)
+			s.t.Fatalf("up ended: exit %d\n%s%s", s.cmd.ProcessState.ExitCode(), &s.out, &s.err)
 		default:
 		}
 		_, err := get("http://" + s.ops + "/readyz")
 		return err
 	})
-	return s
 }
 
 func eventually(t *testing.T, what string, try func() error) {

@@ -113,7 +113,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	if err != nil {
 		return fmt.Errorf("write endpoint: %w", err)
 	}
-	_, err = out.WriteString(scaffold(d.Contract))
+	_, err = out.WriteString(draft(d.Contract))
 	if err = errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("write endpoint: %w", err)
 	}
@@ -135,9 +135,9 @@ func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
 	return all[0], nil
 }
 
-// scaffold returns the SQL of a first endpoint: the newest events, paginated. Without a time they are
+// draft returns the SQL of a first endpoint: the newest events, paginated. Without a time they are
 // in the order of the stream.
-func scaffold(c *contract.Contract) string {
+func draft(c *contract.Contract) string {
 	var columns, order, params, where []string
 	for _, column := range c.Columns {
 		columns = append(columns, `"`+column.Name+`"`)

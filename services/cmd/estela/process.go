@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,6 +76,9 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 		return err
 	}
 	end.add(c.store.Close)
+	if g.here {
+		c.log.Info("using the datasets of the current directory", slog.String("datasets", strings.Join(dataset.Names(all), ", ")))
+	}
 	// Tracing before anything that is traced.
 	tracing, err := p.ops.tracing(ctx, c.log, &end)
 	if err != nil {

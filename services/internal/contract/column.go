@@ -14,8 +14,8 @@ func (c *compiler) columns(root *schema) []Column {
 	if len(root.properties) == 0 {
 		c.problem("/properties", "must name at least one property: each becomes a column")
 	}
-	if len(root.properties) > maxColumns {
-		c.problem("/properties", "has %d properties: a table has at most %d", len(root.properties), maxColumns)
+	if len(root.properties) > MaxColumns {
+		c.problem("/properties", "has %d properties: a table has at most %d", len(root.properties), MaxColumns)
 	}
 	columns := make([]Column, 0, len(root.properties))
 	for _, p := range root.properties {

@@ -14,8 +14,8 @@ import (
 
 const draft = "https://json-schema.org/draft/2020-12/schema"
 
-// maxColumns keeps a table and a decoder within reason.
-const maxColumns = 1000
+// MaxColumns keeps a table and a decoder within reason.
+const MaxColumns = 1000
 
 var columnName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 

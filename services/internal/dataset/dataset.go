@@ -62,6 +62,16 @@ func Load(dirs []string) ([]*Dataset, error) {
 	return all, errors.Join(faults...)
 }
 
+// IsIn reports whether the directory is a dataset's folder, or has such folders.
+func IsIn(dir string) bool {
+	for _, pattern := range []string{"contract.json", "*/contract.json"} {
+		if found, err := fs.Glob(os.DirFS(dir), pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // folder is a dataset's folder (dir) in a file system, and its path.
 type folder struct {
 	fsys    fs.FS

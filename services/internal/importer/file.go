@@ -145,6 +145,9 @@ func (f *File) prepare(ctx context.Context) error {
 	return nil
 }
 
+// Format returns the file's format, Auto if it has no rows.
+func (f *File) Format() tabular.Format { return f.in.Format }
+
 // Rows returns the number of documents of a Parquet file, 0 if it can't be known without reading.
 func (f *File) Rows(ctx context.Context) (int64, error) {
 	if !f.in.Format.ReadByDuckDB() || f.cfg.Mapping != "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/database"
@@ -113,4 +114,40 @@ func parquetColumns(ctx context.Context, conn *database.Conn, path string) ([]st
 		inside += children
 	}
 	return names, errors.Join(rows.Err(), checkColumns(names))
+}
+
+// CopyParquet writes the rows of those numbers of a Parquet file that was opened without a mapping to a
+// new Parquet file, in their order.
+func (f *File) CopyParquet(ctx context.Context, to string, rows []int64) error {
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = strconv.FormatInt(row, 10)
+	}
+	err := database.ExecAll(ctx, f.scratch.Conn, "COPY (SELECT * EXCLUDE (_row) FROM source WHERE _row IN ("+strings.Join(list, ", ")+") ORDER BY _row) TO "+
+		database.QuoteText(to)+" (FORMAT parquet, COMPRESSION zstd)")
+	if err != nil {
+		return fmt.Errorf("copy rows of %s: %w", f.name(), f.hidePaths(err))
+	}
+	return nil
+}
+
+// Types returns the SQL types of the columns of a Parquet file, by name.
+func (f *File) Types(ctx context.Context) (map[string]string, error) {
+	types := map[string]string{}
+	if !f.in.Format.ReadByDuckDB() {
+		return types, nil
+	}
+	rows, err := f.scratch.Conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE FROM source)")
+	if err != nil {
+		return nil, fmt.Errorf("describe %s: %w", f.name(), f.hidePaths(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return nil, fmt.Errorf("describe %s: %w", f.name(), err)
+		}
+		types[name] = kind
+	}
+	return types, rows.Err()
 }

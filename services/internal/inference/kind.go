@@ -2,57 +2,67 @@ package inference
 
 import (
 	"bytes"
+	"encoding/json"
+	"strconv"
 
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
-// kinds is a set of what the values of a column can all be.
+// kinds is a set of what the texts of a column can all be.
 type kinds uint16
 
 const (
-	integer kinds = 1 << iota
-	number
-	boolean
-	instant   // RFC 3339, with a zone
-	date      // 2026-02-01
-	uuid      // of either case
-	localTime // as instant, without a zone, or with a space for the T
-	dayMonth  // 31/01/2026
-	monthDay  // 01/31/2026
-	commaNumber
-	epoch // seconds or milliseconds since 1970, of this century
+	integer       kinds = 1 << iota
+	number              // as JSON writes it
+	commaNumber         // 1.234,5
+	groupedNumber       // 1,234.5
+	boolean             // true, false
+	looseBoolean        // in any case
+	nested              // an object or an array of JSON
+	instant             // RFC 3339, with a zone
+	looseInstant        // as an instant or a local time, with a space for the T or a short zone
+	localTime           // without a zone
+	date                // 2026-02-01
+	dayMonth            // 31/01/2026, also with a time
+	monthDay            // 01/31/2026, also with a time
+	uuid                // of either case
 
-	anyText = integer | number | boolean | instant | date | uuid | localTime | dayMonth | monthDay | commaNumber | epoch
+	anyText = 1<<iota - 1
+	numbers = integer | number | commaNumber | groupedNumber
+	slashes = dayMonth | monthDay
 )
 
-// maxDigits is how many digits a number may have: with more it names something.
+// maxDigits is how many digits a number in a text may have: with more it names something.
 const maxDigits = 15
 
-// textKinds is what of alive the text can be.
+// maxText is the length of texts that are looked at: a longer one is JSON or text.
+const maxText = 64
+
+// textKinds returns what of alive the text can be.
 func textKinds(alive kinds, text []byte) kinds {
-	if len(text) == 0 || len(text) > 64 {
+	if len(text) == 0 {
 		return 0
 	}
-	if c := text[0]; c-'0' > 9 && c != '-' {
+	c := text[0]
+	switch {
+	case c == '{' || c == '[':
+		if alive&nested != 0 && json.Valid(text) {
+			return nested
+		}
+		return 0
+	case len(text) > maxText:
+		return 0
+	case c-'0' > 9 && c != '-':
 		return alive & wordKinds(text)
 	}
-	got := numberKinds(alive, text)
-	if alive&date != 0 && contract.IsScalar(column.Date, text) {
-		got |= date
+	var got kinds
+	if alive&numbers != 0 {
+		got = numberKinds(text)
 	}
-	if alive&instant != 0 && contract.IsScalar(column.TimestampTZ, text) {
-		got |= instant
-	}
-	if alive&localTime != 0 && isLocalTime(text) {
-		got |= localTime
-	}
-	if alive&uuid != 0 && contract.IsScalar(column.UUID, text) {
-		got |= uuid
-	}
-	if alive&(dayMonth|monthDay) != 0 {
-		got |= slashed(text)
+	if len(text) >= len("1/1/2026") && c != '-' {
+		got |= timeKinds(alive, text)
 	}
 	return alive & got
 }
@@ -60,89 +70,217 @@ func textKinds(alive kinds, text []byte) kinds {
 func wordKinds(text []byte) kinds {
 	switch {
 	case string(text) == "true" || string(text) == "false":
-		return boolean
+		return boolean | looseBoolean
+	case bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false")):
+		return looseBoolean
 	case contract.IsScalar(column.UUID, text):
 		return uuid
 	}
 	return 0
 }
 
-// numberKinds is what number the text is; none if it is an identifier.
-func numberKinds(alive kinds, text []byte) (got kinds) {
-	if alive&(integer|number|commaNumber) == 0 {
-		return 0
-	}
+// numberKinds returns what number the text is; none if it is an identifier: with a leading zero, or
+// with more than maxDigits digits.
+func numberKinds(text []byte) kinds {
 	end, ok := jsontext.Number(text, 0)
 	if !ok || end < len(text) {
-		if alive&commaNumber != 0 && isCommaNumber(text) {
-			return commaNumber
-		}
-		return 0
+		return separatedKinds(text)
 	}
-	digits, fraction := 0, false
+	digits, point, exponent := 0, false, false
 	for _, c := range text {
-		if c-'0' <= 9 {
+		switch {
+		case c-'0' <= 9:
 			digits++
-		} else if c != '-' {
-			fraction = true
+		case c == '.':
+			point = true
+		case c != '-':
+			exponent = true
 		}
 	}
 	switch {
 	case digits > maxDigits:
 		return 0
-	case fraction:
-		return number | commaNumber
+	case exponent:
+		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
+			return 0
+		}
+		return number
+	case !point:
+		return numbers
+	case isGrouped(bytes.TrimPrefix(text, []byte("-")), '.'):
+		return number | groupedNumber | commaNumber
 	default:
-		return number | commaNumber | integer
+		return number | groupedNumber
 	}
 }
 
-// isCommaNumber reports whether the text is a number with a decimal comma: 1.234,5 or 3,7.
-func isCommaNumber(text []byte) bool {
-	whole, fraction, found := bytes.Cut(bytes.TrimPrefix(text, []byte("-")), []byte(","))
-	if !found || len(fraction) == 0 || len(whole) == 0 {
+// separatedKinds returns what number the text is with separators that JSON does not have.
+func separatedKinds(text []byte) (got kinds) {
+	if len(text) > maxDigits+8 {
+		return 0
+	}
+	text = bytes.TrimPrefix(text, []byte("-"))
+	if isSeparated(text, '.', ',') {
+		got |= commaNumber
+	}
+	if isSeparated(text, ',', '.') {
+		got |= groupedNumber
+	}
+	return got
+}
+
+// isSeparated reports whether the text is digits in groups of thousands or in one, and a fraction.
+func isSeparated(text []byte, thousands, decimal byte) bool {
+	whole, fraction, found := bytes.Cut(text, []byte{decimal})
+	if found && (len(fraction) == 0 || !isDigits(fraction)) {
 		return false
 	}
-	for i, group := range bytes.Split(whole, []byte(".")) {
-		if len(group) == 0 || i > 0 && len(group) != 3 || len(bytes.TrimLeft(group, "0123456789")) > 0 {
+	if len(whole) > 1 && whole[0] == '0' {
+		return false
+	}
+	return isGrouped(whole, thousands) || len(whole) > 0 && isDigits(whole)
+}
+
+// isGrouped reports whether the text is digits with a separator between thousands.
+func isGrouped(text []byte, separator byte) bool {
+	first := bytes.IndexByte(text, separator)
+	if first < 1 || first > 3 || text[0] == '0' || !isDigits(text[:first]) {
+		return false
+	}
+	for rest := text[first:]; len(rest) > 0; rest = rest[4:] {
+		if len(rest) < 4 || rest[0] != separator || !isDigits(rest[1:4]) {
 			return false
 		}
 	}
-	return len(bytes.TrimLeft(fraction, "0123456789")) == 0
+	return true
 }
 
-// isLocalTime reports whether the text is a date and a time, with or without seconds and zone,
-// that a cast of SQL reads and RFC 3339 does not.
-func isLocalTime(text []byte) bool {
+func isDigits(text []byte) bool {
+	for _, c := range text {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// timeKinds returns which date or time the text can be, or whether it is a UUID.
+func timeKinds(alive kinds, text []byte) (got kinds) {
+	if alive&uuid != 0 && contract.IsScalar(column.UUID, text) {
+		return uuid
+	}
+	if alive&slashes != 0 {
+		got = slashedKinds(text)
+	}
+	if len(text) < len("2026-02-01") || text[4] != '-' {
+		return got
+	}
+	switch {
+	case len(text) == len("2026-02-01"):
+		if alive&date != 0 && contract.IsScalar(column.Date, text) {
+			got |= date
+		}
+	case alive&instant != 0 && contract.IsScalar(column.TimestampTZ, text):
+		got |= instant | looseInstant
+	case alive&(localTime|looseInstant) != 0:
+		got |= spacedKinds(text)
+	}
+	return got
+}
+
+// spacedKinds returns which time the text is that a cast of SQL reads and RFC 3339 does not: without
+// seconds, without a zone, with a zone of hours alone, with a space for the T.
+func spacedKinds(text []byte) kinds {
 	if len(text) < len("2006-01-02T15:04") || text[10] != 'T' && text[10] != ' ' {
-		return false
-	}
-	full := append(make([]byte, 0, len(text)+8), text...)
-	full[10] = 'T'
-	if len(full) == len("2006-01-02T15:04") {
-		full = append(full, ":00"...)
-	}
-	return contract.IsScalar(column.TimestampTZ, append(full, 'Z'))
-}
-
-// slashed is which dates with slashes, dots or dashes the text can be.
-func slashed(text []byte) (got kinds) {
-	if len(text) != len("02/01/2006") || text[2] != text[5] || !bytes.ContainsRune([]byte("/.-"), rune(text[2])) {
 		return 0
 	}
-	iso := func(month, day []byte) bool {
-		var b [10]byte
-		copy(b[:], text[6:])
-		b[4], b[7] = '-', '-'
-		copy(b[5:], month)
-		copy(b[8:], day)
-		return contract.IsScalar(column.Date, b[:])
+	clock, zone := text[11:], []byte("Z")
+	if at := bytes.IndexAny(clock, "+-Z"); at >= 0 {
+		clock, zone = bytes.TrimRight(clock[:at], " "), clock[at:]
 	}
-	if iso(text[3:5], text[:2]) {
+	full := make([]byte, 0, maxText+8)
+	full = append(append(append(full, text[:10]...), 'T'), clock...)
+	if len(clock) == len("15:04") {
+		full = append(full, ":00"...)
+	}
+	if full = append(full, zone...); len(zone) == len("+00") {
+		full = append(full, ":00"...)
+	}
+	switch {
+	case !contract.IsScalar(column.TimestampTZ, full):
+		return 0
+	case len(clock) == len(text)-11:
+		return localTime | looseInstant
+	default:
+		return looseInstant
+	}
+}
+
+// slashedKinds returns which dates with slashes, dots or dashes the text can be; a time may follow.
+func slashedKinds(text []byte) (got kinds) {
+	day, clock, timed := bytes.Cut(text, []byte(" "))
+	a, b, year, separator := slashed(day)
+	if separator == 0 || timed && !isClock(clock) {
+		return 0
+	}
+	if isDay(year, b, a) {
 		got |= dayMonth
 	}
-	if iso(text[:2], text[3:5]) {
+	if isDay(year, a, b) {
 		got |= monthDay
 	}
 	return got
+}
+
+// slashed cuts a date into two numbers, of one or two digits, and a year, of four; the separator
+// between them is '/', '.' or '-', 0 if it is no such date.
+func slashed(text []byte) (a, b, year []byte, separator byte) {
+	first := bytes.IndexAny(text, "/.-")
+	if first < 1 || first > 2 || len(text) < len("1/1/2026") {
+		return nil, nil, nil, 0
+	}
+	separator = text[first]
+	a, b, year = text[:first], text[first+1:len(text)-5], text[len(text)-4:]
+	if len(b) < 1 || len(b) > 2 || text[len(text)-5] != separator || !isDigits(a) || !isDigits(b) || !isDigits(year) {
+		return nil, nil, nil, 0
+	}
+	return a, b, year, separator
+}
+
+// isDay reports whether there is such a day.
+func isDay(year, month, day []byte) bool {
+	text := []byte("0000-00-00")
+	copy(text, year)
+	copy(text[7-len(month):], month)
+	copy(text[10-len(day):], day)
+	return contract.IsScalar(column.Date, text)
+}
+
+// isClock reports whether the text is hours and minutes, maybe with seconds.
+func isClock(text []byte) bool {
+	full := append(make([]byte, 0, maxText+16), "2000-01-01T"...)
+	full = append(full, text...)
+	if len(text) == len("15:04") {
+		full = append(full, ":00"...)
+	}
+	return len(full) == len("2000-01-01T15:04:05") && contract.IsScalar(column.TimestampTZ, append(full, 'Z'))
+}
+
+// missingWords are what programs write for no value in files of text.
+var missingWords = []string{"NA", "N/A", "n/a", "NULL", "null", "Null", "None", "NaN", "nan", `\N`, "-"}
+
+// isMissing returns the index in missingWords, -1 for any other text.
+func isMissing(text []byte) int {
+	if len(text) == 0 || len(text) > 4 {
+		return -1
+	}
+	switch text[0] {
+	case 'N', 'n', '\\', '-':
+		for i, word := range missingWords {
+			if string(text) == word {
+				return i
+			}
+		}
+	}
+	return -1
 }

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -13,8 +14,22 @@ import (
 	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
-// maxValues is how many different values of a column are remembered, each with its count.
-const maxValues = 64
+const (
+	// MaxColumns is how many columns a file may have. A document with other names in each row has
+	// values for names, and no columns.
+	MaxColumns = 4096
+	// maxValues is how many different values of a column are remembered.
+	maxValues = 64
+	// maxWord is the length of a value, in characters, beyond which it is none of a list.
+	maxWord = 60
+)
+
+// TooManyColumnsError is the error of a row that makes them more than MaxColumns.
+type TooManyColumnsError struct{ Name string }
+
+func (e *TooManyColumnsError) Error() string {
+	return fmt.Sprintf("has more than %d columns, the last one %.60q: if the names of its properties are values, such as IDs, write them as values", MaxColumns, e.Name)
+}
 
 // Profile is what the rows of a file have in common. It belongs to one goroutine.
 type Profile struct {
@@ -23,7 +38,8 @@ type Profile struct {
 	columns []*stats
 	index   map[string]int
 	row     []uint64 // the hashes of the row at hand, 0 where it has no value
-	keys    keySearch
+	unique  []int    // the columns whose values have all differed so far
+	window  window   // rows in which keys are searched
 	buffer  []byte
 }
 
@@ -32,16 +48,27 @@ func New(texts bool) *Profile { return &Profile{texts: texts, index: map[string]
 
 // stats is what is known of one column.
 type stats struct {
-	name   string
-	values int64 // neither absent nor null
-	types  types
-	alive  kinds // what all of the texts can be
-	digits int   // the most of a number
-	low    float64
-	high   float64
-	counts map[string]int64 // of each value, as it stands in the document; nil if there are many
-	first  string           // a value
+	name    string
+	values  int64 // neither absent nor null
+	nulls   bool  // some are null
+	types   types
+	alive   kinds  // what all of the texts can be
+	wide    bool   // a number of JSON is an integer of more than 64 bits
+	point   bool   // a text is a number with a point that does not stand between thousands
+	clock   bool   // a date with slashes has a time
+	missing int64  // texts that mean no value
+	marks   uint16 // which of missingWords they are
+	// separators of dates, and whether numbers are grouped by thousands.
+	separators [len(dateSeparators)]bool
+	low, high  float64
+	bytes      int64   // of all values
+	words      *words  // the different values, as they stand in the document; nil if there are many
+	first      string  // a value
+	seen       *hashes // of all values; nil if one came twice
 }
+
+// dateSeparators are what stands between day, month and year.
+const dateSeparators = "/.-"
 
 // types is a set of what JSON has for values.
 type types uint8
@@ -51,61 +78,90 @@ const (
 	isInteger
 	isFraction
 	isBoolean
-	isNested
+	isObject
+	isArray
 )
 
 // Add takes a row: the members of its document. A null is absent, and so is an empty text in a
-// file without types.
-func (p *Profile) Add(members []contract.Member) {
+// file without types. It fails with a TooManyColumnsError.
+func (p *Profile) Add(members []contract.Member) error {
 	p.rows++
 	clear(p.row)
 	for i, m := range members {
-		at := p.column(i, m.Name)
-		if m.Value[0] == 'n' || p.texts && string(m.Value) == `""` {
+		at, err := p.column(i, m.Name)
+		if err != nil {
+			return err
+		}
+		s := p.columns[at]
+		if m.Value[0] == 'n' {
+			s.nulls = true
+			continue
+		}
+		if p.texts && string(m.Value) == `""` {
 			continue
 		}
 		p.row[at] = xxh3.Hash(m.Value) | 1
-		p.add(p.columns[at], m.Value)
+		p.add(s, m.Value, p.row[at])
 	}
-	p.keys.add(p.row)
+	p.verify()
+	p.window.add(p.rows-1, p.row)
+	return nil
 }
 
 // column is the index of the column of that name, which is mostly where it was in the row
 // before.
-func (p *Profile) column(i int, name []byte) int {
+func (p *Profile) column(i int, name []byte) (int, error) {
 	if i < len(p.columns) && p.columns[i].name == string(name) {
-		return i
+		return i, nil
 	}
-	at, ok := p.index[string(name)]
-	if !ok {
-		at = len(p.columns)
-		p.index[string(name)] = at
-		p.columns = append(p.columns, &stats{
-			name: string(name), alive: anyText, low: math.Inf(1), high: math.Inf(-1), counts: map[string]int64{},
-		})
-		p.row = append(p.row, 0)
+	if at, ok := p.index[string(name)]; ok {
+		return at, nil
 	}
-	return at
+	at := len(p.columns)
+	if at == MaxColumns {
+		return 0, &TooManyColumnsError{string(name)}
+	}
+	s := &stats{name: string(name), alive: anyText, low: math.Inf(1), high: math.Inf(-1), words: &words{}}
+	p.index[s.name] = at
+	p.columns, p.row = append(p.columns, s), append(p.row, 0)
+	if p.rows == 1 {
+		s.seen = &hashes{}
+		p.unique = append(p.unique, at)
+	}
+	return at, nil
 }
 
-func (p *Profile) add(s *stats, raw []byte) {
-	if s.values++; s.values == 1 {
-		s.first = string(raw)
+// verify keeps the columns that have a value in each row, and none twice.
+func (p *Profile) verify() {
+	kept := p.unique[:0]
+	for _, c := range p.unique {
+		s := p.columns[c]
+		if p.row[c] != 0 && s.types&^(isText|isInteger) == 0 && s.missing == 0 && s.seen.add(p.row[c], maxHashes/len(p.unique)) {
+			kept = append(kept, c)
+		} else {
+			s.seen = nil
+		}
 	}
+	p.unique = kept
+}
+
+func (p *Profile) add(s *stats, raw []byte, hash uint64) {
+	s.values++
+	s.bytes += int64(len(raw))
 	switch c := raw[0]; {
 	case c == '"':
 		s.types |= isText
-		if s.alive != 0 || s.counts != nil {
-			p.buffer = p.buffer[:0]
-			end, ascii, escaped, _ := jsontext.End(raw, 1)
-			text, buffer, _ := jsontext.Plain(p.buffer, raw[1:end], ascii, escaped)
-			p.buffer = buffer
-			s.text(text)
+		if s.alive != 0 {
+			text := raw[1 : len(raw)-1]
+			if bytes.IndexByte(text, '\\') >= 0 {
+				text, p.buffer, _ = jsontext.Plain(p.buffer[:0], text, false, true)
+			}
+			s.text(text, p.texts)
 		}
-	case c == '{' || c == '[':
-		s.types |= isNested
-		s.counts = nil
-		return
+	case c == '{':
+		s.types |= isObject
+	case c == '[':
+		s.types |= isArray
 	case c == 't' || c == 'f':
 		s.types |= isBoolean
 	case bytes.ContainsAny(raw, ".eE"):
@@ -114,17 +170,41 @@ func (p *Profile) add(s *stats, raw []byte) {
 	default:
 		s.types |= isInteger
 		s.number(raw)
+		_, err := strconv.ParseInt(unsafe.String(unsafe.SliceData(raw), len(raw)), 10, 64)
+		s.wide = s.wide || err != nil
 	}
-	s.count(raw)
+	if s.types&(isObject|isArray) != 0 {
+		s.words = nil
+	}
+	if s.first == "" && s.missing < s.values {
+		s.first = string(raw)
+	}
+	s.count(raw, hash)
 }
 
 // text narrows what the texts can be.
-func (s *stats) text(text []byte) {
-	if s.alive == 0 {
-		return
+func (s *stats) text(text []byte, untyped bool) {
+	if untyped {
+		if word := isMissing(text); word >= 0 {
+			s.missing++
+			s.marks |= 1 << word
+			return
+		}
 	}
-	if s.alive = textKinds(s.alive, text); s.alive&(integer|number) != 0 {
+	s.alive = textKinds(s.alive, text)
+	switch {
+	case s.alive&(integer|number) != 0:
 		s.number(text)
+		s.point = s.point || bytes.IndexByte(text, '.') >= 0 && !isGrouped(bytes.TrimPrefix(text, []byte("-")), '.')
+	case s.alive&slashes != 0:
+		_, _, _, separator := slashed(text[:min(len(text), len("31/01/2026"))])
+		if at := bytes.IndexByte(text, ' '); at > 0 {
+			_, _, _, separator = slashed(text[:at])
+			s.clock = true
+		}
+		for i, c := range []byte(dateSeparators) {
+			s.separators[i] = s.separators[i] || c == separator
+		}
 	}
 }
 
@@ -135,20 +215,41 @@ func (s *stats) number(raw []byte) {
 		return
 	}
 	s.low, s.high = min(s.low, x), max(s.high, x)
-	s.digits = max(s.digits, len(bytes.Trim(raw, "-+.eE")))
 }
 
-// count counts the value, while there are few.
-func (s *stats) count(raw []byte) {
-	if s.counts == nil {
-		return
-	}
-	if n, ok := s.counts[string(raw)]; ok || len(s.counts) < maxValues && utf8.RuneCount(raw) <= maxWord {
-		s.counts[string(raw)] = n + 1
-	} else {
-		s.counts = nil
+// count remembers the value, while there are few.
+func (s *stats) count(raw []byte, hash uint64) {
+	if s.words != nil && !s.words.add(raw, hash) {
+		s.words = nil
 	}
 }
 
-// maxWord is the length beyond which a text is none of a list.
-const maxWord = 60
+// words are different values, found by their hashes.
+type words struct {
+	table [2 * maxValues]uint64
+	texts []string
+}
+
+// count is how many there are, 0 if w is nil.
+func (w *words) count() int {
+	if w == nil {
+		return 0
+	}
+	return len(w.texts)
+}
+
+// add adds a value. It reports false if it is too long, or there are too many.
+func (w *words) add(raw []byte, hash uint64) bool {
+	at := hash >> 7 % uint64(len(w.table))
+	for ; w.table[at] != 0; at = (at + 1) % uint64(len(w.table)) {
+		if w.table[at] == hash {
+			return true
+		}
+	}
+	if len(w.texts) == maxValues || utf8.RuneCount(raw) > maxWord {
+		return false
+	}
+	w.table[at] = hash
+	w.texts = append(w.texts, string(raw))
+	return true
+}

@@ -1,6 +1,7 @@
 package inference_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,7 +23,9 @@ func profile(t *testing.T, texts bool, docs ...string) *inference.Profile {
 		if violations != nil {
 			t.Fatal(doc, violations)
 		}
-		p.Add(members)
+		if err := p.Add(members); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return p
 }
@@ -37,21 +40,41 @@ func TestTypes(t *testing.T) {
 		{`"1234567890123456","1"`, "string", "string"},
 		{`"+34600112233"`, "string", "string"},
 		{`"true","false"`, "boolean", "string"},
+		{`"True","FALSE"`, "boolean any", "string"},
 		{`"True","no"`, "string", "string"},
 		{`"2026-02-01","2026-02-28"`, "string date", "string date"},
 		{`"2026-02-01","2026-02-30"`, "string", "string"},
 		{`"2026-02-01T06:00:00Z","2026-02-01T06:00:00+01:00"`, "string date-time", "string date-time"},
 		{`"2026-02-01 06:00","2026-02-01 06:00:01.5"`, "string date-time local", "string date-time local"},
+		{`"2026-02-01 06:00:00+00","2026-02-01T06:00:00Z"`, "string date-time loose", "string date-time loose"},
+		{`"2026-02-01 06:00:00+01:00","2026-02-01 06:00"`, "string date-time loose", "string date-time loose"},
+		{`"2026-02-01 25:00"`, "string", "string"},
 		{`"31/01/2026","01/02/2026"`, "string date day", "string date day"},
+		{`"31/1/2026","1/2/2026"`, "string date day", "string date day"},
 		{`"01/31/2026","02/01/2026"`, "string date month", "string date month"},
+		{`"31.01.2026 14:05","01.02.2026"`, "string date-time day-time", "string date-time day-time"},
+		{`"1/31/2026 14:05:59","2/1/2026 14:05"`, "string date-time month-time", "string date-time month-time"},
+		{`"1/31/2026 24:05","2/1/2026 14:05"`, "string", "string"},
 		{`"01/02/2026","03/02/2026"`, "string ?", "string ?"},
 		{`"1.234,5","3,7"`, "number comma", "string"},
-		{`"1,234","3"`, "number comma", "string"},
+		{`"1,5","1234","1.234"`, "number comma", "string"},
+		{`"1.5","2,5"`, "string", "string"},
+		{`"1,234.5","3"`, "number grouped", "string"},
+		{`"1,234","12.5"`, "number grouped", "string"},
+		{`"1,234","3"`, "string ?", "string"},
+		{`"1.234","3"`, "number ?", "string"},
+		{`"1.234","3.5"`, "number", "string"},
+		{`"12","NA","-"`, "integer missing", "string"},
+		{`"x","NA"`, "string", "string"},
+		{`"NA","NULL"`, "string", "string"},
 		{`"123e4567-e89b-12d3-a456-426614174000","a23E4567-e89b-12d3-a456-426614174000"`, "string uuid", "string uuid"},
+		{`"{\"a\":1}","{}"`, "object", "string"},
+		{`"[1]","[x"`, "string", "string"},
 		{`1,2,3`, "integer", "integer"},
+		{`1,9223372036854775808`, "string ?", "string ?"},
 		{`1,2.5`, "number", "number"},
 		{`true,false`, "boolean", "boolean"},
-		{`1,"a"`, " ?", " ?"},
+		{`1,"a"`, "string ?", "string ?"},
 		{`{"a":1},{}`, "object", "object"},
 		{`[1],[]`, "array", "array"},
 		{`null,null`, "string ?", "string ?"},
@@ -81,8 +104,10 @@ func split(values string) []string {
 }
 
 func describe(c inference.Column) string {
-	words := []string{c.Type, c.Format, []string{"", "local", "day", "month", "comma"}[c.Layout], ""}
-	if c.Note != "" && c.Layout == inference.Plain {
+	words := []string{c.Type, c.Format, []string{"", "local", "loose", "day", "month", "day-time", "month-time", "comma", "grouped", "any"}[c.Layout], ""}
+	if c.Missing != nil {
+		words[3] = "missing"
+	} else if c.Note != "" && c.Layout == inference.Plain {
 		words[3] = "?"
 	}
 	text := c.Type
@@ -97,35 +122,39 @@ func describe(c inference.Column) string {
 // TestNames holds the names of properties.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	p := profile(t, true, `{"Flight Date":"","flight_date":"","Año":"","2020":"","":"","%":"","Σ":"","`+strings.Repeat("long ", 60)+`":"","A-B (c)":""}`)
-	var got []string
-	for _, c := range p.Columns() {
-		got = append(got, c.Property)
-	}
-	want := "flight_date flight_date_2 ano column_2020 column column_2 column_3 " + strings.TrimRight(strings.Repeat("long_", 60)[:59], "_") + " a_b_c"
-	if strings.Join(got, " ") != want {
-		t.Errorf("names are\n%s, want\n%s", strings.Join(got, " "), want)
+	long := strings.Repeat("long ", 40)
+	for names, want := range map[string]string{
+		"Flight Date|flight_date|FlightDate":      "flight_date_2 flight_date flight_date_3",
+		"ID|id|Id":                                "id_2 id id_3",
+		"Año|Straße|Größe (m²)|Discount %|userID": "ano strasse grosse_m discount_pct user_id",
+		"2020||Σ|_shard|_row|order":               "column_2020 column_2 column_3 shard row order",
+		long + "|" + long + "x":                   strings.Repeat("long_", 12)[:59] + " " + strings.Repeat("long_", 12)[:59] + "_2",
+	} {
+		var doc []string
+		for name := range strings.SplitSeq(names, "|") {
+			doc = append(doc, fmt.Sprintf("%q:1", name))
+		}
+		var got []string
+		for _, c := range profile(t, true, "{"+strings.Join(doc, ",")+"}").Columns() {
+			got = append(got, c.Property)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s becomes\n%s, want\n%s", names, strings.Join(got, " "), want)
+		}
 	}
 }
 
-// TestKeys holds which columns identify a row.
-func TestKeys(t *testing.T) {
+// TestTooManyColumns: names that are values end the pass instead of filling the memory.
+func TestTooManyColumns(t *testing.T) {
 	t.Parallel()
-	var rows []string
-	for i := range 30_000 {
-		rows = append(rows, fmt.Sprintf(`{"constant":1,"day":%d,"hour":%d,"id":"%d","late":%d}`, i/24, i%24, i, min(i, 25_000)))
+	p := inference.New(false)
+	for i := range inference.MaxColumns {
+		if err := p.Add([]contract.Member{{Name: fmt.Append(nil, "c", i), Value: []byte("1")}}); err != nil {
+			t.Fatal(i, err)
+		}
 	}
-	if got := fmt.Sprint(profile(t, true, rows...).Key().Columns); got != "[id]" {
-		t.Errorf("the key is %s", got)
-	}
-	for i := range rows {
-		rows[i] = strings.Replace(rows[i], `"id":"`, `"x":"7","y":"`, 1)[:strings.Index(rows[i], `,"id"`)] + "}"
-	}
-	if got := fmt.Sprint(profile(t, true, rows...).Key().Columns); got != "[day hour]" {
-		t.Errorf("the key is %s", got)
-	}
-	rows = append(rows, rows[0])
-	if got := fmt.Sprint(profile(t, true, rows...).Key().Columns); got != "[]" {
-		t.Errorf("the key is %s, of a file with two rows alike", got)
+	err := p.Add([]contract.Member{{Name: []byte("one more"), Value: []byte("1")}})
+	if many := (*inference.TooManyColumnsError)(nil); !errors.As(err, &many) {
+		t.Error(err)
 	}
 }

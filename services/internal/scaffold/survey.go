@@ -1,0 +1,147 @@
+package scaffold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/estela-dev/estela/services/internal/fault"
+	"github.com/estela-dev/estela/services/internal/importer"
+	"github.com/estela-dev/estela/services/internal/inference"
+	"github.com/estela-dev/estela/services/internal/tabular"
+)
+
+// File is a file to read, and what it is called in messages.
+type File struct{ Path, Name string }
+
+// Config is what to make a dataset of.
+type Config struct {
+	// Name is the dataset's.
+	Name string
+	// Files are of one format, with the same columns.
+	Files []File
+	// Format and Encoding are the files'.
+	//
+	// Default: detected; UTF-8.
+	Format   tabular.Format
+	Encoding string
+	// Read is called with the number of rows that were read since the last call.
+	//
+	// Default: nobody is told.
+	Read func(rows int)
+}
+
+// Survey is what was found in the files.
+type Survey struct {
+	Config
+
+	Columns []inference.Column
+	// Key identifies a row; without columns, its content does. Time is the index of the row's time, -1
+	// if there is none.
+	Key  inference.Key
+	Time int
+	// Rows counts the rows, Unread those that can't be read, of which Unreadable is the first.
+	Rows, Unread int64
+	Unreadable   string
+
+	asked  tabular.Format
+	sample *sample
+	types  map[string]string // of Parquet
+}
+
+// Read reads the files, and once more where only that finds a key. An error of their content names the
+// file, the row and the reason.
+func Read(ctx context.Context, cfg Config) (*Survey, error) {
+	if cfg.Read == nil {
+		cfg.Read = func(int) {}
+	}
+	s := &Survey{Config: cfg, asked: cfg.Format, sample: &sample{}, types: map[string]string{}}
+	if err := s.detect(ctx); err != nil {
+		return nil, err
+	}
+	p := inference.New(s.Format.IsTable())
+	if err := s.first(ctx, p); err != nil {
+		return nil, err
+	}
+	s.Rows, s.Columns = p.Rows(), p.Columns()
+	if s.Rows == 0 {
+		return nil, fmt.Errorf("%s: no row of it can be read: %s", cfg.Files[0].Name, s.Unreadable)
+	}
+	var search *inference.Search
+	if s.Key, search = p.Key(); search != nil {
+		if err := s.second(ctx, search); err != nil {
+			return nil, err
+		}
+	}
+	s.settle()
+	return s, s.check()
+}
+
+// detect finds the format, which all files share, and the types of Parquet.
+func (s *Survey) detect(ctx context.Context) error {
+	for i, file := range s.Files {
+		f, err := s.open(ctx, file)
+		if err != nil {
+			return err
+		}
+		format := f.Format()
+		types, err := f.Types(ctx)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		switch {
+		case format == tabular.Auto:
+			return fmt.Errorf("%s: there is no row in it", file.Name)
+		case i > 0 && (format.IsTable() != s.Format.IsTable() || format.IsDocuments() != s.Format.IsDocuments()):
+			return fault.Usagef("%s is %s and %s is %s: the files of a dataset have one format", s.Files[0].Name, s.Format, file.Name, format)
+		case i == 0:
+			s.Format, s.types = format, types
+		}
+	}
+	return nil
+}
+
+func (s *Survey) open(ctx context.Context, file File) (*importer.File, error) {
+	f, err := importer.Open(ctx, importer.Config{Path: file.Path, Encoding: s.Encoding, Format: s.asked})
+	if err != nil {
+		return nil, renamed(err, file)
+	}
+	return f, nil
+}
+
+// first is the pass that finds the columns.
+func (s *Survey) first(ctx context.Context, p *inference.Profile) error {
+	return s.each(ctx, func(r *row) error {
+		if r.problem != nil {
+			if s.Unread++; s.Unread == 1 {
+				s.Unreadable = fmt.Sprintf("%s, line %d: %s", s.Files[r.file].Name, r.line, r.problem)
+			}
+			return nil
+		}
+		if err := p.Add(r.members); err != nil {
+			return fmt.Errorf("read %s: line %d: %w", s.Files[r.file].Name, r.line, err)
+		}
+		s.sample.add(r.doc, r.file, r.line)
+		return nil
+	})
+}
+
+var errDone = errors.New("no group of columns is left")
+
+// second is the pass that verifies groups of columns as the key.
+func (s *Survey) second(ctx context.Context, search *inference.Search) error {
+	err := s.each(ctx, func(r *row) error {
+		switch {
+		case search.Done():
+			return errDone
+		case r.problem != nil:
+			return nil
+		}
+		return search.Add(r.members)
+	})
+	if err != nil && !errors.Is(err, errDone) {
+		return err
+	}
+	s.Key = search.Key()
+	return nil
+}
