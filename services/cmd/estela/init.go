@@ -180,6 +180,7 @@ func testFolder(ctx context.Context, g *Globals, s *streams, folder *scaffold.Fo
 	if err != nil {
 		return err
 	}
+	accept := &endpointTestCmd{Update: true}
 	return own.serve(ctx, func(ctx context.Context, base string) error {
 		for i := range all[0].Endpoints {
 			t := &endpointTest{dataset: all[0], endpoint: &all[0].Endpoints[i]}
@@ -188,7 +189,7 @@ func testFolder(ctx context.Context, g *Globals, s *streams, folder *scaffold.Fo
 					t.cases = made.Cases
 				}
 			}
-			if _, err := t.run(ctx, &streams{out: io.Discard, err: s.err}, base, true); err != nil {
+			if _, err := accept.run(ctx, &streams{out: io.Discard, err: s.err}, base, t); err != nil {
 				return fmt.Errorf("test %s: %w", t.name(), err)
 			}
 		}
