@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,10 +48,10 @@ func TestDocumentedCallsAreFound(t *testing.T) {
 	}
 }
 
-// TestE2EDocumentedDataset makes the dataset that the README shows, word for word.
+// TestE2EDocumentedDataset makes the dataset that data/README.md shows, word for word.
 func TestE2EDocumentedDataset(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"README.md", "README.es.md"} {
+	for _, file := range []string{"data/README.md", "data/README.es.md"} {
 		text, err := os.ReadFile(filepath.Join("../../..", file))
 		if err != nil {
 			t.Fatal(err)
@@ -73,4 +74,67 @@ func TestE2EDocumentedDataset(t *testing.T) {
 			t.Errorf("%s: the dataset answers %v", file, rows)
 		}
 	}
+}
+
+// console is the README's demo: commands, each with what it prints.
+var console = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// TestE2EDemo runs the READMEs' demo and compares what it prints; -update writes it.
+func TestE2EDemo(t *testing.T) { //nolint:paralleltest // it changes the working directory
+	update := flag.Lookup("update").Value.String() == "true"
+	repository, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed string
+	for _, name := range []string{"README.md", "README.es.md"} {
+		file := filepath.Join(repository, name)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := console.FindSubmatchIndex(text)
+		if block == nil {
+			t.Fatalf("%s has no demo", name)
+		}
+		shown := string(text[block[2]:block[3]])
+		if printed == "" {
+			printed = demo(t, repository, regexp.MustCompile(`(?m)^\$ (.*)$`).FindAllStringSubmatch(shown, -1))
+		}
+		if shown != printed && update {
+			writeFile(t, file, string(text[:block[2]])+printed+string(text[block[3]:]))
+		} else if shown != printed {
+			t.Errorf("%s shows\n%s\nand the commands print\n%s", name, shown, printed)
+		}
+	}
+}
+
+// demo runs the commands in a directory that has what they read.
+func demo(t *testing.T, repository string, commands [][]string) string {
+	t.Helper()
+	if _, err := binary(); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.Symlink(filepath.Join(repository, "data"), "data"); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	var s *system
+	for _, c := range commands {
+		b.WriteString("$ " + c[1] + "\n")
+		switch words := strings.Fields(strings.TrimSuffix(c[1], " &")); {
+		case words[0] == "curl":
+			body, err := get(strings.Replace(strings.Trim(words[2], "'"), "127.0.0.1:8080", s.api, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString(strings.TrimRight(strings.ReplaceAll(body, "\r\n", "\n"), "\n") + "\n")
+		case words[1] == "up":
+			s = up(t, ".estela")
+		default:
+			b.WriteString(must(t, "", words[1:]...))
+		}
+	}
+	return b.String()
 }
