@@ -55,12 +55,21 @@ func Chromium() Need {
 	}
 }
 
-// Node runs npm's packages: linters of the OpenAPI document.
+// Node runs npm's packages: linters of the OpenAPI document, the compiler of the TypeScript client.
 func Node() Need {
 	return Need{
 		Name:     "Node.js",
 		Programs: []string{"node", "npm"},
 		Packages: []string{"nodejs", "npm"},
+	}
+}
+
+// Python runs the generated Python client.
+func Python() Need {
+	return Need{
+		Name:     "Python",
+		Programs: []string{"python3"},
+		Packages: []string{"python3"},
 	}
 }
 

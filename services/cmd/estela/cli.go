@@ -28,6 +28,7 @@ type cli struct {
 	Contract contractCmd  `cmd:"" help:"Check contracts, and documents against them."`
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
 	Endpoint endpointCmd  `cmd:"" help:"List, create, check and run endpoints."`
+	Client   clientCmd    `cmd:"" help:"Write a typed client of the endpoints in TypeScript, Go or Python."`
 	Key      keyCmd       `cmd:"" help:"Create API keys."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 

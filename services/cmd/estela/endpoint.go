@@ -208,9 +208,22 @@ func (c *endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 // asIs keeps the default configuration, for an API that serves this command alone.
 func asIs(*api.Config) {}
 
-// sampled opens a temporary warehouse file with the samples loaded. The caller calls end, also after
-// an error.
+// sampled opens a temporary warehouse with the samples loaded. The caller calls end, also after an
+// error.
 func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Dataset) (c *core, end func(), err error) {
+	if c, end, err = g.temporary(ctx, s, all); err != nil {
+		return nil, end, err
+	}
+	for _, d := range all {
+		if err := c.loadSample(ctx, s, d); err != nil {
+			return nil, end, fmt.Errorf("load sample of %s: %w", d.Name, err)
+		}
+	}
+	return c, end, nil
+}
+
+// temporary opens a warehouse file that end removes. The caller calls end, also after an error.
+func (g *Globals) temporary(ctx context.Context, s *streams, all []*dataset.Dataset) (c *core, end func(), err error) {
 	var closing cleanup
 	end = func() {
 		if err := closing.run(); err != nil {
@@ -228,11 +241,6 @@ func (g *Globals) sampled(ctx context.Context, s *streams, all []*dataset.Datase
 		return nil, end, err
 	}
 	closing.add(c.store.Close)
-	for _, d := range all {
-		if err := c.loadSample(ctx, s, d); err != nil {
-			return nil, end, fmt.Errorf("load sample of %s: %w", d.Name, err)
-		}
-	}
 	return c, end, nil
 }
 

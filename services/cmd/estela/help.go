@@ -32,6 +32,7 @@ var examples = map[string]string{
 	"endpoint check":    "estela endpoint check --data data",
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
+	"client":            "estela client flights --lang typescript -o client.ts",
 	"key new":           "estela key new partner --dataset flights --append --keys keys.json",
 	"completion":        "estela completion bash > ~/.local/share/bash-completion/completions/estela",
 	"version":           "estela version --json",

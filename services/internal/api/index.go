@@ -60,7 +60,7 @@ func Index(datasets []endpoint.Dataset) ([]byte, error) {
 func indexParams(e endpoint.Endpoint) []indexParam {
 	params := make([]indexParam, 0, len(e.Params))
 	for _, p := range e.Params {
-		params = append(params, indexParam{p.Name, p.Type, p.Required, jsonValue(p, p.Default), p.Enum, p.Description})
+		params = append(params, indexParam{p.Name, p.Type, p.Required, p.JSON(p.Default), p.Enum, p.Description})
 	}
 	return params
 }

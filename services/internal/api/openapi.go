@@ -74,7 +74,7 @@ func operation(cfg *Config, r *route) object {
 	for _, p := range r.Params {
 		q := parameter(p.Name, paramDescription(p), p.Required, paramSchema(p))
 		if p.Example != nil {
-			q["example"] = jsonValue(p, p.Example)
+			q["example"] = p.JSON(p.Example)
 		}
 		params = append(params, q)
 	}

@@ -1,10 +1,6 @@
 package api
 
-import (
-	"time"
-
-	"github.com/estela-dev/estela/services/internal/endpoint"
-)
+import "github.com/estela-dev/estela/services/internal/endpoint"
 
 // object is a JSON object; encoding/json writes its keys in order.
 type object = map[string]any
@@ -28,38 +24,12 @@ func paramSchema(p endpoint.Param) object {
 		schema["maximum"] = p.Maximum
 	}
 	if len(p.Enum) > 0 {
-		schema["enum"] = enum(p)
+		schema["enum"] = p.EnumJSON()
 	}
 	if p.Default != nil {
-		schema["default"] = jsonValue(p, p.Default)
+		schema["default"] = p.JSON(p.Default)
 	}
 	return schema
-}
-
-// enum returns the allowed values in the parameter's type.
-func enum(p endpoint.Param) []any {
-	values := make([]any, 0, len(p.Enum))
-	for _, text := range p.Enum {
-		value, err := p.Value(text)
-		if err != nil {
-			value = text // can't be: the parser has validated it
-		}
-		values = append(values, jsonValue(p, value))
-	}
-	return values
-}
-
-// jsonValue returns a value as JSON has it, dates and times as text.
-func jsonValue(p endpoint.Param, value any) any {
-	at, ok := value.(time.Time)
-	switch {
-	case !ok:
-		return value
-	case p.Type == "date":
-		return at.Format(time.DateOnly)
-	default:
-		return at.Format(time.RFC3339Nano)
-	}
 }
 
 func metaSchema() object {

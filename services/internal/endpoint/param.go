@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 )
@@ -77,4 +78,30 @@ func (p Param) parse(text string) (any, error) {
 		err = fmt.Errorf("%w; in a URL, + is written %%2B", err)
 	}
 	return value, err
+}
+
+// JSON returns a value of the parameter as JSON and requests have it, dates and times as text.
+func (p Param) JSON(value any) any {
+	at, ok := value.(time.Time)
+	switch {
+	case !ok:
+		return value
+	case p.Type == "date":
+		return at.Format(time.DateOnly)
+	default:
+		return at.Format(time.RFC3339Nano)
+	}
+}
+
+// EnumJSON returns the allowed values in the parameter's type.
+func (p Param) EnumJSON() []any {
+	values := make([]any, len(p.Enum))
+	for i, text := range p.Enum {
+		value, err := p.Value(text)
+		if err != nil {
+			value = text // can't be: the parser has validated it
+		}
+		values[i] = p.JSON(value)
+	}
+	return values
 }
