@@ -11,7 +11,7 @@
 //   - Digits. openapi-typescript makes every integer a number, and JSON.parse rounds those beyond
 //     2^53. oapi-codegen makes a number without a format a float32. A DECIMAL is a float in all.
 //   - Errors. A problem document is one more type of response, which every caller takes apart.
-//   - Size. oapi-codegen writes 3,800 lines for the flights. They need openapi-fetch,
+//   - Size. oapi-codegen writes 3,800 lines for the bundled datasets. They need openapi-fetch,
 //     oapi-codegen/runtime, or httpx and attrs; and a toolchain of their own to run.
 //
 // For everything else there is /openapi.json.
