@@ -10,6 +10,7 @@ import (
 // examples are command lines by command; the help of a command begins with its own, that of a group
 // with those of its commands.
 var examples = map[string]string{
+	"init":              "estela init departures.csv.gz",
 	"up":                "estela up --data data --watch",
 	"worker":            "estela worker --redis rediss://redis.example:6379 --warehouse md:events",
 	"api":               "estela api --warehouse md:events --listen 0.0.0.0:8080 --keys keys.json",

@@ -131,10 +131,10 @@ var errDone = errors.New("no group of columns is left")
 // second is the pass that verifies groups of columns as the key.
 func (s *Survey) second(ctx context.Context, search *inference.Search) error {
 	err := s.each(ctx, func(r *row) error {
-		switch {
-		case search.Done():
+		if search.Done() {
 			return errDone
-		case r.problem != nil:
+		}
+		if len(r.members) == 0 { // it can't be read, or has no column
 			return nil
 		}
 		return search.Add(r.members)
