@@ -192,6 +192,7 @@ func testFolder(ctx context.Context, g *Globals, s *streams, folder *scaffold.Fo
 			if _, err := accept.run(ctx, &streams{out: io.Discard, err: s.err}, base, t); err != nil {
 				return fmt.Errorf("test %s: %w", t.name(), err)
 			}
+			folder.Files = append(folder.Files, "endpoints/"+t.endpoint.Name+".test.json")
 		}
 		return nil
 	})
@@ -223,15 +224,19 @@ func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.F
 }
 
 func showSurvey(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "COLUMN\tPROPERTY\tTYPE\tNOTE")
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "COLUMN\tPROPERTY\tTYPE\tNOTE (? may be absent)")
 	for _, l := range survey.Report() {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", shortened(l.Column), l.Property, l.Type, shortened(l.Note))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	say(out, "\n? may be absent\nkey   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
+	for line := range strings.Lines(table.String()) {
+		say(out, "%s", strings.TrimRight(line, " \n"))
+	}
+	say(out, "\nkey   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
 	if survey.Unread > 0 {
 		say(out, "%d of %d rows can't be read, and publish will report them: %s", survey.Unread, survey.Unread+survey.Rows, survey.Unreadable)
 	}
@@ -253,11 +258,15 @@ func shortened(text string) string {
 
 // showNext prints the commands to go on with.
 func (c *initCmd) showNext(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder) {
-	say(out, "\nwrote %s: %s", folder.At, strings.Join(folder.Files, ", "))
-	say(out, "next, in %s:", filepath.Dir(folder.At))
+	say(out, "wrote %s: %s", folder.At, folder.Summary())
+	if dir := filepath.Dir(folder.At); dir != "." {
+		say(out, "next, in %s:", dir)
+	} else {
+		say(out, "next:")
+	}
 	say(out, "  estela up")
 	say(out, "  curl -s 'http://127.0.0.1:8080/v1/%s/%s?limit=3'", survey.Name, folder.Endpoints[0].Name)
-	if !survey.Sampled() {
+	if int64(survey.SampleRows()) == survey.Rows {
 		return
 	}
 	flags := ""
@@ -267,9 +276,12 @@ func (c *initCmd) showNext(out io.Writer, survey *scaffold.Survey, folder *scaff
 	if c.Format != string(tabular.Auto) {
 		flags += " --format " + c.Format
 	}
-	say(out, "the sample has some of the rows; while up runs, publish all of them:")
-	for _, file := range c.File {
-		say(out, "  estela publish %s %s%s", survey.Name, shellWord(file), flags)
+	for i, file := range c.File {
+		comment := ""
+		if i == 0 {
+			comment = fmt.Sprintf("  # all %d rows; the sample has %d", survey.Rows, survey.SampleRows())
+		}
+		say(out, "  estela publish %s %s%s%s", survey.Name, shellWord(file), flags, comment)
 	}
 }
 

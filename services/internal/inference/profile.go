@@ -179,7 +179,9 @@ func (p *Profile) add(s *stats, raw []byte, hash uint64) {
 	if s.first == "" && s.missing < s.values {
 		s.first = string(raw)
 	}
-	s.count(raw, hash)
+	if s.words != nil && !s.words.add(raw, hash, p.rows) {
+		s.words = nil
+	}
 }
 
 // text narrows what the texts can be.
@@ -217,17 +219,11 @@ func (s *stats) number(raw []byte) {
 	s.low, s.high = min(s.low, x), max(s.high, x)
 }
 
-// count remembers the value, while there are few.
-func (s *stats) count(raw []byte, hash uint64) {
-	if s.words != nil && !s.words.add(raw, hash) {
-		s.words = nil
-	}
-}
-
 // words are different values, found by their hashes.
 type words struct {
 	table [2 * maxValues]uint64
 	texts []string
+	last  int64 // the row of the last new one
 }
 
 // count is how many there are, 0 if w is nil.
@@ -238,8 +234,8 @@ func (w *words) count() int {
 	return len(w.texts)
 }
 
-// add adds a value. It reports false if it is too long, or there are too many.
-func (w *words) add(raw []byte, hash uint64) bool {
+// add adds a value of the row. It reports false if it is too long, or there are too many.
+func (w *words) add(raw []byte, hash uint64, row int64) bool {
 	at := hash >> 7 % uint64(len(w.table))
 	for ; w.table[at] != 0; at = (at + 1) % uint64(len(w.table)) {
 		if w.table[at] == hash {
@@ -249,7 +245,7 @@ func (w *words) add(raw []byte, hash uint64) bool {
 	if len(w.texts) == maxValues || utf8.RuneCount(raw) > maxWord {
 		return false
 	}
-	w.table[at] = hash
+	w.table[at], w.last = hash, row
 	w.texts = append(w.texts, string(raw))
 	return true
 }

@@ -158,3 +158,21 @@ func TestTooManyColumns(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSettled: few values are all there are only if no new one came late.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rows, last int
+		want       bool
+	}{{1000, 90, true}, {1000, 200, false}, {500, 3, false}, {5000, 490, true}} {
+		docs := make([]string, c.rows)
+		for i := range docs {
+			docs[i] = fmt.Sprintf(`{"c":"%c"}`, 'a'+i%2)
+		}
+		docs[c.last] = `{"c":"late"}`
+		if got := profile(t, true, docs...).Columns()[0]; got.Settled != c.want || got.Distinct != 3 {
+			t.Errorf("%d rows, the last new value in row %d: settled is %t of %d values", c.rows, c.last, got.Settled, got.Distinct)
+		}
+	}
+}

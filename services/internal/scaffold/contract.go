@@ -146,6 +146,9 @@ func (s *Survey) property(at int) []member {
 	if c.Format != "" {
 		all = append(all, member{"format", quoted(c.Format)})
 	}
+	if s.isEnum(c) {
+		all = append(all, member{"enum", array(listed(c.Values, c.Type))})
+	}
 	low, high := s.bounds(c)
 	if low != "" {
 		all = append(all, member{"minimum", json.RawMessage(low)})
@@ -189,7 +192,9 @@ func (s *Survey) about(at int) string {
 	default:
 		text += fmt.Sprintf(" in %d of %s", c.Count, counted(s.Rows, "row"))
 	}
-	if c.Type == "string" && c.Format == "" && c.Distinct > 1 && c.Distinct <= maxExamples && c.Repeats {
+	if s.isEnum(c) {
+		text += fmt.Sprintf("; one of %d values, the last of which came in the first tenth of the rows: add others before they come", c.Distinct)
+	} else if c.Type == "string" && c.Format == "" && c.Distinct > 1 && c.Distinct <= maxExamples && c.Repeats {
 		text += fmt.Sprintf("; %d different values, listed as examples, and others are valid", c.Distinct)
 	}
 	return sentence(join(text, c.Note))
@@ -209,11 +214,16 @@ func (s *Survey) examples(c *inference.Column) (all []json.RawMessage) {
 	if c.Type == "string" && c.Format == "" && c.Repeats && len(c.Values) > 0 {
 		values = c.Values[:min(len(c.Values), maxExamples)]
 	}
-	if c.Layout != inference.Plain || c.Mixed || c.Type == "object" || c.Type == "array" {
+	if c.Layout != inference.Plain || c.Mixed || c.Type == "object" || c.Type == "array" || s.isEnum(c) {
 		return nil
 	}
+	return listed(values, c.Type)
+}
+
+// listed are values of a file as JSON of the type.
+func listed(values []string, kind string) (all []json.RawMessage) {
 	for _, v := range values {
-		if value := typed(v, c.Type); value != nil {
+		if value := typed(v, kind); value != nil {
 			all = append(all, value)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/estela-dev/estela/services/internal/fault"
 )
@@ -63,6 +64,20 @@ func (f *Folder) write(ctx context.Context, s *Survey) error {
 	}
 	f.Files = append(f.Files, sample)
 	return nil
+}
+
+// Summary names what was written.
+func (f *Folder) Summary() string {
+	var files, endpoints []string
+	for _, name := range f.Files {
+		if !strings.HasPrefix(name, "endpoints/") {
+			files = append(files, name)
+		}
+	}
+	for _, e := range f.Endpoints {
+		endpoints = append(endpoints, e.Name)
+	}
+	return strings.Join(files, ", ") + "; endpoints with tests: " + strings.Join(endpoints, ", ")
 }
 
 // add writes a file.

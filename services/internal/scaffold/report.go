@@ -27,6 +27,9 @@ func (s *Survey) Report() []Line {
 		if i == s.Time {
 			role = append(role, "time")
 		}
+		if s.isEnum(c) {
+			role = append(role, fmt.Sprintf("one of %d values", c.Distinct))
+		}
 		lines = append(lines, Line{c.Name, c.Property, kind, join(strings.Join(role, ", "), c.Note)})
 	}
 	if s.madeKey() {

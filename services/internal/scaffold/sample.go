@@ -67,8 +67,8 @@ func (s *sample) inOrder() []sampled {
 	return rows
 }
 
-// Sampled reports whether the sample lacks rows.
-func (s *Survey) Sampled() bool { return s.sample.count > uint64(len(s.sample.rows.heap)) }
+// SampleRows is how many of the rows the sample has.
+func (s *Survey) SampleRows() int { return len(s.sample.rows.heap) }
 
 // rows is a heap, the highest hash first.
 type rows struct{ heap []sampled }

@@ -118,6 +118,12 @@ func (s *Survey) required(at int) bool {
 	return s.isKey(at) || at == s.Time || s.Columns[at].Present && s.Rows >= certainRows
 }
 
+// isEnum reports whether the column's values are all there are.
+func (s *Survey) isEnum(c *inference.Column) bool {
+	return c.Type == "string" && c.Format == "" && c.Layout == inference.Plain && !c.Mixed && len(c.Missing) == 0 && !c.Null &&
+		c.Repeats && c.Settled && len(c.Values) > 1
+}
+
 // bounds returns those of an integer, as JSON Schema's keywords; ok if there are any.
 func (s *Survey) bounds(c *inference.Column) (low, high string) {
 	if c.Type != "integer" || s.Rows < boundRows || c.Low > c.High {
