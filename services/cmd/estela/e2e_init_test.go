@@ -225,7 +225,7 @@ func TestE2EInit(t *testing.T) {
 		}
 	}
 	var work errgroup.Group
-	work.SetLimit(2)
+	work.SetLimit(3)
 	for name, u := range all {
 		work.Go(func() error {
 			code, out, errs := estelaIn(t, dir, "", append(append([]string{"init"}, u.names()...), u.args...)...)
@@ -245,11 +245,15 @@ func TestE2EInit(t *testing.T) {
 	s.process = startIn(t, dir, "up", "--listen", s.api, "--ops-listen", s.ops)
 	s.awaitReady()
 	for name, u := range all {
-		u.publish(t, dir, name)
-		if len(u.names()) > 1 || u.key == `"row_id"` { // where it is not plain that nothing is stored twice
+		work.Go(func() error {
 			u.publish(t, dir, name)
-		}
+			if len(u.names()) > 1 || u.key == `"row_id"` { // where it is not plain that nothing is stored twice
+				u.publish(t, dir, name)
+			}
+			return nil
+		})
 	}
+	_ = work.Wait() // they report to t
 	for name, u := range all {
 		u.checkAnswers(s, db, name)
 	}
