@@ -165,7 +165,7 @@ func (o orders) run(ctx context.Context) error {
 	return worker.New(worker.Config{
 		Contracts: []*contract.Contract{c}, Sink: store, Hook: at,
 		Source: func(c *contract.Contract, shard int) worker.Source {
-			return client.Shard(c.Name, shard, o.Owner, stream.ShardConfig{Lease: killLease, Block: 50 * time.Millisecond})
+			return client.Shard(c, shard, o.Owner, stream.ShardConfig{Lease: killLease, Block: 50 * time.Millisecond})
 		},
 		Renew: killLease / 5, TrimEvery: 50 * time.Millisecond, Backoff: 10 * time.Millisecond,
 	}).Run(ctx)

@@ -176,7 +176,7 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 
 func (p *pipeline) sourceOf(client *stream.Client, owner string) func(*contract.Contract, int) worker.Source {
 	return func(c *contract.Contract, shard int) worker.Source {
-		return client.Shard(c.Name, shard, owner, stream.ShardConfig{
+		return client.Shard(c, shard, owner, stream.ShardConfig{
 			Lease: p.lease, Block: 50 * time.Millisecond, MaxCount: p.maxCount,
 		})
 	}
