@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +82,7 @@ func TestChaosForeignKilledWorker(t *testing.T) {
 // counted as lost, without a stop, and the others are of no matter.
 func TestChaosForeignTrimmed(t *testing.T) {
 	t.Parallel()
-	p := setup(t, setting{stream: inPayload})
+	p := setup(t, setting{stream: inPayload, redis: []redistest.Option{redistest.WithAOF()}})
 	removed := p.redis.Do("XADD", "orders", "*", "payload", "{}") // before anybody read it
 	p.redis.Do("XDEL", "orders", removed)
 	p.publish(300)
@@ -112,8 +114,54 @@ func TestChaosForeignTrimmed(t *testing.T) {
 	p.verify()
 	eventually(t, "the count is stored", func() bool { return p.position(0).Added == p.state(0).Added })
 	w.stop()
-	p.drain(p.work(counted.observed))
+	w = p.work(counted.observed)
+	p.drain(w)
 	want(t, "losses counted again", counted.lost.Load(), 11)
+	w.stop()
+
+	// The server restarts meanwhile.
+	p.vanish(add, 5)
+	p.publish(30)
+	p.redis.Do("XTRIM", "orders", "MAXLEN", 30)
+	p.redis.Restart()
+	w = p.work(counted.observed)
+	p.publish(30)
+	p.drain(w)
+	eventually(t, "what went before the restart is counted", func() bool { return counted.lost.Load() == 16 })
+	w.stop()
+
+	// Somebody cleans up groups.
+	for _, g := range p.redis.Do("XINFO", "GROUPS", "orders").([]any) {
+		p.redis.Do("XGROUP", "DESTROY", "orders", g.([]any)[1])
+	}
+	w = p.work(counted.observed)
+	p.publish(30)
+	p.drain(w)
+	w.stop()
+	want(t, "losses counted again", counted.lost.Load(), 16)
+	p.verify()
+}
+
+// TestChaosForeignRestored goes on with an old copy of the warehouse: what its owner has kept is in the
+// stream still.
+func TestChaosForeignRestored(t *testing.T) {
+	t.Parallel()
+	p := setup(t, setting{stream: inPayload, apart: true})
+	p.session(func(w *running) {
+		p.publish(100)
+		p.drain(w)
+	})
+	copied, err := os.ReadFile(p.location)
+	must(t, err)
+	p.session(func(w *running) {
+		p.publish(100)
+		p.drain(w)
+	})
+	p.location = filepath.Join(t.TempDir(), "restored.duckdb")
+	must(t, os.WriteFile(p.location, copied, 0o600))
+	p.openStore()
+	p.publish(100)
+	p.drain(p.work())
 	p.verify()
 }
 

@@ -156,7 +156,7 @@ func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, 
 		s.streamReplaced(pos, state)
 		from = from.fromOldest(pos, event.ID{})
 	}
-	from.noCount = s.rereads >= maxRereads || from.rereadRunID != "" && !from.after.IsZero()
+	from.noCount = s.rereads >= maxRereads || !from.counted && from.rereadRunID != "" && !from.after.IsZero()
 	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
 	s.backoff.reset(s.log)
@@ -174,7 +174,11 @@ func (s *shard) streamReplaced(pos event.Position, state event.StreamState) {
 	if state.Added == uncounted || state.Known {
 		return // what was removed may have been read before
 	}
-	if gone := state.Added - state.Length; gone > 0 {
+	gone := state.Added - state.Length
+	if s.contract.Stream != nil && state.Added >= pos.Added { // or only the group is gone, and others remove what is stored
+		gone -= max(pos.Added, 0)
+	}
+	if gone > 0 {
 		s.reportLost(reconciliation{upTo: state.Last}, gone)
 	}
 }
@@ -193,6 +197,8 @@ type origin struct {
 	// noCount: too many rereads have found a gap, or the reread leaves out entries past their
 	// retention, so this one starts without a count.
 	noCount bool
+	// counted: the server's count goes on from the position, though the stream is reread.
+	counted bool
 	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom event.ID
 }
@@ -200,7 +206,7 @@ type origin struct {
 // fromOldest is the origin of a reread, for the stream may have been replaced. It begins after the
 // given ID.
 func (o origin) fromOldest(pos event.Position, after event.ID) origin {
-	o.after, o.reread, o.rereadRunID = after, pos.Last, rereading
+	o.after, o.reread, o.rereadRunID, o.counted = after, pos.Last, rereading, false
 	return o
 }
 
@@ -240,12 +246,20 @@ func (s *shard) resume(pos event.Position, state event.StreamState) origin {
 		s.log.Info("server restarted or lost entries, rereading the stream",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
 		from = from.fromOldest(pos, oldest)
+		from.counted = s.goesOn(pos, state)
 	case state.Added != uncounted && state.Added < pos.Added,
 		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
 		s.streamReplaced(pos, state)
 		from = from.fromOldest(pos, oldest)
 	}
 	return from
+}
+
+// goesOn reports whether a foreign stream is the one that was read up to the position, with all that was
+// read: so what its owner has removed since is found by its count, also after a restart of the server.
+func (s *shard) goesOn(pos event.Position, state event.StreamState) bool {
+	return s.contract.Stream != nil && state.Known && state.Last.Compare(pos.Last) >= 0 &&
+		pos.Added != uncounted && state.Added >= pos.Added
 }
 
 // ensureLease renews the lease or, where it has expired, acquires it.
