@@ -71,7 +71,7 @@ func TestE2EForeignFields(t *testing.T) {
 	server.Do(wrong...)
 	server.Do("XADD", "orders", "*", "order_id", "7", "order_id", "8", "placed_at", "2026-01-01T00:00:00Z", "amount", "1")
 	server.Do("XADD", "orders", "*", "order_id", "9000000", "placed_at", "2026-01-01T00:00:00Z", "amount", "3", "note", "a note of some length")
-	server.Do("XGROUP", "CREATE", "orders", "billing", "0")
+	server.Do("XGROUP", "CREATE", "orders", "billing", "$")
 	s := up(t, dir, "--data", data, "--redis", server.URL())
 	s.awaitEvents("shop", "stored", 500)
 	s.awaitEvents("shop", "rejected", 3)

@@ -58,13 +58,14 @@ func (p *pipeline) addEvent(e chaos.Event) {
 func TestChaosForeignKilledWorker(t *testing.T) {
 	t.Parallel()
 	p := setup(t, setting{stream: inPayload, apart: true, lease: killLease})
-	p.redis.Do("XGROUP", "CREATE", "orders", "billing", "0", "MKSTREAM")
+	p.publish(1)
 	stop := p.publishing(p.client, 40, 50*time.Millisecond)
 	random := rand.New(rand.NewPCG(3, 7))
 	for kill := range killsInLane / 2 {
 		p.killOne(random, kill)
 	}
 	stop()
+	p.redis.Do("XGROUP", "CREATE", "orders", "billing", "$") // it needs no entry that is there
 	before := p.owned()
 	p.openStore()
 	w := p.work(often)
@@ -106,7 +107,9 @@ func TestChaosForeignTrimmed(t *testing.T) {
 	p.vanish(add, 7)
 	p.publish(30)
 	p.redis.Do("XTRIM", "orders", "MAXLEN", 30)
-	p.vanish(func(payload string) { p.redis.Do("XDEL", "orders", p.redis.Do("XADD", "orders", "*", "payload", payload)) }, 4)
+	p.vanish(func(payload string) {
+		p.redis.Do("XDEL", "orders", p.redis.Do("XADD", "orders", "*", "payload", payload))
+	}, 4)
 	w = p.work(counted.observed)
 	p.publish(30)
 	p.drain(w)

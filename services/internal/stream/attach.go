@@ -28,7 +28,11 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after event.ID) (from e
 	s.n++
 	s.trimmed = event.ID{}
 	group := s.at.group(epoch, s.n)
-	if from, err = s.createGroup(ctx, epoch, group, after); err != nil {
+	from, err = s.createGroup(ctx, epoch, group, after)
+	if errors.Is(err, event.ErrNoStream) { // it is the same at each attempt, and is logged once
+		return from, fmt.Errorf("attach to %s: %w", s.key, err)
+	}
+	if err != nil {
 		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
 	}
 	conn, err := dial(ctx, s.client.opts)

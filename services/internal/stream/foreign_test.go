@@ -84,8 +84,7 @@ func TestForeignStaysAsItIs(t *testing.T) {
 	for i := range 100 {
 		server.Do("XADD", "orders", "*", "payload", i)
 	}
-	server.Do("XGROUP", "CREATE", "orders", "billing", "0")
-	server.Do("XREADGROUP", "GROUP", "billing", "c", "COUNT", 10, "STREAMS", "orders", ">")
+	server.Do("XGROUP", "CREATE", "orders", "billing", "$")
 	before, groups := info(server), fmt.Sprint(server.Do("XINFO", "GROUPS", "orders").([]any)[0])
 	k := orders("shop", "payload")
 	must(t, client.ClaimShards(t.Context(), []*contract.Contract{k}, house("a")))
@@ -149,7 +148,9 @@ func TestForeignStreamIsNotCreated(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		k := orders("shop", "event")
 		s := foreignShard(t, client, k)
-		wantErr(t, attachError(t, s, 1, event.ID{}), event.ErrNoStream)
+		first := attachError(t, s, 1, event.ID{})
+		wantErr(t, first, event.ErrNoStream)
+		want(t, "said again", attachError(t, s, 1, event.ID{}).Error(), first.Error())
 		lengths, err := client.Lengths(t.Context(), k)
 		must(t, err)
 		want(t, "length", lengths[0], 0)

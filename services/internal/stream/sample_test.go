@@ -29,7 +29,8 @@ func TestSampleFindsTheForm(t *testing.T) {
 	}{
 		{"one field", [][]any{{"payload", `{"id":1}`}, {"payload", ` {"id":2}`}}, "payload", false, 0, "[]", `{"id":1}  {"id":2}`},
 		{
-			"one field and others", [][]any{{"type", "created", "payload", `{"id":1}`, "traceparent", "00-x"}, {"payload", `{"id":2}`, "at", "1"}},
+			"one field and others",
+			[][]any{{"type", "created", "payload", `{"id":1}`, "traceparent", "00-x"}, {"payload", `{"id":2}`, "at", "1"}},
 			"payload", false, 0, "[at type]", `{"id":1} {"id":2}`,
 		},
 		{"Estela's", [][]any{{"event", `{"id":1}`}, {"events", "{\"id\":2}\n\n{\"id\":3}\r\n"}}, "event", false, 0, "[]", `{"id":1} {"id":2} {"id":3}`},
@@ -59,12 +60,11 @@ func TestSampleOfAMixture(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	for i := range 100 {
-		switch {
-		case i%20 == 7:
+		if i%20 == 7 {
 			server.Do("XADD", "orders", "*", "heartbeat", i)
-		default:
-			server.Do("XADD", "orders", "*", "body", fmt.Sprintf(`{"n":%d}`, i))
+			continue
 		}
+		server.Do("XADD", "orders", "*", "body", fmt.Sprintf(`{"n":%d}`, i))
 	}
 	s, err := client.Sample(t.Context(), "orders", stream.SampleConfig{})
 	must(t, err)
