@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/estela-dev/estela/services/internal/event"
@@ -22,9 +23,13 @@ const (
 type fieldReader struct {
 	contract *Contract
 	doc      []byte
-	names    map[string]struct{}
-	buffer   []byte // texts of strings with escapes
+	buffer   []byte   // texts of strings with escapes
+	names    [][]byte // the first so many
+	more     map[string]struct{}
 }
+
+// fewNames are those that are compared one by one.
+const fewNames = 32
 
 // DecodeReject decodes a reject again, from the place in the stream that it came from. It reports
 // whether it became a row.
@@ -42,7 +47,7 @@ func (d *Decoder) decodeFields(b *Batch, payload []byte, id event.ID) bool {
 		return d.slow(b, payload, id, 0)
 	}
 	if d.fieldReader == nil {
-		d.fieldReader = &fieldReader{contract: d.contract, names: map[string]struct{}{}}
+		d.fieldReader = &fieldReader{contract: d.contract, more: map[string]struct{}{}}
 	}
 	if wrong := d.fieldReader.read(payload); wrong != nil {
 		b.reject(payload, id, 0, []event.Violation{*wrong})
@@ -57,8 +62,8 @@ func (d *Decoder) decodeFields(b *Batch, payload []byte, id event.ID) bool {
 
 // read makes the document, or says why the fields can be none.
 func (f *fieldReader) read(payload []byte) *event.Violation {
-	clear(f.names)
-	f.doc, f.buffer = append(f.doc[:0], '{'), f.buffer[:0]
+	clear(f.more)
+	f.doc, f.buffer, f.names = append(f.doc[:0], '{'), f.buffer[:0], f.names[:0]
 	for i := 1; i < len(payload) && payload[i-1] != '}'; {
 		name, value, end := f.field(payload, i)
 		if end < 0 {
@@ -116,10 +121,9 @@ func (f *fieldReader) text(p []byte, i int) (text []byte, end int) {
 // add appends a field as a property and returns what is wrong with it, if anything. A value that is
 // absent is left out, unless the contract needs a null.
 func (f *fieldReader) add(name, value []byte) (wrong string) {
-	if _, again := f.names[string(name)]; again {
+	if f.repeats(name) {
 		return "is in the entry more than once"
 	}
-	f.names[string(name)] = struct{}{}
 	all := f.contract.Shape()
 	shape, named := all.Member(string(name))
 	switch {
@@ -141,4 +145,18 @@ func (f *fieldReader) add(name, value []byte) (wrong string) {
 		f.doc = f.doc[:from]
 	}
 	return ""
+}
+
+// repeats reports whether the name came before.
+func (f *fieldReader) repeats(name []byte) bool {
+	if slices.ContainsFunc(f.names, func(other []byte) bool { return bytes.Equal(other, name) }) {
+		return true
+	}
+	if len(f.names) < fewNames {
+		f.names = append(f.names, name)
+		return false
+	}
+	_, again := f.more[string(name)]
+	f.more[string(name)] = struct{}{}
+	return again
 }

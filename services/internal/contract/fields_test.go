@@ -118,6 +118,18 @@ func TestOwnFieldsRejected(t *testing.T) {
 			t.Errorf("%q: kept %s", test.more, r.Payload)
 		}
 	}
+	many := slices.Clone(base)
+	for i := range 100 {
+		many = append(many, fmt.Sprint("more", i), "x")
+	}
+	if b := decodeFields(c, fieldsOf(many...)); b.Rows != 1 {
+		t.Errorf("%+v", b.Rejects)
+	}
+	for _, again := range []string{"more1", "more98"} {
+		if b := decodeFields(c, fieldsOf(append(many, again, "y")...)); b.Rows != 0 || b.Rejects[0].Violations[0].Pointer != "/"+again {
+			t.Errorf("%s: %+v", again, b.Rejects)
+		}
+	}
 	missing := decodeFields(c, fieldsOf("id", "a", "at", ""))
 	if v := missing.Rejects[0].Violations; len(v) != 2 || v[0].Keyword != "required" || v[1].Keyword != "required" {
 		t.Errorf("%+v", v)

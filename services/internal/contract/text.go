@@ -48,7 +48,7 @@ func (s Shape) AppendText(buf, text []byte) ([]byte, TextFault) {
 		if bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false")) {
 			return jsontext.AppendString(buf, text), TextBooleanCase
 		}
-	case s.IsInteger() && thousands.Match(text):
+	case s.IsInteger() && bytes.IndexByte(text, '.') >= 0 && thousands.Match(text):
 		return jsontext.AppendString(buf, text), TextThousands
 	case s.IsNumber():
 		if end, ok := jsontext.Number(text, 0); ok && end == len(text) {
