@@ -53,8 +53,13 @@ func checkCompatible(d *dataset.Dataset, by *contract.Contract, where string) er
 
 // checkPublishable makes sure that the warehouse that reads the dataset's streams accepts all events
 // that this contract allows: it is the registered contract with additions, or an earlier version to
-// which the registered one only adds. Without a registered contract no worker has run yet.
+// which the registered one only adds. Without a registered contract no worker has run yet. A foreign
+// stream must have events in a form that a producer of Estela writes.
 func checkPublishable(ctx context.Context, client *stream.Client, d *dataset.Dataset) error {
+	if !stream.CanPublish(d.Contract) {
+		return fault.Refusedf("%s: the entries of its stream %q have a field for each property, and only that stream's own producers write them. "+
+			"Nothing was sent; 'estela backfill %s' loads a file into the warehouse", d.Name, d.Stream.Key, d.Name)
+	}
 	by, err := registeredContract(ctx, client, d)
 	if err != nil || by == nil {
 		return err
@@ -87,7 +92,7 @@ func unknownColumns(ctx context.Context, client *stream.Client, d *dataset.Datas
 	if len(lacks) == 0 {
 		return nil, nil
 	}
-	shards, err := client.Lags(ctx, d.Name, d.Shards)
+	shards, err := client.Lags(ctx, d.Contract)
 	if !slices.ContainsFunc(shards, func(l stream.Lag) bool { return l.Lease != "" }) {
 		lacks = nil // the next one to start has this contract
 	}

@@ -211,14 +211,18 @@ func (m *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset
 	if err := m.redis.ClaimShards(ctx, []*contract.Contract{old}, m.identity); err != nil {
 		return err
 	}
-	streams, err := m.redis.Summaries(ctx, d.Name, max(old.Shards, d.Shards))
+	wider := old
+	if d.Shards > old.Shards {
+		wider = d.Contract
+	}
+	streams, err := m.redis.Summaries(ctx, wider)
 	if err != nil {
 		return err
 	}
-	if err := checkNoLease(d.Name, streams); err != nil {
+	if err := checkNoLease(wider, streams); err != nil {
 		return err
 	}
-	if err := checkDrained(d.Name, old, streams, known); err != nil {
+	if err := checkDrained(old, streams, known); err != nil {
 		return err
 	}
 	if err := m.checkNoLostRejects(ctx, d); err != nil {
@@ -244,17 +248,17 @@ func (m *maintenance) accept(ctx context.Context, s *streams, d *dataset.Dataset
 }
 
 // checkDrained fails while a shard, of the old contract or not, has entries that are not stored.
-func checkDrained(dataset string, old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
+func checkDrained(old *contract.Contract, streams []stream.Summary, known *inventory.Inventory) error {
 	for _, s := range streams {
-		n := known.Lag(dataset, s)
+		n := known.Lag(old.Name, s)
 		switch {
 		case n == 0:
 		case s.Shard < old.Shards:
 			return fault.Refusedf("%d entries of %s are not stored yet: stop the producers, start 'estela worker' (or 'up') "+
-				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(dataset, s.Shard))
+				"with the contract as it was, and stop it when this command finds none any more", n, stream.Key(old, s.Shard))
 		default:
 			return fault.Refusedf("%d entries of %s have no worker, by the old contract neither: publish again what redis-cli XRANGE shows of them, "+
-				"then DEL it", n, stream.Key(dataset, s.Shard))
+				"then DEL it", n, stream.Key(old, s.Shard))
 		}
 	}
 	return nil
@@ -277,7 +281,7 @@ func (m *maintenance) trimRemovedShards(ctx context.Context, d *dataset.Dataset,
 		if s.Shard < d.Shards || s.Length == 0 {
 			continue
 		}
-		if err := m.redis.Shard(d.Name, s.Shard, "", stream.ShardConfig{}).Trim(ctx, s.Newest); err != nil {
+		if err := m.redis.Shard(d.Contract, s.Shard, "", stream.ShardConfig{}).Trim(ctx, s.Newest); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 		Contracts: contracts, Sink: c.store, Observer: e.rejects, Logger: c.log,
 		Renew: leaseTTL / 3, Live: e.live, AcceptLoss: acceptLoss,
 		Source: func(k *contract.Contract, shard int) worker.Source {
-			return redis.Shard(k.Name, shard, e.owner, stream.ShardConfig{
+			return redis.Shard(k, shard, e.owner, stream.ShardConfig{
 				Lease: leaseTTL, KeepFor: time.Hour, KeepMax: 100_000, Warehouse: known.Warehouse,
 			})
 		},
@@ -134,7 +134,10 @@ func (e *engine) server(ctx context.Context) (telemetry.Redis, error) {
 		Memory: info.UsedMemory, MaxMemory: info.MaxMemory, ClockSkew: info.ClockSkew, Entries: map[string][]int64{},
 	}
 	for _, d := range e.core.datasets {
-		if state.Entries[d.Name], err = e.redis.Lengths(ctx, d.Name, d.Shards); err != nil {
+		if d.Stream != nil {
+			continue // its owner trims it: its length says nothing of this pipeline
+		}
+		if state.Entries[d.Name], err = e.redis.Lengths(ctx, d.Contract); err != nil {
 			return telemetry.Redis{}, err
 		}
 	}

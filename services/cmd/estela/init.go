@@ -21,8 +21,9 @@ import (
 )
 
 type initCmd struct {
-	File     []string `arg:"" help:"Files of one dataset: CSV, TSV, NDJSON, JSON or Parquet, plain or compressed with gzip or zstd; - is standard input."`
-	Name     string   `help:"Name of the dataset: its folder, its table and its path. Default: the name of the file."`
+	File     []string `arg:"" optional:"" help:"Files of one dataset: CSV, TSV, NDJSON, JSON or Parquet, plain or compressed with gzip or zstd; - is standard input."`
+	Stream   string   `help:"Key of a stream, of --redis or the running 'estela up', that the dataset's events are in: some of its entries are read in place of files, and its producers stay as they are." placeholder:"KEY"`
+	Name     string   `help:"Name of the dataset: its folder, its table and its path. Default: the name of the file or of the stream."`
 	DryRun   bool     `help:"Print what would be written, and write nothing."`
 	Format   string   `help:"Format of the files (${enum}); auto detects it by name, else by content." enum:"auto,csv,tsv,ndjson,json,parquet" default:"auto"`
 	Encoding string   `help:"Character encoding of the files, such as windows-1252, if it is not UTF-8 and they have no byte order mark." placeholder:"NAME"`
@@ -30,19 +31,27 @@ type initCmd struct {
 
 // Run is 'estela init'.
 func (c *initCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
+	if err := c.checkSource(); err != nil {
+		return err
+	}
 	dir, name, err := c.place(g)
 	if err != nil {
 		return err
 	}
-	files, end, err := c.files(s)
+	progress := intake.NewProgress(s.err, "read "+strings.Join(append(c.File, c.Stream), ", "), -1)
+	cfg := scaffold.Config{Name: name, Format: tabular.Format(c.Format), Encoding: c.Encoding, Read: progress.Add}
+	var found *streamSample
+	end := func() error { return nil }
+	if c.Stream != "" {
+		found, end, err = c.sampleStream(ctx, g, s, &cfg)
+	} else {
+		cfg.Files, end, err = c.files(s)
+	}
 	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return err
 	}
-	progress := intake.NewProgress(s.err, "read "+strings.Join(c.File, ", "), -1)
-	survey, err := scaffold.Read(ctx, scaffold.Config{
-		Name: name, Files: files, Format: tabular.Format(c.Format), Encoding: c.Encoding, Read: progress.Add,
-	})
+	survey, err := scaffold.Read(ctx, cfg)
 	if err != nil {
 		return asUsage(err)
 	}
@@ -59,7 +68,7 @@ func (c *initCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err := testFolder(ctx, g, s, folder); err != nil {
 		return err
 	}
-	return c.finish(s, survey, folder)
+	return c.finish(s, survey, folder, found)
 }
 
 // place returns the directory of the dataset's folder, which is not there yet, and its name.
@@ -76,6 +85,9 @@ func (c *initCmd) place(g *Globals) (dir, name string, err error) {
 	}
 	if name == "" {
 		name = datasetName(c.File)
+	}
+	if name == "" && c.Stream != "" {
+		name = inference.PropertyName(c.Stream)
 	}
 	switch {
 	case name == "":
@@ -199,7 +211,7 @@ func testFolder(ctx context.Context, g *Globals, s *streams, folder *scaffold.Fo
 }
 
 // finish keeps the folder, or prints its files, and says what was found and what to do next.
-func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.Folder) error {
+func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.Folder, found *streamSample) error {
 	if c.DryRun {
 		for _, name := range folder.Files {
 			text, err := os.ReadFile(filepath.Join(folder.Dir, filepath.FromSlash(name)))
@@ -217,8 +229,11 @@ func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.F
 	if err := showSurvey(s.out, survey, folder); err != nil {
 		return err
 	}
+	if found != nil {
+		showStream(s.out, found, survey)
+	}
 	if !c.DryRun {
-		c.showNext(s.out, survey, folder)
+		c.showNext(s.out, survey, folder, found)
 	}
 	return nil
 }
@@ -236,7 +251,7 @@ func showSurvey(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder)
 	for line := range strings.Lines(table.String()) {
 		say(out, "%s", strings.TrimRight(line, " \n"))
 	}
-	say(out, "\nkey   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
+	say(out, "key   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
 	if survey.Unread > 0 {
 		say(out, "%d of %d rows can't be read, and publish will report them: %s", survey.Unread, survey.Unread+survey.Rows, survey.Unreadable)
 	}
@@ -257,12 +272,16 @@ func shortened(text string) string {
 }
 
 // showNext prints the commands to go on with.
-func (c *initCmd) showNext(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder) {
+func (c *initCmd) showNext(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder, found *streamSample) {
 	say(out, "wrote %s: %s", folder.At, folder.Summary())
 	if dir := filepath.Dir(folder.At); dir != "." {
 		say(out, "next, in %s:", dir)
 	} else {
 		say(out, "next:")
+	}
+	if found != nil {
+		showNextOfStream(out, found, survey, folder)
+		return
 	}
 	say(out, "  estela up")
 	say(out, "  curl -s 'http://127.0.0.1:8080/v1/%s/%s?limit=3'", survey.Name, folder.Endpoints[0].Name)

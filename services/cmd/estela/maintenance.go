@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -88,11 +89,11 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 }
 
 // checkNoLease fails while a worker owns one of the shards.
-func checkNoLease(dataset string, streams []stream.Summary) error {
+func checkNoLease(k *contract.Contract, streams []stream.Summary) error {
 	for _, s := range streams {
 		if s.Lease != "" {
 			return fault.Refusedf("a worker of %s still has the lease of %s: stop it first; the lease of one that was killed expires within %s",
-				warehouseName(s.Owner), stream.Key(dataset, s.Shard), leaseTTL)
+				warehouseName(s.Owner), stream.Key(k, s.Shard), leaseTTL)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -30,6 +31,9 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) (err error
 	d, err := g.pick(c.Dataset)
 	if err != nil {
 		return err
+	}
+	if field := d.Stream.EventField(); field != "" && c.Batch > 1 {
+		return fault.Usagef("--batch %d: the stream %q has one event an entry, in its field %q; leave --batch out", c.Batch, d.Stream.Key, field)
 	}
 	url, err := g.redisURL(ctx)
 	if err != nil {

@@ -41,6 +41,10 @@ func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tra
 		if d.Sample == "" {
 			continue
 		}
+		if d.Stream != nil { // others read it, too
+			say(c.s.err, "sample of %s: not published, for the stream %q is another application's; 'estela backfill %s FILE' loads it", d.Name, d.Stream.Key, d.Name)
+			continue
+		}
 		err := c.publishOne(ctx, e, tracing, d, embedded)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped half-way: the next run continues there

@@ -83,6 +83,6 @@ func sendCanary(ctx context.Context, g *Globals, s *streams, canary smoke.Canary
 	if err := checkPublishable(ctx, client, d); err != nil {
 		return err
 	}
-	producer := client.Producer(ctx, d.Name, d.Shards, stream.ProducerConfig{})
+	producer := client.Producer(ctx, d.Contract, stream.ProducerConfig{})
 	return errors.Join(producer.Add(ctx, event.Shard(canary.ID, d.Shards), text), producer.Close(ctx))
 }

@@ -54,11 +54,11 @@ func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (er
 // checkClaimable makes sure that no worker owns the dataset's shards and that the contract is
 // compatible with the registered one.
 func (m *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([]stream.Summary, error) {
-	streams, err := m.redis.Summaries(ctx, d.Name, d.Shards)
+	streams, err := m.redis.Summaries(ctx, d.Contract)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNoLease(d.Name, streams); err != nil {
+	if err := checkNoLease(d.Contract, streams); err != nil {
 		return nil, err
 	}
 	by, err := m.redis.Contract(ctx, d.Name)
@@ -77,9 +77,9 @@ func (m *maintenance) checkClaimable(ctx context.Context, d *dataset.Dataset) ([
 func (m *maintenance) claim(ctx context.Context, s *streams, d *dataset.Dataset, streams []stream.Summary) error {
 	trimmed := false
 	for _, was := range streams {
-		holder, err := m.redis.MoveShard(ctx, d.Name, was.Shard, m.identity)
+		holder, err := m.redis.MoveShard(ctx, d.Contract, was.Shard, m.identity)
 		if err == nil && holder != "" {
-			err = fault.Refusedf("worker %s has acquired the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Name, was.Shard))
+			err = fault.Refusedf("worker %s has acquired the lease of %s meanwhile: stop it first, then claim again", holder, stream.Key(d.Contract, was.Shard))
 		}
 		if err != nil {
 			return err

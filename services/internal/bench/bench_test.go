@@ -142,7 +142,7 @@ func (bd *bed) fill(from, n, perEntry int) {
 func (bd *bed) publish(from, n int, cfg stream.ProducerConfig) {
 	bd.b.Helper()
 	cfg.HighWater = -1
-	p := bd.redis.Producer(bd.b.Context(), "flights", 1, cfg)
+	p := bd.redis.Producer(bd.b.Context(), bd.contract, cfg)
 	for i := range n {
 		if err := p.Add(bd.b.Context(), 0, flight(from+i)); err != nil {
 			bd.b.Fatal(err)
@@ -196,7 +196,7 @@ func (bd *bed) startWorkerOn(observer worker.Observer, wrap func(worker.Source) 
 	w = worker.New(worker.Config{
 		Contracts: []*contract.Contract{bd.contract}, Sink: bd.warehouse, Observer: observer,
 		Source: func(c *contract.Contract, shard int) worker.Source {
-			return wrap(bd.redis.Shard(c.Name, shard, owner, stream.ShardConfig{KeepFor: 24 * time.Hour, KeepMax: 1 << 40}))
+			return wrap(bd.redis.Shard(c, shard, owner, stream.ShardConfig{KeepFor: 24 * time.Hour, KeepMax: 1 << 40}))
 		},
 	})
 	ctx, cancel := context.WithCancel(bd.b.Context())
@@ -268,7 +268,7 @@ func (bd *bed) measureEWith(n int, observer worker.Observer) (e endToEnd) {
 // returns events a second.
 func (bd *bed) measureR(n int) float64 {
 	bd.b.Helper()
-	source := bd.redis.Shard("flights", 0, "bench", stream.ShardConfig{})
+	source := bd.redis.Shard(bd.contract, 0, "bench", stream.ShardConfig{})
 	defer func() { _ = source.Close() }()
 	if _, err := source.Attach(bd.b.Context(), 1, event.ID{}); err != nil {
 		bd.b.Fatal(err)
@@ -383,7 +383,7 @@ func BenchmarkFlat(b *testing.B) {
 			peak = max(peak, e.resident)
 			b.Logf("%9d rows before: %.0f events/s, %v of CPU an event, resident %d MiB, taken over in %v",
 				round**events, e.rate, e.cpu, e.resident>>20, e.takeOver.Round(time.Millisecond))
-			bd.server.Do("XTRIM", stream.Key("flights", 0), "MAXLEN", "0")
+			bd.server.Do("XTRIM", stream.Key(bd.contract, 0), "MAXLEN", "0")
 		}
 		b.ReportMetric(0, "ns/op")
 		b.ReportMetric(rates[0], "first/s")
@@ -405,7 +405,7 @@ func BenchmarkFreshness(b *testing.B) {
 		w, stop := bd.startWorker(seen)
 		bd.awaitOwned(w)
 		flights() // before the clock starts
-		p := bd.redis.Producer(b.Context(), "flights", 1, stream.ProducerConfig{Linger: time.Millisecond})
+		p := bd.redis.Producer(b.Context(), bd.contract, stream.ProducerConfig{Linger: time.Millisecond})
 		n := int(pace.Seconds() * rate)
 		start := time.Now()
 		for i := range n {

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -131,7 +132,7 @@ func (p *program) publish(from, n int) {
 
 // produce publishes at the rate for that long and returns how many events that were.
 func (p *program) produce(from int, d time.Duration) (n int) {
-	producer := p.client.Producer(p.b.Context(), "flights", 1, stream.ProducerConfig{})
+	producer := p.client.Producer(p.b.Context(), &contract.Contract{Name: "flights", Shards: 1}, stream.ProducerConfig{})
 	for begun := time.Now(); time.Since(begun) < d; time.Sleep(5 * time.Millisecond) {
 		for due := int(time.Since(begun).Seconds() * float64(*mixedRate)); n < due; n++ {
 			if err := producer.Add(p.b.Context(), 0, flight(from+n)); err != nil {

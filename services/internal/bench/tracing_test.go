@@ -71,7 +71,7 @@ func (bd *bed) measureTracing(with bool) endToEnd {
 			return fmt.Sprintf("00-%032x-b7ad6b7169203331-01", n), nil
 		}
 	}
-	bd.server.Do("DEL", stream.Key("flights", 0))
+	bd.server.Do("DEL", stream.Key(bd.contract, 0))
 	bd.publish(0, *events, cfg)
 	bd.openStore()
 	return bd.measureEWith(*events, m)

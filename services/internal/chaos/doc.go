@@ -12,6 +12,7 @@
 //	a group is a cursor of one owner          ConnectionsCutMidReply, CutReaderLosesNothing, PausedWorker
 //	exactly once in the table                 RedisKilled, FlushedStream…, ShorterStream,
 //	                                          StepBackIsReadToTheEnd, ReplayLeavesTheTableTheSame
+//	a stream of somebody else                 Foreign…
 //	changes to a stream by others             ReplacedStream, EntriesOfTheSameMillisecond, MovedCursor,
 //	                                          RestoredBeneath, GapIsRead, DeletedUnread
 //	IDs of the future, and of all 64 bits     EntryOfTheFuture, HighestIDs

@@ -18,7 +18,7 @@ import (
 func (p *pipeline) of(house event.Warehouse) func(*worker.Config) {
 	return func(cfg *worker.Config) {
 		cfg.Source = func(c *contract.Contract, shard int) worker.Source {
-			return p.client.Shard(c.Name, shard, house.Identity, stream.ShardConfig{
+			return p.client.Shard(c, shard, house.Identity, stream.ShardConfig{
 				Lease: p.lease, Block: 50 * time.Millisecond, Warehouse: house,
 			})
 		}
@@ -93,7 +93,7 @@ func TestChaosFlushedClaims(t *testing.T) {
 	mine := event.Warehouse{Identity: "first", Location: p.location, Host: "here"}
 	other := event.Warehouse{Identity: "second", Location: "elsewhere", Host: "there"}
 	owners := func() (first, second int) {
-		all, err := p.client.Summaries(t.Context(), p.contract.Name, p.shards)
+		all, err := p.client.Summaries(t.Context(), p.contract)
 		must(t, err)
 		for _, s := range all {
 			switch s.Owner {

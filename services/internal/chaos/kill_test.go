@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/chaos"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -60,7 +59,7 @@ func TestChaosKilledWorker(t *testing.T) {
 func (p *pipeline) killOne(random *rand.Rand, turn int) {
 	p.t.Helper()
 	o := orders{
-		URL: p.redis.URL(), Location: p.location, Staged: p.staged, Shards: p.shards,
+		URL: p.redis.URL(), Location: p.location, Staged: p.staged, Shards: p.shards, Stream: p.stream,
 		Nth: 1 + random.Int64N(5), Owner: fmt.Sprintf("killed-%d", turn),
 	}
 	switch at := turn % (len(steps) + len(points) + 1); {
@@ -109,6 +108,7 @@ type orders struct {
 	URL, Location, Owner string
 	Staged               bool
 	Shards               int
+	Stream               string
 	// Kill is the step at whose Nth time the process kills itself; "" is never.
 	Kill string
 	Nth  int64
@@ -135,7 +135,7 @@ func obey(text string) (code int) {
 }
 
 func (o orders) run(ctx context.Context) error {
-	c, err := parse(chaos.Contract(o.Shards, "24h"))
+	c, err := parse(schema(o.Shards, "24h", o.Stream))
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (o orders) run(ctx context.Context) error {
 	return worker.New(worker.Config{
 		Contracts: []*contract.Contract{c}, Sink: store, Hook: at,
 		Source: func(c *contract.Contract, shard int) worker.Source {
-			return client.Shard(c.Name, shard, o.Owner, stream.ShardConfig{Lease: killLease, Block: 50 * time.Millisecond})
+			return client.Shard(c, shard, o.Owner, stream.ShardConfig{Lease: killLease, Block: 50 * time.Millisecond})
 		},
 		Renew: killLease / 5, TrimEvery: 50 * time.Millisecond, Backoff: 10 * time.Millisecond,
 	}).Run(ctx)

@@ -16,7 +16,7 @@ import (
 // lag is that of shard 0, as producers and operators see it.
 func (p *pipeline) lag() stream.Lag {
 	p.t.Helper()
-	all, err := p.client.Lags(p.t.Context(), p.contract.Name, p.shards)
+	all, err := p.client.Lags(p.t.Context(), p.contract)
 	must(p.t, err)
 	return all[0]
 }

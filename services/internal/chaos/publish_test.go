@@ -27,7 +27,7 @@ func (p *pipeline) publish(n int, cfg ...stream.ProducerConfig) {
 }
 
 func (p *pipeline) producer(client *stream.Client, cfg ...stream.ProducerConfig) *stream.Producer {
-	return client.Producer(p.t.Context(), p.contract.Name, p.shards, append(cfg, stream.ProducerConfig{})[0])
+	return client.Producer(p.t.Context(), p.contract, append(cfg, stream.ProducerConfig{})[0])
 }
 
 // next hands the source's next event to the producer.
@@ -88,7 +88,7 @@ func (p *pipeline) add(id event.ID, payload []byte) {
 	p.redis.Do("XADD", p.key(0), id.String(), "event", payload)
 }
 
-func (p *pipeline) key(shard int) string { return stream.Key(p.contract.Name, shard) }
+func (p *pipeline) key(shard int) string { return stream.Key(p.contract, shard) }
 
 // backfill is a batch of shard 0 that came from no stream.
 func (p *pipeline) backfill(payloads ...[]byte) *contract.Batch {

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -46,6 +47,8 @@ func TestMain(m *testing.M) {
 type setting struct {
 	shards int
 	dedupe string
+	// stream is x-estela.stream, for a stream of somebody else.
+	stream string
 	staged bool
 	redis  []redistest.Option
 	hook   func(warehouse.Point) error
@@ -90,7 +93,7 @@ func setup(t *testing.T, s setting) *pipeline {
 	p := &pipeline{setting: s, t: t, redis: redistest.Start(t, s.redis...), model: chaos.NewModel()}
 	p.client = p.connect(p.redis.URL())
 	p.source = chaos.NewSource("event", 1, p.model)
-	p.contract = load(t, chaos.Contract(s.shards, s.dedupe))
+	p.contract = load(t, schema(s.shards, s.dedupe, s.stream))
 	if !s.apart {
 		p.openStore()
 	}
@@ -106,6 +109,15 @@ func onBackends(t *testing.T, test func(t *testing.T, staged bool)) {
 			test(t, staged)
 		})
 	}
+}
+
+// schema is the tests' contract, of a stream of somebody else if one is given.
+func schema(shards int, dedupe, stream string) []byte {
+	text := chaos.Contract(shards, dedupe)
+	if stream == "" {
+		return text
+	}
+	return bytes.Replace(text, []byte(`"shards"`), []byte(`"stream": `+stream+`, "shards"`), 1)
 }
 
 func load(t *testing.T, schema []byte) *contract.Contract {
@@ -176,7 +188,7 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 
 func (p *pipeline) sourceOf(client *stream.Client, owner string) func(*contract.Contract, int) worker.Source {
 	return func(c *contract.Contract, shard int) worker.Source {
-		return client.Shard(c.Name, shard, owner, stream.ShardConfig{
+		return client.Shard(c, shard, owner, stream.ShardConfig{
 			Lease: p.lease, Block: 50 * time.Millisecond, MaxCount: p.maxCount,
 		})
 	}

@@ -80,7 +80,7 @@ func (p *pipeline) position(shard int) event.Position {
 // state is that of a shard's stream.
 func (p *pipeline) state(shard int) event.StreamState {
 	p.t.Helper()
-	state, err := p.client.Shard(p.contract.Name, shard, "look", stream.ShardConfig{}).State(p.t.Context())
+	state, err := p.client.Shard(p.contract, shard, "look", stream.ShardConfig{}).State(p.t.Context())
 	must(p.t, err)
 	return state
 }

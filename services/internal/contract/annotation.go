@@ -39,6 +39,7 @@ func (c *compiler) annotation(to *Contract, root node) {
 		c.problem(at+"/dedupe", "needs a key: duplicates are found by it")
 	}
 	c.defaultPartition(to, at)
+	c.oneShard(to, at)
 }
 
 // defaultPartition makes the key the partition, where its text is surely that of the event: so
@@ -82,8 +83,10 @@ func (c *compiler) annotate(to *Contract, m member, at string) {
 		to.Dedupe = c.duration(m.value, at)
 	case "retention":
 		to.Retention = c.duration(m.value, at)
+	case "stream":
+		to.Stream = c.stream(m.value, at)
 	default:
-		c.problem(at, "unknown: there are key, time, partition, shards, dedupe and retention")
+		c.problem(at, "unknown: there are key, time, partition, shards, dedupe, retention and stream")
 	}
 }
 

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -61,6 +62,26 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	for _, c := range cases {
 		b.Run(c.name, func(b *testing.B) { benchmarkDecode(b, parse(b, c.schema), c.event) })
+	}
+}
+
+// BenchmarkDecodeFields is the cost of an event that is the fields of a stream's entry.
+func BenchmarkDecodeFields(b *testing.B) {
+	c := parse(b, strings.Replace(movementSchema, `"x-estela": {`, `"x-estela": {"stream": {"key": "movements"}, `, 1))
+	payload := fieldsOf("event_id", "123e4567-e89b-12d3-a456-426600000001", "event_type", "departed", "occurred_at", "2001-01-02T14:55:00Z",
+		"scheduled_at", "2001-01-01T14:45:00Z", "flight_id", "20010101-AA-0001", "carrier", "AA", "origin", "LAX", "destination", "BNA",
+		"delay_minutes", "-20", "distance_km", "2892.5", "gate", "B4", "cancelled", "false")
+	const rows = 10_000
+	d, batch := c.NewDecoder(), c.NewBatch(0, rows)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if batch.Rows == rows {
+			batch.Reset()
+		}
+		if d.DecodeEntry(batch, event.Entry{Kind: event.Fields, Payload: payload}); len(batch.Rejects) > 0 {
+			b.Fatal(batch.Rejects[0].Violations)
+		}
 	}
 }
 

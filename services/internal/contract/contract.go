@@ -40,6 +40,9 @@ type Contract struct {
 	// key is dropped; 0 turns it off. Retention is how long rows are kept; 0 is
 	// forever.
 	Dedupe, Retention time.Duration
+	// Stream is somebody else's stream that the events are in; nil: the dataset has streams of
+	// its own.
+	Stream *Stream
 
 	root *schema
 }

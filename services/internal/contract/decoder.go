@@ -2,6 +2,8 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"math/bits"
 	"regexp"
 
@@ -30,6 +32,7 @@ type Decoder struct {
 	seen, filled []uint64
 	check        checker
 	spans        []span
+	fieldReader  *fieldReader // nil until an entry's own fields are decoded
 }
 
 // OnUnnamed has fn called with the name of every property of an event's top level that the
@@ -81,10 +84,14 @@ func (d *Decoder) DecodeEntry(b *Batch, e event.Entry) {
 		b.trace(e)
 	}
 	switch {
+	case e.Kind == event.UnknownEntry && d.contract.Stream.EventField() != "":
+		b.rejectEntry(e, fmt.Sprintf("must have the field %q (one JSON document), once", d.contract.Stream.Field))
 	case e.Kind == event.UnknownEntry:
 		b.rejectEntry(e, `must have either the field "event" (one JSON document) or the field "events" (NDJSON), once`)
+	case e.Kind == event.Fields:
+		d.decodeFields(b, e.Payload, e.ID)
 	case jsontext.Space(e.Payload, 0) == len(e.Payload) && e.Kind == event.Single:
-		b.rejectEntry(e, `holds no event: its field "event" is empty`)
+		b.rejectEntry(e, fmt.Sprintf("holds no event: its field %q is empty", cmp.Or(d.contract.Stream.EventField(), FieldEvent)))
 	case e.Kind == event.Single:
 		d.Decode(b, e.Payload, e.ID, 0)
 	case !d.decodeLines(b, e):

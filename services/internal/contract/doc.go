@@ -32,6 +32,9 @@
 //   - The annotation x-estela of a property lists aliases: other names under which
 //     an event may carry it. Two of its names in one event: violation "json". And it
 //     names the unit of its values, documentation as title, description and examples.
+//   - The stream of the annotation x-estela is one of somebody else that the events are
+//     in, by its key and the field of an entry that has the event; without a field
+//     the entry's own fields are the properties.
 //
 // Contract.Breaks says which later contract may take an earlier one's place.
 //
@@ -74,4 +77,9 @@
 // ones too, though nothing becomes of them; a carriage return before the newline
 // is white space. A bad line is rejected alone. A stream entry that holds no
 // event is a reject with the violation "entry".
+//
+// An entry's own fields are text and are read as the fields of CSV are (Shape.AppendText):
+// a text that is no value of its property's type stays a string, which is a violation; an
+// empty one is absent. A field that is in the entry twice is a violation "entry". The
+// reject is the fields, as one JSON object of strings.
 package contract

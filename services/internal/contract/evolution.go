@@ -33,7 +33,7 @@ func (c Change) String() string { return c.Pointer + ": " + c.Reason }
 // enum, looser bounds and lengths, a pattern dropped, extra properties allowed.
 // Refused is what narrows it (it breaks producers), what changes or removes a
 // column, what lets NULL into a column that had none (both break readers), and
-// any change of format, key, time, partition or shards (stored rows and their
+// any change of format, key, time, partition, shards or stream (stored rows and their
 // streams are laid out by them). Texts, dedupe and retention may change freely.
 //
 // Of what is refused, all that is not Fixed can be accepted deliberately when nothing is
@@ -69,6 +69,9 @@ func (d *differ) annotation(c, old *Contract) {
 		if r.now != r.was {
 			d.fixed(at+"/"+r.name, "%s was %s and is %s: %s; start a new dataset", r.name, r.was, r.now, r.why)
 		}
+	}
+	if now, was := c.Stream.String(), old.Stream.String(); now != was {
+		d.fixed(at+"/stream", "stream was %s and is %s: the stored positions are of that one; start a new dataset", was, now)
 	}
 	if c.Shards != old.Shards {
 		d.change(at+"/shards", "shards were %d and are %d: events of one partition would be in two shards while any are under way",

@@ -60,7 +60,7 @@ func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) 
 func Identity(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) Finding {
 	f := Finding{Name: "warehouse identity", Found: "the streams are not claimed by a warehouse yet"}
 	for _, d := range all {
-		streams, err := client.Summaries(ctx, d.Name, d.Shards)
+		streams, err := client.Summaries(ctx, d.Contract)
 		if err != nil {
 			return Finding{Name: f.Name, Found: err.Error(), Fix: "see the server's log"}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/inventory"
@@ -57,6 +58,12 @@ func streamFindings(ctx context.Context, all []*dataset.Dataset, known *inventor
 
 // unreadFinding reports a stream with a wrong key, or a key of a wrong type.
 func unreadFinding(all []*dataset.Dataset, one stream.UnreadStream) Finding {
+	if one.Type != one.Want && isForeign(all, one.Key) {
+		return Finding{
+			Name: "key " + one.Key, Found: fmt.Sprintf("is a %s, and x-estela.stream of %s says that it is a stream", one.Type, one.Dataset),
+			Fix: "correct the key in the contract, or --redis",
+		}
+	}
 	if one.Type != one.Want {
 		return Finding{
 			Name: "key " + one.Key, Found: fmt.Sprintf("is a %s and must be a %s: nothing of %s can be stored", one.Type, one.Want, one.Dataset),
@@ -69,9 +76,14 @@ func unreadFinding(all []*dataset.Dataset, one stream.UnreadStream) Finding {
 	}
 	return Finding{
 		Name: "stream " + one.Key, Found: fmt.Sprintf("%s, and no worker reads it: %d entries", of, one.Length),
-		Fix: fmt.Sprintf("correct the producer: %s. Then publish what is there: redis-cli --json XRANGE '%s' - + | jq -r '.[][1][1]' | estela publish %s; "+
-			"and when that has ended well, redis-cli DEL '%s'", rightKeys(all, one.Dataset), one.Key, to, one.Key),
+		Fix: fmt.Sprintf("if it is another application's, let the contract read it as it is: \"stream\": {\"key\": %q} in x-estela. Else correct the producer: %s. Then publish what is there: redis-cli --json XRANGE '%s' - + | jq -r '.[][1][1]' | estela publish %s; "+
+			"and when that has ended well, redis-cli DEL '%s'", one.Key, rightKeys(all, one.Dataset), one.Key, to, one.Key),
 	}
+}
+
+// isForeign reports whether the key is that of a foreign stream.
+func isForeign(all []*dataset.Dataset, key string) bool {
+	return slices.ContainsFunc(all, func(d *dataset.Dataset) bool { return d.Stream != nil && d.Stream.Key == key })
 }
 
 func rightKeys(all []*dataset.Dataset, name string) string {
@@ -79,12 +91,12 @@ func rightKeys(all []*dataset.Dataset, name string) string {
 		switch {
 		case d.Name != name:
 		case d.Shards == 1:
-			return "the key is " + stream.Key(name, 0)
+			return "the key is " + stream.Key(d.Contract, 0)
 		default:
-			return fmt.Sprintf("the keys are %s to %s, by the event's partition", stream.Key(name, 0), stream.Key(name, d.Shards-1))
+			return fmt.Sprintf("the keys are %s to %s, by the event's partition", stream.Key(d.Contract, 0), stream.Key(d.Contract, d.Shards-1))
 		}
 	}
-	return "the key is " + stream.Key("DATASET", 0)
+	return "the key is " + stream.Key(&contract.Contract{Name: "DATASET"}, 0)
 }
 
 // pollEvery is how often a shard that lags is polled.
@@ -97,7 +109,7 @@ const stallTimeout = 10 * time.Second
 // shards finds shards whose events are not being stored. With a nil known it relies on the positions
 // that workers have published.
 func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory, client *stream.Client) ([]Finding, error) {
-	all, err := client.Lags(ctx, d.Name, d.Shards)
+	all, err := client.Lags(ctx, d.Contract)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +121,12 @@ func shards(ctx context.Context, d *dataset.Dataset, known *inventory.Inventory,
 			pos := known.Position(d.Name, b.Shard)
 			last, left = event.Later(last, pos.Last), min(left, b.Unstored(pos))
 		}
-		f := Finding{Name: "stream " + stream.Key(d.Name, b.Shard)}
+		f := Finding{Name: "stream " + stream.Key(d.Contract, b.Shard)}
 		switch {
+		case d.Stream != nil && b.Last.IsZero():
+			f.Found, f.Warning = "is not there, or never had an entry", true
+			f.Fix = "start what writes to it, or correct x-estela.stream.key in the contract of " + d.Name + ", or --redis"
+			found = append(found, f)
 		case b.Last == event.ID{MS: math.MaxUint64, Seq: math.MaxUint64}:
 			f.Found = "has given out the highest ID there is: Redis takes no event for it any more"
 			f.Fix = "a producer gives IDs of its own: let it XADD with *. The position in the warehouse is as high, so continue under a dataset of a new name"
@@ -141,7 +157,7 @@ func findStalled(ctx context.Context, d *dataset.Dataset, suspects map[int]event
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		all, err := client.Lags(ctx, d.Name, d.Shards)
+		all, err := client.Lags(ctx, d.Contract)
 		if err != nil {
 			return nil, err
 		}
@@ -153,9 +169,9 @@ func findStalled(ctx context.Context, d *dataset.Dataset, suspects map[int]event
 	}
 	for _, shard := range slices.Sorted(maps.Keys(suspects)) {
 		found = append(found, Finding{
-			Name:  "stream " + stream.Key(d.Name, shard),
+			Name:  "stream " + stream.Key(d.Contract, shard),
 			Found: fmt.Sprintf("holds entries that are not stored, and its worker does not get beyond %s", suspects[shard]),
-			Fix:   "its worker's log and /readyz say why; the next entry is the one to check: redis-cli XRANGE '" + stream.Key(d.Name, shard) + "' '(" + suspects[shard].String() + "' + COUNT 1",
+			Fix:   "its worker's log and /readyz say why; the next entry is the one to check: redis-cli XRANGE '" + stream.Key(d.Contract, shard) + "' '(" + suspects[shard].String() + "' + COUNT 1",
 		})
 	}
 	return found, nil

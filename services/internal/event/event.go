@@ -45,6 +45,14 @@ func Later(a, b ID) ID {
 	return b
 }
 
+// Earlier returns the lower of two IDs.
+func Earlier(a, b ID) ID {
+	if a.Compare(b) < 0 {
+		return a
+	}
+	return b
+}
+
 // IsZero reports whether id is 0-0, which is below every entry.
 func (id ID) IsZero() bool { return id == ID{} }
 
@@ -53,13 +61,17 @@ type Kind uint8
 
 // The kinds of entries.
 const (
-	// Single is an entry with the field "event": one JSON document.
+	// Single is an entry with the field "event", or the one that the contract names: one JSON
+	// document.
 	Single Kind = iota
 	// Lines is an entry with the field "events": NDJSON.
 	Lines
-	// UnknownEntry is an entry with neither field, with both, or with one of them twice. It is
+	// UnknownEntry is an entry without such a field, with both, or with one of them twice. It is
 	// rejected; its payload is the entry's fields as one JSON object of strings.
 	UnknownEntry
+	// Fields is an entry whose own fields are the event's properties, as text. Its payload is
+	// that of an UnknownEntry.
+	Fields
 )
 
 // Entry is one entry of a stream. Payload may alias the reader's buffer: it is valid until released and

@@ -14,6 +14,9 @@ var ErrFenced = errors.New("shard was changed by another process (taken over, or
 // or read with it, or the stream was replaced.
 var ErrCursorMoved = errors.New("the cursor of this reader was moved by another client")
 
+// ErrNoStream means that a foreign stream isn't there: its owner creates it, not Estela.
+var ErrNoStream = errors.New("there is no such stream: start what writes to it, or correct x-estela.stream.key in the contract")
+
 // Position is how far a shard of a dataset is stored. It is in the warehouse beside the rows and changes
 // in the same transaction.
 type Position struct {

@@ -1,12 +1,9 @@
 package importer
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"regexp"
 
 	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -83,37 +80,21 @@ func appendRecord(buf []byte, columns []textColumn, record []tabular.Field) (_ [
 // appendTyped converts a text of an untyped file to the contract's type. A text that doesn't parse stays
 // a string, so that the contract's decoder reports it.
 func appendTyped(buf, text []byte, shape contract.Shape, name string) ([]byte, error) {
-	kind, known := shape.Column()
-	switch {
-	case !known || shape.IsText() && (len(text) > 0 || shape.IsFree()):
-		return jsontext.AppendString(buf, text), nil
-	case len(text) == 0:
-		return append(buf, "null"...), nil
-	case kind == column.JSON && json.Valid(text):
-		return appendJSON(buf, text)
-	case kind == column.Boolean && (string(text) == "true" || string(text) == "false"):
-		return append(buf, text...), nil
-	case kind == column.Boolean && (bytes.EqualFold(text, []byte("true")) || bytes.EqualFold(text, []byte("false"))):
+	buf, fault := shape.AppendText(buf, text)
+	switch fault {
+	case contract.TextBooleanCase:
 		return buf, fmt.Errorf("has \"%[1]s\" where booleans are true and false: use a mapping, "+
 			"such as SELECT * REPLACE (lower(%[2]s) AS %[2]s) FROM source", text, database.QuoteName(name))
-	case !shape.IsNumber():
-	case shape.IsInteger() && thousands.Match(text):
+	case contract.TextThousands:
 		return buf, fmt.Errorf("%s may be thousands or a fraction: write it without the point, or use a mapping, "+
 			"such as SELECT * REPLACE (replace(%[2]s, '.', '') AS %[2]s) FROM source", text, database.QuoteName(name))
-	case (text[0] == '-' || text[0]-'0' <= 9) && json.Valid(text) && text[len(text)-1]-'0' <= 9:
-		return append(buf, text...), nil
-	case commaNumber.Match(text):
+	case contract.TextDecimalComma:
 		return buf, fmt.Errorf("has a decimal comma where numbers have a point: use a mapping, "+
 			"such as SELECT * REPLACE (replace(replace(%[1]s, '.', ''), ',', '.') AS %[1]s) FROM source", database.QuoteName(name))
+	default:
+		return buf, nil
 	}
-	return jsontext.AppendString(buf, text), nil
 }
-
-// commaNumber matches a number with a decimal comma.
-var commaNumber = regexp.MustCompile(`^[-+]?\d+([. ]\d{3})*,\d+$`)
-
-// thousands matches an integer with points between thousands, which may be a decimal fraction instead.
-var thousands = regexp.MustCompile(`^[-+]?\d{1,3}(\.\d{3})+$`)
 
 // loadTable loads the records into source, all columns VARCHAR.
 func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, error) {

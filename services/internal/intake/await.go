@@ -52,7 +52,7 @@ func (p *Publisher) AwaitStored(ctx context.Context) error {
 // poll reports whether all is stored. It fails if that is not to be expected any more.
 func (w *storedWait) poll(ctx context.Context) (bool, error) {
 	d := w.publisher.check.Dataset
-	all, err := w.publisher.client.Lags(ctx, d.Name, d.Shards)
+	all, err := w.publisher.client.Lags(ctx, d.Contract)
 	if err != nil {
 		if time.Since(w.moved) < redisTimeout {
 			return false, nil

@@ -41,7 +41,7 @@ type Publisher struct {
 func NewPublisher(ctx context.Context, client *stream.Client, check *Checker, cfg Config) *Publisher {
 	p := &Publisher{ctx: ctx, check: check, client: client, pacer: pacer{rate: cfg.Rate}, unknownColumns: cfg.UnknownColumns}
 	cfg.OnAck, cfg.OnWait = p.ack, p.waiting
-	p.producer = client.Producer(WithGrace(ctx, ackGrace), check.Dataset.Name, check.Dataset.Shards, cfg.ProducerConfig)
+	p.producer = client.Producer(WithGrace(ctx, ackGrace), check.Dataset.Contract, cfg.ProducerConfig)
 	return p
 }
 

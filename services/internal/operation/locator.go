@@ -31,7 +31,7 @@ func (t *locator) byID(ctx context.Context, id event.ID) error {
 		if t.redis == nil {
 			continue
 		}
-		entry, there, err := t.redis.Entry(ctx, t.dataset.Name, shard, id)
+		entry, there, err := t.redis.Entry(ctx, t.dataset.Contract, shard, id)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (t *locator) byKey(ctx context.Context, key string) error {
 		if t.redis == nil {
 			break
 		}
-		err := t.redis.Newest(ctx, t.dataset.Name, shard, searchedEntries, func(e event.Entry) {
+		err := t.redis.Newest(ctx, t.dataset.Contract, shard, searchedEntries, func(e event.Entry) {
 			t.addEntry(shard, e, func(k string) bool { return k == key })
 		})
 		if err != nil {

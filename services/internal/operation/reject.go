@@ -145,7 +145,7 @@ func (s *Server) replayPage(ctx context.Context, d *dataset.Dataset, page []ware
 			batches[r.Shard] = d.NewBatch(r.Shard, len(page))
 		}
 		b := batches[r.Shard]
-		if decoder.Decode(b, r.Payload, r.ID, r.Line) {
+		if decoder.DecodeReject(b, r.Reject) {
 			b.Replayed = append(b.Replayed, r.Reject)
 			continue
 		}

@@ -107,15 +107,25 @@ func indented(properties []member) json.RawMessage {
 }
 
 func (s *Survey) annotation() []member {
-	key := list(s.keyNames())
-	if len(s.keyNames()) == 1 {
-		key = quoted(s.keyNames()[0])
+	var all []member
+	switch names := s.keyNames(); len(names) {
+	case 0:
+	case 1:
+		all = append(all, member{"key", quoted(names[0])})
+	default:
+		all = append(all, member{"key", list(names)})
 	}
-	all := []member{{"key", key}}
 	if s.Time >= 0 {
 		all = append(all, member{"time", quoted(s.Columns[s.Time].Property)})
 	}
-	return append(all, member{"dedupe", quoted(dedupeWindow)})
+	if s.Stream == nil {
+		return append(all, member{"dedupe", quoted(dedupeWindow)})
+	}
+	stream := []member{{"key", quoted(s.Stream.Key)}}
+	if s.Stream.Field != "" {
+		stream = append(stream, member{"field", quoted(s.Stream.Field)})
+	}
+	return append(all, member{"stream", object(stream, "")})
 }
 
 // description says where the contract is from, and what was decided.
@@ -187,6 +197,8 @@ func (s *Survey) about(at int) string {
 		text = ""
 	case c.Present && s.required(at):
 		text += " in every row"
+	case c.Present && s.Stream != nil:
+		text += fmt.Sprintf(" in each of the %d entries that were read", s.Rows)
 	case c.Present:
 		text += fmt.Sprintf(" in every row, and not required, for there were only %d", s.Rows)
 	default:

@@ -25,7 +25,11 @@ const (
 
 // endpoints are those worth having: rows, a row, rows and measures by group, and over time.
 func (s *Survey) endpoints(e *events) []Endpoint {
-	all := []Endpoint{s.latest(e), s.row(e), s.summary()}
+	all := []Endpoint{s.latest(e)}
+	if len(s.keyNames()) > 0 {
+		all = append(all, s.row(e))
+	}
+	all = append(all, s.summary())
 	if s.Time >= 0 {
 		all = append(all, s.series(e))
 	}
@@ -145,6 +149,9 @@ func (s *Survey) latest(e *events) Endpoint {
 		case key != s.Columns[s.Time].Property:
 			order = append(order, key+" desc")
 		}
+	}
+	if len(order) == 0 {
+		header, order = []string{"Rows of " + s.Name + "."}, []string{s.Columns[0].Property}
 	}
 	f := s.newFile(header...)
 	s.times(f)

@@ -40,6 +40,13 @@ func (s *Survey) Report() []Line {
 
 // KeyReason says what the key is and why.
 func (s *Survey) KeyReason() string {
+	if s.Stream != nil {
+		return s.streamKeyReason()
+	}
+	return s.fileKeyReason()
+}
+
+func (s *Survey) fileKeyReason() string {
 	names := strings.Join(s.keyNames(), ", ")
 	if s.madeKey() {
 		text := names + ", a hash of the row's content and its number among equal rows, for no short group of columns differs in every row"

@@ -29,6 +29,9 @@ var (
 
 // settle decides what the values alone do not.
 func (s *Survey) settle() {
+	if s.Stream != nil {
+		s.settleStream()
+	}
 	for i := range s.Columns {
 		c := &s.Columns[i]
 		switch sql := s.types[c.Name]; {
@@ -90,7 +93,7 @@ func (s *Survey) check() error {
 }
 
 // madeKey reports whether the key has to be made.
-func (s *Survey) madeKey() bool { return len(s.Key.Columns) == 0 }
+func (s *Survey) madeKey() bool { return len(s.Key.Columns) == 0 && s.Stream == nil }
 
 // maps reports whether the files need a mapping.
 func (s *Survey) maps() bool { return s.mapsFor() != "" }
@@ -115,18 +118,18 @@ func (s *Survey) converts(c *inference.Column) bool {
 
 // required reports whether the property of the column is.
 func (s *Survey) required(at int) bool {
-	return s.isKey(at) || at == s.Time || s.Columns[at].Present && s.Rows >= certainRows
+	return s.isKey(at) || at == s.Time || s.Columns[at].Present && s.Rows >= certainRows && s.Stream == nil
 }
 
 // isEnum reports whether the column's values are all there are.
 func (s *Survey) isEnum(c *inference.Column) bool {
-	return c.Type == "string" && c.Format == "" && c.Layout == inference.Plain && !c.Mixed && len(c.Missing) == 0 && !c.Null &&
+	return s.Stream == nil && c.Type == "string" && c.Format == "" && c.Layout == inference.Plain && !c.Mixed && len(c.Missing) == 0 && !c.Null &&
 		c.Repeats && c.Settled && len(c.Values) > 1
 }
 
 // bounds returns those of an integer, as JSON Schema's keywords; ok if there are any.
 func (s *Survey) bounds(c *inference.Column) (low, high string) {
-	if c.Type != "integer" || s.Rows < boundRows || c.Low > c.High {
+	if c.Type != "integer" || s.Rows < boundRows || c.Low > c.High || s.Stream != nil {
 		return "", ""
 	}
 	if c.Low >= 0 && !differences.MatchString(c.Property) {

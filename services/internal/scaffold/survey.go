@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/fault"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/inference"
@@ -25,6 +26,11 @@ type Config struct {
 	// Default: detected; UTF-8.
 	Format   tabular.Format
 	Encoding string
+	// Stream is the stream of which the files have some entries: its contract has no mapping, for the
+	// events are stored as they are there.
+	//
+	// Default: the events are published from files.
+	Stream *contract.Stream
 	// Read is called with the number of rows that were read since the last call.
 	//
 	// Default: nobody is told.
@@ -43,6 +49,8 @@ type Survey struct {
 	// Rows counts the rows, Unread those that can't be read, of which Unreadable is the first.
 	Rows, Unread int64
 	Unreadable   string
+	// LeftOut are properties of a stream's events that no column can have.
+	LeftOut []string
 
 	asked  tabular.Format
 	sample *sample

@@ -1,16 +1,25 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+
+	"github.com/estela-dev/estela/services/internal/contract"
+)
 
 // shardCommands are the constant parts of a shard's commands.
 type shardCommands struct {
-	key string
+	at  address
+	key string // of the stream
 	// single and lines begin an XADD whose last argument, the payload, follows.
 	single, lines []byte
 }
 
-func newShardCommands(key string) shardCommands {
-	return shardCommands{key: key, single: addCommand(key, "event"), lines: addCommand(key, "events")}
+func newShardCommands(at address) shardCommands {
+	return shardCommands{
+		at: at, key: at.stream,
+		single: addCommand(at.stream, cmp.Or(at.form.field, contract.FieldEvent)), lines: addCommand(at.stream, contract.FieldEvents),
+	}
 }
 
 // addCommand is XADD KEY * FIELD, one argument short.

@@ -59,7 +59,7 @@ func BenchmarkRead(b *testing.B) {
 	epoch := int64(0)
 	for _, count := range []int{4096, 16384} {
 		b.Run(fmt.Sprintf("count=%d/own", count), func(b *testing.B) {
-			s := client.Shard("flights", 0, "bench", stream.ShardConfig{MaxCount: count})
+			s := client.Shard(flights(1), 0, "bench", stream.ShardConfig{MaxCount: count})
 			defer func() { _ = s.Close() }()
 			before, n := cpu(b), 0
 			for b.Loop() {
@@ -75,8 +75,8 @@ func BenchmarkRead(b *testing.B) {
 			b.Run(fmt.Sprintf("count=%d/%s", count, name), func(b *testing.B) {
 				before, n := cpu(b), 0
 				for b.Loop() {
-					server.Do("XGROUP", "DESTROY", stream.Key("flights", 0), "bench")
-					server.Do("XGROUP", "CREATE", stream.Key("flights", 0), "bench", "0")
+					server.Do("XGROUP", "DESTROY", stream.Key(flights(1), 0), "bench")
+					server.Do("XGROUP", "CREATE", stream.Key(flights(1), 0), "bench", "0")
 					for got := 0; got < benchEntries; got += count {
 						if err := read(b.Context(), rdb, count); err != nil {
 							b.Fatal(err)
@@ -105,7 +105,7 @@ func readAll(b *testing.B, s *stream.Shard) (n int) {
 
 func fill(b *testing.B, client *stream.Client, cfg stream.ProducerConfig, events int) {
 	b.Helper()
-	p := client.Producer(b.Context(), "flights", 1, cfg)
+	p := client.Producer(b.Context(), flights(1), cfg)
 	event := event300()
 	for range events {
 		if err := p.Add(b.Context(), 0, event); err != nil {
@@ -121,7 +121,7 @@ func fill(b *testing.B, client *stream.Client, cfg stream.ProducerConfig, events
 var goRedisReads = map[string]func(context.Context, *redis.Client, int) error{
 	"typed": func(ctx context.Context, rdb *redis.Client, count int) error {
 		return rdb.XReadGroup(ctx, &redis.XReadGroupArgs{
-			Group: "bench", Consumer: "c", Streams: []string{stream.Key("flights", 0), ">"},
+			Group: "bench", Consumer: "c", Streams: []string{stream.Key(flights(1), 0), ">"},
 			Count: int64(count), NoAck: true,
 		}).Err()
 	},
@@ -138,7 +138,7 @@ var into bytes.Buffer
 
 func readGroup(count int) []any {
 	return []any{
-		"XREADGROUP", "GROUP", "bench", "c", "COUNT", count, "NOACK", "STREAMS", stream.Key("flights", 0), ">",
+		"XREADGROUP", "GROUP", "bench", "c", "COUNT", count, "NOACK", "STREAMS", stream.Key(flights(1), 0), ">",
 	}
 }
 
@@ -154,7 +154,7 @@ func BenchmarkProduce(b *testing.B) {
 			defer func() { _ = client.Close() }()
 			before, n := cpu(b), 0
 			for b.Loop() {
-				server.Do("DEL", stream.Key("flights", 0))
+				server.Do("DEL", stream.Key(flights(1), 0))
 				fill(b, client, stream.ProducerConfig{Batch: pack}, benchEntries)
 				n += benchEntries
 			}

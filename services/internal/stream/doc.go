@@ -16,6 +16,17 @@
 //
 // The braces are a hash tag: the five keys of a shard are in one slot.
 //
+// # Foreign streams
+//
+// A contract may name a stream of somebody else (x-estela.stream), whose key is KEY. Estela is then one
+// reader of several, and changes nothing but its own group, estela:DATASET:EPOCH.N: it never trims the
+// stream, raises its last ID, creates or deletes it. Where it doesn't exist, Attach fails with
+// [event.ErrNoStream]. Estela's own keys are estela:{TAG}:DATASET:lease and so on, in the slot of KEY: TAG
+// is what Redis hashes of KEY, or a number of the same slot if braces in it get in the way.
+//
+// Several datasets may read one foreign stream, and a dataset may read another's own stream: their groups
+// differ in name. The first Attach starts at the oldest entry.
+//
 // # Entries
 //
 // An entry has the field "event" (one JSON document) or the field "events"
@@ -24,7 +35,9 @@
 // of them twice is [event.UnknownEntry]: its payload is a JSON object of all its
 // fields, so that nothing of it is lost when it is rejected. In that object a
 // name or value that is not valid UTF-8, or that begins with "base64:", is
-// written as "base64:" and its standard base64. IDs come from the server
+// written as "base64:" and its standard base64. In a foreign stream the field with the
+// document may have another name, or all fields together are the event
+// ([event.Fields]), in the same form. IDs come from the server
 // (XADD *): their first half is the time at which the event was streamed.
 //
 // # A shard's life

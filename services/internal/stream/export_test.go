@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -49,3 +50,12 @@ func (s *Shard) Count() int { return s.count }
 
 // SegmentSize is the size of a segment of a reply.
 const SegmentSize = segmentSize
+
+// Slot is the slot of a Redis Cluster that the key is in.
+func Slot(key string) uint16 { return slot(hashedPart(key)) }
+
+// Keys are all keys of the dataset's first shard.
+func Keys(k *contract.Contract) []string {
+	at := addressOf(k, 0)
+	return []string{at.stream, at.lease(), at.trimmedTo(), at.warehouse(), at.stored()}
+}

@@ -30,12 +30,10 @@ type Lag struct {
 	Lease string
 }
 
-func storedKey(stream string) string { return stream + ":stored" }
-
 // PublishPosition writes the stored position and the total of stored events. Without the lease
 // it writes nothing. It may be called while another goroutine uses the reader.
 func (s *Shard) PublishPosition(ctx context.Context, at event.Position) error {
-	err := s.client.eval(ctx, storedScript, []string{s.leaseKey(), storedKey(s.key)},
+	err := s.client.eval(ctx, storedScript, []string{s.at.lease(), s.at.stored()},
 		s.token, at.Last.String(), at.Added, at.Rows+at.Duplicates).Err()
 	if err != nil {
 		return fmt.Errorf("publish position of %s: %w", s.key, err)
@@ -44,10 +42,10 @@ func (s *Shard) PublishPosition(ctx context.Context, at event.Position) error {
 }
 
 // Lags returns the lag of each of a dataset's shards, in order.
-func (c *Client) Lags(ctx context.Context, dataset string, shards int) ([]Lag, error) {
-	all := make([]Lag, shards)
+func (c *Client) Lags(ctx context.Context, k *contract.Contract) ([]Lag, error) {
+	all := make([]Lag, k.Shards)
 	for shard := range all {
-		l, err := c.lag(ctx, Key(dataset, shard))
+		l, err := c.lag(ctx, addressOf(k, shard))
 		if err != nil {
 			return nil, err
 		}
@@ -56,23 +54,23 @@ func (c *Client) Lags(ctx context.Context, dataset string, shards int) ([]Lag, e
 	return all, nil
 }
 
-func (c *Client) lag(ctx context.Context, key string) (l Lag, err error) {
+func (c *Client) lag(ctx context.Context, at address) (l Lag, err error) {
 	pipe := c.rdb.Pipeline()
-	info := pipe.Do(ctx, "XINFO", "STREAM", key)
-	reported := pipe.HMGet(ctx, storedKey(key), "last", "added", "stored", "at")
-	lease := pipe.Get(ctx, leaseKey(key))
+	info := pipe.Do(ctx, "XINFO", "STREAM", at.stream)
+	reported := pipe.HMGet(ctx, at.stored(), "last", "added", "stored", "at")
+	lease := pipe.Get(ctx, at.lease())
 	_, _ = pipe.Exec(ctx) // each reply has its own error
 	if l.StreamState, err = c.parseStream(info); err == nil {
 		err = l.setStored(reported)
 	}
 	if err != nil {
-		return l, fmt.Errorf("look up lag of %s: %w", key, err)
+		return l, fmt.Errorf("look up lag of %s: %w", at.stream, err)
 	}
 	if l.Newest.IsZero() && l.Length > 0 {
 		l.Newest = l.Last // XINFO of some servers lacks it
 	}
 	if l.Lease, err = lease.Result(); err != nil && !errors.Is(err, redis.Nil) {
-		return l, fmt.Errorf("look up lease of %s: %w", key, err)
+		return l, fmt.Errorf("look up lease of %s: %w", at.stream, err)
 	}
 	l.Entries = l.Length
 	if l.Reported {
@@ -102,7 +100,7 @@ func (l *Lag) setStored(answer *redis.SliceCmd) error {
 // Promised reports whether a registered contract is in use: a worker owns a shard of it, or an
 // event was stored. Where no worker has reported, it is.
 func (c *Client) Promised(ctx context.Context, k *contract.Contract) (bool, error) {
-	all, err := c.Lags(ctx, k.Name, k.Shards)
+	all, err := c.Lags(ctx, k)
 	for _, l := range all {
 		if !l.Reported || l.Stored.Rows > 0 || l.Lease != "" {
 			return true, nil

@@ -30,14 +30,14 @@ func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 		publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 		s, state := owning(t, client)
 		must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added, Rows: 3 * highWater}))
-		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
+		p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{
 			HighWater: highWater, OnWait: func(w stream.Waiting) { t.Errorf("the producer waits: %s", w) },
 		})
 		for i := range 100 {
 			must(t, p.Add(t.Context(), 0, fmt.Appendf(nil, "%d", i)))
 		}
 		must(t, p.Close(t.Context()))
-		all, err := client.Lags(t.Context(), "flights", 1)
+		all, err := client.Lags(t.Context(), flights(1))
 		must(t, err)
 		want(t, "last published", all[0].Last, p.Last(0))
 		want(t, "above the position", all[0].Entries > 0, true)
@@ -55,7 +55,7 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 	s, state := owning(t, client)
 	must(t, s.PublishPosition(t.Context(), event.Position{Last: state.Last, Added: state.Added}))
 	waits := make(chan stream.Waiting, 100)
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{
 		HighWater: highWater, FlushEvents: flush, OnWait: func(w stream.Waiting) {
 			select {
 			case waits <- w:
@@ -72,7 +72,7 @@ func TestUnstoredEntriesStopTheProducer(t *testing.T) {
 		added <- err
 	}()
 	w := <-waits
-	n, _ := server.Do("XLEN", stream.Key("flights", 0)).(int64)
+	n, _ := server.Do("XLEN", stream.Key(flights(1), 0)).(int64)
 	want(t, "stopped at the mark", w.Lag.Entries >= highWater && n <= 4*highWater+flush, true)
 	want(t, "says so", w.Err == nil && w.Lag.Reported && w.Lag.Lease != "", true)
 	state, err := s.State(t.Context())
@@ -95,13 +95,13 @@ func TestOnlyTheOwnerReports(t *testing.T) {
 	at := event.Position{Last: event.ID{MS: 1 << 62}, Added: 10}
 	must(t, shard(t, client, stream.ShardConfig{}).PublishPosition(t.Context(), at))
 	lag := func() stream.Lag {
-		all, err := client.Lags(t.Context(), "flights", 2)
+		all, err := client.Lags(t.Context(), flights(2))
 		must(t, err)
 		want(t, "entries of an empty shard", all[1].Entries, 0)
 		return all[0]
 	}
 	want(t, "reported without the lease", lag().Reported, false)
 	want(t, "entries", lag().Entries, 10)
-	server.Do("HSET", stream.Key("flights", 0)+":stored", "last", "10-0", "added", "many")
+	server.Do("HSET", stream.Key(flights(1), 0)+":stored", "last", "10-0", "added", "many")
 	want(t, "an incomplete report", lag().Reported, false)
 }

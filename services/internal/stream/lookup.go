@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -11,8 +12,9 @@ import (
 const lookupPage = 1000
 
 // Entry looks up the entry with the ID in the shard's stream; false: it isn't there (any more).
-func (c *Client) Entry(ctx context.Context, dataset string, shard int, id event.ID) (event.Entry, bool, error) {
-	entries, err := c.lookup(ctx, "XRANGE", Key(dataset, shard), id.String(), id.String(), "COUNT", "1")
+func (c *Client) Entry(ctx context.Context, k *contract.Contract, shard int, id event.ID) (event.Entry, bool, error) {
+	at := addressOf(k, shard)
+	entries, err := c.lookup(ctx, at.form, "XRANGE", at.stream, id.String(), id.String(), "COUNT", "1")
 	if err != nil || len(entries) == 0 {
 		return event.Entry{}, false, err
 	}
@@ -22,15 +24,16 @@ func (c *Client) Entry(ctx context.Context, dataset string, shard int, id event.
 // Newest calls each with at most limit entries of the shard's stream, the newest first.
 // It is for searches by people: it moves no cursor, and costs the server as much as a reader of
 // as many entries.
-func (c *Client) Newest(ctx context.Context, dataset string, shard, limit int, each func(event.Entry)) error {
-	return c.newest(ctx, Key(dataset, shard), limit, each)
+func (c *Client) Newest(ctx context.Context, k *contract.Contract, shard, limit int, each func(event.Entry)) error {
+	at := addressOf(k, shard)
+	return c.newest(ctx, at.form, at.stream, limit, each)
 }
 
-func (c *Client) newest(ctx context.Context, key string, limit int, each func(event.Entry)) error {
+func (c *Client) newest(ctx context.Context, f form, key string, limit int, each func(event.Entry)) error {
 	before := "+"
 	for limit > 0 {
 		n := min(limit, lookupPage)
-		entries, err := c.lookup(ctx, "XREVRANGE", key, before, "-", "COUNT", fmt.Sprint(n))
+		entries, err := c.lookup(ctx, f, "XREVRANGE", key, before, "-", "COUNT", fmt.Sprint(n))
 		if err != nil {
 			return err
 		}
@@ -45,14 +48,14 @@ func (c *Client) newest(ctx context.Context, key string, limit int, each func(ev
 	return nil
 }
 
-func (c *Client) lookup(ctx context.Context, command, key string, args ...any) ([]event.Entry, error) {
+func (c *Client) lookup(ctx context.Context, f form, command, key string, args ...any) ([]event.Entry, error) {
 	answer, err := c.rdb.Do(ctx, append([]any{command, key}, args...)...).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("look up entries of %s: %w", key, err)
 	}
 	entries := make([]event.Entry, len(answer))
 	for i, a := range answer {
-		if entries[i], err = entryOf(a); err != nil {
+		if entries[i], err = entryOf(f, a); err != nil {
 			return nil, fmt.Errorf("look up entries of %s: %w", key, err)
 		}
 	}
@@ -60,7 +63,7 @@ func (c *Client) lookup(ctx context.Context, command, key string, args ...any) (
 }
 
 // entryOf decodes an entry from a reply of go-redis, with the same parser of fields as a read.
-func entryOf(answer any) (event.Entry, error) {
+func entryOf(f form, answer any) (event.Entry, error) {
 	parts, _ := answer.([]any)
 	if len(parts) != 2 {
 		return event.Entry{}, errProtocol
@@ -76,7 +79,7 @@ func entryOf(answer any) (event.Entry, error) {
 		return event.Entry{}, errProtocol
 	}
 	in := cursor{buf: appendCommand(nil, fields...)}
-	entry, err := in.fields()
+	entry, err := in.fields(f)
 	entry.ID = id
 	return entry, err
 }

@@ -16,11 +16,11 @@ func TestNewest(t *testing.T) {
 		look := func(limit int) {
 			t.Helper()
 			got = nil
-			must(t, client.Newest(t.Context(), "flights", 0, limit, func(e event.Entry) { got = append(got, string(e.Payload)) }))
+			must(t, client.Newest(t.Context(), flights(1), 0, limit, func(e event.Entry) { got = append(got, string(e.Payload)) }))
 		}
 		look(10)
 		want(t, "of no stream", len(got), 0)
-		_, there, err := client.Entry(t.Context(), "flights", 0, event.ID{MS: 1})
+		_, there, err := client.Entry(t.Context(), flights(1), 0, event.ID{MS: 1})
 		must(t, err)
 		want(t, "an entry of no stream", there, false)
 		publish(t, client, 1, 2500, stream.ProducerConfig{})

@@ -10,6 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -38,12 +39,17 @@ func open(t *testing.T, url string) *stream.Client {
 	return client
 }
 
+// flights is a dataset with so many shards.
+func flights(shards int) *contract.Contract {
+	return &contract.Contract{Name: "flights", Shards: shards}
+}
+
 func shard(t *testing.T, client *stream.Client, cfg stream.ShardConfig) *stream.Shard {
 	t.Helper()
 	if cfg.Block == 0 {
 		cfg.Block = 50 * time.Millisecond
 	}
-	s := client.Shard("flights", 0, t.Name(), cfg)
+	s := client.Shard(flights(1), 0, t.Name(), cfg)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -80,7 +86,7 @@ func onBackends(t *testing.T, test func(t *testing.T, client *stream.Client, sle
 // publish adds events "FIRST".."LAST" as JSON numbers to shard 0.
 func publish(t *testing.T, client *stream.Client, first, last int, cfg stream.ProducerConfig) {
 	t.Helper()
-	p := client.Producer(t.Context(), "flights", 1, cfg)
+	p := client.Producer(t.Context(), flights(1), cfg)
 	for i := first; i <= last; i++ {
 		must(t, p.Add(t.Context(), 0, fmt.Appendf(nil, "%d", i)))
 	}

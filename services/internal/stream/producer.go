@@ -147,9 +147,23 @@ type Producer struct {
 // errClosed is the error of a closed producer.
 var errClosed = errors.New("the producer is closed")
 
+// errFields refuses an event for a stream whose entries' own fields are the properties.
+var errFields = errors.New("the stream's entries have a field for each property: only its own producers write them")
+
 // Producer starts a producer that runs until Close, or until ctx ends: then what is not
 // acknowledged yet is dropped, and Close returns how much.
-func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg ProducerConfig) *Producer {
+//
+// To a foreign stream it writes what the stream's own producers do: each event alone, in the field
+// that the contract names, without a trace. Where they write the properties as fields, it can't: see
+// [CanPublish].
+func (c *Client) Producer(ctx context.Context, k *contract.Contract, cfg ProducerConfig) *Producer {
+	shards := k.Shards
+	if k.Stream != nil {
+		cfg.Trace = nil
+	}
+	if k.Stream.EventField() != "" {
+		cfg.Batch = 1
+	}
 	p := &Producer{
 		client: c, cfg: cfg.withDefaults(shards),
 		turn: make(chan struct{}, 1), full: make(chan *batch, 1), idle: make(chan *batch, 3),
@@ -158,13 +172,17 @@ func (c *Client) Producer(ctx context.Context, dataset string, shards int, cfg P
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for i := range p.shards {
-		p.shards[i] = newShardCommands(Key(dataset, i))
+		p.shards[i] = newShardCommands(addressOf(k, i))
 	}
 	p.sender = newSender(c, p.cfg, shards)
 	p.filling = newBatch(shards)
 	go p.run()
 	return p
 }
+
+// CanPublish reports whether a producer can write to the dataset's streams: not where an entry's own
+// fields are the properties, which Estela reads as text and doesn't write.
+func CanPublish(k *contract.Contract) bool { return !k.Stream.HasFields() }
 
 // Added and Acked count events: handed to Add, and acknowledged by the server.
 func (p *Producer) Added() int64 { return p.added.Load() }
@@ -208,6 +226,9 @@ func (p *Producer) Add(ctx context.Context, shard int, event []byte) error {
 func (p *Producer) accepts(shard int, event []byte) error {
 	if shard < 0 || shard >= len(p.shards) {
 		return fmt.Errorf("add an event: there is no shard %d, the dataset has %d", shard, len(p.shards))
+	}
+	if p.shards[shard].at.form.fields {
+		return errFields
 	}
 	if len(event) > MaxEvent {
 		return &TooLargeError{Size: len(event)}

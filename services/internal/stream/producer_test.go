@@ -50,7 +50,7 @@ func TestFullServerStopsTheProducerOnly(t *testing.T) {
 	server, client := setup(t, redistest.WithMaxMemory(24<<20))
 	full := make(chan struct{})
 	var once sync.Once
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{
 		HighWater: -1,
 		OnWait: func(w stream.Waiting) {
 			if w.Err != nil && strings.Contains(w.String(), "OOM") {
@@ -102,7 +102,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 	const events, highWater, flush = 5000, 500, 100
 	server, client := setup(t)
 	var waits, acked atomic.Int64
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{
 		HighWater: highWater, FlushEvents: flush,
 		OnAck: func(n int) { acked.Add(int64(n)) },
 		OnWait: func(w stream.Waiting) {
@@ -120,7 +120,7 @@ func TestHighWaterStopsTheProducer(t *testing.T) {
 		added <- errors.Join(err, p.Close(t.Context()))
 	}()
 	eventually(t, "the producer waits", func() bool { return waits.Load() > 2 })
-	n, _ := server.Do("XLEN", stream.Key("flights", 0)).(int64)
+	n, _ := server.Do("XLEN", stream.Key(flights(1), 0)).(int64)
 	want(t, "stopped at the mark", n >= highWater && n <= highWater+flush, true)
 	s := shard(t, client, stream.ShardConfig{})
 	attach(t, s, 1, event.ID{})
@@ -134,7 +134,7 @@ func TestProducerSurvivesCuts(t *testing.T) {
 	const events = 20_000
 	server, direct := setup(t)
 	proxy := redistest.NewProxy(t, server.Addr())
-	p := open(t, proxy.URL()).Producer(t.Context(), "flights", 1, stream.ProducerConfig{FlushEvents: 200})
+	p := open(t, proxy.URL()).Producer(t.Context(), flights(1), stream.ProducerConfig{FlushEvents: 200})
 	for i := 1; i <= events; i++ {
 		if i%2000 == 0 {
 			proxy.CutAfter(int64(i % 3000))
@@ -152,7 +152,7 @@ func TestProducerSurvivesACrashOfRedis(t *testing.T) {
 	t.Parallel()
 	const events = 3000
 	server, client := setup(t, redistest.WithAOF())
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{FlushEvents: 50})
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{FlushEvents: 50})
 	for i := 1; i <= events; i++ {
 		if i%1000 == 500 {
 			server.Restart()
@@ -168,10 +168,10 @@ func TestProducerSurvivesACrashOfRedis(t *testing.T) {
 func TestProducerLingersBriefly(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{})
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{})
 	must(t, p.Add(t.Context(), 0, []byte("1")))
 	eventually(t, "one event goes out without Flush", func() bool {
-		return server.Do("XLEN", stream.Key("flights", 0)) == int64(1)
+		return server.Do("XLEN", stream.Key(flights(1), 0)) == int64(1)
 	})
 	must(t, p.Add(t.Context(), 0, []byte("2")))
 	must(t, p.Flush(t.Context()))
@@ -184,7 +184,7 @@ func TestProducerLingersBriefly(t *testing.T) {
 func TestProducerRefusesEvents(t *testing.T) {
 	t.Parallel()
 	_, client := setup(t)
-	p := client.Producer(t.Context(), "flights", 2, stream.ProducerConfig{})
+	p := client.Producer(t.Context(), flights(2), stream.ProducerConfig{})
 	err := p.Add(t.Context(), 0, make([]byte, stream.MaxEvent+1))
 	var tooLarge *stream.TooLargeError
 	want(t, "typed", errors.As(err, &tooLarge), true)
@@ -200,8 +200,8 @@ func TestProducerRefusesEvents(t *testing.T) {
 func TestProducerEndsOnRefusal(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
-	server.Do("SET", stream.Key("flights", 0), "no stream")
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{})
+	server.Do("SET", stream.Key(flights(1), 0), "no stream")
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{})
 	must(t, p.Add(t.Context(), 0, []byte("1")))
 	err := p.Close(t.Context())
 	want(t, "says why", err != nil && strings.Contains(err.Error(), "WRONGTYPE"), true)
@@ -215,7 +215,7 @@ func TestProducerGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan struct{})
 	var once sync.Once
-	p := client.Producer(ctx, "flights", 1, stream.ProducerConfig{
+	p := client.Producer(ctx, flights(1), stream.ProducerConfig{
 		FlushEvents: 10, OnWait: func(stream.Waiting) { once.Do(func() { close(waiting) }) },
 	})
 	for range 5 {
@@ -232,7 +232,7 @@ func TestAddWaitsNoLongerThanItsContext(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	server.Kill()
-	p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{FlushEvents: 10})
+	p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{FlushEvents: 10})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	var err error
@@ -247,7 +247,7 @@ func TestWaitForReplicas(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	cfg := stream.ProducerConfig{Wait: 1, WaitTimeout: 100 * time.Millisecond}
-	p := client.Producer(t.Context(), "flights", 1, cfg)
+	p := client.Producer(t.Context(), flights(1), cfg)
 	must(t, p.Add(t.Context(), 0, []byte("1")))
 	wantErr(t, p.Close(t.Context()), stream.ErrReplicas)
 
@@ -260,7 +260,7 @@ func TestWaitForReplicas(t *testing.T) {
 			strings.Contains(fmt.Sprint(server.Do("INFO", "replication")), "state=online")
 	})
 	cfg.WaitTimeout = 5 * time.Second
-	p = client.Producer(t.Context(), "flights", 1, cfg)
+	p = client.Producer(t.Context(), flights(1), cfg)
 	for range 2500 {
 		must(t, p.Add(t.Context(), 0, []byte("1")))
 	}
@@ -272,7 +272,7 @@ func TestProducerIsSafeForMany(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	const producers, events, shards = 8, 2000, 3
-	p := client.Producer(t.Context(), "flights", shards, stream.ProducerConfig{Batch: 7, FlushEvents: 40})
+	p := client.Producer(t.Context(), flights(shards), stream.ProducerConfig{Batch: 7, FlushEvents: 40})
 	var group sync.WaitGroup
 	for range producers {
 		group.Go(func() {
@@ -287,7 +287,7 @@ func TestProducerIsSafeForMany(t *testing.T) {
 	must(t, p.Close(t.Context()))
 	lines := 0
 	for i := range shards {
-		entries, _ := server.Do("XRANGE", stream.Key("flights", i), "-", "+").([]any)
+		entries, _ := server.Do("XRANGE", stream.Key(flights(1), i), "-", "+").([]any)
 		for _, entry := range entries {
 			lines += strings.Count(fmt.Sprint(entry), "1\n")
 		}

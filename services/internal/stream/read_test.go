@@ -120,7 +120,7 @@ func TestZombieReadTakesNothing(t *testing.T) {
 	zombie := make(chan answer, 1)
 	go func(group string) {
 		reply, err := server.Try("XREADGROUP", "GROUP", group, "dead", "BLOCK", 2500,
-			"NOACK", "STREAMS", stream.Key("flights", 0), ">")
+			"NOACK", "STREAMS", stream.Key(flights(1), 0), ">")
 		zombie <- answer{reply, err}
 	}(s.Group())
 	eventually(t, "the zombie blocks", func() bool {
@@ -140,8 +140,8 @@ func TestEmptiedServerIsNoGroup(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]any{
 		{"FLUSHALL"},
-		{"DEL", stream.Key("flights", 0)},
-		{"XGROUP", "DESTROY", stream.Key("flights", 0), "estela:1.1"},
+		{"DEL", stream.Key(flights(1), 0)},
+		{"XGROUP", "DESTROY", stream.Key(flights(1), 0), "estela:1.1"},
 	} {
 		t.Run(fmt.Sprint(command[0]), func(t *testing.T) {
 			t.Parallel()
@@ -173,9 +173,9 @@ func TestLargeRepliesComeInParts(t *testing.T) {
 	const large, size = 12, 3 << 20
 	payload := strings.Repeat("x", size)
 	for range large {
-		server.Do("XADD", stream.Key("flights", 0), "*", "event", payload)
+		server.Do("XADD", stream.Key(flights(1), 0), "*", "event", payload)
 	}
-	server.Do("XADD", stream.Key("flights", 0), "*", "event", strings.Repeat("y", 3*size))
+	server.Do("XADD", stream.Key(flights(1), 0), "*", "event", strings.Repeat("y", 3*size))
 	s := shard(t, client, stream.ShardConfig{})
 	attach(t, s, 1, event.ID{})
 	seen := 0
@@ -201,7 +201,7 @@ func TestLargeRepliesComeInParts(t *testing.T) {
 func TestForeignEntriesLoseNothing(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
-	key := stream.Key("flights", 0)
+	key := stream.Key(flights(1), 0)
 	for _, test := range []struct {
 		fields   []any
 		kind     event.Kind
@@ -226,7 +226,7 @@ func TestForeignEntriesLoseNothing(t *testing.T) {
 		want(t, "entries", len(entries), 1)
 		want(t, "kind", entries[0].Kind, test.kind)
 		want(t, "payload", string(entries[0].Payload), test.expected)
-		looked, there, err := client.Entry(t.Context(), "flights", 0, entries[0].ID)
+		looked, there, err := client.Entry(t.Context(), flights(1), 0, entries[0].ID)
 		must(t, err)
 		want(t, "looked up", fmt.Sprint(there, looked), fmt.Sprint(true, entries[0]))
 		release()

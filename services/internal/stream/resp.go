@@ -51,7 +51,8 @@ func (c *segment) release() {
 // replyReader reads replies to XREADGROUP in segments of about segmentSize.
 type replyReader struct {
 	*segment
-	pos int
+	form form
+	pos  int
 	// left counts the entries of the reply that are still to come; begun: its header
 	// was read.
 	left  int
@@ -66,7 +67,7 @@ func (r *replyReader) reset() {
 	if r.segment != nil {
 		r.release()
 	}
-	*r = replyReader{}
+	*r = replyReader{form: r.form}
 }
 
 // next reads the next segment of the reply, at most its rest; nil: the reply is empty.
@@ -139,7 +140,7 @@ func (r *replyReader) parse() error {
 	}
 	in := cursor{buf: r.buf, pos: r.pos}
 	for r.left > 0 {
-		entry, err := in.entry()
+		entry, err := in.entry(r.form)
 		if err != nil {
 			return err
 		}
@@ -204,7 +205,7 @@ func (c *cursor) failure() error {
 }
 
 // entry reads *2 $ID *N and N fields and values.
-func (c *cursor) entry() (event.Entry, error) {
+func (c *cursor) entry(f form) (event.Entry, error) {
 	n, err := c.header('*')
 	if err != nil {
 		return event.Entry{}, err
@@ -220,13 +221,13 @@ func (c *cursor) entry() (event.Entry, error) {
 	if !ok {
 		return event.Entry{}, errProtocol
 	}
-	entry, err := c.fields()
+	entry, err := c.fields(f)
 	entry.ID = id
 	return entry, err
 }
 
 // fields reads *N and N fields and values: an entry without its ID.
-func (c *cursor) fields() (event.Entry, error) {
+func (c *cursor) fields(f form) (event.Entry, error) {
 	n, err := c.header('*')
 	if err != nil {
 		return event.Entry{}, err
@@ -245,21 +246,14 @@ func (c *cursor) fields() (event.Entry, error) {
 		if err != nil {
 			return event.Entry{}, err
 		}
-		switch string(name) {
-		case "event":
-			entry.Kind, entry.Payload, found = event.Single, value, found+1
-		case "events":
-			entry.Kind, entry.Payload, found = event.Lines, value, found+1
-		case "traceparent":
-			entry.Trace = value
-		}
+		found += f.take(&entry, name, value)
 	}
-	if found == 1 {
+	if found == 1 && !f.fields {
 		return entry, nil
 	}
 	again := cursor{buf: c.buf, pos: start}
-	entry.Kind = event.UnknownEntry
-	entry.Payload, err = again.object(n / 2)
+	entry.Kind = f.otherwise()
+	entry.Payload, err = again.object(n/2, c.pos-start, entry.Kind)
 	return entry, err
 }
 

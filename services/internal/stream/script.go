@@ -60,9 +60,9 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`
 
-	// Keys: stream, lease. Args: epoch, n, group, after, token. Returns whether the
-	// group was made, the name of a younger group if one was there, and the ID that
-	// it reads after. The owner of the lease owns the shard: a younger group is then a
+	// Keys: stream, lease. Args: epoch, n, group, after, token, what begins the names of groups,
+	// mode. Returns whether the group was made (2: there is no stream, and it is foreign), the
+	// name of a younger group if one was there, and the ID that it reads after. The owner of the lease owns the shard: a younger group is then a
 	// leftover of another warehouse, or of this one before it was restored.
 	//
 	// A group is part of its stream. If none of the last owner's (or of this one) is at
@@ -73,14 +73,16 @@ local after, known = ARGV[4], ARGV[4] == '0-0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local name, at = cursor(group)
-    local e, m = string.match(name, '^estela:(%d+)%.(%d+)$')
-    if e then
+    local e, m = string.match(string.sub(name, #ARGV[6] + 1), '^(%d+)%.(%d+)$')
+    if e and string.sub(name, 1, #ARGV[6]) == ARGV[6] then
       e, m = tonumber(e), tonumber(m)
       if e > epoch or (e == epoch and m >= n) then younger = name end
       if e >= epoch - 1 and not above(after, at) then known = true end
       others[#others + 1] = name
     end
   end
+elseif ARGV[7] == 'foreign' then
+  return {2, ''}
 end
 if younger ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {0, younger} end
 for _, name in ipairs(others) do redis.call('XGROUP', 'DESTROY', KEYS[1], name) end
@@ -150,6 +152,12 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
 redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', tonumber(last)))
 return redis.call('ZCARD', KEYS[1])`
+)
+
+// The modes of attachScript: whether it may create the stream.
+const (
+	attachOwn     = "own"
+	attachForeign = "foreign"
 )
 
 // eval runs a script. The embedded server has neither flags nor a memory limit.

@@ -225,17 +225,17 @@ func (l *sender) awaitRoom(ctx context.Context, b *batch, shards []shardCommands
 		if l.room[i] -= commands; l.room[i] > 0 {
 			continue
 		}
-		if err := l.awaitShard(ctx, i, shards[i].key); err != nil {
+		if err := l.awaitShard(ctx, i, shards[i].at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *sender) awaitShard(ctx context.Context, shard int, key string) error {
+func (l *sender) awaitShard(ctx context.Context, shard int, at address) error {
 	started := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		lag, err := l.client.lag(ctx, key)
+		lag, err := l.client.lag(ctx, at)
 		if err == nil && lag.Entries < l.cfg.HighWater {
 			l.lengths[shard], l.room[shard] = lag.Length, (l.cfg.HighWater-lag.Entries)/4
 			return nil

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/contract"
 )
 
 // ServerInfo is the INFO of a server. A value that it lacks is empty or 0.
@@ -144,12 +146,12 @@ func number(s string) int64 {
 }
 
 // Lengths returns the numbers of entries in the streams of a dataset, by shard.
-func (c *Client) Lengths(ctx context.Context, dataset string, shards int) ([]int64, error) {
-	lengths := make([]int64, shards)
+func (c *Client) Lengths(ctx context.Context, k *contract.Contract) ([]int64, error) {
+	lengths := make([]int64, k.Shards)
 	for shard := range lengths {
-		n, err := c.rdb.XLen(ctx, Key(dataset, shard)).Result()
+		n, err := c.rdb.XLen(ctx, Key(k, shard)).Result()
 		if err != nil {
-			return nil, fmt.Errorf("look up length of %s: %w", Key(dataset, shard), err)
+			return nil, fmt.Errorf("look up length of %s: %w", Key(k, shard), err)
 		}
 		lengths[shard] = n
 	}

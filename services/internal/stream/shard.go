@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -86,11 +87,11 @@ func orDefault[T comparable](value, otherwise T) T {
 
 // Shard is the reader of one shard's stream. One goroutine uses it at a time.
 type Shard struct {
-	client  *Client
-	cfg     ShardConfig
-	dataset string
-	key     string
-	owner   string
+	client *Client
+	cfg    ShardConfig
+	at     address
+	key    string // of the stream
+	owner  string
 	// token identifies this owner of the lease; no two are equal.
 	token string
 
@@ -108,9 +109,10 @@ type Shard struct {
 
 // Shard is a reader of one shard. The owner's name appears in the lease and in
 // Redis' lists of consumers.
-func (c *Client) Shard(dataset string, shard int, owner string, cfg ShardConfig) *Shard {
+func (c *Client) Shard(k *contract.Contract, shard int, owner string, cfg ShardConfig) *Shard {
+	at := addressOf(k, shard)
 	return &Shard{
-		client: c, cfg: cfg.withDefaults(), dataset: dataset, key: Key(dataset, shard),
+		client: c, cfg: cfg.withDefaults(), at: at, key: at.stream, in: replyReader{form: at.form},
 		owner: owner, token: owner + "/" + rand.Text(),
 	}
 }
@@ -125,9 +127,6 @@ func (s *Shard) Close() error {
 	s.in.reset()
 	return err
 }
-
-func (s *Shard) leaseKey() string   { return leaseKey(s.key) }
-func (s *Shard) trimmedKey() string { return s.key + ":trimmed_to" }
 
 // Acquire acquires the lease, or reports false while another worker owns it. It is idempotent
 // for the owner. *event.OtherWarehouseError: the shard is claimed by another warehouse than
@@ -163,12 +162,12 @@ func (s *Shard) Release(ctx context.Context) error {
 }
 
 func (s *Shard) onLease(ctx context.Context, script string) (bool, error) {
-	keys := []string{s.leaseKey(), warehouseKey(s.key)}
+	keys := []string{s.at.lease(), s.at.warehouse()}
 	reply, err := s.client.eval(ctx, script, keys, warehouseArgs(s.token, s.cfg.Lease.Milliseconds(), s.cfg.Warehouse)...).Result()
 	if err != nil {
 		return false, err
 	}
-	done, err := s.client.claimReply(reply, s.dataset, s.cfg.Warehouse)
+	done, err := s.client.claimReply(reply, s.at.dataset, s.cfg.Warehouse)
 	return done == 1, err
 }
 
@@ -198,7 +197,7 @@ func (s *Shard) state(ctx context.Context) (state event.StreamState, err error) 
 		return state, err
 	}
 	state.Now = uint64(max(now.UnixMilli(), 0))
-	trimmed, err := s.client.rdb.Get(ctx, s.trimmedKey()).Result()
+	trimmed, err := s.client.rdb.Get(ctx, s.at.trimmedTo()).Result()
 	if errors.Is(err, redis.Nil) {
 		return state, nil
 	}
@@ -217,7 +216,7 @@ func (s *Shard) checkCursor(ctx context.Context) (known bool, err error) {
 	if err != nil && !isNoKey(err) {
 		return false, err
 	}
-	known = slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return isOwnGroup(g.Name) })
+	known = slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return s.at.isOwnGroup(g.Name) })
 	if s.conn == nil || s.in.pending() {
 		return known, nil
 	}
@@ -291,7 +290,7 @@ func (c *Client) parseStream(answer *redis.Cmd) (state event.StreamState, err er
 
 // end is the ID at one end of a stream, zero if it has no entry.
 func (c *Client) end(ctx context.Context, command, key, from, to string) (id event.ID, err error) {
-	entries, err := c.lookup(ctx, command, key, from, to, "COUNT", 1)
+	entries, err := c.lookup(ctx, form{}, command, key, from, to, "COUNT", 1)
 	if len(entries) > 0 {
 		id = entries[0].ID
 	}

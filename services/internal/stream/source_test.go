@@ -214,7 +214,7 @@ func TestKindsOfEntries(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
 		s := shard(t, client, stream.ShardConfig{})
 		attach(t, s, 1, event.ID{})
-		p := client.Producer(t.Context(), "flights", 1, stream.ProducerConfig{Batch: 3})
+		p := client.Producer(t.Context(), flights(1), stream.ProducerConfig{Batch: 3})
 		for _, event := range []string{"1", "2", "3", "4", "{\n}", "5", "", "6\r", "7"} {
 			must(t, p.Add(t.Context(), 0, []byte(event)))
 		}

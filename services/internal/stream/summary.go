@@ -31,43 +31,46 @@ func isWrongType(err error) bool { return err != nil && strings.HasPrefix(err.Er
 
 // Summaries returns, in order, those of a dataset's shards and of any further ones that have
 // entries, whatever the contract says.
-func (c *Client) Summaries(ctx context.Context, dataset string, shards int) ([]Summary, error) {
+func (c *Client) Summaries(ctx context.Context, k *contract.Contract) ([]Summary, error) {
 	lengths := make([]*redis.IntCmd, contract.MaxShards)
+	if k.Stream != nil {
+		lengths = lengths[:1]
+	}
 	_, err := c.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for shard := range lengths {
-			lengths[shard] = pipe.XLen(ctx, Key(dataset, shard))
+			lengths[shard] = pipe.XLen(ctx, Key(k, shard))
 		}
 		return nil
 	})
 	if err != nil && !isWrongType(err) {
-		return nil, fmt.Errorf("look up streams of %s: %w", dataset, err)
+		return nil, fmt.Errorf("look up streams of %s: %w", k.Name, err)
 	}
 	var all []Summary
 	for shard, n := range lengths {
-		if shard >= shards && n.Val() == 0 || isWrongType(n.Err()) {
+		if shard >= k.Shards && n.Val() == 0 || isWrongType(n.Err()) {
 			continue // what is no stream has no state: see UnreadStreams
 		}
-		one, err := c.summary(ctx, dataset, shard)
+		one, err := c.summary(ctx, k, shard)
 		if err != nil {
-			return nil, fmt.Errorf("look up state of %s: %w", Key(dataset, shard), err)
+			return nil, fmt.Errorf("look up state of %s: %w", Key(k, shard), err)
 		}
 		all = append(all, one)
 	}
 	return all, nil
 }
 
-func (c *Client) summary(ctx context.Context, dataset string, shard int) (s Summary, err error) {
-	key := Key(dataset, shard)
+func (c *Client) summary(ctx context.Context, k *contract.Contract, shard int) (s Summary, err error) {
+	at := addressOf(k, shard)
 	s.Shard = shard
-	if s.StreamState, err = c.Shard(dataset, shard, "", ShardConfig{}).State(ctx); err != nil {
+	if s.StreamState, err = c.Shard(k, shard, "", ShardConfig{}).State(ctx); err != nil {
 		return s, err
 	}
-	claim, err := c.rdb.HMGet(ctx, warehouseKey(key), "identity", "location", "host").Result()
+	claim, err := c.rdb.HMGet(ctx, at.warehouse(), "identity", "location", "host").Result()
 	if err != nil {
 		return s, err
 	}
 	s.Owner = warehouseOf(claim)
-	if s.Lease, err = c.rdb.Get(ctx, leaseKey(key)).Result(); errors.Is(err, redis.Nil) {
+	if s.Lease, err = c.rdb.Get(ctx, at.lease()).Result(); errors.Is(err, redis.Nil) {
 		err = nil
 	}
 	return s, err

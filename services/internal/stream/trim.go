@@ -22,7 +22,12 @@ import (
 //
 // The bound is exact (MINID =, not ~): whole nodes of the stream are removed at the same cost
 // either way, and only one node is rewritten.
+//
+// It removes nothing from a foreign stream: its owner trims it.
 func (s *Shard) Trim(ctx context.Context, to event.ID) error {
+	if s.at.foreign {
+		return nil
+	}
 	bound, err := s.trimBound(ctx, to)
 	if err != nil {
 		return fmt.Errorf("find trim bound of %s: %w", s.key, err)
@@ -30,7 +35,7 @@ func (s *Shard) Trim(ctx context.Context, to event.ID) error {
 	if bound.Compare(s.trimmed) <= 0 {
 		return nil
 	}
-	keys := []string{s.key, s.trimmedKey()}
+	keys := []string{s.key, s.at.trimmedTo()}
 	removed, err := s.client.eval(ctx, trimScript, keys, bound.String(), next(bound).String(), s.group).Int64()
 	if err == nil && removed < 0 {
 		err = event.ErrCursorMoved
@@ -95,7 +100,7 @@ func (s *Shard) foreignBound(ctx context.Context) (event.ID, string, error) {
 		return lowest, "", err
 	}
 	for _, group := range groups {
-		if isOwnGroup(group.Name) {
+		if s.at.isOwnGroup(group.Name) {
 			continue
 		}
 		bound, err := s.groupBound(ctx, group)

@@ -15,7 +15,7 @@ import (
 // ids are those of the stream of shard 0, oldest first.
 func ids(t *testing.T, server *redistest.Server) []event.ID {
 	t.Helper()
-	entries, _ := server.Do("XRANGE", stream.Key("flights", 0), "-", "+").([]any)
+	entries, _ := server.Do("XRANGE", stream.Key(flights(1), 0), "-", "+").([]any)
 	all := make([]event.ID, 0, len(entries))
 	for _, entry := range entries {
 		id, err := event.ParseID(entry.([]any)[0].(string))
@@ -27,7 +27,7 @@ func ids(t *testing.T, server *redistest.Server) []event.ID {
 
 func TestTrimStaysBehindForeignGroups(t *testing.T) {
 	t.Parallel()
-	key := stream.Key("flights", 0)
+	key := stream.Key(flights(1), 0)
 	server, client := setup(t)
 	s := shard(t, client, stream.ShardConfig{})
 	attach(t, s, 1, event.ID{})
@@ -72,7 +72,7 @@ func TestTrimStaysBehindForeignGroups(t *testing.T) {
 
 func TestWarnsOnceOfAGroupThatBlocksTrim(t *testing.T) {
 	t.Parallel()
-	key := stream.Key("flights", 0)
+	key := stream.Key(flights(1), 0)
 	server := redistest.Start(t)
 	var log bytes.Buffer
 	client, err := stream.Open(t.Context(), stream.Config{URL: server.URL(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -118,7 +118,7 @@ func TestTrimWritesItsBoundFirst(t *testing.T) {
 func TestTrimKeepsForAWhile(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
-	key := stream.Key("flights", 0)
+	key := stream.Key(flights(1), 0)
 	for _, age := range []time.Duration{time.Hour, 30 * time.Minute, 10 * time.Second} {
 		id := event.ID{MS: uint64(time.Now().Add(-age).UnixMilli())}
 		server.Do("XADD", key, id.String(), "event", "1")
@@ -135,7 +135,7 @@ func TestTrimKeepsForAWhile(t *testing.T) {
 func TestKeepMaxLimitsKeepFor(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
-	key := stream.Key("flights", 0)
+	key := stream.Key(flights(1), 0)
 	start := uint64(time.Now().Add(-time.Hour).UnixMilli())
 	for i := range uint64(64) {
 		server.Do("XADD", key, event.ID{MS: start + 1000*i}.String(), "event", "1")

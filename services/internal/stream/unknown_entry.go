@@ -1,19 +1,22 @@
 package stream
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/jsontext"
 )
 
 // base64Mark begins values that are encoded as base64.
 const base64Mark = "base64:"
 
-// object reads the fields of an entry of unknown form into one JSON object of strings, in order and with
-// repeated names. The caller has validated them.
-func (c *cursor) object(fields int) ([]byte, error) {
-	object := []byte{'{'}
+// object reads the fields of an entry into one JSON object of strings, in order and with repeated names;
+// about so many bytes. The caller has validated them.
+func (c *cursor) object(fields, size int, kind event.Kind) ([]byte, error) {
+	object := append(make([]byte, 0, size), '{')
 	for i := range fields {
 		name, err := c.bulk()
 		if err != nil {
@@ -26,19 +29,21 @@ func (c *cursor) object(fields int) ([]byte, error) {
 		if i > 0 {
 			object = append(object, ',')
 		}
-		object = append(appendString(object, name), ':')
-		object = appendString(object, value)
+		object = append(appendString(object, name, kind), ':')
+		object = appendString(object, value, kind)
 	}
 	return append(object, '}'), nil
 }
 
 // appendString writes a JSON string; as base64, marked so, if it is not UTF-8
-// or begins with the mark itself.
-func appendString(object, value []byte) []byte {
-	text := string(value)
-	if !utf8.Valid(value) || strings.HasPrefix(text, base64Mark) {
-		text = base64Mark + base64.StdEncoding.EncodeToString(value)
+// or begins with the mark itself. Rejects are found by their bytes, so each kind keeps its escapes.
+func appendString(object, value []byte, kind event.Kind) []byte {
+	if !utf8.Valid(value) || bytes.HasPrefix(value, []byte(base64Mark)) {
+		value = append([]byte(base64Mark), base64.StdEncoding.EncodeToString(value)...)
 	}
-	quoted, _ := json.Marshal(text) // a string can always be written
+	if kind == event.Fields {
+		return jsontext.AppendString(object, value)
+	}
+	quoted, _ := json.Marshal(string(value)) // a string can always be written
 	return append(object, quoted...)
 }

@@ -94,7 +94,7 @@ var words = regexp.MustCompile(`[\p{L}\p{N}_-]+`)
 // numbers after it; or "estela" with none.
 func unreadDataset(key string, all []*contract.Contract, registered []string) (dataset string, unread bool) {
 	for _, k := range all {
-		if isShard(key, k.Name, k.Shards) {
+		if k.Stream != nil && key == k.Stream.Key || k.Stream == nil && isShard(key, k.Name, k.Shards) {
 			return "", false
 		}
 	}
@@ -126,7 +126,7 @@ func sameName(a, b string) bool {
 func isShard(key, dataset string, shards int) bool {
 	text, ours := strings.CutPrefix(key, "estela:{"+dataset+":")
 	shard, err := strconv.Atoi(strings.TrimSuffix(text, "}"))
-	return ours && err == nil && shard >= 0 && shard < shards && key == Key(dataset, shard)
+	return ours && err == nil && shard >= 0 && shard < shards && key == Key(&contract.Contract{Name: dataset}, shard)
 }
 
 // wrongTypes returns the dataset's keys with a wrong type.
@@ -139,12 +139,12 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 	}
 	check(contractsKey, "hash")
 	for shard := range k.Shards {
-		key := Key(k.Name, shard)
-		check(key, "stream")
-		check(leaseKey(key), "string")
-		check(key+":trimmed_to", "string")
-		check(warehouseKey(key), "hash")
-		check(storedKey(key), "hash")
+		at := addressOf(k, shard)
+		check(at.stream, "stream")
+		check(at.lease(), "string")
+		check(at.trimmedTo(), "string")
+		check(at.warehouse(), "hash")
+		check(at.stored(), "hash")
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
@@ -159,5 +159,5 @@ func (c *Client) wrongTypes(ctx context.Context, k *contract.Contract) (found []
 
 // NewestOf calls each with at most limit entries of the stream with the key, the newest first.
 func (c *Client) NewestOf(ctx context.Context, key string, limit int, each func(event.Entry)) error {
-	return c.newest(ctx, key, limit, each)
+	return c.newest(ctx, form{}, key, limit, each)
 }

@@ -60,7 +60,7 @@ func TestUnreadStreams(t *testing.T) {
 				"estela:{flights:2} flights stream stream 1\n"+
 				"estela:{planes:0}  stream stream 1\n")
 			do("DEL", "estela:{flights:0}:warehouse")
-			all, err := client.Summaries(t.Context(), "flights", 2)
+			all, err := client.Summaries(t.Context(), flights(2))
 			must(t, err)
 			want(t, "summaries of streams", len(all), 1+1)
 		})

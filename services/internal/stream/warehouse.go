@@ -48,10 +48,6 @@ claim()
 return ''`
 )
 
-func warehouseKey(stream string) string { return stream + ":warehouse" }
-
-func leaseKey(stream string) string { return stream + ":lease" }
-
 // warehouseArgs are the arguments of a script that claims a shard.
 func warehouseArgs(token string, ttl int64, w event.Warehouse) []any {
 	return []any{token, ttl, w.Identity, w.Location, w.Host}
@@ -88,7 +84,7 @@ func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w ev
 	var claimed []string
 	for _, d := range all {
 		for shard := range d.Shards {
-			key := warehouseKey(Key(d.Name, shard))
+			key := addressOf(d, shard).warehouse()
 			reply, err := c.eval(ctx, claimScript, []string{key}, warehouseArgs("", 0, w)...).Result()
 			added := int64(0)
 			if err == nil {
@@ -96,7 +92,7 @@ func (c *Client) ClaimShards(ctx context.Context, all []*contract.Contract, w ev
 			}
 			if err != nil {
 				c.unclaim(ctx, claimed, w)
-				return fmt.Errorf("claim %s: %w", Key(d.Name, shard), err)
+				return fmt.Errorf("claim %s: %w", Key(d, shard), err)
 			}
 			if added > 0 {
 				claimed = append(claimed, key)
@@ -119,11 +115,11 @@ func (c *Client) unclaim(ctx context.Context, claimed []string, w event.Warehous
 // MoveShard claims the dataset's shard for the warehouse in place of any other. It returns the
 // token of the worker of another warehouse that owns the shard's lease, if there is one: then
 // nothing was changed.
-func (c *Client) MoveShard(ctx context.Context, dataset string, shard int, w event.Warehouse) (holder string, err error) {
-	key := Key(dataset, shard)
-	holder, err = c.eval(ctx, moveScript, []string{leaseKey(key), warehouseKey(key)}, warehouseArgs("", 0, w)...).Text()
+func (c *Client) MoveShard(ctx context.Context, k *contract.Contract, shard int, w event.Warehouse) (holder string, err error) {
+	at := addressOf(k, shard)
+	holder, err = c.eval(ctx, moveScript, []string{at.lease(), at.warehouse()}, warehouseArgs("", 0, w)...).Text()
 	if err != nil {
-		return "", fmt.Errorf("move %s to another warehouse: %w", key, err)
+		return "", fmt.Errorf("move %s to another warehouse: %w", at.stream, err)
 	}
 	return holder, nil
 }

@@ -30,7 +30,7 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 	onBackends(t, func(t *testing.T, client *stream.Client, sleep func(time.Duration)) {
 		ctx := t.Context()
 		of := func(w event.Warehouse, owner string) *stream.Shard {
-			return client.Shard("flights", 0, owner, stream.ShardConfig{Lease: time.Second, Warehouse: w})
+			return client.Shard(flights(1), 0, owner, stream.ShardConfig{Lease: time.Second, Warehouse: w})
 		}
 		a, peer, b, anyone := of(house("a"), "a"), of(house("a"), "peer"), of(house("b"), "b"), of(event.Warehouse{}, "any")
 		acquire := func(s *stream.Shard, held bool) {
@@ -47,11 +47,11 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 		_, err = b.Acquire(ctx)
 		refusedBy(t, err, house("a"))
 		acquire(peer, true)
-		holder, err := client.MoveShard(ctx, "flights", 0, house("b"))
+		holder, err := client.MoveShard(ctx, flights(1), 0, house("b"))
 		must(t, err)
 		want(t, "the holder is named", holder != "", true)
 		must(t, peer.Release(ctx))
-		holder, err = client.MoveShard(ctx, "flights", 0, house("b"))
+		holder, err = client.MoveShard(ctx, flights(1), 0, house("b"))
 		must(t, err)
 		want(t, "no holder", holder, "")
 		_, err = a.Acquire(ctx)
@@ -75,14 +75,14 @@ func TestClaimIsRenewed(t *testing.T) {
 	t.Parallel()
 	server, client := setup(t)
 	cfg := stream.ShardConfig{Warehouse: house("a")}
-	a := client.Shard("flights", 0, "a", cfg)
+	a := client.Shard(flights(1), 0, "a", cfg)
 	_, err := a.Acquire(t.Context())
 	must(t, err)
 	server.Do("DEL", "estela:{flights:0}:warehouse")
 	ok, err := a.Renew(t.Context())
 	must(t, err)
 	want(t, "renewed", ok, true)
-	b := client.Shard("flights", 0, "b", stream.ShardConfig{Warehouse: house("b")})
+	b := client.Shard(flights(1), 0, "b", stream.ShardConfig{Warehouse: house("b")})
 	_, err = b.Acquire(t.Context())
 	refusedBy(t, err, house("a"))
 }
@@ -103,7 +103,7 @@ func TestClaimIsAllOrNothing(t *testing.T) {
 			shards int
 			owner  event.Warehouse
 		}{{"first", 2, house("c")}, {"second", 3, house("a")}} {
-			all, err := client.Summaries(ctx, d.name, d.shards)
+			all, err := client.Summaries(ctx, &contract.Contract{Name: d.name, Shards: d.shards})
 			must(t, err)
 			want(t, "shards", len(all), d.shards)
 			for _, s := range all {
@@ -117,12 +117,12 @@ func TestClaimIsAllOrNothing(t *testing.T) {
 func TestSummaries(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
-		p := client.Producer(t.Context(), "flights", 8, stream.ProducerConfig{})
+		p := client.Producer(t.Context(), flights(8), stream.ProducerConfig{})
 		for range 3 {
 			must(t, p.Add(t.Context(), 7, []byte("1")))
 		}
 		must(t, p.Close(t.Context()))
-		all, err := client.Summaries(t.Context(), "flights", 2)
+		all, err := client.Summaries(t.Context(), flights(2))
 		must(t, err)
 		want(t, "shards", len(all), 3)
 		want(t, "shard", all[2].Shard, 7)

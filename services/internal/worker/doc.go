@@ -50,6 +50,15 @@
 // bring them back. Until the counts agree, nothing beyond the last agreement is trimmed. The
 // embedded server doesn't count.
 //
+// # Foreign streams
+//
+// A contract may name a stream of somebody else, which others read and its owner trims. Nothing of it is
+// trimmed here, and its last ID is not raised: where the server has lost the newest entries, the group's
+// cursor stays below the position until the stream has passed that, so that each attachment rereads it.
+// Entries that its owner removed before they were read are counted as lost by the reconciliation; they
+// stop no shard, for there is nothing that an operator could restore. The stream may keep entries for
+// longer than the table keeps rows: a reread leaves out those that are past their retention.
+//
 // The dedupe window moves with stream time, clamped to the server's clock plus
 // event.MaxAhead: an entry whose ID is ahead of that (XADD lets a producer choose it) is
 // stored and counted, and moves no key out of the window (clock).

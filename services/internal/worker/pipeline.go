@@ -184,7 +184,8 @@ func (p *pipeline) caughtUp(ctx context.Context, raiseTo *event.ID) error {
 	if err := p.commitLoss(ctx); err != nil {
 		return err
 	}
-	p.positionPublisher.caughtUp.Store(true)
+	// A foreign stream is not raised to the position: until it has passed that, what is read counts.
+	p.positionPublisher.caughtUp.Store(p.shard.contract.Stream == nil)
 	p.positionPublisher.trigger()
 	p.completeDrain()
 	p.shard.cfg.Sink.Idle(ctx)

@@ -62,6 +62,7 @@ func (a reconciliation) needsReread() bool { return a.missing < 0 || a.missing >
 func newReconciler(pos event.Position, state event.StreamState, from origin, accepted bool) reconciler {
 	r := reconciler{at: pos.Last, last: pos.Last, added: pos.Added}
 	switch {
+	case from.counted:
 	case from.rereadRunID != "": // lower IDs are delivered once more
 		r.at, r.last, r.added = from.after, from.after, state.Added-state.Length
 		if from.noCount {

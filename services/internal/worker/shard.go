@@ -95,6 +95,9 @@ func (s *shard) own(soft, hard context.Context) error {
 		if errors.Is(readErr, errNotOwner) || isOtherWarehouse(readErr) {
 			return readErr
 		}
+		if errors.Is(readErr, event.ErrNoStream) {
+			s.drains.complete(s.drains.pending()) // nothing is there to be stored
+		}
 		if readErr != nil && !errors.Is(readErr, errReplay) && soft.Err() == nil {
 			s.setStatus("reading: " + readErr.Error())
 			pause(soft, s.backoff.next(s.log, "read failed, reconnecting", readErr, s.cfg.Backoff))
@@ -151,9 +154,9 @@ func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, 
 	}
 	if begun != from.after {
 		s.streamReplaced(pos, state)
-		from = from.fromOldest(pos)
+		from = from.fromOldest(pos, event.ID{})
 	}
-	from.noCount = s.rereads >= maxRereads
+	from.noCount = s.rereads >= maxRereads || !from.counted && from.rereadRunID != "" && !from.after.IsZero()
 	s.reconciler = newReconciler(pos, state, from, lost)
 	s.setStatus("")
 	s.backoff.reset(s.log)
@@ -171,7 +174,11 @@ func (s *shard) streamReplaced(pos event.Position, state event.StreamState) {
 	if state.Added == uncounted || state.Known {
 		return // what was removed may have been read before
 	}
-	if gone := state.Added - state.Length; gone > 0 {
+	gone := state.Added - state.Length
+	if s.contract.Stream != nil && state.Added >= pos.Added { // or only the group is gone, and others remove what is stored
+		gone -= max(pos.Added, 0)
+	}
+	if gone > 0 {
 		s.reportLost(reconciliation{upTo: state.Last}, gone)
 	}
 }
@@ -187,16 +194,34 @@ type origin struct {
 	// runID is committed with the position, once the reading is past reread; until then
 	// rereadRunID is.
 	runID, rereadRunID string
-	// noCount: too many rereads have found a gap, so this one starts without a count.
+	// noCount: too many rereads have found a gap, or the reread leaves out entries past their
+	// retention, so this one starts without a count.
 	noCount bool
+	// counted: the server's count goes on from the position, though the stream is reread.
+	counted bool
 	// gapFrom is the ID up to which it is unknown which entries were received.
 	gapFrom event.ID
 }
 
-// fromOldest is the origin of a reread, for the stream may have been replaced.
-func (o origin) fromOldest(pos event.Position) origin {
-	o.after, o.reread, o.rereadRunID = event.ID{}, pos.Last, rereading
+// fromOldest is the origin of a reread, for the stream may have been replaced. It begins after the
+// given ID.
+func (o origin) fromOldest(pos event.Position, after event.ID) origin {
+	o.after, o.reread, o.rereadRunID, o.counted = after, pos.Last, rereading, false
 	return o
+}
+
+// firstTime is below any ID that is a time of a stream's server: 2001.
+const firstTime = 1_000_000_000_000
+
+// beforeOldest is the ID after which a reread begins: zero, all that the stream keeps. A foreign stream
+// may keep entries for longer than the table keeps rows, and those that were deleted would be taken for
+// new ones.
+func (s *shard) beforeOldest(pos event.Position, state event.StreamState) event.ID {
+	retention := uint64(s.contract.Retention.Milliseconds())
+	if s.contract.Stream == nil || retention == 0 || state.Now < retention || pos.Last.MS < firstTime {
+		return event.ID{}
+	}
+	return event.Earlier(pos.Last, event.ID{MS: state.Now - retention})
 }
 
 // resume decides where to read from: the position or, if the server may have lost entries, the
@@ -205,13 +230,14 @@ func (o origin) fromOldest(pos event.Position) origin {
 // Attach detects the other cases.
 func (s *shard) resume(pos event.Position, state event.StreamState) origin {
 	from := origin{after: pos.Last, runID: state.RunID}
+	oldest := s.beforeOldest(pos, state)
 	if s.drains.begin() {
-		from.after, from.reread = event.ID{}, pos.Last
+		from.after, from.reread = oldest, pos.Last
 	}
 	switch {
 	case pos.Last.IsZero():
 	case len(s.gaps) > 0:
-		from = from.fromOldest(pos)
+		from = from.fromOldest(pos, oldest)
 		from.gapFrom = s.gaps[0].after
 		for i := range s.gaps {
 			s.gaps[i].found = 0
@@ -219,13 +245,21 @@ func (s *shard) resume(pos event.Position, state event.StreamState) origin {
 	case state.RunID != pos.RunID || state.Last.Compare(pos.Last) < 0:
 		s.log.Info("server restarted or lost entries, rereading the stream",
 			slog.Any("position", pos.Last), slog.Any("stream_last", state.Last))
-		from = from.fromOldest(pos)
+		from = from.fromOldest(pos, oldest)
+		from.counted = s.goesOn(pos, state)
 	case state.Added != uncounted && state.Added < pos.Added,
 		state.Length > 0 && state.First.Compare(state.TrimmedTo) <= 0:
 		s.streamReplaced(pos, state)
-		from = from.fromOldest(pos)
+		from = from.fromOldest(pos, oldest)
 	}
 	return from
+}
+
+// goesOn reports whether a foreign stream is the one that was read up to the position, with all that was
+// read: so what its owner has removed since is found by its count, also after a restart of the server.
+func (s *shard) goesOn(pos event.Position, state event.StreamState) bool {
+	return s.contract.Stream != nil && state.Known && state.Last.Compare(pos.Last) >= 0 &&
+		pos.Added != uncounted && state.Added >= pos.Added
 }
 
 // ensureLease renews the lease or, where it has expired, acquires it.
@@ -286,8 +320,12 @@ func (s *shard) trim(ctx context.Context) error {
 	return nil
 }
 
-// checkLoss reports a loss that was found and accepted.
+// checkLoss reports a loss that was found and accepted. What the owner of a foreign stream has removed is
+// no reason to stop: it is not Estela's to restore, and reconciliation counts it.
 func (s *shard) checkLoss(pos event.Position, state event.StreamState) (lost bool, err error) {
+	if s.contract.Stream != nil {
+		return false, nil
+	}
 	loss := &LossError{Dataset: s.contract.Name, Shard: s.number, Position: pos.Last}
 	switch {
 	case state.TrimmedTo.Compare(pos.Last) > 0:
