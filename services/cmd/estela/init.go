@@ -52,7 +52,10 @@ func (c *initCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 		return err
 	}
 	survey, err := scaffold.Read(ctx, cfg)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted: nothing was written")
+	case err != nil:
 		return asUsage(err)
 	}
 	progress.Finish("rows")
@@ -226,7 +229,7 @@ func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.F
 	} else if err := folder.Keep(); err != nil {
 		return err
 	}
-	if err := showSurvey(s.out, survey, folder); err != nil {
+	if err := showSurvey(s.out, survey); err != nil {
 		return err
 	}
 	if found != nil {
@@ -238,7 +241,7 @@ func (c *initCmd) finish(s *streams, survey *scaffold.Survey, folder *scaffold.F
 	return nil
 }
 
-func showSurvey(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder) error {
+func showSurvey(out io.Writer, survey *scaffold.Survey) error {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "COLUMN\tPROPERTY\tTYPE\tNOTE (? may be absent)")
@@ -252,11 +255,8 @@ func showSurvey(out io.Writer, survey *scaffold.Survey, folder *scaffold.Folder)
 		say(out, "%s", strings.TrimRight(line, " \n"))
 	}
 	say(out, "key   %s\ntime  %s", survey.KeyReason(), survey.TimeReason())
-	if survey.Unread > 0 {
-		say(out, "%d of %d rows can't be read, and publish will report them: %s", survey.Unread, survey.Unread+survey.Rows, survey.Unreadable)
-	}
-	if folder.Invalid > 0 {
-		say(out, "%d rows of the sample are not valid events: %s", folder.Invalid, folder.Problem)
+	if survey.Invalid > 0 {
+		say(out, "%d of the rows are no valid events, and publish will report them: %s", survey.Invalid, survey.Problem)
 	}
 	return nil
 }

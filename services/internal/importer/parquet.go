@@ -131,23 +131,31 @@ func (f *File) CopyParquet(ctx context.Context, to string, rows []int64) error {
 	return nil
 }
 
-// Types returns the SQL types of the columns of a Parquet file, by name.
-func (f *File) Types(ctx context.Context) (map[string]string, error) {
-	types := map[string]string{}
-	if !f.in.Format.ReadByDuckDB() {
-		return types, nil
+// Columns returns the names of the columns that the file declares, none for JSON, and the SQL types of
+// those of Parquet. It is called before Each, of a file that is opened again for that.
+func (f *File) Columns(ctx context.Context) (names []string, types map[string]string, err error) {
+	types = map[string]string{}
+	if f.in.Format.IsTable() {
+		t, err := f.in.Table()
+		if err != nil {
+			return nil, nil, fmt.Errorf("read %s: %w", f.name(), err)
+		}
+		return t.Header, types, nil
 	}
-	rows, err := f.scratch.Conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE FROM source)")
+	if !f.in.Format.ReadByDuckDB() {
+		return nil, types, nil
+	}
+	rows, err := f.scratch.Conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE FROM source) WHERE column_name <> '"+rowColumn+"'")
 	if err != nil {
-		return nil, fmt.Errorf("describe %s: %w", f.name(), f.hidePaths(err))
+		return nil, nil, fmt.Errorf("describe %s: %w", f.name(), f.hidePaths(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var name, kind string
 		if err := rows.Scan(&name, &kind); err != nil {
-			return nil, fmt.Errorf("describe %s: %w", f.name(), err)
+			return nil, nil, fmt.Errorf("describe %s: %w", f.name(), err)
 		}
-		types[name] = kind
+		names, types[name] = append(names, name), kind
 	}
-	return types, rows.Err()
+	return names, types, rows.Err()
 }

@@ -91,7 +91,9 @@ func (s *stats) column(rows int64, texts bool) Column {
 	}
 	switch {
 	case s.values == 0:
-		c.Note, c.Example = "has no value in any row", ""
+		c.Note = "has no value in any row"
+	case s.values == s.missing:
+		c.Note, c.Count = "has only words for no value, which stay text", s.values
 	case s.types == isInteger && !s.wide:
 		c.Type = "integer"
 	case s.types&^(isInteger|isFraction) == 0:

@@ -11,6 +11,13 @@ type hashes struct {
 	mask  uint64 // bits that are zero in those kept
 }
 
+// Seen is a set of keys, by their hashes.
+type Seen struct{ hashes hashes }
+
+// Add adds a key and reports whether it is new; beyond the memory for 8 million keys only a part of
+// them is compared.
+func (s *Seen) Add(hash uint64) bool { return s.hashes.add(hash|1, maxHashes) }
+
 // add adds a hash, not 0. It reports false if the set had it.
 func (h *hashes) add(hash uint64, limit int) bool {
 	if hash&h.mask != 0 {

@@ -86,19 +86,21 @@ func numberKinds(text []byte) kinds {
 	if !ok || end < len(text) {
 		return separatedKinds(text)
 	}
-	digits, point, exponent := 0, false, false
+	digits, point, exponent, sign := 0, false, false, false
 	for _, c := range text {
 		switch {
 		case c-'0' <= 9:
 			digits++
 		case c == '.':
 			point = true
-		case c != '-':
+		case c == 'e' || c == 'E':
 			exponent = true
+		default:
+			sign = sign || exponent
 		}
 	}
 	switch {
-	case digits > maxDigits:
+	case digits > maxDigits, exponent && !point && !sign: // 12E5 is rather a code
 		return 0
 	case exponent:
 		if _, err := strconv.ParseFloat(string(text), 64); err != nil {

@@ -82,6 +82,17 @@ const (
 	isArray
 )
 
+// Declare names columns before the first row, in the file's order: one that has no value in any row
+// is a column too.
+func (p *Profile) Declare(names []string) error {
+	for i, name := range names {
+		if _, err := p.column(i, []byte(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Add takes a row: the members of its document. A null is absent, and so is an empty text in a
 // file without types. It fails with a TooManyColumnsError.
 func (p *Profile) Add(members []contract.Member) error {
@@ -124,7 +135,7 @@ func (p *Profile) column(i int, name []byte) (int, error) {
 	s := &stats{name: string(name), alive: anyText, low: math.Inf(1), high: math.Inf(-1), words: &words{}}
 	p.index[s.name] = at
 	p.columns, p.row = append(p.columns, s), append(p.row, 0)
-	if p.rows == 1 {
+	if p.rows <= 1 {
 		s.seen = &hashes{}
 		p.unique = append(p.unique, at)
 	}

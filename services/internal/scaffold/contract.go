@@ -142,6 +142,9 @@ func counted(n int64, what string) string {
 }
 
 func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 

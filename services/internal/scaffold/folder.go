@@ -18,9 +18,6 @@ type Folder struct {
 	// Endpoints are those written. Files are all files, in the order in which to read them.
 	Endpoints []Endpoint
 	Files     []string
-	// Invalid counts the rows of the sample that are no valid events; Problem is why the first is none.
-	Invalid int
-	Problem string
 
 	parent string
 }
@@ -56,7 +53,7 @@ func (f *Folder) write(ctx context.Context, s *Survey) error {
 	if err != nil {
 		return err
 	}
-	f.Invalid, f.Problem, f.Endpoints = e.invalid, e.problem, s.endpoints(e)
+	f.Endpoints = s.endpoints(e)
 	for _, one := range f.Endpoints {
 		if err := f.add("endpoints/"+one.Name+".sql", []byte(one.SQL)); err != nil {
 			return err

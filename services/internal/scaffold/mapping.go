@@ -109,7 +109,8 @@ func (s *Survey) conversion(c *inference.Column) string {
 	case inference.LocalTime:
 		return fmt.Sprintf("coalesce(strftime(TRY_CAST(%[1]s AS TIMESTAMP), %[2]s), %[1]s)", x, instant)
 	case inference.LooseTime:
-		return fmt.Sprintf("coalesce(strftime(timezone('UTC', TRY_CAST(%[1]s AS TIMESTAMPTZ)), %[2]s), %[1]s)", x, instant)
+		full := fmt.Sprintf(`regexp_replace(%s, '^(.{10}[T ]\d\d:\d\d) ?([Z+-])', '\1:00\2')`, x) // a cast wants the seconds
+		return fmt.Sprintf("coalesce(strftime(timezone('UTC', TRY_CAST(%[3]s AS TIMESTAMPTZ)), %[2]s), %[1]s)", x, instant, full)
 	case inference.DayMonth, inference.MonthDay:
 		return fmt.Sprintf("coalesce(strftime(try_strptime(%[1]s, %[2]s), '%%Y-%%m-%%d'), %[1]s)", x, s.patterns(c))
 	case inference.DayMonthTime, inference.MonthDayTime:

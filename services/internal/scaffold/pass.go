@@ -34,8 +34,9 @@ const (
 	batches = 4
 )
 
-// each calls fn with every row of every file, until it fails. The row is valid during the call.
-func (s *Survey) each(ctx context.Context, fn func(*row) error) error {
+// each calls fn with every row of every file, read as cfg says, until it fails. The row is valid during
+// the call; it is taken apart unless cfg has a contract's shape.
+func (s *Survey) each(ctx context.Context, cfg importer.Config, fn func(*row) error) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	full, free := make(chan *batch, batches), make(chan *batch, batches)
 	for range batches {
@@ -43,7 +44,7 @@ func (s *Survey) each(ctx context.Context, fn func(*row) error) error {
 	}
 	parts.Go(func() error {
 		defer close(full)
-		return (&reader{survey: s, full: full, free: free}).read(ctx)
+		return (&reader{survey: s, cfg: cfg, full: full, free: free}).read(ctx)
 	})
 	parts.Go(func() error {
 		for b := range full {
@@ -64,6 +65,7 @@ func (s *Survey) each(ctx context.Context, fn func(*row) error) error {
 // reader fills batches with the rows of files.
 type reader struct {
 	survey     *Survey
+	cfg        importer.Config
 	full, free chan *batch
 	batch      *batch
 	split      contract.Splitter
@@ -73,7 +75,7 @@ type reader struct {
 func (r *reader) read(ctx context.Context) error {
 	r.batch = <-r.free
 	for i, file := range r.survey.Files {
-		f, err := r.survey.open(ctx, file)
+		f, err := r.survey.open(ctx, r.cfg, file)
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func (r *reader) add(ctx context.Context, file int, d importer.Document) error {
 	from := len(b.heap)
 	b.heap = append(b.heap, d.JSON...)
 	one := row{file: file, line: d.Line, doc: b.heap[from:len(b.heap):len(b.heap)], problem: d.Problem}
-	if one.problem == nil {
+	if one.problem == nil && !r.cfg.Shape.Known() {
 		members, violations := r.split.Split(one.doc)
 		if len(violations) > 0 {
 			one.problem = errors.New(violations[0].String())

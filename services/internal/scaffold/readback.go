@@ -8,8 +8,52 @@ import (
 	"path/filepath"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/importer"
+	"github.com/estela-dev/estela/services/internal/inference"
 )
+
+// verify reads all rows as publish will, by the contract and the mapping: what becomes no valid event
+// is counted, and leaves the sample. A key that two rows have once they are stored is none: instants
+// are equal in any zone, UUIDs in any case.
+func (s *Survey) verify(ctx context.Context) error {
+	c, err := contract.Parse(s.Name, s.Name+"/contract.json", s.Contract())
+	if err != nil {
+		return err
+	}
+	cfg := s.config()
+	cfg.Shape, cfg.Mapping, cfg.MappingName, cfg.MapFormats = c.Shape(), s.Mapping(), "mapping.sql", s.formats()
+	var keys inference.Seen
+	b, decoder, valid, again := c.NewBatch(0, 1), c.NewDecoder(), int64(0), false
+	err = s.each(ctx, cfg, func(r *row) error {
+		b.Reset()
+		if r.problem == nil && decoder.Decode(b, r.doc, event.ID{}, 0) {
+			valid++
+			again = again || len(c.Key) > 0 && !keys.Add(b.Hashes[0])
+			return nil
+		}
+		if r.problem == nil {
+			r.problem = errors.New(b.Rejects[0].Violations[0].String())
+		}
+		s.sample.drop(r.file, r.line)
+		if s.Invalid++; s.Invalid == 1 {
+			s.Problem = fmt.Sprintf("%s, line %d: %s", s.Files[r.file].Name, r.line, r.problem)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case valid == 0:
+		return fmt.Errorf("no row of %s is a valid event by the contract made of it: %s", s.from(), s.Problem)
+	case len(s.sample.rows.heap) == 0:
+		return fmt.Errorf("%d rows of %s are no valid events, too many to make a sample: %s", s.Invalid, s.from(), s.Problem)
+	case again:
+		s.Key = inference.Key{}
+		return s.check()
+	}
+	return nil
+}
 
 // events is what the sample's rows become by the contract and the mapping.
 type events struct {
@@ -17,9 +61,6 @@ type events struct {
 	first map[string]string
 	// from and to are the lowest and the highest time, in RFC 3339.
 	from, to string
-	// invalid counts those that break the contract; problem is why the first does.
-	invalid int
-	problem string
 }
 
 // readBack reads the sample in the folder as up will.
@@ -40,21 +81,14 @@ func (s *Survey) readBack(ctx context.Context, dir, sample string) (*events, err
 		return nil, err
 	}
 	if e.first == nil {
-		return nil, fmt.Errorf("no row of %s is valid by the contract made of it: %s", s.from(), e.problem)
+		return nil, fmt.Errorf("no row of the sample of %s is a valid event", s.from())
 	}
 	return e, nil
 }
 
 // take adds an event.
 func (s *Survey) take(e *events, c *contract.Contract, decoder *contract.Decoder, d importer.Document) {
-	problem := d.Problem
-	if violations := decoder.Validate(d.JSON); problem == nil && len(violations) > 0 {
-		problem = errors.New(violations[0].String())
-	}
-	if problem != nil {
-		if e.invalid++; e.invalid == 1 {
-			e.problem = fmt.Sprintf("line %d: %s", d.Line, problem)
-		}
+	if d.Problem != nil || len(decoder.Validate(d.JSON)) > 0 {
 		return
 	}
 	var members map[string]json.RawMessage

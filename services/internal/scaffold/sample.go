@@ -38,7 +38,9 @@ type sampled struct {
 
 // add takes the next row.
 func (s *sample) add(doc []byte, file int, line int64) {
-	s.count++
+	if s.count++; len(doc) > contract.MaxEvent {
+		return
+	}
 	hash := mix(s.count)
 	full := len(s.rows.heap) == sampleRows || s.bytes+len(doc) > sampleBytes
 	if full && len(s.rows.heap) > 0 && hash >= s.rows.heap[0].hash {
@@ -65,6 +67,18 @@ func (s *sample) inOrder() []sampled {
 	rows := slices.Clone(s.rows.heap)
 	slices.SortFunc(rows, func(a, b sampled) int { return cmp.Compare(a.number, b.number) })
 	return rows
+}
+
+// sampled returns the rows of the sample. Where equal rows are numbered those of one file only: a row
+// that is in two files is numbered in each as if it were alone.
+func (s *Survey) sampled() []sampled {
+	rows := s.sample.inOrder()
+	return slices.DeleteFunc(rows, func(r sampled) bool { return s.madeKey() && r.file != rows[0].file })
+}
+
+// drop removes a row from the sample.
+func (s *sample) drop(file int, line int64) {
+	s.rows.heap = slices.DeleteFunc(s.rows.heap, func(r sampled) bool { return r.file == file && r.line == line })
 }
 
 // SampleRows is how many of the rows the sample has.
@@ -111,14 +125,14 @@ func (s *Survey) writeSample(ctx context.Context, dir string) (name string, err 
 
 func (s *Survey) copyParquet(ctx context.Context, to string) error {
 	var rows []int64
-	rest := s.sample.inOrder()
+	rest := s.sampled()
 	first := rest[0].file
 	for _, r := range rest {
 		if r.file == first {
 			rows = append(rows, r.line)
 		}
 	}
-	f, err := s.open(ctx, s.Files[first])
+	f, err := s.open(ctx, s.config(), s.Files[first])
 	if err != nil {
 		return err
 	}
@@ -128,7 +142,7 @@ func (s *Survey) copyParquet(ctx context.Context, to string) error {
 
 func (s *Survey) ndjson() ([]byte, error) {
 	var b bytes.Buffer
-	for _, r := range s.sample.inOrder() {
+	for _, r := range s.sampled() {
 		if err := json.Compact(&b, r.doc); err != nil {
 			return nil, err
 		}
@@ -147,7 +161,7 @@ func (s *Survey) csv() []byte {
 	}
 	b.WriteByte('\n')
 	var split contract.Splitter
-	for _, r := range s.sample.inOrder() {
+	for _, r := range s.sampled() {
 		fields := make([]string, len(s.Columns))
 		members, _ := split.Split(r.doc) // they were split before
 		for _, m := range members {

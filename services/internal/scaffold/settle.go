@@ -23,6 +23,7 @@ const (
 )
 
 var (
+	names       = regexp.MustCompile(`(^|_)(version|release|build|ver)(_|$)`) // 1.10 is not 1.1
 	fractions   = regexp.MustCompile(`(^|_)(price|amount|cost|rate|ratio|percent|percentage|pct|share|score|avg|average|mean|temp|temperature|celsius|weight|height|lat|latitude|lon|lng|longitude|precio|importe|monto|costo|total|subtotal|tax|discount)(_|$)`)
 	differences = regexp.MustCompile(`(^|_)(delta|diff|difference|change|balance|temp|temperature|lat|latitude|lon|lng|longitude|offset|delay|profit|margin|net|x|y|z|elevation|altitude|saldo|variacion)(_|$)`)
 )
@@ -39,6 +40,9 @@ func (s *Survey) settle() {
 			if c.Type == "integer" {
 				c.Type = "number"
 			}
+		case c.Type == "number" && s.Format.IsTable() && c.Layout == inference.Plain && (names.MatchString(c.Property) || inference.IsID(c.Property)):
+			c.Type, c.Missing = "string", nil
+			c.Note = join(c.Note, "has numbers, and stays text by its name")
 		case c.Type == "integer" && fractions.MatchString(c.Property) && !s.isKey(i):
 			c.Type = "number"
 			c.Note = join(c.Note, "has whole numbers only, and is a number by its name")

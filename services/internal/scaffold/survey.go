@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/fault"
@@ -46,15 +47,18 @@ type Survey struct {
 	// if there is none.
 	Key  inference.Key
 	Time int
-	// Rows counts the rows, Unread those that can't be read, of which Unreadable is the first.
-	Rows, Unread int64
-	Unreadable   string
+	// Rows counts the rows that can be read. Invalid are those of all that become no valid event, of
+	// which Problem is the first.
+	Rows, Invalid int64
+	Problem       string
 	// LeftOut are properties of a stream's events that no column can have.
 	LeftOut []string
 
 	asked  tabular.Format
 	sample *sample
+	header []string          // of all files
 	types  map[string]string // of Parquet
+	unread int64
 }
 
 // Read reads the files, and once more where only that finds a key. An error of their content names the
@@ -68,12 +72,15 @@ func Read(ctx context.Context, cfg Config) (*Survey, error) {
 		return nil, err
 	}
 	p := inference.New(s.Format.IsTable())
+	if err := p.Declare(s.header); err != nil {
+		return nil, fmt.Errorf("read %s: line 1: %w", cfg.Files[0].Name, err)
+	}
 	if err := s.first(ctx, p); err != nil {
 		return nil, err
 	}
 	s.Rows, s.Columns = p.Rows(), p.Columns()
 	if s.Rows == 0 {
-		return nil, fmt.Errorf("%s: no row of it can be read: %s", cfg.Files[0].Name, s.Unreadable)
+		return nil, fmt.Errorf("%s: no row of it can be read: %s", cfg.Files[0].Name, s.Problem)
 	}
 	var search *inference.Search
 	if s.Key, search = p.Key(); search != nil {
@@ -82,18 +89,21 @@ func Read(ctx context.Context, cfg Config) (*Survey, error) {
 		}
 	}
 	s.settle()
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s, s.verify(ctx)
 }
 
 // detect finds the format, which all files share, and the types of Parquet.
 func (s *Survey) detect(ctx context.Context) error {
 	for i, file := range s.Files {
-		f, err := s.open(ctx, file)
+		f, err := s.open(ctx, s.config(), file)
 		if err != nil {
 			return err
 		}
 		format := f.Format()
-		types, err := f.Types(ctx)
+		names, types, err := f.Columns(ctx)
 		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
@@ -105,12 +115,23 @@ func (s *Survey) detect(ctx context.Context) error {
 		case i == 0:
 			s.Format, s.types = format, types
 		}
+		for _, name := range names {
+			if !slices.Contains(s.header, name) {
+				s.header = append(s.header, name)
+			}
+		}
 	}
 	return nil
 }
 
-func (s *Survey) open(ctx context.Context, file File) (*importer.File, error) {
-	f, err := importer.Open(ctx, importer.Config{Path: file.Path, Encoding: s.Encoding, Format: s.asked})
+// config is how the files are read as they are.
+func (s *Survey) config() importer.Config {
+	return importer.Config{Encoding: s.Encoding, Format: s.asked}
+}
+
+func (s *Survey) open(ctx context.Context, cfg importer.Config, file File) (*importer.File, error) {
+	cfg.Path = file.Path
+	f, err := importer.Open(ctx, cfg)
 	if err != nil {
 		return nil, renamed(err, file)
 	}
@@ -119,10 +140,10 @@ func (s *Survey) open(ctx context.Context, file File) (*importer.File, error) {
 
 // first is the pass that finds the columns.
 func (s *Survey) first(ctx context.Context, p *inference.Profile) error {
-	return s.each(ctx, func(r *row) error {
+	return s.each(ctx, s.config(), func(r *row) error {
 		if r.problem != nil {
-			if s.Unread++; s.Unread == 1 {
-				s.Unreadable = fmt.Sprintf("%s, line %d: %s", s.Files[r.file].Name, r.line, r.problem)
+			if s.unread++; s.unread == 1 {
+				s.Problem = fmt.Sprintf("%s, line %d: %s", s.Files[r.file].Name, r.line, r.problem)
 			}
 			return nil
 		}
@@ -138,7 +159,7 @@ var errDone = errors.New("no group of columns is left")
 
 // second is the pass that verifies groups of columns as the key.
 func (s *Survey) second(ctx context.Context, search *inference.Search) error {
-	err := s.each(ctx, func(r *row) error {
+	err := s.each(ctx, s.config(), func(r *row) error {
 		if search.Done() {
 			return errDone
 		}

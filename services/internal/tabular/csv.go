@@ -86,11 +86,11 @@ func (t *Table) checkHeader(names []string) error {
 		before, twice := seen[name]
 		switch {
 		case name == "":
-			return fmt.Errorf("line %d: column %d of the header has no name", t.w.line, i+1)
+			return fmt.Errorf("line %d: column %d of the header has no name: give it one, or delete the column", t.w.line, i+1)
 		case !utf8.ValidString(name):
 			return fmt.Errorf("line %d: column %d of the header: %w", t.w.line, i+1, t.in.encodingError())
 		case twice:
-			return fmt.Errorf("line %d: the header names %q twice, columns %d and %d", t.w.line, name, before, i+1)
+			return fmt.Errorf("line %d: the header names %q twice, columns %d and %d: rename one", t.w.line, name, before, i+1)
 		}
 		seen[name] = i + 1
 	}
