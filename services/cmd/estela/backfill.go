@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/importer"
 	"github.com/estela-dev/estela/services/internal/intake"
 	"github.com/estela-dev/estela/services/internal/operation"
@@ -49,7 +50,7 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	_ = body.Close() // ends the reading, whatever came first
 	reading.Wait()
 	unwritten := check.Finish("read and checked")
-	if err = errors.Join(backfillError(ctx, done, read, err), end(), unwritten); err != nil {
+	if err = errors.Join(backfillError(ctx, d, done, read, err), end(), unwritten); err != nil {
 		return err
 	}
 	say(s.out, "%d stored, %d duplicates dropped", done.Stored, done.Duplicates)
@@ -58,8 +59,11 @@ func (c *backfillCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 
 // backfillError returns the error of a backfill whose reading or storing failed, with what was
 // stored and how to resume.
-func backfillError(ctx context.Context, b operation.Backfilled, read, stored error) error {
-	const again = "run the command again to store the rest, and nothing twice"
+func backfillError(ctx context.Context, d *dataset.Dataset, b operation.Backfilled, read, stored error) error {
+	again := "run the command again to store the rest, and nothing twice"
+	if d.Dedupe == 0 {
+		again = "leave those rows out of the file before you run the command again, for without a key and dedupe they would be stored twice"
+	}
 	switch {
 	case stored != nil && ctx.Err() != nil:
 		return fmt.Errorf("interrupted, and how many rows are stored is not known: %s", again)

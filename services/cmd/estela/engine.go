@@ -48,6 +48,11 @@ func newEngine(ctx context.Context, c *core, redis *stream.Client, acceptLoss bo
 	if err := e.registerContracts(ctx, true); err != nil {
 		return nil, err
 	}
+	for _, one := range contracts {
+		if len(one.Key) == 0 {
+			c.log.Info("dataset has no key, so an event that is sent twice is stored twice", slog.String("dataset", one.Name))
+		}
+	}
 	left, err := known.Leftovers(ctx, contracts, redis)
 	for _, l := range left {
 		c.log.Warn("data without a worker", slog.String("dataset", l.Dataset), slog.String("found", l.Found), slog.String("hint", l.Fix))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (c *initCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	progress := intake.NewProgress(s.err, "read "+strings.Join(append(c.File, c.Stream), ", "), -1)
+	progress := intake.NewProgress(s.err, "read "+cmp.Or(c.Stream, strings.Join(c.File, ", ")), -1)
 	cfg := scaffold.Config{Name: name, Format: tabular.Format(c.Format), Encoding: c.Encoding, Read: progress.Add}
 	var found *streamSample
 	end := func() error { return nil }

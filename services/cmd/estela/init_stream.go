@@ -103,6 +103,10 @@ func writeTexts(to io.Writer, documents [][]byte) error {
 			}
 		}
 	}
+	_, err := io.WriteString(to, "sep=,\n") // a name may have another separator in it
+	if err != nil {
+		return fmt.Errorf("write sample: %w", err)
+	}
 	w := csv.NewWriter(to)
 	fault := w.Write(names)
 	for _, row := range rows {
@@ -153,7 +157,7 @@ func showStream(out io.Writer, found *streamSample, survey *scaffold.Survey) {
 
 // showNextOfStream prints the commands to go on with.
 func showNextOfStream(out io.Writer, found *streamSample, survey *scaffold.Survey, folder *scaffold.Folder) {
-	say(out, "  estela up --redis %s", shellWord(found.url))
+	say(out, "  estela up --redis %s  # with the password, if there is one", shellWord(found.url))
 	say(out, "  curl -s 'http://127.0.0.1:8080/v1/%s/%s?limit=3'", survey.Name, folder.Endpoints[0].Name)
 	say(out, "it reads the stream from its oldest entry and changes nothing of it; see data/README.md, Events")
 }

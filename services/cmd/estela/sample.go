@@ -25,8 +25,8 @@ type sampleMark struct {
 	Done bool  `json:"done"`
 }
 
-// markEvery is how often the progress is stored. After a kill, events sent since are sent again and
-// dropped as duplicates.
+// markEvery is how often the progress is stored. After a kill, events sent since are sent again, and
+// dropped as duplicates where there is dedupe.
 const markEvery = time.Second
 
 // sampler publishes the samples of datasets to a worker of this process.

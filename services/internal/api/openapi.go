@@ -13,14 +13,14 @@ import (
 // openAPI writes the document of GET /openapi.json: OpenAPI 3.1 with one operation an endpoint,
 // from the endpoint files and, once described, the columns of their answers.
 func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte, error) {
-	paths, ids := object{}, map[string]int{}
+	paths, taken := object{}, map[string]bool{}
 	for _, r := range routes {
 		op := operation(cfg, r)
 		id := r.dataset + "_" + r.Name
-		if ids[id]++; ids[id] > 1 { // a_b/c and a/b_c
-			id += "_" + strconv.Itoa(ids[id])
+		for n, base := 2, id; taken[id]; n++ { // a_b/c and a/b_c
+			id = base + "_" + strconv.Itoa(n)
 		}
-		op["operationId"] = id
+		taken[id], op["operationId"] = true, id
 		paths[r.path] = object{"get": op}
 	}
 	document := object{

@@ -31,9 +31,9 @@ type Column struct {
 	// more than were counted.
 	Values   []string
 	Distinct int
-	// Settled: no value came for the first time in the last nine tenths of the rows, which are 1,000
+	// Saturated: no value came for the first time in the last nine tenths of the rows, which are 1,000
 	// at least.
-	Settled bool
+	Saturated bool
 	// Repeats: the values are words, which come again in other rows.
 	Repeats bool
 	// Example is a value, as JSON.
@@ -62,8 +62,8 @@ const (
 const (
 	// certainRows is how many rows make it likely that what holds for all of them holds for others.
 	certainRows = 100
-	// settledRows is how many rows it takes to know that no other value comes.
-	settledRows = 1000
+	// saturatedRows is how many rows it takes to know that no other value comes.
+	saturatedRows = 1000
 	// maxListed is how many values a column has that are listed.
 	maxListed = 20
 )
@@ -118,7 +118,7 @@ func (s *stats) column(rows int64, texts bool) Column {
 	}
 	if c.Distinct <= maxListed {
 		c.Values = s.listed()
-		c.Settled = s.words != nil && rows >= settledRows && s.words.last <= rows/10
+		c.Saturated = s.words != nil && rows >= saturatedRows && s.words.last <= rows/10
 	}
 	return c
 }

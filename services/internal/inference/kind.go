@@ -37,6 +37,9 @@ const (
 // maxDigits is how many digits a number in a text may have: with more it names something.
 const maxDigits = 15
 
+// floatDigits is how many digits programs write of a 64-bit float.
+const floatDigits = 17
+
 // maxText is the length of texts that are looked at: a longer one is JSON or text.
 const maxText = 64
 
@@ -86,9 +89,10 @@ func numberKinds(text []byte) kinds {
 	if !ok || end < len(text) {
 		return separatedKinds(text)
 	}
-	digits, point, exponent, sign := 0, false, false, false
+	digits, point, exponent, sign := 0, false, false, false // digits from the first that is not 0
 	for _, c := range text {
 		switch {
+		case c == '0' && digits == 0:
 		case c-'0' <= 9:
 			digits++
 		case c == '.':
@@ -100,7 +104,7 @@ func numberKinds(text []byte) kinds {
 		}
 	}
 	switch {
-	case digits > maxDigits, exponent && !point && !sign: // 12E5 is rather a code
+	case digits > maxDigits && !point, digits > floatDigits, exponent && !point && !sign: // 12E5 is rather a code
 		return 0
 	case exponent:
 		if _, err := strconv.ParseFloat(string(text), 64); err != nil {

@@ -159,8 +159,8 @@ func TestTooManyColumns(t *testing.T) {
 	}
 }
 
-// TestSettled: few values are all there are only if no new one came late.
-func TestSettled(t *testing.T) {
+// TestSaturated: few values are all there are only if no new one came late.
+func TestSaturated(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		rows, last int
@@ -171,8 +171,8 @@ func TestSettled(t *testing.T) {
 			docs[i] = fmt.Sprintf(`{"c":"%c"}`, 'a'+i%2)
 		}
 		docs[c.last] = `{"c":"late"}`
-		if got := profile(t, true, docs...).Columns()[0]; got.Settled != c.want || got.Distinct != 3 {
-			t.Errorf("%d rows, the last new value in row %d: settled is %t of %d values", c.rows, c.last, got.Settled, got.Distinct)
+		if got := profile(t, true, docs...).Columns()[0]; got.Saturated != c.want || got.Distinct != 3 {
+			t.Errorf("%d rows, the last new value in row %d: settled is %t of %d values", c.rows, c.last, got.Saturated, got.Distinct)
 		}
 	}
 }

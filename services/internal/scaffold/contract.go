@@ -89,21 +89,13 @@ func (s *Survey) Contract() []byte {
 		{"type", quoted("object")},
 		{"x-estela", object(s.annotation(), "")},
 		{"required", list(required)},
-		{"properties", indented(properties)},
+		{"properties", object(properties, "  ")},
 	}
 	lines := make([]string, len(root))
 	for i, m := range root {
 		lines[i] = "  " + string(quoted(m.name)) + ": " + string(m.value)
 	}
 	return []byte("{\n" + strings.Join(lines, ",\n") + "\n}\n")
-}
-
-func indented(properties []member) json.RawMessage {
-	lines := make([]string, len(properties))
-	for i, p := range properties {
-		lines[i] = "    " + string(quoted(p.name)) + ": " + string(p.value)
-	}
-	return json.RawMessage("{\n" + strings.Join(lines, ",\n") + "\n  }")
 }
 
 func (s *Survey) annotation() []member {
@@ -152,7 +144,7 @@ func sentence(text string) string {
 func (s *Survey) property(at int) []member {
 	c := &s.Columns[at]
 	kind := quoted(c.Type)
-	if c.Null && !s.required(at) {
+	if (c.Null || s.Stream != nil && !s.Format.IsTable()) && !s.required(at) { // a later entry may have it
 		kind = list([]string{c.Type, "null"})
 	}
 	all := []member{{"type", kind}}

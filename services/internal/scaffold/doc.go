@@ -20,7 +20,7 @@
 //   - The sample is all rows of a small file, else rows spread over all of it.
 //   - Of a stream some entries are read, which are no promise for the others: nothing but key and time is
 //     required, no bound is set, and without columns that identify an event there is no key. There is no
-//     mapping either: what would have to be converted stays text (settleStream).
+//     mapping either: what would have to be converted stays text (decideStream).
 //
 // Nothing is guessed silently: the contract's descriptions and Report say what is not certain.
 package scaffold

@@ -69,11 +69,13 @@ func (s *sample) inOrder() []sampled {
 	return rows
 }
 
-// sampled returns the rows of the sample. Where equal rows are numbered those of one file only: a row
-// that is in two files is numbered in each as if it were alone.
+// sampled returns the rows of the sample: those of one file only, where DuckDB copies them and where
+// equal rows are numbered, for a row that is in two files is numbered in each as if it were alone.
 func (s *Survey) sampled() []sampled {
 	rows := s.sample.inOrder()
-	return slices.DeleteFunc(rows, func(r sampled) bool { return s.madeKey() && r.file != rows[0].file })
+	one := s.madeKey() || s.Format.ReadByDuckDB()
+	first := rows[0].file
+	return slices.DeleteFunc(rows, func(r sampled) bool { return one && r.file != first })
 }
 
 // drop removes a row from the sample.
@@ -82,7 +84,7 @@ func (s *sample) drop(file int, line int64) {
 }
 
 // SampleRows is how many of the rows the sample has.
-func (s *Survey) SampleRows() int { return len(s.sample.rows.heap) }
+func (s *Survey) SampleRows() int { return len(s.sampled()) }
 
 // rows is a heap, the highest hash first.
 type rows struct{ heap []sampled }
@@ -125,14 +127,11 @@ func (s *Survey) writeSample(ctx context.Context, dir string) (name string, err 
 
 func (s *Survey) copyParquet(ctx context.Context, to string) error {
 	var rows []int64
-	rest := s.sampled()
-	first := rest[0].file
-	for _, r := range rest {
-		if r.file == first {
-			rows = append(rows, r.line)
-		}
+	all := s.sampled()
+	for _, r := range all {
+		rows = append(rows, r.line)
 	}
-	f, err := s.open(ctx, s.config(), s.Files[first])
+	f, err := s.open(ctx, s.config(), s.Files[all[0].file])
 	if err != nil {
 		return err
 	}

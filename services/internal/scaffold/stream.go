@@ -2,15 +2,14 @@ package scaffold
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/estela-dev/estela/services/internal/inference"
 )
 
-// settleStream decides what the entries of a stream allow: no mapping comes between them and the table,
+// decideStream decides what the entries of a stream allow: no mapping comes between them and the table,
 // so that nothing is converted. A text that would have to be stays text; a property whose values are of
 // several types is left out, for it can't be a column of any.
-func (s *Survey) settleStream() {
+func (s *Survey) decideStream() {
 	moved := make([]int, len(s.Columns))
 	var kept []inference.Column
 	for i := range s.Columns {
@@ -28,10 +27,13 @@ func (s *Survey) settleStream() {
 	for i, at := range s.Key.Columns {
 		s.Key.Columns[i] = moved[at]
 	}
-	if slices.Contains(s.Key.Columns, -1) {
-		s.Key = inference.Key{}
-	}
 	s.Columns = kept
+	for _, at := range s.Key.Columns { // of what is no ID another entry may have the same
+		if at < 0 || !inference.IsID(kept[at].Property) && kept[at].Format != "uuid" {
+			s.Key = inference.Key{}
+			break
+		}
+	}
 }
 
 // asText is the column without a conversion.
@@ -50,7 +52,7 @@ func asText(c inference.Column) inference.Column {
 // streamKeyReason says what the key of a stream's events is and why.
 func (s *Survey) streamKeyReason() string {
 	if len(s.Key.Columns) == 0 {
-		return fmt.Sprintf("none, for no short group of properties differs in each of the %d entries that were read: "+
+		return fmt.Sprintf("none, for no ID differs in each of the %d entries that were read: "+
 			"an event's place in the stream identifies it, and one that is sent twice is stored twice", s.Rows)
 	}
 	return s.fileKeyReason() + fmt.Sprintf("; these are the %d entries that were read: where others may have the same, remove the key from the contract before the first start, "+

@@ -88,7 +88,7 @@ func Read(ctx context.Context, cfg Config) (*Survey, error) {
 			return nil, err
 		}
 	}
-	s.settle()
+	s.decide()
 	if err := s.check(); err != nil {
 		return nil, err
 	}

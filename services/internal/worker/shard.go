@@ -154,7 +154,12 @@ func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, 
 	}
 	if begun != from.after {
 		s.streamReplaced(pos, state)
-		from = from.fromOldest(pos, event.ID{})
+		if oldest := s.beforeOldest(pos, state); !oldest.IsZero() { // now that the group is there, it can begin later
+			if begun, err = s.source.Attach(soft, pos.Epoch, oldest); err != nil {
+				return err, nil
+			}
+		}
+		from = from.fromOldest(pos, begun)
 	}
 	from.noCount = s.rereads >= maxRereads || !from.counted && from.rereadRunID != "" && !from.after.IsZero()
 	s.reconciler = newReconciler(pos, state, from, lost)

@@ -18,6 +18,8 @@ const (
 	// certainRows is how many rows make a value that all of them have required; boundRows how many
 	// make a bound that all of them are within likely.
 	certainRows, boundRows = 100, 1000
+	// exact is up to where a 64-bit float has every integer.
+	exact = 1 << 53
 	// room is how many times larger the bounds of a 32-bit integer are than the values.
 	room = 1000
 )
@@ -28,22 +30,22 @@ var (
 	differences = regexp.MustCompile(`(^|_)(delta|diff|difference|change|balance|temp|temperature|lat|latitude|lon|lng|longitude|offset|delay|profit|margin|net|x|y|z|elevation|altitude|saldo|variacion)(_|$)`)
 )
 
-// settle decides what the values alone do not.
-func (s *Survey) settle() {
+// decide infers what the values alone do not.
+func (s *Survey) decide() {
 	if s.Stream != nil {
-		s.settleStream()
+		s.decideStream()
 	}
 	for i := range s.Columns {
 		c := &s.Columns[i]
 		switch sql := s.types[c.Name]; {
 		case sql == "DOUBLE", sql == "FLOAT", strings.HasPrefix(sql, "DECIMAL") && !strings.HasSuffix(sql, ",0)"):
-			if c.Type == "integer" {
+			if c.Type == "integer" && max(c.High, -c.Low) <= exact {
 				c.Type = "number"
 			}
 		case c.Type == "number" && s.Format.IsTable() && c.Layout == inference.Plain && (names.MatchString(c.Property) || inference.IsID(c.Property)):
 			c.Type, c.Missing = "string", nil
 			c.Note = join(c.Note, "has numbers, and stays text by its name")
-		case c.Type == "integer" && fractions.MatchString(c.Property) && !s.isKey(i):
+		case c.Type == "integer" && fractions.MatchString(c.Property) && !s.isKey(i) && max(c.High, -c.Low) <= exact:
 			c.Type = "number"
 			c.Note = join(c.Note, "has whole numbers only, and is a number by its name")
 		}
@@ -128,7 +130,7 @@ func (s *Survey) required(at int) bool {
 // isEnum reports whether the column's values are all there are.
 func (s *Survey) isEnum(c *inference.Column) bool {
 	return s.Stream == nil && c.Type == "string" && c.Format == "" && c.Layout == inference.Plain && !c.Mixed && len(c.Missing) == 0 && !c.Null &&
-		c.Repeats && c.Settled && len(c.Values) > 1
+		c.Repeats && c.Saturated && len(c.Values) > 1
 }
 
 // bounds returns those of an integer, as JSON Schema's keywords; ok if there are any.
