@@ -35,7 +35,7 @@ func TestEndpointTests(t *testing.T) {
 	expect(0, "wrote "+cases, "endpoint", "test", "--update")
 	holds(`"first": {"id":"a","n":1}`)
 	expect(0, "same  "+cases, "endpoint", "test", "--update")
-	writeFile(t, cases, `[{"params": {"least": "2"}, "rows": [{"id": "b", "n": 2}]}, {"name": "none", "params": {"least": "0"}, "status": 400}, {"params": {"lest": "1"}, "status": 400}]`)
+	writeFile(t, cases, `[{"params": {"least": 2}, "rows": [{"id": "b", "n": 2}]}, {"name": "none", "params": {"least": "0"}, "status": 400}, {"params": {"lest": "1"}, "status": 400}]`)
 	expect(0, "ok    things/large                      3 cases", "endpoint", "test", "large")
 	expect(0, "things: ok", "contract", "check")
 	writeFile(t, sql, "-- Large ones.\n-- param: least integer default=1 minimum=0\n-- order: id\nSELECT id, 10 * n AS n FROM things WHERE n >= $least")

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/api"
@@ -74,6 +76,9 @@ func (w *watcher) reload(ctx context.Context) {
 	if err == nil {
 		err = w.api.Load(ctx, served(all))
 	}
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		w.core.log.Error("reload of endpoints failed, keeping the previous ones", slog.Any("error", err))
 		return
@@ -109,15 +114,22 @@ func (w *watcher) register(ctx context.Context, all []*dataset.Dataset) error {
 	return nil
 }
 
-// fingerprint hashes the names, sizes and times of the datasets' files.
+// watched are the extensions of the files that are reloaded.
+var watched = []string{".sql", ".json", ".csv"}
+
+// fingerprint hashes the names, sizes and times of the datasets' files. The directory may have others,
+// such as the data directory of this process.
 func (w *watcher) fingerprint() uint64 {
 	sum := fnv.New64a()
 	for _, dir := range w.core.g.Data {
 		_ = filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
-			if err != nil {
+			switch {
+			case err != nil:
 				return nil //nolint:nilerr // a file that has just gone is a change too
+			case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && file != dir:
+				return fs.SkipDir
 			}
-			if info, err := entry.Info(); err == nil && !info.IsDir() {
+			if info, err := entry.Info(); err == nil && slices.Contains(watched, filepath.Ext(file)) {
 				_, _ = fmt.Fprintln(sum, file, info.Size(), info.ModTime().UnixNano())
 			}
 			return nil

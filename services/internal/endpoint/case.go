@@ -14,13 +14,38 @@ import (
 	"strings"
 )
 
+// Params are the parameters of a request by name, as text. In JSON a number or a boolean may stand for
+// its text.
+type Params map[string]string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *Params) UnmarshalJSON(text []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return errors.New("params must be an object")
+	}
+	*p = make(Params, len(raw))
+	for name, value := range raw {
+		var plain string
+		switch err := json.Unmarshal(value, &plain); {
+		case err == nil && value[0] == '"':
+			(*p)[name] = plain
+		case bytes.ContainsAny(value[:1], "{[n"):
+			return fmt.Errorf("parameter %q must be a text, a number or a boolean, found %s", name, value)
+		default:
+			(*p)[name] = string(value)
+		}
+	}
+	return nil
+}
+
 // Case is a test of an endpoint: parameters, and what of the answer is expected. At least one
 // expectation is given; all that are must hold.
 type Case struct {
 	// Name says what the case shows.
 	Name string `json:"name,omitempty"`
-	// Params are the query's, by name, as text.
-	Params map[string]string `json:"params,omitempty"`
+	// Params are the query's.
+	Params Params `json:"params,omitempty"`
 	// Status is the HTTP status, 200 if it is left out.
 	Status int `json:"status,omitempty"`
 	// Count is the number of rows, Columns are the names of the first row's columns in order,

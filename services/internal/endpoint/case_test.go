@@ -73,7 +73,7 @@ func TestCaseFilesAreRefused(t *testing.T) {
 		`[{"params":{"a":"b"}}]`:             "case 1 expects nothing",
 		`[{"name":"n"}]`:                     "case n expects nothing",
 		`[{"counts":1}]`:                     `unknown field "counts"`,
-		`[{"params":{"a":1},"count":1}]`:     "it is an array of cases",
+		`[{"params":{"a":[1]},"count":1}]`:   `parameter "a" must be a text`,
 		`[{"count":1}] [{"count":1}]`:        "has more after the array",
 		`[{"count":1}`:                       "unexpected EOF",
 		`[{"count":1,"first":{"a":1},"b":}]`: "invalid character",

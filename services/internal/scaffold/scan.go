@@ -53,7 +53,9 @@ func (s *Survey) each(ctx context.Context, cfg importer.Config, fn func(*row) er
 					return err
 				}
 			}
-			s.Read(len(b.rows))
+			if s.Rows == 0 { // in the first pass
+				s.Read(len(b.rows))
+			}
 			b.rows, b.members, b.heap = b.rows[:0], b.members[:0], b.heap[:0]
 			free <- b
 		}
