@@ -36,6 +36,8 @@ func TestTypes(t *testing.T) {
 	for _, c := range []struct{ values, texts, json string }{
 		{`"1","-20","0"`, "integer", "string"},
 		{`"1","2.5","1e+3"`, "number", "string"},
+		{`"0.8444218515250481","0.00012345678901234567"`, "number", "string"},
+		{`"1E5","99"`, "string", "string"},
 		{`"007","010"`, "string", "string"},
 		{`"1234567890123456","1"`, "string", "string"},
 		{`"+34600112233"`, "string", "string"},

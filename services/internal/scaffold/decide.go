@@ -39,13 +39,13 @@ func (s *Survey) decide() {
 		c := &s.Columns[i]
 		switch sql := s.types[c.Name]; {
 		case sql == "DOUBLE", sql == "FLOAT", strings.HasPrefix(sql, "DECIMAL") && !strings.HasSuffix(sql, ",0)"):
-			if c.Type == "integer" && max(c.High, -c.Low) <= exact {
+			if c.Type == "integer" && max(c.High, -c.Low) < exact {
 				c.Type = "number"
 			}
 		case c.Type == "number" && s.Format.IsTable() && c.Layout == inference.Plain && (names.MatchString(c.Property) || inference.IsID(c.Property)):
 			c.Type, c.Missing = "string", nil
 			c.Note = join(c.Note, "has numbers, and stays text by its name")
-		case c.Type == "integer" && fractions.MatchString(c.Property) && !s.isKey(i) && max(c.High, -c.Low) <= exact:
+		case c.Type == "integer" && fractions.MatchString(c.Property) && !s.isKey(i) && max(c.High, -c.Low) < exact:
 			c.Type = "number"
 			c.Note = join(c.Note, "has whole numbers only, and is a number by its name")
 		}
