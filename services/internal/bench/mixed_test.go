@@ -127,7 +127,7 @@ func (p *program) stop() {
 
 func (p *program) publish(from, n int) {
 	p.b.Helper()
-	(&bed{b: p.b, redis: p.client}).publish(from, n, stream.ProducerConfig{})
+	(&bed{b: p.b, redis: p.client, contract: &contract.Contract{Name: "flights", Shards: 1}}).publish(from, n, stream.ProducerConfig{})
 }
 
 // produce publishes at the rate for that long and returns how many events that were.

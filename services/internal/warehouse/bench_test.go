@@ -16,7 +16,7 @@ import (
 
 // wide is a dataset of 12 columns whose events take about 300 bytes as JSON.
 func wide() *contract.Contract {
-	return &contract.Contract{Name: "wide", Version: "v1", Schema: []byte("{}"), Shards: 1, Columns: []contract.Column{
+	return &contract.Contract{Name: "wide", Version: "v1", Schema: []byte("{}"), Shards: 1, Key: []int{0}, Columns: []contract.Column{
 		{Name: "event_id", Type: column.Varchar},
 		{Name: "flight_id", Type: column.Varchar},
 		{Name: "occurred_at", Type: column.TimestampTZ},
