@@ -119,7 +119,7 @@ func TestFiles(t *testing.T) {
 		"few rows require nothing":    {"a.csv", "Order Id,Qty\nA1,1\nA2,2\n", `"required": ["order_id"]`},
 		"null may be sent":            {"a.ndjson", `{"id":"a","n":null}` + "\n" + `{"id":"b","n":1}`, `"type": ["integer", "null"]`},
 		"a price that was whole":      {"a.csv", "id,price\na,1\nb,2\n", `"type": "number"`},
-		"more than a float holds":     {"a.ndjson", `{"id":"a","amount":9007199254740993}`, `"amount": {
+		"more than a float holds": {"a.ndjson", `{"id":"a","amount":9007199254740993}`, `"amount": {
       "type": "integer"`},
 	} {
 		s, path, err := read(t, c.file, c.content)
