@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -88,11 +87,9 @@ type endpointNewCmd struct {
 	Dataset string `help:"Dataset it belongs to; needed where there are several."`
 }
 
-var newEndpointName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
-
 // Run is 'estela endpoint new'.
 func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
-	if !newEndpointName.MatchString(c.Name) {
+	if !endpoint.IsName(c.Name) {
 		return fault.Usagef("%q can't be a path: lower case letters, digits, - and _, beginning with a letter", c.Name)
 	}
 	if len(g.Data) == 0 {

@@ -78,8 +78,6 @@ var nestedType = regexp.MustCompile(`^(STRUCT|MAP|UNION)\(`)
 
 var decimalType = regexp.MustCompile(`^DECIMAL\((\d+),(\d+)\)$`)
 
-var integerType = regexp.MustCompile(`^U?(TINY|SMALL|BIG|HUGE)INT$|^U?INTEGER$|^BIGNUM$`)
-
 // columnSchema returns the JSON Schema of a type, given by DuckDB's name.
 func columnSchema(sqlType string) object {
 	s := object{}
@@ -87,7 +85,7 @@ func columnSchema(sqlType string) object {
 	switch {
 	case sqlType == "BOOLEAN":
 		kind = "boolean"
-	case integerType.MatchString(sqlType):
+	case endpoint.IsInteger(sqlType):
 		kind = "integer"
 	case sqlType == "FLOAT", sqlType == "DOUBLE", decimalType.MatchString(sqlType):
 		kind = "number"

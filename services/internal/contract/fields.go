@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// base64Mark begins a name or value of event.Fields that is encoded.
-	base64Mark = "base64:"
+	// Base64Mark begins a name or value of event.Fields or an event.UnknownEntry that is encoded.
+	Base64Mark = "base64:"
 	// traceField is the field with an entry's W3C traceparent: no property, unless the contract
 	// names it.
 	traceField = "traceparent"
@@ -105,7 +105,7 @@ func (f *fieldReader) text(p []byte, i int) (text []byte, end int) {
 	if f.buffer = buffer; fault == jsontext.NUL {
 		return []byte{0}, end + 1
 	}
-	if encoded, marked := bytes.CutPrefix(text, []byte(base64Mark)); marked {
+	if encoded, marked := bytes.CutPrefix(text, []byte(Base64Mark)); marked {
 		plain, err := base64.StdEncoding.AppendDecode(nil, encoded)
 		if err != nil {
 			return nil, -1

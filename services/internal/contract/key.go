@@ -17,7 +17,7 @@ func (c *Contract) KeyNames() []string {
 
 // KeyText is a key as one text, made of the texts of its properties: that of a single one as it
 // is, of several a JSON array of strings, without a key "".
-func (c *Contract) KeyText(parts []string) string {
+func KeyText(parts []string) string {
 	switch len(parts) {
 	case 0:
 		return ""
@@ -46,7 +46,7 @@ func (c *Contract) KeyParts(text string) ([]string, bool) {
 	}
 	parts := make([]string, len(raw))
 	for i, value := range raw {
-		parts[i] = plainText(value)
+		parts[i] = PlainText(value)
 	}
 	return parts, true
 }
@@ -69,13 +69,13 @@ func (c *Contract) KeyOf(payload []byte) string {
 		if !ok {
 			return ""
 		}
-		parts[i] = plainText(value)
+		parts[i] = PlainText(value)
 	}
-	return c.KeyText(parts)
+	return KeyText(parts)
 }
 
-// plainText is the text of a string, and any other value as it is written.
-func plainText(value json.RawMessage) string {
+// PlainText is the text of a string, and any other value as it is written.
+func PlainText(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) != nil {
 		return string(value)

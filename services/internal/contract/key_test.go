@@ -44,7 +44,7 @@ func TestKeyTexts(t *testing.T) {
 		if got := of.KeyOf([]byte(doc)); got != c.ofDocument {
 			t.Errorf("the key %s of the document is %s, want %s", c.key, got, c.ofDocument)
 		}
-		if parts, ok := of.KeyParts(c.want); !ok || of.KeyText(parts) != c.want {
+		if parts, ok := of.KeyParts(c.want); !ok || contract.KeyText(parts) != c.want {
 			t.Errorf("the key %s has the parts %q, %t", c.want, parts, ok)
 		}
 	}

@@ -72,13 +72,13 @@ func (b *Batch) undo() {
 	}
 }
 
-// KeyString is the key of row i as text, for lookups and messages; see [Contract.KeyText].
+// KeyString is the key of row i as text, for lookups and messages; see [KeyText].
 func (b *Batch) KeyString(i int) string {
 	parts := make([]string, len(b.Contract.Key))
 	for n, c := range b.Contract.Key {
 		parts[n] = b.Columns[c].Format(i)
 	}
-	return b.Contract.KeyText(parts)
+	return KeyText(parts)
 }
 
 // PartitionString is the partition of row i as text, for Shard; "" without one.

@@ -39,7 +39,7 @@ func (s Shape) AppendText(buf, text []byte) ([]byte, TextFault) {
 		return append(buf, "null"...), TextFine
 	case kind == column.JSON:
 		if json.Valid(text) {
-			return appendLine(buf, text), TextFine
+			return jsontext.AppendLine(buf, text), TextFine
 		}
 	case kind == column.Boolean:
 		if string(text) == "true" || string(text) == "false" {
@@ -59,16 +59,4 @@ func (s Shape) AppendText(buf, text []byte) ([]byte, TextFault) {
 		}
 	}
 	return jsontext.AppendString(buf, text), TextFine
-}
-
-// appendLine appends a JSON text on one line.
-func appendLine(buf, text []byte) []byte {
-	from := len(buf)
-	buf = append(buf, text...)
-	for i, c := range buf[from:] { // JSON has line breaks between tokens only
-		if c == '\n' || c == '\r' {
-			buf[from+i] = ' '
-		}
-	}
-	return buf
 }

@@ -115,16 +115,19 @@ var (
 	numberText  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 )
 
+// IsInteger reports whether a type, by DuckDB's name, is one of integers.
+func IsInteger(sqlType string) bool { return integerType.MatchString(sqlType) }
+
 // sameType reports whether a column still has the property's type: an integer may be a wider one.
 func sameType(property, column string) bool {
-	return property == column || integerType.MatchString(property) && integerType.MatchString(column)
+	return property == column || IsInteger(property) && IsInteger(column)
 }
 
 // jsonOf returns the text of a value as the JSON that answers have of its type.
 func jsonOf(sqlType, text string) (value json.RawMessage, ok bool) {
 	plain := json.RawMessage(text)
 	switch {
-	case integerType.MatchString(sqlType):
+	case IsInteger(sqlType):
 		return plain, integerText.MatchString(text)
 	case numberType.MatchString(sqlType):
 		return plain, numberText.MatchString(text)

@@ -35,6 +35,9 @@ var (
 	directive    = regexp.MustCompile(`^([a-z][a-z_-]*):(?:\s+(.*))?$`)
 )
 
+// IsName reports whether an endpoint can be called that: it is the last part of its path.
+func IsName(name string) bool { return endpointName.MatchString(name) }
+
 // Parse parses an endpoint file. It returns all errors together, each a *ParseError.
 func Parse(file, text string) (Endpoint, error) {
 	p := &parser{Endpoint: Endpoint{Name: strings.TrimSuffix(path.Base(file), ".sql"), File: file}, seen: map[string]int{}}

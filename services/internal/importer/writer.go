@@ -140,12 +140,5 @@ func appendJSON(buf, text []byte) ([]byte, error) {
 	if !json.Valid(text) {
 		return buf, errors.New("is a column of JSON and holds what is none")
 	}
-	from := len(buf)
-	buf = append(buf, text...)
-	for i, c := range buf[from:] { // JSON has line breaks between tokens only
-		if c == '\n' || c == '\r' {
-			buf[from+i] = ' '
-		}
-	}
-	return buf, nil
+	return jsontext.AppendLine(buf, text), nil
 }

@@ -60,8 +60,8 @@ const (
 )
 
 const (
-	// certainRows is how many rows make it likely that what holds for all of them holds for others.
-	certainRows = 100
+	// CertainRows is how many rows make it likely that what holds for all of them holds for others.
+	CertainRows = 100
 	// saturatedRows is how many rows it takes to know that no other value comes.
 	saturatedRows = 1000
 	// maxListed is how many values a column has that are listed.

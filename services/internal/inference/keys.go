@@ -52,7 +52,7 @@ func (p *Profile) Key() (Key, *Search) {
 		}
 	}
 	if at >= 0 {
-		return Key{Columns: []int{at}, Partial: p.columns[at].seen.partial(), Chance: best > costID && p.rows < certainRows}, nil
+		return Key{Columns: []int{at}, Partial: p.columns[at].seen.partial(), Chance: best > costID && p.rows < CertainRows}, nil
 	}
 	s := &Search{profile: p}
 	for _, group := range p.groups(columns) {

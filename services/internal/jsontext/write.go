@@ -29,3 +29,15 @@ func appendEscape(b []byte, c byte) []byte {
 		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 	}
 }
+
+// AppendLine appends a valid JSON text on one line.
+func AppendLine(buf, text []byte) []byte {
+	from := len(buf)
+	buf = append(buf, text...)
+	for i, c := range buf[from:] { // JSON has line breaks between tokens only
+		if c == '\n' || c == '\r' {
+			buf[from+i] = ' '
+		}
+	}
+	return buf
+}

@@ -61,7 +61,7 @@ func (t *locator) addStored(ctx context.Context, shard int, id event.ID) error {
 // byKey adds the events with the key.
 func (t *locator) byKey(ctx context.Context, key string) error {
 	if parts, ok := t.dataset.KeyParts(key); ok {
-		key = t.dataset.KeyText(parts) // however its array is written
+		key = contract.KeyText(parts) // however its array is written
 	}
 	rows, err := t.store.RowsByKey(ctx, t.dataset.Contract, key, sameKey)
 	if err != nil {

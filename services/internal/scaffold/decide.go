@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// certainRows is how many rows make a value that all of them have required; boundRows how many
-	// make a bound that all of them are within likely.
-	certainRows, boundRows = 100, 1000
+	// boundRows is how many rows make a bound that all of them are within likely.
+	boundRows = 1000
 	// exact is up to where a 64-bit float has every integer.
 	exact = 1 << 53
 	// room is how many times larger the bounds of a 32-bit integer are than the values.
@@ -124,7 +123,7 @@ func (s *Survey) converts(c *inference.Column) bool {
 
 // required reports whether the property of the column is.
 func (s *Survey) required(at int) bool {
-	return s.isKey(at) || at == s.Time || s.Columns[at].Present && s.Rows >= certainRows && s.Stream == nil
+	return s.isKey(at) || at == s.Time || s.Columns[at].Present && s.Rows >= inference.CertainRows && s.Stream == nil
 }
 
 // isEnum reports whether the column's values are all there are.

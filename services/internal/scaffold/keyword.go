@@ -1,6 +1,10 @@
 package scaffold
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/estela-dev/estela/services/internal/database"
+)
 
 // keywords are those of DuckDB's words that can't name a column or a table without quotes everywhere.
 var keywords = func() map[string]bool {
@@ -25,7 +29,7 @@ xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`
 // name writes a property or a dataset in SQL, in quotes where it is a word of SQL itself.
 func name(property string) string {
 	if keywords[property] {
-		return quoteName(property)
+		return database.QuoteName(property)
 	}
 	return property
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/inference"
 )
 
@@ -56,7 +57,7 @@ func (s *Survey) absent() string {
 	var all []string
 	for i := range s.Columns {
 		if c := &s.Columns[i]; s.madeKey() || s.converts(c) {
-			all = append(all, "NULL AS "+quoteName(c.Name))
+			all = append(all, "NULL AS "+database.QuoteName(c.Name))
 		}
 	}
 	return strings.Join(all, ", ")
@@ -67,11 +68,11 @@ func (s *Survey) content() string {
 	lines := make([]string, len(s.Columns))
 	for i := range s.Columns {
 		c := &s.Columns[i]
-		value := quoteName(c.Name)
+		value := database.QuoteName(c.Name)
 		if c.Type == "number" && s.Format.IsDocuments() {
 			value = "CAST(" + value + " AS DOUBLE)"
 		}
-		lines[i] = "\n        " + quoteText(c.Name) + ": " + value
+		lines[i] = "\n        " + database.QuoteText(c.Name) + ": " + value
 	}
 	return strings.Join(lines, ",")
 }
@@ -79,7 +80,7 @@ func (s *Survey) content() string {
 func (s *Survey) conversions() (all []string) {
 	for i := range s.Columns {
 		if c := &s.Columns[i]; s.converts(c) {
-			all = append(all, s.conversion(c)+" AS "+quoteName(c.Name))
+			all = append(all, s.conversion(c)+" AS "+database.QuoteName(c.Name))
 		}
 	}
 	return all
@@ -87,7 +88,7 @@ func (s *Survey) conversions() (all []string) {
 
 // conversion is the SQL of a column's value as its property has it.
 func (s *Survey) conversion(c *inference.Column) string {
-	x := quoteName(c.Name)
+	x := database.QuoteName(c.Name)
 	if c.Mixed {
 		if s.Format.IsDocuments() {
 			return "to_json(" + x + ") ->> '$'"
@@ -100,7 +101,7 @@ func (s *Survey) conversion(c *inference.Column) string {
 	if len(c.Missing) > 0 {
 		words := make([]string, len(c.Missing))
 		for i, word := range c.Missing {
-			words[i] = quoteText(word)
+			words[i] = database.QuoteText(word)
 		}
 		x = fmt.Sprintf("CASE WHEN %[1]s NOT IN (%[2]s) THEN %[1]s END", x, strings.Join(words, ", "))
 	}
@@ -139,12 +140,8 @@ func (s *Survey) patterns(c *inference.Column) string {
 			clocks = []string{" %H:%M:%S", " %H:%M", ""}
 		}
 		for _, clock := range clocks {
-			all = append(all, quoteText(day+clock))
+			all = append(all, database.QuoteText(day+clock))
 		}
 	}
 	return "[" + strings.Join(all, ", ") + "]"
 }
-
-func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -108,7 +108,7 @@ func (s *Survey) take(e *events, c *contract.Contract, decoder *contract.Decoder
 	for _, column := range c.Columns {
 		for _, name := range append(column.Aliases, column.Name) {
 			if raw, ok := members[name]; ok {
-				properties[column.Name] = plain(raw)
+				properties[column.Name] = contract.PlainText(raw)
 			}
 		}
 	}
@@ -122,13 +122,4 @@ func (s *Survey) take(e *events, c *contract.Contract, decoder *contract.Decoder
 		}
 		e.to = max(e.to, at)
 	}
-}
-
-// plain is the text of a string, and any other value as it is written.
-func plain(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		return string(raw)
-	}
-	return text
 }

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/jsontext"
 )
-
-// base64Mark begins values that are encoded as base64.
-const base64Mark = "base64:"
 
 // object reads the fields of an entry into one JSON object of strings, in order and with repeated names;
 // about so many bytes. The caller has validated them.
@@ -38,8 +36,8 @@ func (c *cursor) object(fields, size int, kind event.Kind) ([]byte, error) {
 // appendString writes a JSON string; as base64, marked so, if it is not UTF-8
 // or begins with the mark itself. Rejects are found by their bytes, so each kind keeps its escapes.
 func appendString(object, value []byte, kind event.Kind) []byte {
-	if !utf8.Valid(value) || bytes.HasPrefix(value, []byte(base64Mark)) {
-		value = append([]byte(base64Mark), base64.StdEncoding.EncodeToString(value)...)
+	if !utf8.Valid(value) || bytes.HasPrefix(value, []byte(contract.Base64Mark)) {
+		value = append([]byte(contract.Base64Mark), base64.StdEncoding.EncodeToString(value)...)
 	}
 	if kind == event.Fields {
 		return jsontext.AppendString(object, value)

@@ -82,7 +82,7 @@ func scanRow(c *contract.Contract, rows *sql.Rows) (Row, error) {
 		into = append(into, &key[i])
 	}
 	err := rows.Scan(into...)
-	r.Key = c.KeyText(key)
+	r.Key = contract.KeyText(key)
 	if unstreamed {
 		r.ID = event.ID{}
 	}
