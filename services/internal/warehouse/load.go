@@ -69,25 +69,13 @@ func (l load) create(ctx context.Context, conn *database.Conn) error {
 	if err := database.ExecAll(ctx, conn, create); err != nil {
 		return err
 	}
-	return l.append(conn)
-}
-
-func (l load) append(conn *database.Conn) error {
-	a, err := conn.NewAppender(l.into)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := a.Append(l.rows, l.values); err != nil {
-		return fmt.Errorf("append to %s: %w", l.into, err)
-	}
-	return nil
+	return conn.Append(ctx, l.into, l.rows, l.values)
 }
 
 // store appends the rows to the table, directly or from the temporary table.
 func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error {
 	if !staged {
-		return l.append(conn)
+		return conn.Append(ctx, l.into, l.rows, l.values)
 	}
 	from := l.staging().into
 	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.into, database.Names(l.fields), database.Names(l.fields), from)
