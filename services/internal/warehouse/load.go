@@ -22,13 +22,16 @@ type load struct {
 	rows   int
 }
 
-// loads returns the loads of the batch: its rows and its rejects.
-func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, at time.Time) ([]load, error) {
+// loads returns the loads of the batch: its rows and its rejects. stored is how many rows its shard has stored.
+func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, stored int64, at time.Time) ([]load, error) {
 	var all []load
 	if b.Rows > 0 {
 		lay, err := w.layout(ctx, conn, b.Contract.Name)
 		if err != nil {
 			return nil, err
+		}
+		if stored >= compressFrom {
+			w.fitCompression(ctx, conn, b.Contract.Name, lay)
 		}
 		all = append(all, load{datasetTable(b.Contract.Name), lay.fields, lay.values(b, at), b.Rows})
 	}

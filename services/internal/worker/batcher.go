@@ -7,19 +7,29 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
+// flushed is a batch on its way to the committer; prepared is nil unless it was full before the committer was free.
+type flushed struct {
+	batch    *contract.Batch
+	prepared *prepared
+}
+
 // batcher is the decoding stage: it decodes segments into a batch, which it flushes.
 type batcher struct {
+	prepare   func(*contract.Batch) *prepared
 	decoder   *contract.Decoder
 	in        chan segment // nil once reading has ended
-	full      chan<- *contract.Batch
+	full      chan<- flushed
 	empty     <-chan *contract.Batch
+	rows      int           // of a full batch
 	every     time.Duration // the least time between two flushes
 	inFlight  *inFlight
 	hook      func(step string)
 	batch     *contract.Batch
+	prepared  *prepared // of a full batch
 	bytes     int
 	backlog   bool
 	since     time.Time // when the batch got its first entry
+	received  time.Time // when it got its last one
 	flushedAt time.Time // when the last batch was flushed
 }
 
@@ -28,6 +38,7 @@ func (b *batcher) step(ctx context.Context) error {
 	var wake <-chan time.Time
 	if b.isFull() {
 		in = nil
+		b.prepareOnce()
 	}
 	if wait := b.wait(); b.batch.Entries == 0 {
 		out = nil
@@ -42,7 +53,7 @@ func (b *batcher) step(ctx context.Context) error {
 		}
 		b.decode(c)
 		return nil
-	case out <- b.batch:
+	case out <- flushed{b.batch, b.prepared}:
 		return b.flushed(ctx)
 	case <-wake:
 		return nil
@@ -51,8 +62,16 @@ func (b *batcher) step(ctx context.Context) error {
 	}
 }
 
+// prepareOnce prepares the batch, to which nothing is added any more.
+func (b *batcher) prepareOnce() {
+	if b.prepared == nil {
+		b.prepared = b.prepare(b.batch)
+		b.hook("prepared")
+	}
+}
+
 func (b *batcher) isFull() bool {
-	return b.batch.Rows+len(b.batch.Rejects) >= rowGroup || b.bytes >= batchBytes
+	return b.batch.Rows+len(b.batch.Rejects) >= b.rows || b.bytes >= batchBytes
 }
 
 // wait is how long the batch lingers before it is flushed.
@@ -62,7 +81,7 @@ func (b *batcher) wait() time.Duration {
 	}
 	wait := b.every - time.Since(b.flushedAt)
 	if b.backlog {
-		wait = max(wait, backlogWait-time.Since(b.since))
+		wait = max(wait, min(backlogWait-time.Since(b.since), backlogGap-time.Since(b.received)))
 	}
 	return wait
 }
@@ -77,14 +96,14 @@ func (b *batcher) decode(c segment) {
 		b.bytes += len(e.Payload)
 	}
 	b.batch.Last, b.batch.Added = c.entries[len(c.entries)-1].ID, c.added
-	b.backlog = len(c.entries) >= backlogRead
+	b.backlog, b.received = len(c.entries) >= backlogRead, time.Now()
 	c.release()
 	b.hook("decoded")
 }
 
 // flushed continues with an empty batch after one was flushed.
 func (b *batcher) flushed(ctx context.Context) error {
-	b.bytes, b.flushedAt = 0, time.Now()
+	b.bytes, b.prepared, b.flushedAt = 0, nil, time.Now()
 	select {
 	case b.batch = <-b.empty:
 		return nil

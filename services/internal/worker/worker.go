@@ -37,6 +37,11 @@ type Config struct {
 	Observer Observer
 	Logger   *slog.Logger
 
+	// BatchRows is the number of rows from which a batch is full: it is deduped in memory while the
+	// one before it is committed.
+	//
+	// Default: 122,880, DuckDB's row group.
+	BatchRows int
 	// CommitEvery is the least time between two commits of a shard, unless
 	// a whole row group is full. A file needs none; MotherDuck needs seconds.
 	//
@@ -60,7 +65,7 @@ type Config struct {
 	Backoff time.Duration
 	// AcceptLoss continues where the stream has lost events that are not stored.
 	AcceptLoss bool
-	// Hook is called at each step of a batch: "read", "decoded", "committing",
+	// Hook is called at each step of a batch: "read", "decoded", "prepared", "committing",
 	// "committed". For failure tests.
 	Hook func(step string)
 }
@@ -75,6 +80,9 @@ func (c *Config) withDefaults() {
 	orDuration(&c.TrimEvery, 10*time.Second)
 	orDuration(&c.StopTimeout, 8*time.Second)
 	orDuration(&c.Backoff, 100*time.Millisecond)
+	if c.BatchRows <= 0 {
+		c.BatchRows = rowGroup
+	}
 	if c.Live == nil {
 		c.Live = func(context.Context) (int, error) { return 1, nil }
 	}
@@ -266,7 +274,7 @@ func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 			return err
 		}
 		b.Last = event.ID{} // commit raises it to the position
-		err = c.commit(ctx, b, c.position().Last, once)
+		err = c.commit(ctx, b, c.position().Last, nil, once)
 		if !errors.Is(err, event.ErrFenced) || attempt == 20 {
 			return err
 		}
