@@ -38,7 +38,7 @@ type process struct {
 	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
 	// beside runs beside the worker until its context ends; nil without.
 	beside func(ctx context.Context, e *engine) error
-	// started is called before the parts run; the worker may still have to wait for Redis.
+	// started is called before the parts run; the worker may still have to wait for its Redis.
 	started func(*core, *datadir.Process, *redisserver.Server)
 }
 
@@ -135,8 +135,8 @@ func (p *process) addAPI(ctx context.Context, c *core, s *streams, tracing *tele
 	return nil
 }
 
-// addWorker starts a redis-server if no URL is given, and adds the worker, which starts behind what the
-// process serves: Redis may have much to load.
+// addWorker adds the worker and, if no URL is given, starts a redis-server. That one may have much to
+// load, so the worker starts behind what the process serves.
 func (p *process) addWorker(
 	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
 ) (*redisserver.Server, *startingEngine, error) {
@@ -148,9 +148,15 @@ func (p *process) addWorker(
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
-	starting := newStartingEngine(c, p.api != nil)
+	starting := newStartingEngine(c)
+	start := func(ctx context.Context) { starting.start(ctx, server, p.worker.AcceptLoss, end) }
+	if p.redis == "" {
+		parts.add(func(ctx context.Context) error { start(ctx); return nil })
+	} else if start(ctx); starting.err != nil {
+		return nil, nil, starting.err
+	}
 	parts.add(func(ctx context.Context) error {
-		e, err := starting.start(ctx, server, p.worker.AcceptLoss, end)
+		e, err := starting.await(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped before it had started
 		}

@@ -13,23 +13,20 @@ import (
 // startingEngine is the pipeline of a process whose worker starts while reads are already answered. What
 // needs the worker waits for it.
 type startingEngine struct {
-	core *core
-	// reads: the process answers reads, and so is ready before its worker is.
-	reads  bool
+	core   *core
 	ended  chan struct{} // closed when the start has ended: with the engine, or an error
 	engine *engine
 	err    error
 }
 
-func newStartingEngine(c *core, reads bool) *startingEngine {
-	return &startingEngine{core: c, reads: reads, ended: make(chan struct{})}
+func newStartingEngine(c *core) *startingEngine {
+	return &startingEngine{core: c, ended: make(chan struct{})}
 }
 
 // start waits for Redis to load its data, connects to it and creates the engine. It is called once.
-func (s *startingEngine) start(ctx context.Context, server *redisserver.Server, acceptLoss bool, end *cleanup) (*engine, error) {
+func (s *startingEngine) start(ctx context.Context, server *redisserver.Server, acceptLoss bool, end *cleanup) {
 	defer close(s.ended)
 	s.engine, s.err = s.open(ctx, server, acceptLoss, end)
-	return s.engine, s.err
 }
 
 func (s *startingEngine) open(ctx context.Context, server *redisserver.Server, acceptLoss bool, end *cleanup) (*engine, error) {
@@ -57,10 +54,7 @@ func (s *startingEngine) await(ctx context.Context) (*engine, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the start of the worker: %w", ctx.Err())
 	}
-	if s.err != nil {
-		return nil, fmt.Errorf("the worker did not start: %w", s.err)
-	}
-	return s.engine, nil
+	return s.engine, s.err
 }
 
 // Unready implements operation.Pipeline.
@@ -72,12 +66,8 @@ func (s *startingEngine) Unready(ctx context.Context) []string {
 		}
 		return []string{s.err.Error()}
 	default:
+		return (&onDemand{s.core}).Unready(ctx)
 	}
-	reasons := (&onDemand{s.core}).Unready(ctx)
-	if !s.reads {
-		reasons = append(reasons, "the worker waits for Redis")
-	}
-	return reasons
 }
 
 // Redis implements operation.Pipeline.
