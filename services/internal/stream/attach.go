@@ -35,7 +35,7 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after event.ID) (from e
 	if err != nil {
 		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
 	}
-	conn, err := dial(ctx, s.client.opts)
+	conn, err := dial(ctx, s.client.dialing)
 	if err != nil {
 		return from, fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
 	}
@@ -99,18 +99,17 @@ func (s *Shard) raiseLastID(ctx context.Context, to event.ID) error {
 // raiseByEntry adds an entry with that ID and deletes it, in one transaction:
 // miniredis has no XSETID.
 func (s *Shard) raiseByEntry(ctx context.Context, to event.ID) error {
-	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
+	err := s.client.watch(ctx, s.key, func(queue func(func(redis.Pipeliner) error) error) error {
 		state, err := s.client.streamInfo(ctx, s.key)
 		if err != nil || state.Last.Compare(to) >= 0 {
 			return err
 		}
-		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		return queue(func(pipe redis.Pipeliner) error {
 			pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.key, ID: to.String(), Values: []string{"lift", ""}})
 			pipe.XDel(ctx, s.key, to.String())
 			return nil
 		})
-		return err
-	}, s.key)
+	})
 	if errors.Is(err, redis.TxFailedErr) || isTooSmall(err) {
 		return s.raiseByEntry(ctx, to) // the stream has advanced: retry
 	}

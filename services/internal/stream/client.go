@@ -43,13 +43,38 @@ type Config struct {
 // Client is a connection pool to one Redis server. It is safe for concurrent
 // use.
 type Client struct {
-	rdb      *redis.Client
-	opts     *redis.Options
+	rdb      commands
+	watch    watchFunc
+	dialing  *dialing
 	logger   *slog.Logger
 	where    string
 	embedded bool
 	// runID is what this client proposes as the run id of an embedded server.
 	runID string
+}
+
+// commands is what is used of go-redis' client. No type of this package has that client in a field or
+// the signature of a method: each package that imports this one would compile 1500 functions of its types,
+// more than a second of processor time.
+type commands interface {
+	redis.Cmdable
+	Do(ctx context.Context, args ...any) *redis.Cmd
+	Close() error
+}
+
+// watchFunc calls fn, which queues commands for one transaction. That fails with redis.TxFailedErr if
+// the key is changed meanwhile.
+type watchFunc func(ctx context.Context, key string, fn func(queue func(func(redis.Pipeliner) error) error) error) error
+
+func watchOf(rdb *redis.Client) watchFunc {
+	return func(ctx context.Context, key string, fn func(queue func(func(redis.Pipeliner) error) error) error) error {
+		return rdb.Watch(ctx, func(tx *redis.Tx) error {
+			return fn(func(queued func(redis.Pipeliner) error) error {
+				_, err := tx.TxPipelined(ctx, queued)
+				return err
+			})
+		}, key)
+	}
 }
 
 // quiet keeps go-redis from logging to stderr: all it logs is returned as an
@@ -59,13 +84,16 @@ var quiet = sync.OnceFunc(logging.Disable)
 // Open connects to the server and reads its INFO. It does not check whether
 // the server may be used: see [Client.Check].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	opts, err := cfg.options()
+	opts, err := options(cfg)
 	if err != nil {
 		return nil, err
 	}
 	quiet()
-	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text()}
-	c.opts = c.rdb.Options()
+	rdb := redis.NewClient(opts)
+	c := &Client{
+		rdb: rdb, watch: watchOf(rdb), dialing: newDialing(rdb.Options()),
+		logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text(),
+	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
@@ -103,7 +131,7 @@ func parseURL(raw string) (*redis.Options, error) {
 }
 
 // options are those of go-redis, and of our own connections.
-func (cfg Config) options() (*redis.Options, error) {
+func options(cfg Config) (*redis.Options, error) {
 	opts, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,13 @@ import (
 
 const maxBackoff = 5 * time.Second
 
-// OwnedElsewhere is the reason of a shard that another worker owns.
-const OwnedElsewhere = "owned by another worker"
+// The reasons of a shard that does not run although nothing fails. A takeover ends with the
+// reading of the keys of the dedupe window.
+const (
+	starting       = "starting"
+	takingOver     = "taking over"
+	ownedElsewhere = "owned by another worker"
+)
 
 // Config configures a worker.
 type Config struct {
@@ -113,7 +119,7 @@ func New(cfg Config) *Worker {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", failed: make(chan struct{}),
+				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: starting, failed: make(chan struct{}),
 			})
 		}
 	}
@@ -166,7 +172,7 @@ func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 			s.setStatus(err.Error())
 			s.backoff.next(s.log, "shard is not owned, retrying", err, 0)
 		case !owned:
-			s.setStatus(OwnedElsewhere)
+			s.setStatus(ownedElsewhere)
 		}
 		pause(ctx, w.cfg.Renew/5)
 	}
@@ -216,6 +222,12 @@ type ShardStatus struct {
 	Oldest time.Duration
 	// KeyBytes is the memory of the dedupe window.
 	KeyBytes int
+}
+
+// Failing reports whether an error keeps the shard from running: it is neither being taken over nor
+// owned by another worker.
+func (s ShardStatus) Failing() bool {
+	return !slices.Contains([]string{"", starting, takingOver, ownedElsewhere}, s.Reason)
 }
 
 // Status returns the state of every shard.
