@@ -101,6 +101,7 @@ type bed struct {
 	server    *redistest.Server
 	redis     *stream.Client
 	warehouse *warehouse.Warehouse
+	file      string // the warehouse's
 	contract  *contract.Contract
 }
 
@@ -121,9 +122,15 @@ func newBed(b *testing.B) *bed {
 
 func (bd *bed) openStore() {
 	bd.b.Helper()
+	bd.file = filepath.Join(bd.b.TempDir(), "bench.duckdb")
+	bd.open()
+}
+
+// open opens the warehouse's file.
+func (bd *bed) open() {
+	bd.b.Helper()
 	var err error
-	file := filepath.Join(bd.b.TempDir(), "bench.duckdb")
-	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Database: database.Config{Location: file, MemoryLimit: "256MB"}}); err != nil {
+	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Database: database.Config{Location: bd.file, MemoryLimit: "256MB"}}); err != nil {
 		bd.b.Fatal(err)
 	}
 	bd.b.Cleanup(func() { _ = bd.warehouse.Close() })
