@@ -24,7 +24,10 @@ type batcher struct {
 	every     time.Duration // the least time between two flushes
 	inFlight  *inFlight
 	hook      func(step string)
+	segment   segment
+	next      int // entry of the segment
 	batch     *contract.Batch
+	entryRows int       // rows and rejects of the last entry
 	prepared  *prepared // of a full batch
 	bytes     int
 	backlog   bool
@@ -51,7 +54,8 @@ func (b *batcher) step(ctx context.Context) error {
 			b.in = nil
 			return nil
 		}
-		b.decode(c)
+		b.segment, b.next, b.backlog, b.received = c, 0, len(c.entries) >= backlogRead, time.Now()
+		b.decode()
 		return nil
 	case out <- flushed{b.batch, b.prepared}:
 		return b.flushed(ctx)
@@ -70,8 +74,10 @@ func (b *batcher) prepareOnce() {
 	}
 }
 
+// isFull reports whether another entry like the last one would be too much. A batch of more than a row
+// group leaves a small one, and DuckDB then writes all that follow again at its next checkpoint.
 func (b *batcher) isFull() bool {
-	return b.batch.Rows+len(b.batch.Rejects) >= b.rows || b.bytes >= batchBytes
+	return b.batch.Rows+len(b.batch.Rejects)+max(1, b.entryRows) > b.rows && b.batch.Entries > 0 || b.bytes >= batchBytes
 }
 
 // wait is how long the batch lingers before it is flushed.
@@ -86,18 +92,25 @@ func (b *batcher) wait() time.Duration {
 	return wait
 }
 
-func (b *batcher) decode(c segment) {
+// decode decodes the rest of the segment, until the batch is full.
+func (b *batcher) decode() {
 	if b.batch.Entries == 0 {
 		b.since = time.Now()
-		b.inFlight.decoding(c.entries[0].ID)
+		b.inFlight.decoding(b.segment.entries[b.next].ID)
 	}
-	for _, e := range c.entries {
+	for b.next < len(b.segment.entries) && !b.isFull() {
+		e := b.segment.entries[b.next]
+		before := b.batch.Rows + len(b.batch.Rejects)
 		b.decoder.DecodeEntry(b.batch, e)
+		b.entryRows = b.batch.Rows + len(b.batch.Rejects) - before
 		b.bytes += len(e.Payload)
+		b.next++
 	}
-	b.batch.Last, b.batch.Added = c.entries[len(c.entries)-1].ID, c.added
-	b.backlog, b.received = len(c.entries) >= backlogRead, time.Now()
-	c.release()
+	b.batch.Last, b.batch.Added = b.segment.entries[b.next-1].ID, b.segment.addedAt(b.next)
+	if b.next == len(b.segment.entries) {
+		b.segment.release()
+		b.segment, b.next = segment{}, 0
+	}
 	b.hook("decoded")
 }
 
@@ -106,6 +119,9 @@ func (b *batcher) flushed(ctx context.Context) error {
 	b.bytes, b.prepared, b.flushedAt = 0, nil, time.Now()
 	select {
 	case b.batch = <-b.empty:
+		if b.next < len(b.segment.entries) {
+			b.decode()
+		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

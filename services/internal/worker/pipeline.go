@@ -32,8 +32,22 @@ const (
 type segment struct {
 	entries []event.Entry
 	release func()
-	// added is the server's count at the last of these entries: see reconciler.
+	// added is the server's count at the last of these entries, of which new were not read before:
+	// see reconciler.
 	added int64
+	new   int
+}
+
+// addedAt is the server's count after n of the entries.
+func (s segment) addedAt(n int) int64 {
+	switch left := len(s.entries) - n; {
+	case s.added == uncounted || s.added == 0:
+		return s.added
+	case left >= s.new:
+		return 0 // none of them is new
+	default:
+		return s.added - int64(left)
+	}
 }
 
 // pipeline is one attachment to the stream: reader, decoder and committer, connected by channels. It
@@ -150,8 +164,9 @@ func (p *pipeline) received(ctx, hard context.Context, entries []event.Entry, re
 		p.shard.gaps[i].match(entries)
 	}
 	p.countAhead(entries)
+	known := upTo(entries, p.shard.reconciler.last)
 	added, found, compared := p.shard.reconciler.receive(entries)
-	err := p.emit(ctx, hard, segment{entries, release, added})
+	err := p.emit(ctx, hard, segment{entries, release, added, len(entries) - known})
 	if gap := p.shard.handleReconciliation(found, compared); err == nil {
 		err = gap
 	}
