@@ -11,6 +11,10 @@
 //
 //	go test ./internal/bench -run '^$' -bench . -benchtime 1x -events 2000000 -rounds 15 -timeout 60m
 //
+// and what an event costs, with the program of an earlier revision beside it, from
+//
+//	go test ./internal/bench -run '^$' -bench Machine -benchtime 1x -events 2000000 -laps 5 -against REVISION -timeout 60m
+//
 // Without flags the sizes are small, so that the benchmarks can run with every
 // change and not rot.
 package bench_test
@@ -43,7 +47,7 @@ import (
 
 var (
 	events = flag.Int("events", 100_000, "events of a backlog")
-	rounds = flag.Int("rounds", 2, "backlogs stored one after the other by BenchmarkFlat")
+	rounds = flag.Int("rounds", 2, "backlogs that BenchmarkFlat stores one after the other: with 15 of -events 2000000 there are 30 million keys in the window")
 	pace   = flag.Duration("pace", 2*time.Second, "how long BenchmarkFreshness publishes")
 )
 
@@ -92,7 +96,12 @@ func flight(n int) []byte {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	debug.SetGCPercent(10) // as cmd/estela does
-	os.Exit(m.Run())
+	var err error
+	programs, err = os.MkdirTemp("", "estela-bench-")
+	check(err)
+	code := m.Run()
+	check(os.RemoveAll(programs))
+	os.Exit(code)
 }
 
 // bed is a Redis server, a warehouse file and the contract of flights.

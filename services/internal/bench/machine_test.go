@@ -22,7 +22,10 @@ import (
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
-var against = flag.String("against", "", "git revision that BenchmarkMachine and BenchmarkFlat build and measure in turn with the present one")
+var (
+	against  = flag.String("against", "", "git revision that BenchmarkMachine and BenchmarkFlat build and measure in turn with the present one")
+	profiles = flag.String("profiles", "", "directory in which the CPU profiles of BenchmarkMachine and BenchmarkFlat are kept")
+)
 
 // BenchmarkMachine stores backlogs with the shipped program in a process of its own, beside a
 // redis-server, and prints what that costs and how far it is from what the machine could do:
@@ -90,15 +93,15 @@ func BenchmarkFlat(b *testing.B) {
 	}
 }
 
-// side is a revision's program, with the means to profile it.
+// side is a revision's program.
 type side struct{ name, file string }
 
 // newSides builds the present program and that of -against.
 func newSides(b *testing.B) []side {
 	b.Helper()
-	sides := []side{{"present", buildProfiled(b, "../..")}}
+	sides := []side{{"present", buildProgram(b, "")}}
 	if *against != "" {
-		sides = append(sides, side{*against, buildProfiled(b, filepath.Join(checkOut(b, *against), "services"))})
+		sides = append(sides, side{*against, buildProgram(b, *against)})
 	}
 	return sides
 }
@@ -109,6 +112,42 @@ func (s side) unit(unit string) string {
 		return s.name + ":" + unit
 	}
 	return unit
+}
+
+var (
+	// programs is the directory of the programs that were built.
+	programs string
+	// built are their files by revision: it takes longer than a benchmark.
+	built = map[string]string{}
+)
+
+// buildProgram builds the program of a revision, "" for the present one, with the means to
+// profile it, and returns its file.
+func buildProgram(b *testing.B, revision string) string {
+	b.Helper()
+	if file, ok := built[revision]; ok {
+		return file
+	}
+	tree := "../../.."
+	if revision != "" {
+		tree = checkOut(b, revision)
+	}
+	services, err := filepath.Abs(filepath.Join(tree, "services"))
+	check(err)
+	added, err := filepath.Abs("testdata/profiled.go")
+	check(err)
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(services, "cmd/estela/profiled.go"): added}})
+	check(err)
+	overlay := filepath.Join(b.TempDir(), "overlay.json")
+	check(os.WriteFile(overlay, text, 0o600))
+	file := filepath.Join(programs, fmt.Sprintf("estela%d", len(built)))
+	cmd := exec.CommandContext(b.Context(), "go", "build", "-overlay", overlay, "-o", file, "./cmd/estela")
+	cmd.Dir = services
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("build %s: %v\n%s", services, err, out)
+	}
+	built[revision] = file
+	return file
 }
 
 // checkOut checks a revision out until the benchmark ends.
@@ -123,19 +162,6 @@ func checkOut(b *testing.B, revision string) string {
 	git("worktree", "add", "--detach", dir, revision)
 	b.Cleanup(func() { git("worktree", "remove", "--force", dir) })
 	return dir
-}
-
-func buildProfiled(b *testing.B, services string) string {
-	b.Helper()
-	services, err := filepath.Abs(services)
-	check(err)
-	added, err := filepath.Abs("testdata/profiled.go")
-	check(err)
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(services, "cmd/estela/profiled.go"): added}})
-	check(err)
-	overlay := filepath.Join(b.TempDir(), "overlay.json")
-	check(os.WriteFile(overlay, text, 0o600))
-	return buildProgram(b, services, "-overlay", overlay)
 }
 
 // machine is a redis-server and the data directory of a program.
@@ -340,17 +366,30 @@ func (p *program) profiled() (times [len(stages)]time.Duration) {
 	if err != nil {
 		p.b.Fatalf("go tool pprof: %v", err)
 	}
-	check(os.Remove(p.profile()))
+	var all, unknown time.Duration
 	for sample := range strings.SplitSeq(string(out), "-----------+-------------------------------------------------------\n") {
 		value, frames, _ := strings.Cut(strings.TrimSpace(sample), " ")
 		us, err := strconv.ParseFloat(strings.TrimSuffix(value, "us"), 64)
 		if err != nil {
 			continue // the heading
 		}
+		took := time.Duration(us * float64(time.Microsecond))
+		all += took
 		if i := stageOf(frames); i >= 0 {
-			times[i] += time.Duration(us * float64(time.Microsecond))
+			times[i] += took
+		} else {
+			unknown += took
 		}
 	}
+	if 2*unknown >= all {
+		p.b.Errorf("%v of the profile's %v are in no stage that this benchmark knows: correct the functions in its stages", unknown, all)
+	}
+	if *profiles != "" {
+		text, err := os.ReadFile(p.profile())
+		check(err)
+		check(os.WriteFile(filepath.Join(*profiles, fmt.Sprintf("%d.pprof", p.cmd.Process.Pid)), text, 0o600))
+	}
+	check(os.Remove(p.profile())) // the next program in this directory writes its own
 	return times
 }
 
@@ -363,10 +402,10 @@ func stageOf(frames string) int {
 	return -1
 }
 
-// figure is a line of the table.
+// figure is a line of the table, and a metric if it has a unit.
 type figure struct {
-	name, format string
-	value        float64
+	name, unit, format string
+	value              float64
 }
 
 func (c cost) figures() []figure {
@@ -375,25 +414,27 @@ func (c cost) figures() []figure {
 	var all []figure
 	for i, s := range stages {
 		other -= c.stages[i]
-		all = append(all, figure{s.name + ", µs an event", "%.3f", each(c.stages[i])})
+		all = append(all, figure{s.name + ", µs an event", "", "%.3f", each(c.stages[i])})
 	}
 	limit := float64(runtime.NumCPU()) / c.total().Seconds() * float64(c.events)
 	return append(all,
-		figure{"other, µs an event", "%.3f", each(other)},
-		figure{"after the last commit, µs an event", "%.3f", each(c.after)},
-		figure{"estela, µs an event", "%.3f", each(c.program)},
-		figure{"redis-server, µs an event", "%.3f", each(c.redis)},
-		figure{"ΣCPU, µs an event", "%.3f", each(c.total())},
-		figure{"L, events a second", "%.0f", limit},
-		figure{"E, events a second", "%.0f", c.rate()},
-		figure{"E/L", "%.2f", c.rate() / limit},
-		figure{"peak memory, MiB", "%.0f", float64(c.peak) / (1 << 20)},
-		figure{"bytes a row", "%.1f", float64(c.disk) / float64(c.stored)},
-		figure{"start until attached, s", "%.2f", c.attached.Seconds()})
+		figure{"other, µs an event", "", "%.3f", each(other)},
+		figure{"after the last commit, µs an event", "", "%.3f", each(c.after)},
+		figure{"estela, µs an event", "estela-µs/event", "%.3f", each(c.program)},
+		figure{"redis-server, µs an event", "redis-µs/event", "%.3f", each(c.redis)},
+		figure{"ΣCPU, µs an event", "ΣCPU-µs/event", "%.3f", each(c.total())},
+		figure{"L, events a second", "L/s", "%.0f", limit},
+		figure{"E, events a second", "E/s", "%.0f", c.rate()},
+		figure{"E/L", "E/L", "%.2f", c.rate() / limit},
+		figure{"peak memory, MiB", "peak-MiB", "%.0f", float64(c.peak) / (1 << 20)},
+		figure{"bytes a row", "B/row", "%.1f", float64(c.disk) / float64(c.stored)},
+		figure{"start until attached, s", "", "%.2f", c.attached.Seconds()})
 }
 
 // reportCosts prints the medians beside each other.
 func reportCosts(b *testing.B, sides []side, costs [][]cost) {
+	b.Helper()
+	b.ReportMetric(0, "ns/op")
 	var text bytes.Buffer
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "\t")
@@ -410,9 +451,12 @@ func reportCosts(b *testing.B, sides []side, costs [][]cost) {
 				values = append(values, c.figures()[line].value)
 			}
 			medians[i] = median(values)
+			if f.unit != "" {
+				b.ReportMetric(medians[i], sides[i].unit(f.unit))
+			}
 			fmt.Fprintf(table, f.format+"\t", medians[i])
 		}
-		if len(sides) > 1 {
+		if len(sides) > 1 && medians[1] != 0 {
 			fmt.Fprintf(table, "%.2f ×\t", medians[0]/medians[1])
 		}
 		fmt.Fprintln(table)

@@ -42,7 +42,7 @@ var programFlags = []string{"up", "--no-sample", "--listen", "127.0.0.1:0", "--o
 func BenchmarkMixed(b *testing.B) {
 	file := *binary
 	if file == "" {
-		file = buildProgram(b, "../..")
+		file = buildProgram(b, "")
 	}
 	for b.Loop() {
 		p := launch(b, file, b.TempDir(), "--memory", "512MB")
@@ -86,19 +86,6 @@ type program struct {
 	said   bytes.Buffer
 	client *stream.Client
 	run    struct{ Redis, API, Ops string }
-}
-
-// buildProgram builds the services of a directory with what go build is given, and returns the
-// program's file.
-func buildProgram(b *testing.B, services string, args ...string) string {
-	b.Helper()
-	file := filepath.Join(b.TempDir(), "estela")
-	cmd := exec.CommandContext(b.Context(), "go", slices.Concat([]string{"build"}, args, []string{"-o", file, "./cmd/estela"})...)
-	cmd.Dir = services
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("build estela in %s: %v\n%s", services, err, out)
-	}
-	return file
 }
 
 // launch starts the program in a data directory.
