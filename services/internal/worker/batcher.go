@@ -30,9 +30,9 @@ type batcher struct {
 	entryRows int       // rows and rejects of the last entry
 	prepared  *prepared // of a full batch
 	bytes     int
-	backlog   bool
+	readRows  int       // rows and rejects of the last read
 	since     time.Time // when the batch got its first entry
-	received  time.Time // when it got its last one
+	decodedAt time.Time // when it got its last one
 	flushedAt time.Time // when the last batch was flushed
 }
 
@@ -54,7 +54,7 @@ func (b *batcher) step(ctx context.Context) error {
 			b.in = nil
 			return nil
 		}
-		b.segment, b.next, b.backlog, b.received = c, 0, len(c.entries) >= backlogRead, time.Now()
+		b.segment, b.next, b.readRows = c, 0, 0
 		b.decode()
 		return nil
 	case out <- flushed{b.batch, b.prepared}:
@@ -86,8 +86,8 @@ func (b *batcher) wait() time.Duration {
 		return 0
 	}
 	wait := b.every - time.Since(b.flushedAt)
-	if b.backlog {
-		wait = max(wait, min(backlogWait-time.Since(b.since), backlogGap-time.Since(b.received)))
+	if b.readRows >= backlogRead {
+		wait = max(wait, min(backlogWait-time.Since(b.since), backlogGap-time.Since(b.decodedAt)))
 	}
 	return wait
 }
@@ -103,6 +103,7 @@ func (b *batcher) decode() {
 		before := b.batch.Rows + len(b.batch.Rejects)
 		b.decoder.DecodeEntry(b.batch, e)
 		b.entryRows = b.batch.Rows + len(b.batch.Rejects) - before
+		b.readRows += b.entryRows
 		b.bytes += len(e.Payload)
 		b.next++
 	}
@@ -111,6 +112,7 @@ func (b *batcher) decode() {
 		b.segment.release()
 		b.segment, b.next = segment{}, 0
 	}
+	b.decodedAt = time.Now()
 	b.hook("decoded")
 }
 

@@ -18,10 +18,10 @@ const (
 	rowGroup = 122_880
 	// batchBytes bounds the payload bytes decoded into one batch.
 	batchBytes = 64 << 20
-	// backlogRead is the number of entries from which on a read is taken for a backlog.
+	// backlogRead is the number of events from which on a read is taken for a backlog.
 	backlogRead = 1000
 	// backlogWait bounds how long a backlog may fill a row group, backlogGap how long it may pause.
-	backlogWait, backlogGap = 500 * time.Millisecond, 25 * time.Millisecond
+	backlogWait, backlogGap = 500 * time.Millisecond, 100 * time.Millisecond
 	// pruneEvery is how often rows past their retention are deleted.
 	pruneEvery = time.Hour
 	// batchesInUse is two: one is decoded while the other is committed.
@@ -271,7 +271,7 @@ func (p *pipeline) decode(ctx context.Context) error {
 	b := &batcher{
 		prepare: func(b *contract.Batch) *prepared { return p.shard.committer.prepare(b, p.from.reread) },
 		decoder: p.shard.contract.NewDecoder(), in: p.segments, full: p.full, empty: p.empty, batch: <-p.empty,
-		rows:  p.shard.cfg.BatchRows, every: p.shard.cfg.CommitEvery, inFlight: &p.shard.inFlight, hook: p.shard.hook,
+		rows: p.shard.cfg.BatchRows, every: p.shard.cfg.CommitEvery, inFlight: &p.shard.inFlight, hook: p.shard.hook,
 	}
 	for b.in != nil || b.batch.Entries > 0 {
 		if err := b.step(ctx); err != nil {
