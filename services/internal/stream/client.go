@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -43,13 +42,10 @@ type Config struct {
 // Client is a connection pool to one Redis server. It is safe for concurrent
 // use.
 type Client struct {
-	rdb      *redis.Client
-	opts     *redis.Options
-	logger   *slog.Logger
-	where    string
-	embedded bool
-	// runID is what this client proposes as the run id of an embedded server.
-	runID string
+	rdb    *redis.Client
+	opts   *redis.Options
+	logger *slog.Logger
+	where  string
 }
 
 // quiet keeps go-redis from logging to stderr: all it logs is returned as an
@@ -64,16 +60,14 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	quiet()
-	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text()}
+	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL)}
 	c.opts = c.rdb.Options()
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	fields, err := c.info(ctx)
-	if err != nil {
+	if _, err := c.info(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to Redis at %s: %w", c.where, err), c.Close())
 	}
-	c.embedded = fields["redis_version"] == ""
 	return c, nil
 }
 

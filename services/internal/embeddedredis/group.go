@@ -1,0 +1,323 @@
+package embeddedredis
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/event"
+)
+
+func (s *Server) xgroup(c *call) {
+	verb, key, name := strings.ToLower(c.args[1]), c.args[2], c.args[3]
+	st, ok := s.lookup(c, key)
+	if !ok {
+		return
+	}
+	makes := c.is(5, "MKSTREAM") && verb == "create"
+	if st == nil && !makes {
+		c.fail("ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.")
+		return
+	}
+	switch {
+	case verb == "destroy" && len(c.args) == 4:
+		_, existed := st.groups[name]
+		delete(st.groups, name)
+		s.notify = true // whoever waits for its entries is told that it is gone
+		if existed {
+			c.integer(1)
+			return
+		}
+		c.integer(0)
+	case verb == "create" && (len(c.args) == 5 || len(c.args) == 6 && makes), verb == "setid" && len(c.args) == 5:
+		s.setGroup(c, st, key, name, verb == "create")
+	default:
+		c.fail(unsupported("xgroup|" + verb))
+	}
+}
+
+// setGroup is XGROUP CREATE and SETID.
+func (s *Server) setGroup(c *call, st *stream, key, name string, creates bool) {
+	if !creates && st.groups[name] == nil {
+		c.fail(fmt.Sprintf("NOGROUP No such consumer group '%s' for key name '%s'", name, key))
+		return
+	}
+	var id event.ID
+	if ok := true; c.args[4] == "$" {
+		if st != nil {
+			id = st.last
+		}
+	} else if id, ok = c.parseID(c.args[4], 0); !ok {
+		return
+	}
+	if st == nil {
+		st = s.create(c, key)
+	}
+	switch {
+	case !creates:
+		st.groups[name].last = id
+		s.notify = true
+	case st.groups[name] != nil:
+		c.fail("BUSYGROUP Consumer Group name already exists")
+		return
+	default:
+		st.groups[name] = &group{last: id, consumers: map[string]bool{}, pending: map[event.ID]string{}}
+	}
+	c.ok()
+}
+
+// reading is what XREAD and XREADGROUP ask for.
+type reading struct {
+	group, consumer string
+	count           int64
+	noAck           bool
+	keys            []string
+	ids             []string // a part of the call's arguments
+}
+
+func (c *call) parseReading() (r reading, ok bool) {
+	grouped := c.name() == "XREADGROUP"
+	r.count, c.block = math.MaxInt64, -1
+	for i := 1; i < len(c.args); i++ {
+		more := len(c.args) - i - 1
+		switch {
+		case c.is(i, "COUNT") && more >= 1:
+			i++
+			if r.count, ok = c.parseInt(c.args[i]); !ok {
+				return r, false
+			}
+			if r.count <= 0 {
+				r.count = math.MaxInt64
+			}
+		case c.is(i, "BLOCK") && more >= 1:
+			i++
+			ms, ok := c.parseInt(c.args[i])
+			if !ok {
+				return r, false
+			}
+			if ms < 0 {
+				c.fail("ERR timeout is negative")
+				return r, false
+			}
+			c.block = time.Duration(ms) * time.Millisecond
+		case c.is(i, "GROUP") && more >= 2 && grouped:
+			r.group, r.consumer = c.args[i+1], c.args[i+2]
+			i += 2
+		case c.is(i, "NOACK") && grouped:
+			r.noAck = true
+		case c.is(i, "STREAMS") && more >= 1:
+			rest := c.args[i+1:]
+			if len(rest)%2 != 0 {
+				c.fail("ERR Unbalanced '" + strings.ToLower(c.name()) + "' list of streams: for each stream key an ID or '$' must be specified.")
+				return r, false
+			}
+			r.keys, r.ids = rest[:len(rest)/2], rest[len(rest)/2:]
+			if grouped && r.group == "" {
+				c.fail("ERR Missing GROUP option for XREADGROUP")
+				return r, false
+			}
+			return r, true
+		default:
+			c.fail(errSyntax)
+			return r, false
+		}
+	}
+	c.fail(errSyntax)
+	return r, false
+}
+
+// xread is XREAD and XREADGROUP.
+func (s *Server) xread(c *call) {
+	r, ok := c.parseReading()
+	if !ok {
+		return
+	}
+	start := len(c.out)
+	var found [][]byte
+	for i, key := range r.keys {
+		st, ok := s.lookup(c, key)
+		if !ok {
+			return
+		}
+		entries, failed := s.readOne(c, r, st, i)
+		if failed {
+			return
+		}
+		if entries != nil {
+			found = append(found, append(appendBulk(nil, key), entries...))
+		}
+	}
+	if len(found) == 0 {
+		c.out = c.out[:start]
+		c.waits = c.block >= 0
+		c.nullArray()
+		return
+	}
+	if c.peer.Resp3 {
+		c.dict(len(found))
+	} else {
+		c.array(len(found))
+	}
+	for _, one := range found {
+		if !c.peer.Resp3 {
+			c.array(2)
+		}
+		c.out = append(c.out, one...)
+	}
+}
+
+// readOne returns the entries of one stream as an array of RESP, nil for none.
+func (s *Server) readOne(c *call, r reading, st *stream, i int) (entries []byte, failed bool) {
+	if r.group == "" {
+		return c.readAfter(r, st, i)
+	}
+	var g *group
+	if st != nil {
+		g = st.groups[r.group]
+	}
+	if g == nil {
+		c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
+		return nil, true
+	}
+	g.consumers[r.consumer] = true
+	if r.ids[i] != ">" {
+		after, ok := c.parseID(r.ids[i], 0)
+		if !ok {
+			return nil, true
+		}
+		return st.history(g, r, after), false
+	}
+	entries, n, last := st.appendRange(nil, next(g.last), maxID, false, r.count)
+	if n == 0 || g.last == maxID {
+		return nil, false
+	}
+	if !r.noAck {
+		st.each(next(g.last), last, func(id event.ID) { g.pending[id] = r.consumer })
+	}
+	g.last = last
+	return append(appendHeader(nil, '*', int(n)), entries...), false
+}
+
+// readAfter reads for XREAD. The ID $ becomes that of the newest entry, also for when the command is run again.
+func (c *call) readAfter(r reading, st *stream, i int) (entries []byte, failed bool) {
+	if r.ids[i] == "$" {
+		r.ids[i] = "0-0"
+		if st != nil {
+			r.ids[i] = st.last.String()
+		}
+	}
+	after, ok := c.parseID(r.ids[i], 0)
+	if !ok {
+		return nil, true
+	}
+	if st == nil || after == maxID {
+		return nil, false
+	}
+	entries, n, _ := st.appendRange(nil, next(after), maxID, false, r.count)
+	if n == 0 {
+		return nil, false
+	}
+	return append(appendHeader(nil, '*', int(n)), entries...), false
+}
+
+// each calls f with the IDs between two.
+func (st *stream) each(from, to event.ID, f func(event.ID)) {
+	for n, i := st.seek(from); n < len(st.nodes); n, i = n+1, 0 {
+		for ; i < len(st.nodes[n].ids); i++ {
+			if st.nodes[n].ids[i].Compare(to) > 0 {
+				return
+			}
+			f(st.nodes[n].ids[i])
+		}
+	}
+}
+
+// history is what a consumer has been delivered after an ID and not acknowledged.
+func (st *stream) history(g *group, r reading, after event.ID) []byte {
+	ids := g.pendingIDs()
+	ids = slices.DeleteFunc(ids, func(id event.ID) bool { return g.pending[id] != r.consumer || id.Compare(after) <= 0 })
+	ids = ids[:min(int64(len(ids)), r.count)]
+	out := appendHeader(nil, '*', len(ids))
+	for _, id := range ids {
+		entry, n, _ := st.appendRange(nil, id, id, false, 1)
+		if n == 0 { // deleted since
+			entry = append(appendID([]byte("*2\r\n"), id), "*-1\r\n"...)
+		}
+		out = append(out, entry...)
+	}
+	return out
+}
+
+func (g *group) pendingIDs() []event.ID {
+	return slices.SortedFunc(maps.Keys(g.pending), event.ID.Compare)
+}
+
+func (s *Server) xack(c *call) {
+	st, ok := s.lookup(c, c.args[1])
+	if !ok {
+		return
+	}
+	var g *group
+	if st != nil {
+		g = st.groups[c.args[2]]
+	}
+	if g == nil {
+		c.integer(0)
+		return
+	}
+	ids, ok := c.parseIDs(c.args[3:])
+	if !ok {
+		return
+	}
+	acked := int64(0)
+	for _, id := range ids {
+		if _, pending := g.pending[id]; pending {
+			delete(g.pending, id)
+			acked++
+		}
+	}
+	c.integer(acked)
+}
+
+// xpending is the summary: XPENDING with a key and a group.
+func (s *Server) xpending(c *call) {
+	if len(c.args) != 3 {
+		c.fail(unsupported("xpending with a range"))
+		return
+	}
+	st, ok := s.lookup(c, c.args[1])
+	if !ok {
+		return
+	}
+	var g *group
+	if st != nil {
+		g = st.groups[c.args[2]]
+	}
+	if g == nil {
+		c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s'", c.args[1], c.args[2]))
+		return
+	}
+	c.array(4)
+	c.integer(int64(len(g.pending)))
+	if len(g.pending) == 0 {
+		c.null()
+		c.null()
+		c.nullArray()
+		return
+	}
+	ids, counts := g.pendingIDs(), map[string]int{}
+	for _, consumer := range g.pending {
+		counts[consumer]++
+	}
+	c.id(ids[0])
+	c.id(ids[len(ids)-1])
+	c.array(len(counts))
+	for _, consumer := range slices.Sorted(maps.Keys(counts)) {
+		c.array(2)
+		c.bulk(consumer)
+		c.bulk(fmt.Sprint(counts[consumer]))
+	}
+}
