@@ -273,9 +273,10 @@ func (s *Server) xrange(c *call) {
 	case count == 0:
 		c.nullArray()
 	default:
-		entries, n, _ := st.appendRange(nil, from, to, reverse, count)
+		entries, n, _ := st.appendRange(s.scratch[:0], from, to, reverse, count)
 		c.array(int(n))
 		c.out = append(c.out, entries...)
+		s.keepScratch(entries)
 	}
 }
 

@@ -135,118 +135,109 @@ func (s *Server) xread(c *call) {
 	if !ok {
 		return
 	}
-	start := len(c.out)
-	var found [][]byte
+	found, all := 0, s.scratch[:0]
+	defer func() { s.keepScratch(all) }()
 	for i, key := range r.keys {
 		st, ok := s.lookup(c, key)
 		if !ok {
 			return
 		}
-		entries, failed := s.readOne(c, r, st, i)
-		if failed {
+		before := len(all)
+		if !c.peer.Resp3 {
+			all = appendHeader(all, '*', 2)
+		}
+		entries, n, ok := c.readOne(appendBulk(all, key), r, st, i)
+		if !ok {
 			return
 		}
-		if entries != nil {
-			found = append(found, append(appendBulk(nil, key), entries...))
+		if all = entries; n < 0 {
+			all = all[:before]
+			continue
 		}
+		found++
 	}
-	if len(found) == 0 {
-		c.out = c.out[:start]
+	switch {
+	case found == 0:
 		c.waits = c.block >= 0
 		c.nullArray()
 		return
+	case c.peer.Resp3:
+		c.dict(found)
+	default:
+		c.array(found)
 	}
-	if c.peer.Resp3 {
-		c.dict(len(found))
-	} else {
-		c.array(len(found))
-	}
-	for _, one := range found {
-		if !c.peer.Resp3 {
-			c.array(2)
-		}
-		c.out = append(c.out, one...)
-	}
+	c.out = append(c.out, all...)
 }
 
-// readOne returns the entries of one stream as an array of RESP, nil for none.
-func (s *Server) readOne(c *call, r reading, st *stream, i int) (entries []byte, failed bool) {
-	if r.group == "" {
-		return c.readAfter(r, st, i)
-	}
+// readOne appends the entries of one stream as an array of RESP, and returns how many, -1 for none to speak of. Not ok:
+// the call has failed.
+func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n int64, ok bool) {
 	var g *group
-	if st != nil {
-		g = st.groups[r.group]
-	}
-	if g == nil {
-		c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
-		return nil, true
-	}
-	g.consumers[r.consumer] = true
-	if r.ids[i] != ">" {
-		after, ok := c.parseID(r.ids[i], 0)
-		if !ok {
-			return nil, true
+	if r.group != "" {
+		if st != nil {
+			g = st.groups[r.group]
 		}
-		return st.history(g, r, after), false
+		if g == nil {
+			c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
+			return out, 0, false
+		}
 	}
-	entries, n, last := st.appendRange(nil, next(g.last), maxID, false, r.count)
-	if n == 0 || g.last == maxID {
-		return nil, false
+	var after event.ID
+	if g != nil && r.ids[i] == ">" {
+		after = g.last
+	} else {
+		if r.ids[i] == "$" && g == nil { // also for when the command is run again
+			r.ids[i] = "0-0"
+			if st != nil {
+				r.ids[i] = st.last.String()
+			}
+		}
+		if after, ok = c.parseID(r.ids[i], 0); !ok {
+			return out, 0, false
+		}
+		if g != nil {
+			g.consumers[r.consumer] = true
+			return st.history(out, g, r, after), 0, true
+		}
 	}
+	if st == nil || after.Compare(st.last) >= 0 {
+		return out, -1, true
+	}
+	from, last := len(out), event.ID{}
+	if out, n, last = st.appendRange(out, next(after), maxID, false, r.count); n == 0 {
+		return out, -1, true
+	}
+	if g != nil {
+		g.deliver(st, r, last)
+	}
+	var header [16]byte
+	return slices.Insert(out, from, appendHeader(header[:0], '*', int(n))...), n, true
+}
+
+// deliver moves the group's cursor to the last entry that a consumer gets.
+func (g *group) deliver(st *stream, r reading, last event.ID) {
+	g.consumers[r.consumer] = true
 	if !r.noAck {
-		st.each(next(g.last), last, func(id event.ID) { g.pending[id] = r.consumer })
+		for n, i := st.seek(next(g.last)); n < len(st.nodes); n, i = n+1, 0 {
+			for ; i < len(st.nodes[n].ids) && st.nodes[n].ids[i].Compare(last) <= 0; i++ {
+				g.pending[st.nodes[n].ids[i]] = r.consumer
+			}
+		}
 	}
 	g.last = last
-	return append(appendHeader(nil, '*', int(n)), entries...), false
-}
-
-// readAfter reads for XREAD. The ID $ becomes that of the newest entry, also for when the command is run again.
-func (c *call) readAfter(r reading, st *stream, i int) (entries []byte, failed bool) {
-	if r.ids[i] == "$" {
-		r.ids[i] = "0-0"
-		if st != nil {
-			r.ids[i] = st.last.String()
-		}
-	}
-	after, ok := c.parseID(r.ids[i], 0)
-	if !ok {
-		return nil, true
-	}
-	if st == nil || after == maxID {
-		return nil, false
-	}
-	entries, n, _ := st.appendRange(nil, next(after), maxID, false, r.count)
-	if n == 0 {
-		return nil, false
-	}
-	return append(appendHeader(nil, '*', int(n)), entries...), false
-}
-
-// each calls f with the IDs between two.
-func (st *stream) each(from, to event.ID, f func(event.ID)) {
-	for n, i := st.seek(from); n < len(st.nodes); n, i = n+1, 0 {
-		for ; i < len(st.nodes[n].ids); i++ {
-			if st.nodes[n].ids[i].Compare(to) > 0 {
-				return
-			}
-			f(st.nodes[n].ids[i])
-		}
-	}
 }
 
 // history is what a consumer has been delivered after an ID and not acknowledged.
-func (st *stream) history(g *group, r reading, after event.ID) []byte {
+func (st *stream) history(out []byte, g *group, r reading, after event.ID) []byte {
 	ids := g.pendingIDs()
 	ids = slices.DeleteFunc(ids, func(id event.ID) bool { return g.pending[id] != r.consumer || id.Compare(after) <= 0 })
 	ids = ids[:min(int64(len(ids)), r.count)]
-	out := appendHeader(nil, '*', len(ids))
+	out = appendHeader(out, '*', len(ids))
 	for _, id := range ids {
-		entry, n, _ := st.appendRange(nil, id, id, false, 1)
-		if n == 0 { // deleted since
-			entry = append(appendID([]byte("*2\r\n"), id), "*-1\r\n"...)
+		var n int64
+		if out, n, _ = st.appendRange(out, id, id, false, 1); n == 0 { // deleted since
+			out = append(appendID(append(out, "*2\r\n"...), id), "*-1\r\n"...)
 		}
-		out = append(out, entry...)
 	}
 	return out
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
+// maxScratch is more than most replies to a worker's read have.
+const maxScratch = 4 << 20
+
 // delegated are the commands that miniredis runs. Those that block or push are not among them: they would hold
 // the lock.
 var delegated = makeSet(
@@ -57,6 +60,8 @@ type Server struct {
 	passing bool
 	inner   bytes.Buffer
 	innerTo *bufio.Writer
+	// scratch is where entries are collected before how many they are is written.
+	scratch []byte
 	conns   map[*conn]bool
 	waiting map[*conn]bool
 }
@@ -152,19 +157,19 @@ func (s *Server) refuse(c *call) string {
 	case len(c.args) < own.fewest:
 		return wrongNumber(c.args[0])
 	case own.grows && !s.allowOOM:
-		return s.full()
+		return s.full(c.peer)
 	}
 	return ""
 }
 
 // full returns the error of a command that would grow a stream, "" if it may.
-func (s *Server) full() string {
+func (s *Server) full(peer *server.Peer) string {
 	if s.sealed {
 		return "BUSY the embedded Redis is stopping: it stores what it has"
 	}
 	if s.used > s.maxMemory {
 		for key := range s.streams { // some may have been deleted
-			s.find(nil, key)
+			s.find(peer, key)
 		}
 	}
 	if s.used > s.maxMemory {
@@ -204,9 +209,7 @@ func (s *Server) hook(peer *server.Peer, name string, args ...string) (done bool
 // pass lets miniredis run a command as the peer, in a script if that is one, and returns the reply.
 func (s *Server) pass(peer *server.Peer, args ...string) string {
 	as := server.NewPeer(s.innerTo)
-	if peer != nil {
-		as.Ctx = peer.Ctx
-	}
+	as.Ctx = peer.Ctx
 	s.inner.Reset()
 	s.passing = true
 	s.mini.Server().Dispatch(as, args)
@@ -247,6 +250,13 @@ func (s *Server) create(c *call, key string) *stream {
 	st := &stream{groups: map[string]*group{}, seen: s.changes}
 	s.streams[key] = st
 	return st
+}
+
+// keepScratch keeps a buffer for the next reply, unless it is large.
+func (s *Server) keepScratch(buf []byte) {
+	if cap(buf) <= maxScratch {
+		s.scratch = buf[:0]
+	}
 }
 
 // account counts the bytes by which a change grows or shrinks a stream.
