@@ -46,6 +46,7 @@ func (c *call) wrongNumber()     { c.fail(wrongNumber(c.args[0])) }
 
 // name is the command's, in upper case.
 func (c *call) name() string { return strings.ToUpper(c.args[0]) }
+
 func (c *call) is(i int, word string) bool {
 	return i < len(c.args) && strings.EqualFold(c.args[i], word)
 }

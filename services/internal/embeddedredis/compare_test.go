@@ -156,9 +156,21 @@ func drawCommand(t *rapid.T) []string {
 		return []string{"XPENDING", key, name}
 	case "wrong":
 		return rapid.SampledFrom([][]string{
-			{"XADD", key, "1-1"}, {"XADD", key, "1-1", "f"}, {"XTRIM", key}, {"XTRIM", key, "MAXLEN"}, {"XTRIM", key, "MINID", "=", "1-1", "LIMIT", "3"},
-			{"XTRIM", key, "MAXLEN", "1", "MINID", "1"}, {"XRANGE", key, "-"}, {"XRANGE", key, "-", "+", "COUNT"}, {"XLEN"}, {"XDEL", key}, {"XSETID", key},
-			{"XREADGROUP", "GROUP", name, "c", "STREAMS", key}, {"XREAD", "STREAMS"}, {"XTRIM", key, "MAXLEN", "x"}, {"XREAD", "BLOCK", "-1", "STREAMS", key, "0"},
+			{"XADD", key, "1-1"},
+			{"XADD", key, "1-1", "f"},
+			{"XTRIM", key},
+			{"XTRIM", key, "MAXLEN"},
+			{"XTRIM", key, "MINID", "=", "1-1", "LIMIT", "3"},
+			{"XTRIM", key, "MAXLEN", "1", "MINID", "1"},
+			{"XRANGE", key, "-"},
+			{"XRANGE", key, "-", "+", "COUNT"},
+			{"XLEN"},
+			{"XDEL", key},
+			{"XSETID", key},
+			{"XREADGROUP", "GROUP", name, "c", "STREAMS", key},
+			{"XREAD", "STREAMS"},
+			{"XTRIM", key, "MAXLEN", "x"},
+			{"XREAD", "BLOCK", "-1", "STREAMS", key, "0"},
 		}).Draw(t, "wrong")
 	default:
 		return rapid.SampledFrom([][]string{{"SET", key, "x"}, {"DEL", key}, {"EXISTS", key}, {"TYPE", key}, {"HSET", key, "f", "x"}, {"UNLINK", key}}).Draw(t, "other")

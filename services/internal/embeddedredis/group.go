@@ -45,12 +45,14 @@ func (s *Server) setGroup(c *call, st *stream, key, name string, creates bool) {
 		c.fail(fmt.Sprintf("NOGROUP No such consumer group '%s' for key name '%s'", name, key))
 		return
 	}
-	var id event.ID
-	if ok := true; c.args[4] == "$" {
-		if st != nil {
-			id = st.last
-		}
-	} else if id, ok = c.parseID(c.args[4], 0); !ok {
+	at := c.args[4]
+	if at == "$" && st != nil {
+		at = st.last.String()
+	} else if at == "$" {
+		at = "0"
+	}
+	id, ok := c.parseID(at, 0)
+	if !ok {
 		return
 	}
 	if st == nil {
@@ -203,8 +205,9 @@ func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n in
 	if st == nil || after.Compare(st.last) >= 0 {
 		return out, -1, true
 	}
-	from, last := len(out), event.ID{}
-	if out, n, last = st.appendRange(out, next(after), maxID, false, r.count); n == 0 {
+	from := len(out)
+	out, n, last := st.appendRange(out, next(after), maxID, false, r.count)
+	if n == 0 {
 		return out, -1, true
 	}
 	if g != nil {

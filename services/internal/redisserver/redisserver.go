@@ -54,7 +54,7 @@ func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, erro
 
 // embeddedBytes is how much the streams of an embedded server may hold, beside what the worker and DuckDB
 // take in the same process.
-const embeddedBytes = 128 << 20
+const embeddedBytes = 160 << 20
 
 // StartEmbedded starts an empty server in this process's memory. As redis-server would, it listens on
 // a Unix socket in the data directory only.
@@ -65,7 +65,7 @@ func StartEmbedded(ctx context.Context, dataDir string) (*Server, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
 	if err == nil {
-		err = os.Chmod(socket, 0o700)
+		err = os.Chmod(socket, 0o600)
 	}
 	if err != nil {
 		remove()
