@@ -54,7 +54,7 @@ func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, erro
 
 // embeddedBytes is how much the streams of an embedded server may hold, beside what the worker and DuckDB
 // take in the same process.
-const embeddedBytes = 160 << 20
+const embeddedBytes = 96 << 20
 
 // StartEmbedded starts an empty server in this process's memory. As redis-server would, it listens on
 // a Unix socket in the data directory only.

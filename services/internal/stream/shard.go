@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,9 @@ func (s *Shard) Close() error {
 		return nil
 	}
 	err := s.conn.Close()
+	if errors.Is(err, net.ErrClosed) { // a cancelled read has closed it
+		err = nil
+	}
 	s.conn = nil
 	s.in.reset()
 	return err
