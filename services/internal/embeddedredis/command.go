@@ -109,9 +109,9 @@ func (c *call) checkTrimming(t *trimming) bool {
 func (s *Server) trim(st *stream, t trimming) (removed int64) {
 	s.account(st, func() {
 		if t.maxLen >= 0 {
-			removed = st.trim(maxID, max(min(st.length-t.maxLen, t.limit), 0))
+			removed = st.trim(func(event.ID) bool { return true }, max(min(st.length-t.maxLen, t.limit), 0))
 		} else if t.asked {
-			removed = st.trim(t.minID, t.limit)
+			removed = st.trim(func(id event.ID) bool { return id.Compare(t.minID) < 0 }, t.limit)
 		}
 	})
 	return removed
@@ -294,8 +294,6 @@ func (s *Server) xsetid(c *call) {
 	case !ok:
 	case st == nil:
 		c.fail(errNoKey)
-	case id.Compare(st.maxDeleted) < 0:
-		c.fail("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
 	case st.length > 0 && id.Compare(st.nodes[len(st.nodes)-1].last()) < 0:
 		c.fail("ERR The ID specified in XSETID is smaller than the target stream top item")
 	default:

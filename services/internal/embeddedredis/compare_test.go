@@ -68,6 +68,8 @@ var (
 			ms + "-" + seq, ms + "-" + seq, ms + "-" + seq, ms, ms + "-" + largest, largest + "-" + largest, "x", "1-", "",
 		}).Draw(t, "id")
 	})
+	// newIDGen leaves out the end of a millisecond, after which redis-server's error is another one's.
+	newIDGen = idGen.Filter(func(id string) bool { return !strings.HasSuffix(id, "-18446744073709551615") || len(id) > 40 })
 	boundGen = rapid.Custom(func(t *rapid.T) string {
 		return rapid.SampledFrom([]string{"", "("}).Draw(t, "open") + idGen.Draw(t, "bound")
 	})
@@ -94,6 +96,9 @@ var (
 	commandGen = rapid.Custom(drawCommand)
 )
 
+// notLargest leaves out the ID by which redis-server means ">".
+func notLargest(id string) bool { return len(id) < 40 }
+
 // drawCommand draws a command and its arguments, of which some are wrong.
 func drawCommand(t *rapid.T) []string {
 	key, name := keyGen.Draw(t, "key"), nameGen.Draw(t, "group")
@@ -119,7 +124,7 @@ func drawCommand(t *rapid.T) []string {
 		if rapid.IntRange(0, 4).Draw(t, "trims") == 0 {
 			add = append(add, trimGen.Draw(t, "trim")...)
 		}
-		newID := rapid.OneOf(idGen, rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(0, 60).Draw(t, "ms")) + "-*" })).Draw(t, "new")
+		newID := rapid.OneOf(newIDGen, rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(0, 60).Draw(t, "ms")) + "-*" })).Draw(t, "new")
 		return with(add, flag("NOMKSTREAM"), []string{newID, "event", strings.Repeat("x", rapid.IntRange(0, 3000).Draw(t, "size"))}, flag("more", ""))
 	case "run":
 		return runGen.Draw(t, "run")
@@ -133,7 +138,7 @@ func drawCommand(t *rapid.T) []string {
 	case "length":
 		return []string{"XLEN", key}
 	case "set id":
-		return []string{"XSETID", key, id()}
+		return []string{"XSETID", key, newIDGen.Draw(t, "id")}
 	case "info":
 		return []string{"XINFO", "STREAM", key}
 	case "groups":
@@ -148,7 +153,7 @@ func drawCommand(t *rapid.T) []string {
 	case "read":
 		return with([]string{"XREAD"}, flag("COUNT", fewGen.Draw(t, "count")), []string{"STREAMS", "a", "b", id(), id()})
 	case "read group":
-		after := rapid.OneOf(rapid.Just(">"), rapid.Just(">"), idGen).Draw(t, "after")
+		after := rapid.OneOf(rapid.Just(">"), rapid.Just(">"), idGen.Filter(notLargest)).Draw(t, "after")
 		return with([]string{"XREADGROUP", "GROUP", name, nameGen.Draw(t, "consumer")}, flag("COUNT", fewGen.Draw(t, "count")), flag("NOACK"), []string{"STREAMS", key, after})
 	case "ack":
 		return []string{"XACK", key, name, id(), id(), id()}

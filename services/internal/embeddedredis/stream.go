@@ -124,11 +124,11 @@ func (st *stream) first() event.ID {
 	return st.nodes[0].ids[0]
 }
 
-// trim removes at most limit of the entries below the ID, oldest first: whole nodes, and the beginning of one.
-func (st *stream) trim(below event.ID, limit int64) int64 {
+// trim removes at most limit of the oldest entries, as long as they are doomed: whole nodes, and the beginning of one.
+func (st *stream) trim(doomed func(event.ID) bool, limit int64) int64 {
 	removed, whole := int64(0), 0
 	for _, n := range st.nodes {
-		if n.last().Compare(below) >= 0 || removed+int64(len(n.ids)) > limit {
+		if !doomed(n.last()) || removed+int64(len(n.ids)) > limit {
 			break
 		}
 		removed += int64(len(n.ids))
@@ -138,7 +138,7 @@ func (st *stream) trim(below event.ID, limit int64) int64 {
 	st.nodes = slices.Delete(st.nodes, 0, whole)
 	if len(st.nodes) > 0 {
 		n := st.nodes[0]
-		i, _ := slices.BinarySearchFunc(n.ids, below, event.ID.Compare)
+		i := sort.Search(len(n.ids), func(i int) bool { return !doomed(n.ids[i]) })
 		i = int(min(int64(i), limit-removed))
 		st.bytes -= n.remove(0, i)
 		removed += int64(i)
