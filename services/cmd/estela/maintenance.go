@@ -63,6 +63,9 @@ func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *st
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
+	if err := server.Await(ctx); err != nil {
+		return nil, err
+	}
 	redis, err := g.openRedis(ctx, server.URL, log)
 	if err != nil {
 		return nil, err

@@ -79,8 +79,9 @@ type problem struct {
 	// RequestID is the request's ID in the log.
 	RequestID string `json:"request_id,omitempty"`
 
-	cause  error // logged, never sent to the client
-	logged bool  // the cause is logged elsewhere
+	cause     error  // logged, never sent to the client
+	logged    bool   // the cause is logged elsewhere
+	challenge string // its WWW-Authenticate header, if any
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
@@ -89,6 +90,12 @@ func (p *problem) Unwrap() error { return p.cause }
 
 func (k kind) new(parameter, detail string) *problem {
 	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
+}
+
+func (k kind) challenging(challenge, detail string) *problem {
+	p := k.new("", detail)
+	p.challenge = challenge
+	return p
 }
 
 func (k kind) withCause(cause error, detail string) *problem {

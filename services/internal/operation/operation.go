@@ -60,6 +60,7 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.Metrics.Handler())
+	mux.HandleFunc("GET /ops/started", jsonHandler(s.started))
 	mux.HandleFunc("GET /ops/events/{id...}", jsonHandler(s.locate))
 	mux.HandleFunc("GET /ops/contracts", jsonHandler(s.inventory))
 	mux.HandleFunc("GET /ops/rejects", jsonHandler(s.listRejects))
@@ -72,6 +73,9 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
+// readyz answers 200 when the process does its job, else 503 with the reasons, one a line. That is not
+// affected by what a start goes on with in the background: a Redis of the process' own that loads its
+// data, the takeover of shards and the keys of their dedupe windows. Reads are answered meanwhile.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -190,6 +194,15 @@ func (s *Server) selected(r *http.Request) ([]*dataset.Dataset, error) {
 	}
 	d, err := dataset.Pick(s.Datasets, name)
 	return []*dataset.Dataset{d}, err
+}
+
+// started answers once the worker has connected to Redis and registered its contracts.
+func (s *Server) started(r *http.Request) (any, error) {
+	_, release, err := s.Pipeline.Redis(r.Context())
+	if err == nil {
+		release()
+	}
+	return struct{}{}, err
 }
 
 // Inventory requests the inventory.Inventory of the warehouse.

@@ -24,8 +24,13 @@ type Server struct {
 	Seal func()
 
 	stop      func()
+	await     func(ctx context.Context) error
 	supervise func(ctx context.Context) error
 }
+
+// Await waits until the server responds, be it that it is still loading its data. An error says why it
+// has exited.
+func (s *Server) Await(ctx context.Context) error { return s.await(ctx) }
 
 // Stop flushes the append-only file and stops the server; a remote one goes on.
 func (s *Server) Stop() { s.stop() }
@@ -36,14 +41,15 @@ func (s *Server) Supervise(ctx context.Context) error { return s.supervise(ctx) 
 
 // Remote returns a server that others run.
 func Remote(url string) *Server {
-	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, supervise: noSupervision}
+	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, await: noChild, supervise: noChild}
 }
 
-// noSupervision is for a Redis that is not our child process.
-func noSupervision(context.Context) error { return nil }
+// noChild is for a Redis that is not our child process.
+func noChild(context.Context) error { return nil }
 
 // Start starts redis-server from PATH with its append-only file in the data directory, or an
-// embedded server if PATH has none.
+// embedded server if PATH has none. It listens then, and may not respond before much of its data is
+// loaded: see Await.
 func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -78,7 +84,7 @@ func StartEmbedded(ctx context.Context, dataDir string) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		URL: "unix://" + socket, supervise: noSupervision, Seal: m.Seal,
+		URL: "unix://" + socket, await: noChild, supervise: noChild, Seal: m.Seal,
 		stop: func() {
 			m.Close()
 			remove()

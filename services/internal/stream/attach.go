@@ -32,7 +32,7 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after event.ID) (from e
 	if err != nil {
 		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
 	}
-	conn, err := dial(ctx, s.client.opts)
+	conn, err := dial(ctx, s.client.dialing)
 	if err != nil {
 		return from, fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
 	}

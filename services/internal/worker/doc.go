@@ -8,7 +8,8 @@
 //	   └──── lease lost or commit fenced ─────────┘
 //
 // A pipeline is one attachment to the stream. Its three stages overlap: one goroutine reads, one
-// decodes into columns, one commits. While there is a backlog a batch is flushed when it has a whole
+// decodes into columns, one commits. A takeover reads the keys of the dedupe window before the first of
+// them: nothing is deduped or committed without. While there is a backlog a batch is flushed when it has a whole
 // row group; without one, when the last commit is done.
 //
 // Guarantees: the position is in the warehouse and advances in the transaction that stores the

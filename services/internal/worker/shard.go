@@ -77,7 +77,7 @@ type shard struct {
 // or soft ends (nil).
 func (s *shard) own(soft, hard context.Context) error {
 	defer s.release(hard)
-	s.setStatus("taking over")
+	s.setStatus(takingOver)
 	c := newCommitter(s.cfg.Sink, s.contract, event.Position{})
 	c.clock = &s.clock
 	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
