@@ -88,7 +88,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
 		return nil, fault.Usagef("no Redis: give --redis URL, that of the worker")
 	}
-	return redisserver.StartEmbedded()
+	return redisserver.StartEmbedded(ctx, dataDir)
 }
 
 // checkNoLease fails while a worker owns one of the shards.

@@ -178,11 +178,12 @@ func (p *process) work(ctx context.Context, e *engine, server *redisserver.Serve
 	parts.add(func(context.Context) error { return e.run(working) })
 	parts.add(func(ctx context.Context) error {
 		defer stop() // after the publishing, so that what was published is stored
-		if err := p.publish(ctx, e, tracing, server.Embedded); err != nil {
+		if err := p.publish(ctx, e, tracing, server.Seal != nil); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		if server.Embedded {
+		if server.Seal != nil {
+			server.Seal()
 			e.awaitDrained(ctx)
 		}
 		return nil

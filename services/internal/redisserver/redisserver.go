@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"os"
 	"os/exec"
-	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/embeddedredis"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -18,8 +19,9 @@ import (
 type Server struct {
 	// URL is its address. Kind describes it for people.
 	URL, Kind string
-	// Embedded is true if its data is in this process's memory and ends with it.
-	Embedded bool
+	// Seal makes a server whose data is in this process's memory, and ends with it, refuse further events, so that
+	// what it has can be stored before it stops. It is nil for any other.
+	Seal func()
 
 	stop      func()
 	await     func(ctx context.Context) error
@@ -51,36 +53,43 @@ func noChild(context.Context) error { return nil }
 func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		return StartEmbedded()
+		return StartEmbedded(ctx, dataDir)
 	}
 	return startChild(ctx, program, dataDir, log)
 }
 
-// StartEmbedded starts an empty server in this process's memory.
-func StartEmbedded() (*Server, error) {
-	m := miniredis.NewMiniRedis()
-	if err := m.Start(); err != nil {
-		return nil, fmt.Errorf("start embedded Redis: %w", err)
+// embeddedBytes is how much the streams of an embedded server may hold, beside what the worker and DuckDB
+// take in the same process.
+const embeddedBytes = 96 << 20
+
+// StartEmbedded starts an empty server in this process's memory. As redis-server would, it listens on
+// a Unix socket in the data directory only.
+func StartEmbedded(ctx context.Context, dataDir string) (*Server, error) {
+	socket, remove, err := datadir.Socket(dataDir, "redis.sock")
+	if err != nil {
+		return nil, err
 	}
-	// Its clock does not advance by itself, and leases would never expire.
-	ticks, done := time.NewTicker(time.Second), make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticks.C:
-				m.FastForward(time.Second)
-			case <-done:
-				return
-			}
-		}
-	}()
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
+	if err == nil {
+		err = os.Chmod(socket, 0o600)
+	}
+	if err != nil {
+		remove()
+		return nil, fmt.Errorf("listen for embedded Redis: %w", err)
+	}
+	m, err := embeddedredis.Serve(l, embeddedBytes)
+	if err != nil {
+		_ = l.Close()
+		remove()
+		return nil, err
+	}
 	return &Server{
-		URL: "redis://" + m.Addr(), Embedded: true, await: noChild, supervise: noChild,
+		URL: "unix://" + socket, await: noChild, supervise: noChild, Seal: m.Seal,
 		stop: func() {
-			ticks.Stop()
-			close(done)
 			m.Close()
+			remove()
 		},
-		Kind: "embedded (in memory: what is not yet committed ends with this process; install redis-server to keep it)",
+		Kind: "embedded, in memory: events that are not stored yet are lost if this process is killed; " +
+			"install redis-server, or give --redis URL, to keep them on disk",
 	}, nil
 }

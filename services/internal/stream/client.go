@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -43,14 +42,10 @@ type Config struct {
 // Client is a connection pool to one Redis server. It is safe for concurrent
 // use.
 type Client struct {
-	rdb      commands
-	watch    watchFunc
-	dialing  *dialing
-	logger   *slog.Logger
-	where    string
-	embedded bool
-	// runID is what this client proposes as the run id of an embedded server.
-	runID string
+	rdb     commands
+	dialing *dialing
+	logger  *slog.Logger
+	where   string
 }
 
 // commands is what is used of go-redis' client. No type of this package has that client in a field or
@@ -60,21 +55,6 @@ type commands interface {
 	redis.Cmdable
 	Do(ctx context.Context, args ...any) *redis.Cmd
 	Close() error
-}
-
-// watchFunc calls fn, which queues commands for one transaction. That fails with redis.TxFailedErr if
-// the key is changed meanwhile.
-type watchFunc func(ctx context.Context, key string, fn func(queue func(func(redis.Pipeliner) error) error) error) error
-
-func watchOf(rdb *redis.Client) watchFunc {
-	return func(ctx context.Context, key string, fn func(queue func(func(redis.Pipeliner) error) error) error) error {
-		return rdb.Watch(ctx, func(tx *redis.Tx) error {
-			return fn(func(queued func(redis.Pipeliner) error) error {
-				_, err := tx.TxPipelined(ctx, queued)
-				return err
-			})
-		}, key)
-	}
 }
 
 // quiet keeps go-redis from logging to stderr: all it logs is returned as an
@@ -90,18 +70,13 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	quiet()
 	rdb := redis.NewClient(opts)
-	c := &Client{
-		rdb: rdb, watch: watchOf(rdb), dialing: newDialing(rdb.Options()),
-		logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text(),
-	}
+	c := &Client{rdb: rdb, dialing: newDialing(rdb.Options()), logger: cfg.Logger, where: Redact(cfg.URL)}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	fields, err := c.info(ctx)
-	if err != nil {
+	if _, err := c.info(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to Redis at %s: %w", c.where, err), c.Close())
 	}
-	c.embedded = fields["redis_version"] == ""
 	return c, nil
 }
 

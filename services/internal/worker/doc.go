@@ -60,8 +60,7 @@
 // count is compared with the entries received (reconciler). Where they differ, the stream is
 // reread from its oldest entry: skipped entries are stored, and only those that the stream no
 // longer has are counted as lost and logged (gap). The worker continues, for stopping would not
-// bring them back. Until the counts agree, nothing beyond the last agreement is trimmed. The
-// embedded server doesn't count.
+// bring them back. Until the counts agree, nothing beyond the last agreement is trimmed.
 //
 // # Foreign streams
 //

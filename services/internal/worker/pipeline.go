@@ -203,6 +203,9 @@ func (p *pipeline) caughtUp(ctx context.Context, raiseTo *event.ID) error {
 	p.positionPublisher.caughtUp.Store(p.shard.contract.Stream == nil)
 	p.positionPublisher.trigger()
 	p.completeDrain()
+	if err := p.shard.trimAtEnd(ctx); err != nil {
+		return err
+	}
 	p.shard.cfg.Sink.Idle(ctx)
 	if p.shard.contract.Retention == 0 || time.Since(p.shard.pruned) < pruneEvery {
 		return nil
