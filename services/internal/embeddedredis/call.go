@@ -22,6 +22,8 @@ const (
 	errOOM       = "OOM command not allowed when used memory > 'maxmemory'."
 )
 
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
 var maxID = event.ID{MS: math.MaxUint64, Seq: math.MaxUint64}
 
 // call is one command while it runs, and its reply.
@@ -36,13 +38,16 @@ type call struct {
 	block time.Duration
 }
 
-func (c *call) fail(text string) { c.out = append(append(append(c.out, '-'), text...), '\r', '\n') }
-func (c *call) ok()              { c.out = append(c.out, "+OK\r\n"...) }
-func (c *call) integer(n int64)  { c.out = appendHeader(c.out, ':', int(n)) }
-func (c *call) array(n int)      { c.out = appendHeader(c.out, '*', n) }
-func (c *call) bulk(s string)    { c.out = appendBulk(c.out, s) }
-func (c *call) id(id event.ID)   { c.out = appendID(c.out, id) }
-func (c *call) wrongNumber()     { c.fail(wrongNumber(c.args[0])) }
+// fail replies with an error, which is one line: it may quote an argument of several.
+func (c *call) fail(text string) {
+	c.out = append(append(append(c.out, '-'), oneLine.Replace(text)...), '\r', '\n')
+}
+func (c *call) ok()             { c.out = append(c.out, "+OK\r\n"...) }
+func (c *call) integer(n int64) { c.out = appendHeader(c.out, ':', int(n)) }
+func (c *call) array(n int)     { c.out = appendHeader(c.out, '*', n) }
+func (c *call) bulk(s string)   { c.out = appendBulk(c.out, s) }
+func (c *call) id(id event.ID)  { c.out = appendID(c.out, id) }
+func (c *call) wrongNumber()    { c.fail(wrongNumber(c.args[0])) }
 
 // name is the command's, in upper case.
 func (c *call) name() string { return strings.ToUpper(c.args[0]) }

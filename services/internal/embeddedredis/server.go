@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -87,8 +88,12 @@ func Serve(l net.Listener, maxMemory int) (*Server, error) {
 func (s *Server) accept() {
 	for {
 		raw, err := s.listener.Accept()
-		if err != nil {
-			return // it is closed
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no more files can be opened for now
+			time.Sleep(10 * time.Millisecond)
+			continue
 		}
 		c := newConn(s, raw)
 		s.mu.Lock()

@@ -3,13 +3,16 @@ package embeddedredis_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/embeddedredis"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
@@ -218,4 +221,44 @@ func BenchmarkTrim(b *testing.B) {
 	b.ReportMetric(ofLong/float64(b.N), "ns/entry")
 	b.ReportMetric(ofLong/ofShort, "ratio")
 	b.ReportMetric(0, "ns/op")
+}
+
+// TestErrorIsOneLine: an argument that an error quotes doesn't become a reply of its own.
+func TestErrorIsOneLine(t *testing.T) {
+	t.Parallel()
+	_, addr := start(t, 1000)
+	c := dial(t, addr)
+	for _, command := range [][]string{{"NO\r\n+SUCH"}, {"XREADGROUP", "GROUP", "g\r\n", "c", "STREAMS", "s\n", ">"}} {
+		if _, failed := c.do(command...).(replyError); !failed {
+			t.Fatalf("%q is no error", command)
+		}
+		want(t, "the next reply", c.do("ECHO", "next"), "next")
+	}
+}
+
+// exhausted is a listener that fails once, as if no more files could be opened.
+type exhausted struct {
+	net.Listener
+	failed bool
+}
+
+func (l *exhausted) Accept() (net.Conn, error) {
+	if !l.failed {
+		l.failed = true
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+// TestAcceptsAgain: after a connection that could not be accepted others are.
+func TestAcceptsAgain(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	s, err := embeddedredis.Serve(&exhausted{Listener: l}, 1000)
+	must(t, err)
+	t.Cleanup(s.Close)
+	c := dial(t, l.Addr().String())
+	must(t, c.conn.SetDeadline(time.Now().Add(10*time.Second)))
+	want(t, "ECHO", c.do("ECHO", "here"), "here")
 }

@@ -111,6 +111,8 @@ func rewrite(ctx context.Context, conn *database.Conn, dataset string, fields, z
 	}
 	table, next := datasetTable(dataset), datasetTable(dataset+" compressed")
 	all := []string{
+		// A commit meanwhile, of another handle, would go to the table that is dropped: it conflicts here.
+		"UPDATE warehouse.estela.positions SET rev = rev WHERE dataset = " + database.QuoteText(dataset),
 		"CREATE TABLE " + next.String() + " " + database.ColumnList(compressed),
 		"INSERT INTO " + next.String() + " SELECT * FROM " + table.String(),
 		"DROP TABLE " + table.String(),

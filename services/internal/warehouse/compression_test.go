@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -174,5 +175,47 @@ func TestCompressionOfOlderTable(t *testing.T) {
 	}
 	if got := readTexts(t, w, "SELECT count(*)::VARCHAR FROM log"); got[0] != "1010010" || pos.Rows != 10_010 {
 		t.Errorf("%s rows, position %+v", got[0], pos)
+	}
+}
+
+// TestCompressionBesideAnotherWriter compresses a table while another handle makes small commits to it: none is
+// lost.
+func TestCompressionBesideAnotherWriter(t *testing.T) {
+	t.Parallel()
+	w := warehousetest.New(t)
+	c := warehousetest.Parse(t, "log", strings.Replace(logSchema, `"key": "id"`, `"shards": 2, "key": "id"`, 1))
+	if err := w.Register(t.Context(), c, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	write := func(w *warehouse.Warehouse, shard, batches, rows int) {
+		pos, err := w.TakeOver(t.Context(), c, shard)
+		for i, failed := 0, 0; i < batches && failed < 10; {
+			b := warehousetest.NewBatch(c, shard)
+			for n := range rows {
+				b.Add(event.ID{MS: uint64(1 + i*rows + n)}, 0, logRow(shard*1_000_000+i*rows+n)...)
+			}
+			var next event.Position
+			switch next, err = w.Commit(t.Context(), pos, b.Batch); {
+			case err == nil:
+				pos = next
+				i++
+			case errors.Is(err, event.ErrFenced):
+				pos, err = w.TakeOver(t.Context(), c, shard)
+				failed++
+			default:
+				failed++
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	other := warehousetest.Another(t, w)
+	done.Go(func() { write(w, 0, 2, 20_000) })
+	done.Go(func() { write(other, 1, 300, 10) })
+	done.Wait()
+	if got := readTexts(t, w, "SELECT count(*) || ' ' || count(DISTINCT id) FROM log"); fmt.Sprint(got) != "[43000 43000]" {
+		t.Errorf("%s rows and ids", got)
 	}
 }

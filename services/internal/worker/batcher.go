@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // flushed is a batch on its way to the committer; prepared is nil unless it was full before the committer was free.
 type flushed struct {
 	batch    *contract.Batch
 	prepared *prepared
+	first    event.ID // of its entries
 }
 
 // batcher is the decoding stage: it decodes segments into a batch, which it flushes.
@@ -27,6 +29,7 @@ type batcher struct {
 	segment   segment
 	next      int // entry of the segment
 	batch     *contract.Batch
+	first     event.ID  // of the batch's entries
 	entryRows int       // rows and rejects of the last entry
 	prepared  *prepared // of a full batch
 	bytes     int
@@ -57,7 +60,7 @@ func (b *batcher) step(ctx context.Context) error {
 		b.segment, b.next, b.readRows = c, 0, 0
 		b.decode()
 		return nil
-	case out <- flushed{b.batch, b.prepared}:
+	case out <- flushed{b.batch, b.prepared, b.first}:
 		return b.flushed(ctx)
 	case <-wake:
 		return nil
@@ -95,8 +98,8 @@ func (b *batcher) wait() time.Duration {
 // decode decodes the rest of the segment, until the batch is full.
 func (b *batcher) decode() {
 	if b.batch.Entries == 0 {
-		b.since = time.Now()
-		b.inFlight.decoding(b.segment.entries[b.next].ID)
+		b.since, b.first = time.Now(), b.segment.entries[b.next].ID
+		b.inFlight.decoding(b.first)
 	}
 	for b.next < len(b.segment.entries) && !b.isFull() {
 		e := b.segment.entries[b.next]

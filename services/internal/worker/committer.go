@@ -105,11 +105,12 @@ func (c *committer) prepare(b *contract.Batch, reread event.ID) *prepared {
 	c.keysMu.Lock()
 	defer c.keysMu.Unlock()
 	c.limit = c.clock.limit()
-	return &prepared{c.candidates(b, reread), c.limit, c.changes}
+	return &prepared{c.candidates(b, reread, false), c.limit, c.changes}
 }
 
 // prepareNow returns what is known about a batch whose turn it is. One that was prepared before rows were
-// stored out of turn is compared again; all of it is looked up then, because its keys are known by now.
+// stored out of turn is looked up again, all of it: its own keys, or those of a batch prepared after it, may
+// have pushed the ones before it out of the window.
 func (c *committer) prepareNow(b *contract.Batch, reread event.ID, ready *prepared) *prepared {
 	c.keysMu.Lock()
 	defer c.keysMu.Unlock()
@@ -119,9 +120,10 @@ func (c *committer) prepareNow(b *contract.Batch, reread event.ID, ready *prepar
 	if ready != nil {
 		c.decided(b, ready.candidates)
 	}
+	late := ready != nil || b.Last.Compare(c.last) < 0
 	c.changes++
 	c.limit = c.clock.limit()
-	return &prepared{c.candidates(b, reread), c.limit, c.changes}
+	return &prepared{c.candidates(b, reread, late), c.limit, c.changes}
 }
 
 // commit dedupes the batch and commits the rest, each through retry. A row at or below reread
@@ -135,6 +137,9 @@ func (c *committer) commit(ctx context.Context, b *contract.Batch, reread event.
 	}
 	ready = c.prepareNow(b, reread, ready)
 	if err := retry(func() error { return c.dedupe(ctx, b, reread, ready) }); err != nil {
+		c.keysMu.Lock()
+		c.decided(b, ready.candidates)
+		c.keysMu.Unlock()
 		return err
 	}
 	return retry(func() error {
@@ -210,9 +215,9 @@ func hasReread(b *contract.Batch, reread event.ID) bool {
 		b.Rows > 0 && old(event.ID{MS: b.MS[0], Seq: b.Seq[0]})
 }
 
-// candidates lists the rows to look up, in order: those read before, all of a backfill, and
+// candidates lists the rows to look up, in order: those read before, all of a backfill or if told to, and
 // those whose key was seen in the window, in this batch too. The others are new.
-func (c *committer) candidates(b *contract.Batch, reread event.ID) []event.Candidate {
+func (c *committer) candidates(b *contract.Batch, reread event.ID, all bool) []event.Candidate {
 	var candidates []event.Candidate
 	if b.Last.Compare(c.last) > 0 {
 		c.last = b.Last
@@ -221,9 +226,12 @@ func (c *committer) candidates(b *contract.Batch, reread event.ID) []event.Candi
 		if c.keys != nil && i%warmRows == 0 {
 			c.keys.warm(b.Hashes[i:min(i+warmRows, b.Rows)])
 		}
-		if from, to, needed := c.lookupRange(b, i, reread); needed {
+		if from, to, needed := c.lookupRange(b, i, reread, all); needed {
 			candidates = append(candidates, event.Candidate{Row: i, FromMS: from, ToMS: to})
 			c.undecided[b.Hashes[i]]++
+			if c.keys != nil { // it may become a row that is later than its key, see keySet.addClamped
+				c.keys.ahead = c.keys.ahead || c.clamped(b, i) < b.MS[i]
+			}
 		} else if c.keys != nil {
 			c.keys.addClamped(b.Hashes[i], b.MS[i], c.clamped(b, i))
 		}
@@ -244,7 +252,7 @@ func (c *committer) decided(b *contract.Batch, candidates []event.Candidate) {
 // lookupRange reports whether row i needs a lookup, and the range of stream time in which its
 // key makes it a duplicate. That is before and after a row that was read before or is replayed;
 // and the whole table for a backfilled one, which has no stream time of its own.
-func (c *committer) lookupRange(b *contract.Batch, i int, reread event.ID) (fromMS, toMS uint64, needed bool) {
+func (c *committer) lookupRange(b *contract.Batch, i int, reread event.ID, all bool) (fromMS, toMS uint64, needed bool) {
 	window := uint64(c.contract.Dedupe.Milliseconds())
 	id := event.ID{MS: b.MS[i], Seq: b.Seq[i]}
 	switch {
@@ -259,7 +267,7 @@ func (c *committer) lookupRange(b *contract.Batch, i int, reread event.ID) (from
 	default:
 		at := c.clamped(b, i)
 		fromMS, toMS, needed = c.keys.seen(b.Hashes[i], at)
-		if c.undecided[b.Hashes[i]] > 0 {
+		if all || c.undecided[b.Hashes[i]] > 0 {
 			fromMS, toMS, needed = 0, at+min(window, math.MaxUint64-at), true
 		}
 		if c.keys.ahead { // the row may be stored with a later time than the clamped

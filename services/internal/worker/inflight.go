@@ -38,8 +38,13 @@ func (f *inFlight) received(entries int) {
 
 func (f *inFlight) decoding(first event.ID) { f.with(func() { f.decodingFrom = first }) }
 
-func (f *inFlight) committing() {
-	f.with(func() { f.committingFrom, f.decodingFrom = f.decodingFrom, event.ID{} })
+// committing is called for a batch by its first entry, when the next one may be decoded already.
+func (f *inFlight) committing(first event.ID) {
+	f.with(func() {
+		if f.committingFrom = first; f.decodingFrom == first {
+			f.decodingFrom = event.ID{}
+		}
+	})
 }
 
 func (f *inFlight) committed(entries int, last event.ID) {

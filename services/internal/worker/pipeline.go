@@ -288,7 +288,7 @@ func (p *pipeline) decode(ctx context.Context) error {
 func (p *pipeline) commit(ctx context.Context) error {
 	for f := range p.full {
 		b := f.batch
-		p.shard.inFlight.committing()
+		p.shard.inFlight.committing(f.first)
 		last := b.Last // the commit may raise it
 		b.RunID = p.from.runID
 		if last.Compare(p.from.reread) <= 0 {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -62,12 +63,13 @@ func dedupe1s(t *testing.T) *contract.Contract {
 	return c
 }
 
+func again(do func() error) error { return do() }
+
 // TestPrepare stores the same batches twice: in turn, and with batches prepared at any moment while the one
 // before is not yet committed and backfills come between. The same rows are stored.
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 	c := dedupe1s(t)
-	again := func(do func() error) error { return do() }
 	for seed := range uint64(400) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		batch := func(ms *uint64, unstreamed bool) *contract.Batch {
@@ -132,5 +134,113 @@ func TestPrepare(t *testing.T) {
 		if len(sinks[0].rows) < 5 || sinks[0].rows[0].key == "" {
 			t.Fatalf("seed %d stored %v", seed, sinks[0].rows)
 		}
+	}
+}
+
+// batchOf has a row for each key; first is the ID of the first, and those after it are the next ones.
+func batchOf(c *contract.Contract, first event.ID, keys ...string) *contract.Batch {
+	b, decoder := c.NewBatch(0, 8), c.NewDecoder()
+	for i, key := range keys {
+		b.Last = event.ID{MS: first.MS, Seq: first.Seq + uint64(i)}
+		decoder.Decode(b, fmt.Appendf(nil, `{"id": %q}`, key), b.Last, 0)
+	}
+	return b
+}
+
+// TestPrepareAfterBackfill: a backfill comes before two prepared batches, the second of which has pushed the key
+// that the first one repeats out of memory.
+func TestPrepareAfterBackfill(t *testing.T) {
+	t.Parallel()
+	c := dedupe1s(t)
+	var sink memory
+	q := newCommitter(&sink, c, event.Position{})
+	q.keys = newKeySet(uint64(c.Dedupe.Milliseconds()))
+	later := make([]string, 20_000) // enough for each table of keys to be rehashed
+	for i := range later {
+		later[i] = fmt.Sprint("later ", i)
+	}
+	stored, backfill := batchOf(c, event.ID{MS: 10_000}, "a"), batchOf(c, event.ID{}, "b")
+	backfill.Unstreamed = true
+	first, second := batchOf(c, event.ID{MS: 10_900}, "a"), batchOf(c, event.ID{MS: 20_000}, later...)
+	commit := func(b *contract.Batch, ready *prepared) {
+		if err := q.commit(t.Context(), b, event.ID{}, ready, again); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(stored, nil)
+	firstReady := q.prepare(first, event.ID{})
+	secondReady := q.prepare(second, event.ID{})
+	commit(backfill, nil)
+	commit(first, firstReady)
+	commit(second, secondReady)
+	if n := len(sink.rows); n != 2+len(later) || first.Duplicates != 1 {
+		t.Errorf("stored %d rows, %d duplicates", n, first.Duplicates)
+	}
+	if len(q.undecided) > 0 {
+		t.Errorf("undecided: %v", q.undecided)
+	}
+}
+
+// TestPrepareAhead: a row is read again whose ID is far ahead of the clock, and the next batch, which is prepared
+// before that is decided, repeats its key.
+func TestPrepareAhead(t *testing.T) {
+	t.Parallel()
+	c := dedupe1s(t)
+	var sink memory
+	q := newCommitter(&sink, c, event.Position{})
+	q.keys, q.clock = newKeySet(uint64(c.Dedupe.Milliseconds())), &clock{}
+	q.clock.set(1_000_000)
+	reread := event.ID{MS: 100_000_000}
+	first, second := batchOf(c, reread, "a"), batchOf(c, event.ID{MS: reread.MS + 10}, "a")
+	ready := []*prepared{q.prepare(first, reread), q.prepare(second, reread)}
+	for i, b := range []*contract.Batch{first, second} {
+		if err := q.commit(t.Context(), b, reread, ready[i], again); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sink.rows) != 1 {
+		t.Errorf("stored %v", sink.rows)
+	}
+}
+
+// unsure is a sink whose lookups fail.
+type unsure struct{ Sink }
+
+func (unsure) Lookup(context.Context, *contract.Batch, []event.Candidate) (event.Found, error) {
+	return event.Found{}, context.Canceled
+}
+
+// TestBackfillGivenUp: nothing is kept of a backfill that ends before it is compared.
+func TestBackfillGivenUp(t *testing.T) {
+	t.Parallel()
+	c := dedupe1s(t)
+	q := newCommitter(unsure{}, c, event.Position{})
+	b := batchOf(c, event.ID{}, "a", "b", "a")
+	b.Unstreamed = true
+	if err := q.commit(t.Context(), b, event.ID{}, nil, again); err == nil || len(q.undecided) > 0 {
+		t.Errorf("undecided %v, error %v", q.undecided, err)
+	}
+}
+
+// TestInFlightAge: the age is that of the batch being committed, though the next one began before its commit.
+func TestInFlightAge(t *testing.T) {
+	t.Parallel()
+	var f inFlight
+	now := time.UnixMilli(10_000)
+	first, second := event.ID{MS: 1000}, event.ID{MS: 3000}
+	f.decoding(first)
+	f.decoding(second)
+	f.committing(first)
+	if age := f.age(now); age != 9*time.Second {
+		t.Errorf("age %v while the first batch is committed", age)
+	}
+	f.committed(1, first)
+	if age := f.age(now); age != 7*time.Second {
+		t.Errorf("age %v while the second batch is decoded", age)
+	}
+	f.committing(second)
+	f.committed(1, second)
+	if age := f.age(now); age != 0 {
+		t.Errorf("age %v with nothing in flight", age)
 	}
 }
