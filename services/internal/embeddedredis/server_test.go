@@ -64,7 +64,7 @@ func TestProducerWaitsForRoom(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	k := &contract.Contract{Name: "flights", Shards: 1}
-	reader := client.Shard(k, 0, t.Name(), stream.ShardConfig{})
+	reader := client.Shard(k, 0, t.Name(), stream.ShardConfig{KeepFor: time.Hour, KeepMax: 100_000}) // as a process has
 	t.Cleanup(func() { _ = reader.Close() })
 	_, err = reader.Attach(t.Context(), 1, event.ID{})
 	must(t, err)

@@ -48,8 +48,8 @@ type ShardConfig struct {
 	// Default: 0, they are removed by the next Trim.
 	KeepFor time.Duration
 
-	// KeepMax limits KeepFor: while the stream has more entries, each Trim drops
-	// the older half (by time) of those that are stored. It must be well below
+	// KeepMax limits KeepFor: while the stream has more entries, or the server uses
+	// more than half of its maxmemory, each Trim drops the older half (by time) of those that are stored. It must be well below
 	// the producers' HighWater, or what is kept blocks them.
 	//
 	// Default: 500,000; negative: no limit.

@@ -136,7 +136,7 @@ func (s *Shard) groupBound(ctx context.Context, group redis.XInfoGroup) (event.I
 }
 
 // keepBound lowers the bound to what KeepFor keeps, unless the stream is above
-// KeepMax.
+// KeepMax or the server above half of its memory: what is kept must not block producers.
 func (s *Shard) keepBound(ctx context.Context, bound event.ID) (event.ID, error) {
 	now, err := s.client.rdb.Time(ctx).Result()
 	if err != nil {
@@ -148,7 +148,12 @@ func (s *Shard) keepBound(ctx context.Context, bound event.ID) (event.ID, error)
 		if err != nil {
 			return bound, err
 		}
-		if state.Length > s.cfg.KeepMax && state.First.Compare(bound) <= 0 {
+		fields, err := s.client.info(ctx)
+		if err != nil {
+			return bound, err
+		}
+		full := number(fields["maxmemory"]) > 0 && number(fields["used_memory"]) > number(fields["maxmemory"])/2
+		if (full || state.Length > s.cfg.KeepMax) && state.First.Compare(bound) <= 0 {
 			keep = event.Later(keep, middle(state.First, bound))
 		}
 	}
