@@ -76,6 +76,9 @@ func (s *Values) fill(vector mapping.Vector, from, n int) error {
 	if err := s.copyTo(unsafe.Slice((*byte)(data), n*s.width), from, n); err != nil {
 		return err
 	}
+	if s.Nulls != nil && len(s.Nulls) < from+n {
+		return fmt.Errorf("has %d marks of NULL for %d rows", len(s.Nulls), from+n)
+	}
 	nulls := s.nullsOf(from, n)
 	if nulls != nil {
 		mask := validity(vector)

@@ -137,6 +137,15 @@ func (s *Server) xread(c *call) {
 	if !ok {
 		return
 	}
+	for i, key := range r.keys { // before any is read, which moves the cursor of its group
+		st, ok := s.lookup(c, key)
+		if !ok {
+			return
+		}
+		if _, ok := c.groupOf(r, st, i); !ok {
+			return
+		}
+	}
 	found, all := 0, s.scratch[:0]
 	defer func() { s.keepScratch(all) }()
 	for i, key := range r.keys {
@@ -171,18 +180,24 @@ func (s *Server) xread(c *call) {
 	c.out = append(c.out, all...)
 }
 
+// groupOf returns the group that reads the stream, nil for XREAD. Not ok: there is none, the call has failed.
+func (c *call) groupOf(r reading, st *stream, i int) (*group, bool) {
+	if r.group == "" {
+		return nil, true
+	}
+	if st != nil && st.groups[r.group] != nil {
+		return st.groups[r.group], true
+	}
+	c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
+	return nil, false
+}
+
 // readOne appends the entries of one stream as an array of RESP, and returns how many, -1 for none to speak of. Not ok:
 // the call has failed.
 func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n int64, ok bool) {
-	var g *group
-	if r.group != "" {
-		if st != nil {
-			g = st.groups[r.group]
-		}
-		if g == nil {
-			c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
-			return out, 0, false
-		}
+	g, ok := c.groupOf(r, st, i)
+	if !ok {
+		return out, 0, false
 	}
 	var after event.ID
 	if g != nil && r.ids[i] == ">" {
