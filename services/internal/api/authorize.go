@@ -110,30 +110,39 @@ func (s *Server) authorizeWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, 
 	if s.cfg.Keys == nil {
 		return s.rateLimiter.allow(c, clientOf(c), 0)
 	}
+	key, err := s.authenticate(c, secretOf)
+	if err != nil {
+		return err
+	}
+	if !key.allowsAll(datasets) {
+		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
+	}
+	return s.rateLimiter.allow(c, key.Name, key.Rate)
+}
+
+// authenticate returns the request's key, if it is valid.
+func (s *Server) authenticate(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error)) (*Key, error) {
 	c.Vary(fiber.HeaderAuthorization)
 	secret, err := secretOf(c)
 	if errors.Is(err, errNoCredentials) {
 		challenge(c, "")
-		return unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
+		return nil, unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, ok := s.cfg.Keys.lookup(secret, time.Now())
 	switch {
 	case !ok && s.cfg.Keys.fileMissing():
 		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
-		p.logged = true
-		return p
+		p.Logged = true
+		return nil, p
 	case !ok:
 		challenge(c, `, error="invalid_token"`)
-		return unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
+		return nil, unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
 	}
 	c.Locals(keyLocals, key)
-	if !key.allowsAll(datasets) {
-		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
-	}
-	return s.rateLimiter.allow(c, key.Name, key.Rate)
+	return key, nil
 }
 
 // authorizeAnyKey is authorize for any valid key.

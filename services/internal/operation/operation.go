@@ -54,12 +54,7 @@ type Pipeline interface {
 // Handler serves health, metrics and, under /ops/, the operations. Except on the control socket it
 // must be wrapped in RequireToken.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.Metrics.Handler())
+	mux := Health(s.Pipeline.Unready, s.Metrics.Handler())
 	mux.HandleFunc("GET /ops/events/{id...}", jsonHandler(s.locate))
 	mux.HandleFunc("GET /ops/contracts", jsonHandler(s.inventory))
 	mux.HandleFunc("GET /ops/rejects", jsonHandler(s.listRejects))
@@ -72,14 +67,23 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if reasons := s.Pipeline.Unready(ctx); len(reasons) > 0 {
-		http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ready")
+// Health serves health and metrics alone. unready returns why the process is not ready; nothing if it is.
+func Health(unready func(ctx context.Context) []string, metrics http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if reasons := unready(ctx); len(reasons) > 0 {
+			http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", metrics)
+	return mux
 }
 
 // RequireToken rejects requests to /ops/ without the bearer token; with an empty token, all of them.
