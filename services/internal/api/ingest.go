@@ -123,9 +123,10 @@ func (s *Server) problemKinds() []rfc9457.Kind {
 	return all
 }
 
-// limitBody has the router read the bodies of POST itself, and no other.
-func (s *Server) limitBody(cfg *fiber.Config) {
+// leaveBodies has bodies read by the handler, not before it is called, so that its limits and time-outs count.
+func (s *Server) leaveBodies(cfg *fiber.Config) {
 	if s.cfg.Ingest != nil {
 		cfg.StreamRequestBody, cfg.DisablePreParseMultipartForm = true, true
+		cfg.BodyLimit = 1 // what is read before
 	}
 }

@@ -144,7 +144,7 @@ func (k *Key) validate() (err error) {
 	case err != nil || len(k.sum) != sha256.Size:
 		return errors.New("sha256 must be 64 hexadecimal digits: 'estela key new NAME' prints them")
 	case len(k.Datasets) == 0 && len(k.Write) == 0:
-		return errors.New(`datasets, those to read, or write must name at least one, or "*"`)
+		return errors.New(`datasets must name at least one to read, or write one to write to; "*" is all`)
 	case k.Rate < 0:
 		return errors.New("rate must not be negative")
 	}

@@ -44,11 +44,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		ErrorHandler:          s.writeProblem,
 		ReadBufferSize:        16 << 10, // a cursor and long parameters
 		WriteBufferSize:       16 << 10, // most answers in one write
-		BodyLimit:             4 << 10,  // a GET has no body; what exceeds it of a POST's is left to its handler
+		BodyLimit:             4 << 10,  // a GET has no body
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
 	}
-	s.limitBody(&app)
+	s.leaveBodies(&app)
 	s.app = fiber.New(app)
 	s.app.Server().Handler = s.cacheFastPath(normalizePath(mapUnknownMethod(s.app.Server().Handler))) //nolint:contextcheck // background tasks outlive a request
 	s.app.Server().ContinueHandler = s.takesBody
