@@ -116,7 +116,7 @@ func TestWhereEventsAreTaken(t *testing.T) {
 	for request, want := range map[string]int{
 		"POST /v1/other/events HTTP/1.1\r\nHost: localhost":                        404,
 		"POST /v1/things/other HTTP/1.1\r\nHost: localhost":                        405,
-		"POST /v1/things HTTP/1.1\r\nHost: localhost":                              405,
+		"POST /v1/things HTTP/1.1\r\nHost: localhost":                              404,
 		"POST /v1/thing%73/events HTTP/1.1\r\nHost: localhost":                     202,
 		"POST /v1/things/event%73 HTTP/1.1\r\nHost: localhost":                     400,
 		"PUT /v1/things/events HTTP/1.1\r\nHost: localhost":                        405,

@@ -21,7 +21,7 @@ var forms = [Forms]options{
 // Packed reads a body, keeps invalid events, and returns the entries.
 func Packed(k *contract.Contract, form int, in io.Reader) (valid, invalid int, payloads []event.Payload, err error) {
 	p := newParcel(k)
-	p.reset(true, nil)
+	p.reset(options{keep: true}, nil)
 	p.splitter.reset(in, forms[form].layout, 1000)
 	var header fasthttp.RequestHeader
 	for name, value := range map[string]string{"Ce-Specversion": "1.0", "Ce-Id": "a", "Ce-Source": "s", "Ce-Type": "t", "Ce-Subject": "x"} {

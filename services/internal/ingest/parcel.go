@@ -43,6 +43,7 @@ type parcel struct {
 	taken, invalid int
 	errors         []problem.LineError
 	keep           bool // invalid events are published
+	hashed         bool // there is an Idempotency-Key
 	hash           hash.Hash
 }
 
@@ -66,7 +67,7 @@ func newParcel(k *contract.Contract) *parcel {
 }
 
 // reset empties the parcel and keeps its memory.
-func (p *parcel) reset(keep bool, spill func() *spool.Writer) {
+func (p *parcel) reset(opts options, spill func() *spool.Writer) {
 	p.discard()
 	for i := range p.packs {
 		p.packs[i] = pack{lines: kept(p.packs[i].lines)}
@@ -75,7 +76,7 @@ func (p *parcel) reset(keep bool, spill func() *spool.Writer) {
 	p.splitter.buf = buf[:cap(buf)]
 	p.packed, p.entries, p.data = 0, p.entries[:0], p.data[:0]
 	p.taken, p.invalid, p.errors = 0, 0, nil
-	p.keep, p.spill = keep, spill
+	p.keep, p.hashed, p.spill = opts.keep, opts.key != "", spill
 	p.hash.Reset()
 }
 
@@ -137,14 +138,16 @@ func (p *parcel) pack(doc []byte, shard int, valid bool) error {
 	}
 	to := &p.packs[shard]
 	before := len(to.lines)
-	if valid {
+	if valid && bytes.IndexByte(doc, '\n') >= 0 {
 		to.lines = jsontext.AppendLine(to.lines, doc)
 	} else {
 		to.lines = append(to.lines, doc...)
 	}
 	doc = to.lines[before:]
-	p.hash.Write(doc)
-	p.hash.Write([]byte{'\n'})
+	if p.hashed {
+		p.hash.Write(doc)
+		p.hash.Write([]byte{'\n'})
+	}
 	if p.contract.Stream.EventField() != "" || !valid && !isLine(doc) {
 		own := bytes.Clone(doc)
 		to.lines = to.lines[:before]

@@ -178,7 +178,7 @@ func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts optio
 	pool := s.parcels[dataset]
 	p := pool.Get().(*parcel) //nolint:forcetypeassert // the pool's type
 	defer pool.Put(p)
-	p.reset(opts.keep, func() *spool.Writer { return s.space.Writer(client, spool.Coding{}, s.cfg.SpoolBytes, nil) })
+	p.reset(opts, func() *spool.Writer { return s.space.Writer(client, spool.Coding{}, s.cfg.SpoolBytes, nil) })
 	defer p.discard()
 	size, err := s.read(c, p, opts)
 	admitted.spend(size)
