@@ -140,7 +140,9 @@ func TestCloudEventsSDK(t *testing.T) {
 	}
 	const want = `{"id":"a","p":"x/ä y","at":"2026-01-02T03:04:05.0000006Z","n":7,"kind":"made","text":"hello"}`
 	equal(t, "published", s.events(t), []string{want, want})
-	e.SetData(cloudevents.ApplicationJSON, map[string]int{"text": 7}) //nolint:errcheck // it is checked above
+	if err := e.SetData(cloudevents.ApplicationJSON, map[string]int{"text": 7}); err != nil {
+		t.Fatal(err)
+	}
 	if result := client.Send(target, e); cloudevents.IsACK(result) {
 		t.Errorf("an invalid event: %v", result)
 	}

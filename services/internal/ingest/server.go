@@ -219,10 +219,10 @@ func (s *Server) read(c *fasthttp.RequestCtx, p *parcel, opts options) (size int
 	p.splitter.reset(in, opts.layout, s.cfg.MaxLine)
 	for {
 		doc, line, err := p.splitter.next()
-		if errors.Is(err, io.EOF) && !(opts.events == binary && line == 1) {
+		if errors.Is(err, io.EOF) && (opts.events != binary || line > 1) {
 			return in.size, nil
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		if err != nil && !errors.Is(err, io.EOF) { // a CloudEvent whose data is absent has no body
 			return in.size, err
 		}
 		if line > s.cfg.MaxEvents {
@@ -242,6 +242,7 @@ func (p *parcel) take(h *fasthttp.RequestHeader, doc []byte, line int, as form) 
 		doc, wrong = p.events.structured(doc)
 	case binary:
 		doc, wrong = p.events.binary(h, doc)
+	case plain:
 	}
 	if wrong != nil { // no event of the dataset, valid or not
 		p.taken++

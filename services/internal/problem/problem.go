@@ -28,7 +28,7 @@ func (k Kind) WithCause(cause error, detail string) *Problem {
 }
 
 // Problem is an error as the client sees it: an RFC 9457 document.
-type Problem struct {
+type Problem struct { //nolint:errname // what RFC 9457 calls it
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
