@@ -119,4 +119,3 @@ func TestE2EPostNeedsKeys(t *testing.T) {
 		t.Errorf("on loopback: %d %s", status, text)
 	}
 }
-
