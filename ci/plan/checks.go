@@ -20,7 +20,7 @@ var (
 		{"services", []string{"./internal/api", "./internal/automaton", "./internal/client", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/inference", "./internal/ingest", "./internal/mask", "./internal/scaffold", "./internal/stream", "./internal/tabular"}},
 	}
 	benched = packages{"services", []string{
-		"./internal/api", "./internal/bench", "./internal/contract", "./internal/importer", "./internal/scaffold", "./internal/stream", "./internal/warehouse", "./internal/worker",
+		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/scaffold", "./internal/stream", "./internal/warehouse", "./internal/worker",
 	}}
 )
 

@@ -26,6 +26,17 @@ func (g *Globals) control(ctx context.Context, s *streams) (ops *operation.Clien
 	return g.ownControl(ctx, s)
 }
 
+// awaitStarted waits until the worker of the process on the data directory has started, if there is one.
+func (g *Globals) awaitStarted(ctx context.Context) error {
+	running, err := datadir.Running(ctx, g.DataDir)
+	if err != nil || running == nil {
+		return err
+	}
+	ops := operation.Dial(running.Control)
+	defer ops.Close()
+	return ops.AwaitStarted(ctx)
+}
+
 // ownControl opens the warehouse in this process and serves the control interface on a socket.
 func (g *Globals) ownControl(ctx context.Context, s *streams) (ops *operation.Client, end func() error, err error) {
 	all, err := dataset.Load(g.Data)

@@ -167,7 +167,7 @@ func (e *engine) Unready(ctx context.Context) []string {
 		reasons = append(reasons, err.Error())
 	}
 	for _, s := range e.worker.Status() {
-		if s.Reason != "" && s.Reason != worker.OwnedElsewhere {
+		if s.Failing() {
 			reasons = append(reasons, fmt.Sprintf("%s shard %d: %s", s.Dataset, s.Shard, s.Reason))
 		}
 	}

@@ -84,7 +84,8 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	n.metrics.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: database.MotherDuckTakes(duckdb)})
 	parts := group{func(ctx context.Context) error { return n.pushMetrics(ctx, &c.otlpFlags) }}
 	to := &streamPublisher{}
-	to.open(client, &parts, &end)
+	end.add(to.close)
+	parts.add(to.open(client))
 	posts, err := c.server(ctx, n, taken, to)
 	if err != nil {
 		return err
@@ -178,12 +179,28 @@ type openPublisher struct {
 	*stream.StoredWatcher
 }
 
-// open starts to publish to the client's server, until end.
-func (p *streamPublisher) open(client *stream.Client, parts *group, end *cleanup) {
+// open begins to publish to the client's server. What it returns runs beside the server of POST, and close
+// ends both.
+func (p *streamPublisher) open(client *stream.Client) func(context.Context) error {
 	to := &openPublisher{client.Appender(), client.StoredWatcher()}
-	end.add(func() error { to.Close(); return nil })
-	parts.add(func(ctx context.Context) error { to.Run(ctx); return nil })
 	p.opened.Store(to)
+	return func(ctx context.Context) error { to.Run(ctx); return nil }
+}
+
+func (p *streamPublisher) close() error {
+	if to := p.opened.Load(); to != nil {
+		to.Close()
+	}
+	return nil
+}
+
+// publishWith publishes to the engine's server once it has started.
+func (p *streamPublisher) publishWith(ctx context.Context, starting *startingEngine) error {
+	e, err := starting.await(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the worker's part returns it
+	}
+	return p.open(e.redis)(ctx)
 }
 
 var errNotOpen = errors.New("the streams are not open yet")

@@ -63,6 +63,9 @@ func (g *Globals) maintenance(ctx context.Context, all []*dataset.Dataset, s *st
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
+	if err := server.Await(ctx); err != nil {
+		return nil, err
+	}
 	redis, err := g.openRedis(ctx, server.URL, log)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func ownRedis(ctx context.Context, store *warehouse.Warehouse, dataDir string, l
 	if len(positions) == 0 || slices.ContainsFunc(positions, func(p event.Position) bool { return p.RunID != "" && !stream.IsEmbedded(p.RunID) }) {
 		return nil, fault.Usagef("no Redis: give --redis URL, that of the worker")
 	}
-	return redisserver.StartEmbedded()
+	return redisserver.StartEmbedded(ctx, dataDir)
 }
 
 // checkNoLease fails while a worker owns one of the shards.

@@ -40,11 +40,11 @@ type process struct {
 	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
 	// beside runs beside the worker until its context ends; nil without.
 	beside func(ctx context.Context, e *engine) error
-	// started is called when every part is ready, before they run.
+	// started is called before the parts run; the worker may still have to wait for its Redis.
 	started func(*core, *datadir.Process, *redisserver.Server)
 }
 
-// run starts the parts of the process in order, then runs them until ctx ends or one of them fails.
+// run starts the parts of the process in order, the worker behind the others, then runs them until ctx ends or one of them fails.
 func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	var end cleanup
 	defer func() { err = errors.Join(err, end.run()) }()
@@ -98,16 +98,17 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	// The worker last: from then on the streams belong to this warehouse.
 	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&onDemand{c})
 	if p.worker != nil {
-		var e *engine
-		if server, e, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
+		var starting *startingEngine
+		if server, starting, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
 			return err
 		}
-		pipeline = e
+		pipeline = starting
 		if p.ingest != nil {
-			posts.open(e.redis, &parts, &end)
+			end.add(posts.close)
+			parts.add(func(ctx context.Context) error { return posts.publishWith(ctx, starting) })
 		}
 	}
-	// Other commands find the process only now that it can serve them.
+	// Other commands find the process only now that it can serve them, or have them wait for the worker.
 	ops := (&operation.Server{Datasets: all, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}).Handler()
 	parts.add(func(ctx context.Context) error {
 		return operation.Serve(ctx, private, operation.RequireToken(ops, os.Getenv("ESTELA_OPS_TOKEN")))
@@ -153,10 +154,11 @@ func (p *process) addAPI(
 	return nil
 }
 
-// addWorker adds the worker, p.publish, and a redis-server if no URL is given.
+// addWorker adds the worker and, if no URL is given, starts a redis-server. That one may have much to
+// load, so the worker starts behind what the process serves.
 func (p *process) addWorker(
 	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
-) (*redisserver.Server, *engine, error) {
+) (*redisserver.Server, *startingEngine, error) {
 	server := redisserver.Remote(p.redis)
 	if p.redis == "" {
 		var err error
@@ -165,35 +167,47 @@ func (p *process) addWorker(
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
-	client, err := c.g.openRedis(ctx, server.URL, c.log)
-	if err != nil {
-		return nil, nil, err
+	starting := newStartingEngine(c)
+	start := func(ctx context.Context) { starting.start(ctx, server, p.worker.AcceptLoss, end) }
+	if p.redis == "" {
+		parts.add(func(ctx context.Context) error { start(ctx); return nil })
+	} else if start(ctx); starting.err != nil {
+		return nil, nil, starting.err
 	}
-	end.add(client.Close)
-	e, err := newEngine(ctx, c, client, p.worker.AcceptLoss)
-	if err != nil {
-		return nil, nil, err
-	}
-	c.metrics.Gauges(e.shards)
-	c.metrics.Redis(e.server)
+	parts.add(func(ctx context.Context) error {
+		e, err := starting.await(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped before it had started
+		}
+		if err != nil {
+			return err
+		}
+		return p.work(ctx, e, server, tracing)
+	})
+	return server, starting, nil
+}
+
+// work runs the worker, p.publish and what is beside them until ctx ends.
+func (p *process) work(ctx context.Context, e *engine, server *redisserver.Server, tracing *telemetry.Tracing) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
-	parts.add(server.Supervise)
+	parts := group{server.Supervise}
 	if p.beside != nil {
 		parts.add(func(ctx context.Context) error { return p.beside(ctx, e) })
 	}
 	parts.add(func(context.Context) error { return e.run(working) })
 	parts.add(func(ctx context.Context) error {
 		defer stop() // after the publishing, so that what was published is stored
-		if err := p.publish(ctx, e, tracing, server.Embedded); err != nil {
+		if err := p.publish(ctx, e, tracing, server.Seal != nil); err != nil {
 			return err
 		}
 		<-ctx.Done()
-		if server.Embedded {
+		if server.Seal != nil {
+			server.Seal()
 			e.awaitDrained(ctx)
 		}
 		return nil
 	})
-	return server, e, nil
+	return parts.run(ctx)
 }
 
 // addControl adds the control socket and registers the process in its data directory.

@@ -39,6 +39,11 @@ func (c *publishCmd) Run(ctx context.Context, g *Globals, s *streams) (err error
 	if err != nil {
 		return err
 	}
+	if g.Redis == "" { // else another process' worker may be meant
+		if err := g.awaitStarted(ctx); err != nil {
+			return err
+		}
+	}
 	log := g.logger(s)
 	tracing, err := c.tracing(ctx, log, &end)
 	if err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // keyLocals is the key of c.Locals for the request's API key.
@@ -23,42 +25,42 @@ var errNoCredentials = errors.New("no key was sent")
 
 // credentials returns the credentials of Authorization for the scheme, which is case-insensitive
 // (RFC 9110 §11.1). Repeated headers are rejected: a proxy could have checked another one.
-func credentials(c *fiber.Ctx, scheme string) (string, error) {
-	lines := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+func credentials(c *fasthttp.RequestCtx, scheme []byte) ([]byte, error) {
+	lines := c.Request.Header.PeekAll(fiber.HeaderAuthorization)
 	if len(lines) > 1 {
-		return "", badRequest.new("", "Authorization is given more than once.")
+		return nil, badRequest.new("", "Authorization is given more than once.")
 	}
 	if len(lines) == 0 {
-		return "", errNoCredentials
+		return nil, errNoCredentials
 	}
-	given, rest, _ := strings.Cut(string(lines[0]), " ")
-	if rest = strings.Trim(rest, " "); !strings.EqualFold(given, scheme) || rest == "" {
-		return "", errNoCredentials
+	given, rest, _ := bytes.Cut(lines[0], []byte(" "))
+	if rest = bytes.Trim(rest, " "); !bytes.EqualFold(given, scheme) || len(rest) == 0 {
+		return nil, errNoCredentials
 	}
 	return rest, nil
 }
 
-// bearer returns the secret of a Bearer header.
-func bearer(c *fiber.Ctx) (string, error) { return credentials(c, "Bearer") }
+var schemeBearer, schemeBasic = []byte("Bearer"), []byte("Basic")
 
-// challenge adds a WWW-Authenticate header for Bearer.
-func challenge(c *fiber.Ctx, more string) {
-	c.Response().Header.Add(fiber.HeaderWWWAuthenticate, `Bearer realm="Estela"`+more)
-}
+// bearer returns the secret of a Bearer header.
+func bearer(c *fasthttp.RequestCtx) ([]byte, error) { return credentials(c, schemeBearer) }
+
+// keyChallenge is the WWW-Authenticate header of a request without a valid key.
+const keyChallenge = `Bearer realm="Estela"`
 
 // browserChallenge makes a browser show its login dialog.
 const browserChallenge = `Basic realm="Estela: any name, with an API key for the password", charset="UTF-8"`
 
 // basicOrBearer returns the secret of a Bearer header, or a browser's password.
-func basicOrBearer(c *fiber.Ctx) (string, error) {
-	text, err := credentials(c, "Basic")
+func basicOrBearer(c *fasthttp.RequestCtx) ([]byte, error) {
+	text, err := credentials(c, schemeBasic)
 	if err != nil {
 		return bearer(c)
 	}
-	plain, err := base64.StdEncoding.DecodeString(text)
-	_, secret, ok := strings.Cut(string(plain), ":")
+	plain, err := base64.StdEncoding.AppendDecode(nil, text)
+	_, secret, ok := bytes.Cut(plain, []byte(":"))
 	if err != nil || !ok {
-		return "", errNoCredentials
+		return nil, errNoCredentials
 	}
 	return secret, nil
 }
@@ -81,13 +83,13 @@ func (s *Server) authorizeDocs(c *fiber.Ctx) error {
 const serverClient = ""
 
 // clientOf identifies the client, for limits: the key's name, else the address, for IPv6 its /64.
-func clientOf(c *fiber.Ctx) string {
-	if key := keyOf(c); key != nil {
+func clientOf(c *fasthttp.RequestCtx, key *Key) string {
+	if key != nil {
 		return key.Name
 	}
-	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	at, ok := netip.AddrFromSlice(c.RemoteIP())
 	if !ok {
-		return c.IP()
+		return c.RemoteIP().String()
 	}
 	if at = at.Unmap(); at.Is6() {
 		if net, err := at.Prefix(64); err == nil {
@@ -103,45 +105,50 @@ func (s *Server) authorize(c *fiber.Ctx, datasets ...string) error {
 	return s.authorizeWith(c, bearer, datasets...)
 }
 
-func (s *Server) authorizeWith(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error), datasets ...string) error {
-	if s.cfg.Keys == nil && s.cfg.Rate == 0 {
-		return nil
+func (s *Server) authorizeWith(c *fiber.Ctx, secretOf secretFunc, datasets ...string) error {
+	if s.cfg.Keys != nil {
+		c.Vary(fiber.HeaderAuthorization)
 	}
-	if s.cfg.Keys == nil {
-		return s.rateLimiter.allow(c, clientOf(c), 0)
+	now := time.Now()
+	key, err := s.identify(c.Context(), secretOf, datasets, now)
+	if key != nil {
+		c.Locals(keyLocals, key)
 	}
-	key, err := s.authenticate(c, secretOf)
 	if err != nil {
 		return err
 	}
-	if !key.allowsAll(datasets) {
-		return forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
-	}
-	return s.rateLimiter.allow(c, key.Name, key.Rate)
+	t := s.rateLimiter.take(c.Context(), key, now)
+	t.setHeaders(&c.Response().Header)
+	return t.err()
 }
 
-// authenticate returns the request's key, if it is valid.
-func (s *Server) authenticate(c *fiber.Ctx, secretOf func(*fiber.Ctx) (string, error)) (*Key, error) {
-	c.Vary(fiber.HeaderAuthorization)
+// secretFunc returns the secret that a request has.
+type secretFunc func(*fasthttp.RequestCtx) ([]byte, error)
+
+// identify returns the request's key, nil if none is needed, and an error if it may not read all of
+// the datasets. It leaves the answer alone.
+func (s *Server) identify(c *fasthttp.RequestCtx, secretOf secretFunc, datasets []string, now time.Time) (*Key, error) {
+	if s.cfg.Keys == nil {
+		return nil, nil
+	}
 	secret, err := secretOf(c)
 	if errors.Is(err, errNoCredentials) {
-		challenge(c, "")
-		return nil, unauthorized.new("", "Send your API key: Authorization: Bearer estela_…")
+		return nil, unauthorized.challenging(keyChallenge, "Send your API key: Authorization: Bearer estela_…")
 	}
 	if err != nil {
 		return nil, err
 	}
-	key, ok := s.cfg.Keys.lookup(secret, time.Now())
+	key, ok := s.cfg.Keys.lookup(secret, now)
 	switch {
 	case !ok && s.cfg.Keys.fileMissing():
 		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
 		p.Logged = true
 		return nil, p
 	case !ok:
-		challenge(c, `, error="invalid_token"`)
-		return nil, unauthorized.new("", "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
+		return nil, unauthorized.challenging(keyChallenge+`, error="invalid_token"`, "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
+	case !key.allowsAll(datasets):
+		return key, forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
 	}
-	c.Locals(keyLocals, key)
 	return key, nil
 }
 

@@ -3,7 +3,8 @@
 // # A request
 //
 //	router     reads the request; framing rejects what a proxy could read differently
-//	fast_path  serves fresh cached JSON in front of the router
+//	fast_path  serves fresh cached JSON in front of the router, by the router's own checks, and leaves
+//	           it every refusal
 //	handle     the rest: authorize, parse, cache, query, encode
 //	authorize  the key, its datasets, its rate limit
 //	negotiate  format and coding; request: parameters, page

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -22,7 +23,10 @@ import (
 type entry struct {
 	*spool.Body
 
-	contentType, policy, encoding, etag, asOf, link []byte
+	// head has the headers of 200 and 304, which are built once for all clients.
+	head fasthttp.ResponseHeader
+	// contentType, encoding and link are the other headers of 200; the last two may be empty.
+	contentType, encoding, link, etag []byte
 
 	snapshot result.Snapshot
 	// validatedAt is when the answer was last known to be current, in nanoseconds since
@@ -32,16 +36,20 @@ type entry struct {
 	refreshing atomic.Bool
 }
 
+// entrySize is about what an entry takes besides its body and its key.
+const entrySize = 2 << 10
+
 // newEntry returns the answer to the request. sum is the hash for its ETag, of the snapshot or,
 // if the endpoint is volatile, of the answer.
 func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Snapshot, sum uint64) *entry {
-	e := &entry{
-		Body: body, contentType: []byte(q.format.mediaType), policy: []byte(q.format.policy), encoding: []byte(body.Coding),
-		etag: r.etag(q.key, sum), snapshot: at,
-	}
+	e := &entry{Body: body, contentType: []byte(q.format.mediaType), encoding: []byte(body.Coding), etag: r.etag(q.key, sum), snapshot: at}
 	e.validatedAt.Store(time.Now().UnixNano())
+	e.head.SetNoDefaultContentType(true)
+	setSecurityHeaders(&e.head, cmp.Or(q.format.policy, policy))
+	e.head.SetCanonical(headerETag, e.etag)
+	e.head.SetCanonical(headerCache, r.cacheControl)
 	if !at.AsOf.IsZero() {
-		e.asOf = encode.AppendTime(nil, column.TimestampTZ, at.AsOf)
+		e.head.SetCanonical(headerAsOf, encode.AppendTime(nil, column.TimestampTZ, at.AsOf))
 	}
 	if m.Next != "" {
 		e.link = []byte("<" + q.nextPage(m.Next) + `>; rel="next"`)
@@ -110,43 +118,35 @@ func etagMatches(ifNoneMatch, etag []byte) bool {
 
 // The headers of an answer.
 var (
-	headerETag     = []byte("Etag") // as fasthttp would write it
-	headerAsOf     = []byte("Data-As-Of")
-	headerLink     = []byte(fiber.HeaderLink)
-	headerCache    = []byte(fiber.HeaderCacheControl)
-	headerAge      = []byte(fiber.HeaderAge)
-	headerVary     = []byte(fiber.HeaderVary)
-	headerEncoding = []byte(fiber.HeaderContentEncoding)
-	varyValue      = []byte("Accept, Accept-Encoding")
+	headerETag   = []byte("Etag") // as fasthttp would write it
+	headerAsOf   = []byte("Data-As-Of")
+	headerLink   = []byte(fiber.HeaderLink)
+	headerCache  = []byte(fiber.HeaderCacheControl)
+	headerAge    = []byte(fiber.HeaderAge)
+	headerVary   = []byte(fiber.HeaderVary)
+	varyValue    = []byte("Accept, Accept-Encoding")
+	varyWithKeys = []byte("Accept, Accept-Encoding, Authorization")
 )
 
-// send answers with the entry, or 304 if the client has it. It releases the caller's reference.
-// The caller sets Vary.
-func (e *entry) send(c *fasthttp.RequestCtx, r *route, now time.Time, ifNoneMatch []byte) {
+// send answers with the entry, whose head the answer has, or 304 if the client has it. It releases
+// the caller's reference.
+func (e *entry) send(c *fasthttp.RequestCtx, now time.Time, ifNoneMatch []byte) {
 	h := &c.Response.Header
-	h.SetCanonical(headerETag, e.etag)
-	h.SetCanonical(headerCache, r.cacheControl)
-	if len(e.asOf) > 0 {
-		h.SetCanonical(headerAsOf, e.asOf)
-	}
 	if age := (now.UnixNano() - e.validatedAt.Load()) / int64(time.Second); age > 0 {
-		h.SetCanonical(headerAge, strconv.AppendInt(nil, age, 10))
+		var b [20]byte
+		h.SetCanonical(headerAge, strconv.AppendInt(b[:0], age, 10))
 	}
 	if etagMatches(ifNoneMatch, e.etag) {
 		e.Release()
 		c.Response.SetStatusCode(http.StatusNotModified)
 		return
 	}
-	setSecurityHeaders(c)
-	if len(e.policy) > 0 {
-		h.SetCanonical(headerPolicy, e.policy)
-	}
 	h.SetContentTypeBytes(e.contentType)
 	if len(e.link) > 0 {
 		h.SetCanonical(headerLink, e.link)
 	}
 	if len(e.encoding) > 0 {
-		h.SetCanonical(headerEncoding, e.encoding)
+		h.SetContentEncodingBytes(e.encoding)
 	}
 	if e.InMemory() {
 		c.Response.SetBodyRaw(e.Bytes())

@@ -14,9 +14,10 @@ import (
 var keyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // cacheFastPath serves cached JSON, which most requests ask for, in front of the router, which is
-// half of such a request's cost without the network. Everything else is left to the router.
+// half of such a request's cost without the network. Everything else is left to the router: every
+// refusal too, for which nothing of the request or the answer may have changed.
 func (s *Server) cacheFastPath(router fasthttp.RequestHandler) fasthttp.RequestHandler {
-	if s.cfg.Keys != nil || s.cfg.Rate > 0 || len(s.cfg.Origins) > 0 || s.cfg.AccessLog == "all" {
+	if len(s.cfg.Origins) > 0 || s.cfg.AccessLog == "all" {
 		return router
 	}
 	return func(c *fasthttp.RequestCtx) {
@@ -33,7 +34,7 @@ var (
 
 // serveCached serves a fresh answer from the cache; false if the router has to handle the request.
 func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
-	start := time.Now()
+	start := c.Time()
 	if !c.IsGet() || !s.hostAllowed(c.Request.Header.Host()) || framingProblem(c) != "" {
 		return false
 	}
@@ -43,29 +44,70 @@ func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
 	if r == nil {
 		return false
 	}
-	switch accept := joinedHeader(c, fiber.HeaderAccept); {
-	case bytes.Contains(query, formatArgument):
+	given, ok := readFastHeaders(&c.Request.Header)
+	switch {
+	case !ok, bytes.Contains(query, formatArgument):
 		return false
-	case len(accept) > 0 && string(accept) != "*/*" && string(accept) != jsonFormat.accepts[0]:
+	case len(given.accept) > 0 && string(given.accept) != "*/*" && string(given.accept) != jsonFormat.accepts[0]:
 		return false
 	}
-	as, ok := jsonFormat.coding(joinedHeader(c, fiber.HeaderAcceptEncoding))
+	as, ok := jsonFormat.coding(given.acceptEncoding)
 	if !ok {
 		return false
 	}
+	apiKey, err := s.identify(c, bearer, r.reads, start)
+	if err != nil {
+		return false
+	}
 	key := keyBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool's type
+	defer keyBuffers.Put(key)
 	*key = cacheKey((*key)[:0], r, jsonFormat, as, query)
 	e, current := s.lookupCache(r, unsafe.String(unsafe.SliceData(*key), len(*key)), start)
-	if current && e.nearExpiry(r.Cache, start) {
-		s.refreshAhead(c, r, request{key: string(*key), format: jsonFormat, coding: as}, e)
-	}
-	keyBuffers.Put(key)
 	if !current {
 		return false
 	}
-	setRequestID(c)
-	c.Response.Header.SetCanonical(headerVary, varyValue)
-	e.send(c, r, start, joinedHeader(c, fiber.HeaderIfNoneMatch))
+	t := s.rateLimiter.take(c, apiKey, start) // the last condition, for the router takes one too
+	if !t.ok {
+		return false
+	}
+	if e.nearExpiry(r.Cache, start) {
+		s.refreshAhead(c, r, request{key: string(*key), format: jsonFormat, coding: as}, e)
+	}
+	h := &c.Response.Header
+	e.head.CopyTo(h)
+	setRequestID(h, given.requestID)
+	h.SetCanonical(headerVary, s.vary)
+	t.setHeaders(h)
+	e.send(c, start, given.ifNoneMatch)
 	s.cfg.Observe(r.label, c.Response.StatusCode(), time.Since(start).Seconds())
 	return true
+}
+
+// fastHeaders are the request's headers that the headers of its answer depend on, apart from its key.
+type fastHeaders struct{ accept, acceptEncoding, ifNoneMatch, requestID []byte }
+
+// readFastHeaders reads them in one pass; false if one is given more than once.
+func readFastHeaders(h *fasthttp.RequestHeader) (f fastHeaders, ok bool) {
+	for name, value := range h.All() {
+		var to *[]byte
+		switch string(name) {
+		case fiber.HeaderAccept:
+			to = &f.accept
+		case fiber.HeaderAcceptEncoding:
+			to = &f.acceptEncoding
+		case fiber.HeaderIfNoneMatch:
+			to = &f.ifNoneMatch
+		case string(headerRequestID):
+			to = &f.requestID
+		default:
+			continue
+		}
+		if *to != nil {
+			return f, false
+		}
+		if *to = value; value == nil {
+			*to = []byte{} // so that a second one is seen
+		}
+	}
+	return f, true
 }

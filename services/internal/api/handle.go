@@ -47,7 +47,10 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	e.send(c.Context(), r, time.Now(), joinedHeader(c.Context(), fiber.HeaderIfNoneMatch))
+	for name, value := range e.head.All() {
+		c.Response().Header.SetCanonical(name, value)
+	}
+	e.send(c.Context(), time.Now(), joinedHeader(c.Context(), fiber.HeaderIfNoneMatch))
 	return nil
 }
 
@@ -65,7 +68,7 @@ func (s *Server) resolve(c *fiber.Ctx, r *route, q request, old *entry) (*entry,
 	ctx, cancel := context.WithTimeout(ctx, r.Limit.Time)
 	defer cancel()
 	defer s.disconnects.watch(c.Context().Conn(), func() { end(errClientClosed) })()
-	client := clientOf(c)
+	client := clientOf(c.Context(), keyOf(c))
 	if old == nil && !r.volatile {
 		if e := s.notModified(ctx, client, r, q, joinedHeader(c.Context(), fiber.HeaderIfNoneMatch)); e != nil {
 			return e, nil

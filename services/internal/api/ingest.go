@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -58,12 +59,14 @@ func (s *Server) servePost(c *fiber.Ctx) error {
 		c.Locals(ingestKey, dataset)
 		c.Locals(labelKey, dataset+"/events")
 	}
-	client, rate := clientOf(c), 0
+	client, rate := clientOf(c.Context(), nil), 0
 	if s.cfg.Keys != nil {
-		key, err := s.authenticate(c, bearer)
+		c.Vary(fiber.HeaderAuthorization)
+		key, err := s.identify(c.Context(), bearer, nil, time.Now())
 		if err != nil {
 			return err
 		}
+		c.Locals(keyLocals, key)
 		if !key.allowsWrite(dataset) {
 			return forbidden.new("", "The API key "+key.Name+" may not write to this. Ask the team whose data this is.")
 		}

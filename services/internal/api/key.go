@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -41,7 +40,7 @@ type Key struct {
 	// Default: never.
 	Expires *time.Time `json:"expires,omitempty"`
 
-	sum []byte
+	policy []byte // its header RateLimit-Policy
 }
 
 // secretPrefix begins every key, so that people and secret scanners know one.
@@ -57,12 +56,15 @@ func NewKey(name string, datasets []string, write ...string) (secret string, key
 	return secret, Key{Name: name, SHA256: hex.EncodeToString(sum[:]), Datasets: datasets, Write: write}
 }
 
+// keySum is the hash of a key.
+type keySum = [sha256.Size]byte
+
 // Keys are the API keys of a file, which Reload reads again.
 type Keys struct {
 	file string
-	// all is nil while the file is missing.
-	all  atomic.Pointer[[]Key]
-	text []byte // of the file when it was last read
+	// bySum has them by their hash. It is nil while the file is missing.
+	bySum atomic.Pointer[map[keySum]*Key]
+	text  []byte // of the file when it was last read
 }
 
 // KeysMissingError is returned if the key file is missing or unreadable: no key is valid until it
@@ -92,19 +94,28 @@ func (k *Keys) Reload() error {
 	text, err := os.ReadFile(k.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		k.all.Store(nil)
+		k.bySum.Store(nil)
 		k.text = nil
 		return &KeysMissingError{err}
 	case err != nil:
 		return fmt.Errorf("read API keys: %w", err)
-	case k.all.Load() != nil && bytes.Equal(text, k.text):
+	case k.bySum.Load() != nil && bytes.Equal(text, k.text):
 		return nil
 	}
 	keys, err := ParseKeys(text)
 	if err != nil {
 		return fmt.Errorf("read API keys of %s: %w", k.file, err)
 	}
-	k.all.Store(&keys)
+	bySum := make(map[keySum]*Key, len(keys))
+	for i := range keys {
+		sum, err := hex.DecodeString(keys[i].SHA256)
+		if err != nil {
+			return err // can't be: it was parsed
+		}
+		keys[i].policy = ratePolicy(keys[i].Rate)
+		bySum[keySum(sum)] = &keys[i]
+	}
+	k.bySum.Store(&bySum)
 	k.text = text
 	return nil
 }
@@ -136,12 +147,12 @@ func ParseKeys(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-func (k *Key) validate() (err error) {
-	k.sum, err = hex.DecodeString(k.SHA256)
+func (k *Key) validate() error {
+	sum, err := hex.DecodeString(k.SHA256)
 	switch {
 	case !keyName.MatchString(k.Name):
 		return errors.New("name must be 1 to 64 letters, digits and . _ @ -")
-	case err != nil || len(k.sum) != sha256.Size:
+	case err != nil || len(sum) != sha256.Size:
 		return errors.New("sha256 must be 64 hexadecimal digits: 'estela key new NAME' prints them")
 	case len(k.Datasets) == 0 && len(k.Write) == 0:
 		return errors.New(`datasets must name at least one to read, or write one to write to; "*" is all`)
@@ -151,25 +162,19 @@ func (k *Key) validate() (err error) {
 	return nil
 }
 
-// lookup returns the key of the secret, and whether it is valid. Every key is compared, each in
-// constant time, so that the duration reveals no near match.
-func (k *Keys) lookup(secret string, now time.Time) (found *Key, ok bool) {
-	sum := sha256.Sum256([]byte(secret))
-	all := k.all.Load()
-	if all == nil {
+// lookup returns the key of the secret, and whether it is valid. It is found by its hash: what the
+// duration could reveal of that is of no use without a secret that has it.
+func (k *Keys) lookup(secret []byte, now time.Time) (found *Key, ok bool) {
+	bySum := k.bySum.Load()
+	if bySum == nil {
 		return nil, false
 	}
-	for i := range *all {
-		key := &(*all)[i]
-		if subtle.ConstantTimeCompare(sum[:], key.sum) == 1 {
-			found, ok = key, key.Expires == nil || now.Before(*key.Expires)
-		}
-	}
-	return found, ok
+	found, ok = (*bySum)[sha256.Sum256(secret)]
+	return found, ok && (found.Expires == nil || now.Before(*found.Expires))
 }
 
 // fileMissing reports whether the key file is missing.
-func (k *Keys) fileMissing() bool { return k.all.Load() == nil }
+func (k *Keys) fileMissing() bool { return k.bySum.Load() == nil }
 
 // allows reports whether the key may read the dataset.
 func (k *Key) allows(dataset string) bool {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -29,33 +31,33 @@ var (
 	headerNoSniff   = []byte(fiber.HeaderXContentTypeOptions)
 	noSniff         = []byte("nosniff")
 	headerPolicy    = []byte(fiber.HeaderContentSecurityPolicy)
-	policy          = []byte("frame-ancestors 'none'")
 )
 
+// policy is the Content-Security-Policy of answers that browsers show as data.
+const policy = "frame-ancestors 'none'"
+
 // setRequestID sets X-Request-ID: to the client's, if that is valid, or a random one.
-func setRequestID(c *fasthttp.RequestCtx) {
-	h := &c.Response.Header
-	id := c.Request.Header.PeekBytes(headerRequestID)
+func setRequestID(h *fasthttp.ResponseHeader, id []byte) {
 	if len(id) == 0 || !requestID.Match(id) {
 		var b [16]byte
 		//nolint:gosec // it identifies requests and protects nothing
-		id = strconv.AppendUint(b[:0], rand.Uint64()|1<<63, 16)
+		id = hex.AppendEncode(b[:0], binary.BigEndian.AppendUint64(b[8:8], rand.Uint64()))
 	}
 	h.SetCanonical(headerRequestID, id)
 }
 
-// setSecurityHeaders keeps browsers from sniffing the answer's type and from framing it.
-func setSecurityHeaders(c *fasthttp.RequestCtx) {
-	c.Response.Header.SetCanonical(headerNoSniff, noSniff)
-	c.Response.Header.SetCanonical(headerPolicy, policy)
+// setSecurityHeaders keeps browsers from sniffing the answer's type, and from what the policy forbids.
+func setSecurityHeaders(h *fasthttp.ResponseHeader, policy string) {
+	h.SetCanonical(headerNoSniff, noSniff)
+	h.SetCanonical(headerPolicy, []byte(policy))
 }
 
 // observe is the outermost handler: it sets the request's ID, answers errors and panics with a
 // problem document, and reports status and duration.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now()
-	setRequestID(c.Context())
-	setSecurityHeaders(c.Context())
+	setRequestID(&c.Response().Header, c.Request().Header.PeekCanonical(headerRequestID))
+	setSecurityHeaders(&c.Response().Header, policy)
 	err := s.recoverPanic(c)
 	if err != nil {
 		err = s.writeProblem(c, err)
@@ -112,6 +114,9 @@ func (s *Server) writeProblem(c *fiber.Ctx, err error) error {
 		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
 			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.Cause))
+	}
+	if p.Challenge != "" {
+		c.Response().Header.Add(fiber.HeaderWWWAuthenticate, p.Challenge)
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:

@@ -64,6 +64,12 @@ func (k kind) new(parameter, detail string) *problem { return k.New(parameter, d
 
 func (k kind) withCause(cause error, detail string) *problem { return k.WithCause(cause, detail) }
 
+func (k kind) challenging(challenge, detail string) *problem {
+	p := k.new("", detail)
+	p.Challenge = challenge
+	return p
+}
+
 // typedProblem returns the problem of a typed error, nil for any other.
 func typedProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {

@@ -25,9 +25,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		cfg: cfg, queue: queue.New(cfg.MaxRunning, cfg.MaxWaiting), rateLimiter: newRateLimiter(cfg.Rate),
 		space: spool.NewSpace(spool.Limits{Bytes: cfg.SpoolBytes, Reserve: cfg.SpoolReserve, MinRate: cfg.MinReadRate, Grace: cfg.ReadGrace}),
 	}
+	s.vary = varyValue
+	if cfg.Keys != nil {
+		s.vary = varyWithKeys
+	}
 	s.cache = otter.Must(&otter.Options[string, *entry]{
 		MaximumWeight: cfg.CacheBytes,
-		Weigher:       func(key string, e *entry) uint32 { return uint32(len(key) + len(e.Bytes()) + 512) },
+		Weigher:       func(key string, e *entry) uint32 { return uint32(len(key) + len(e.Bytes()) + entrySize) },
 	})
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.background, s.cancelBackground = life, end

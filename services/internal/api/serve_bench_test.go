@@ -4,8 +4,12 @@ import (
 	"context"
 	"io"
 	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -47,7 +51,8 @@ func (g given) Accept() (net.Conn, error) {
 func (g given) Close() error   { close(g); return nil }
 func (g given) Addr() net.Addr { return &net.TCPAddr{} }
 
-// BenchmarkServe answers from the cache without a network: what of a request is ours.
+// BenchmarkServe answers from the cache without a network: what of a request is ours, of an open API
+// and of one with keys and a rate limit, beside a bare fasthttp handler with the same body.
 func BenchmarkServe(b *testing.B) {
 	db, err := openDB()
 	if err != nil {
@@ -58,22 +63,50 @@ func BenchmarkServe(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := api.New(b.Context(), api.Config{Datasets: []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()})
+	secret, key := api.NewKey("bench", []string{"test"})
+	file := filepath.Join(b.TempDir(), "keys.json")
+	if err := api.AppendKey(file, key); err != nil {
+		b.Fatal(err)
+	}
+	keys, err := api.LoadKeys(file)
 	if err != nil {
 		b.Fatal(err)
 	}
+	body := []byte(strings.Repeat("x", 2000))
+	bare := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) { c.Response.SetBodyRaw(body) }}
+	benchServe(b, bare.Serve, bare.ShutdownWithContext, "", map[string]string{"bare": ""})
+	for name, change := range map[string]func(*api.Config){
+		"open": func(*api.Config) {}, "keyed": func(cfg *api.Config) { cfg.Keys, cfg.Rate = keys, 1e9 },
+	} {
+		cfg := api.Config{Datasets: []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()}
+		change(&cfg)
+		s, err := api.New(b.Context(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchServe(b, s.Serve, s.Shutdown, "Authorization: Bearer "+secret+"\r\n", map[string]string{name + "-cached": "", name + "-304": "If-None-Match: *\r\n"})
+	}
+}
+
+// benchServe measures requests with these headers (benchmark -> header lines), then stops the server.
+func benchServe(b *testing.B, serve func(net.Listener) error, stop func(context.Context) error, usual string, more map[string]string) {
+	b.Helper()
 	l := make(given)
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
+	go func() { done <- serve(l) }()
 	run := func(n int, more string) {
-		c := &repeated{request: []byte("GET /v1/test/one HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" + more + "\r\n"), left: n, done: make(chan struct{})}
+		c := &repeated{request: []byte("GET /v1/test/one HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" + usual + more + "\r\n"), left: n, done: make(chan struct{})}
 		l <- c
 		<-c.done
 	}
 	run(1, "")
-	b.Run("cached", func(b *testing.B) { run(b.N, "") })
-	b.Run("304", func(b *testing.B) { run(b.N, "If-None-Match: *\r\n") })
-	if err := s.Shutdown(context.WithoutCancel(b.Context())); err != nil {
+	for name, lines := range more {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			run(b.N, lines)
+		})
+	}
+	if err := stop(context.WithoutCancel(b.Context())); err != nil {
 		b.Fatal(err)
 	}
 	<-done

@@ -28,6 +28,7 @@ type Server struct {
 	disconnects *disconnects
 	space       *spool.Space
 	rateLimiter *rateLimiter
+	vary        []byte // of endpoints
 
 	// background ends with Shutdown, which waits for what runs in the background.
 	background       context.Context //nolint:containedctx // the server's, not a request's

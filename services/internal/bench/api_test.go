@@ -30,6 +30,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/telemetry"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -78,7 +79,7 @@ func listen(b *testing.B, serve func(net.Listener) error, stop func() error) str
 }
 
 // serveAPI serves the bundled endpoints and those given (name -> text).
-func (bd *bed) serveAPI(extra map[string]string) string {
+func (bd *bed) serveAPI(extra map[string]string, change ...func(*api.Config)) string {
 	bd.b.Helper()
 	endpoints, err := endpoint.Load(data.FS, "flights")
 	if err != nil {
@@ -95,10 +96,14 @@ func (bd *bed) serveAPI(extra map[string]string) string {
 	if err != nil {
 		bd.b.Fatal(err)
 	}
-	s, err := api.New(bd.b.Context(), api.Config{
+	cfg := api.Config{
 		Datasets: []endpoint.Dataset{{Name: "flights", Endpoints: endpoints, Views: string(views), Tables: []string{"airports"}}},
 		Reader:   bd.warehouse, Logger: slog.New(slog.DiscardHandler), QueryTimeout: time.Minute,
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := api.New(bd.b.Context(), cfg)
 	if err != nil {
 		bd.b.Fatal(err)
 	}
@@ -138,20 +143,26 @@ func mustLoad(b *testing.B) *contract.Contract {
 type asked struct {
 	perSecond float64
 	p99       time.Duration
-	refused   int // answers that are neither 2xx nor 3xx
+	refused   int     // answers that are neither 2xx nor 3xx
+	cpu       float64 // of this process, in seconds a request
 }
 
 var (
 	wrkRate    = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	wrkTotal   = regexp.MustCompile(`([0-9]+) requests in`)
 	wrkP99     = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
 	wrkRefused = regexp.MustCompile(`Non-2xx or 3xx responses: ([0-9]+)`)
 )
 
-// wrk requests a URL over 64 connections for the duration of -burst.
-func wrk(b *testing.B, target string, args ...string) (a asked) {
+// wrk requests a URL with the headers over 64 connections for the duration of -burst.
+func wrk(b *testing.B, target string, headers ...string) (a asked) {
 	b.Helper()
 	seconds := strconv.Itoa(max(1, int(burst.Seconds()))) + "s"
-	all := append([]string{"-t", "1", "-c", "64", "-d", seconds, "--timeout", "30s", "--latency"}, args...)
+	all := []string{"-t", "1", "-c", "64", "-d", seconds, "--timeout", "30s", "--latency"}
+	for _, h := range headers {
+		all = append(all, "-H", h)
+	}
+	before := cpuTime(b)
 	out, err := exec.CommandContext(b.Context(), "wrk", append(all, target)...).CombinedOutput()
 	if err != nil {
 		b.Fatalf("wrk: %v: %s", err, out)
@@ -160,6 +171,8 @@ func wrk(b *testing.B, target string, args ...string) (a asked) {
 	if err != nil || a.perSecond == 0 {
 		b.Fatalf("wrk counted nothing: %s", out)
 	}
+	requests, _ := strconv.ParseFloat(found(wrkTotal, out, "0"), 64)
+	a.cpu = (cpuTime(b) - before).Seconds() / requests
 	if match := wrkP99.FindSubmatch(out); match != nil {
 		a.p99, _ = time.ParseDuration(strings.Replace(string(match[1])+string(match[2]), "us", "µs", 1))
 	}
@@ -179,36 +192,89 @@ func median[T float64 | time.Duration](values []T) T {
 	return values[len(values)/2]
 }
 
-// BenchmarkCached compares answers from the cache, and 304, with a bare fasthttp
-// handler that sends the same body: requests/s as ratios.
+// BenchmarkCached compares answers from the cache, and 304, with a bare fasthttp handler that sends
+// the same body: requests/s as ratios, of an open API ("open") and of one with keys, a rate limit,
+// metrics and the usual access log, as in production ("keyed"). The ratios of processor time a
+// request ("-cpu") hardly see what else the machine is doing.
 func BenchmarkCached(b *testing.B) {
 	bd := newReadBed(b)
-	base := bd.serveAPI(nil)
-	target := base + "/v1/flights/departures?airport=ATL&limit=10"
-	res, err := http.Get(target)
-	if err != nil {
-		b.Fatal(err)
+	secret, production := productionConfig(b)
+	kinds := []struct {
+		name, target string
+		headers      []string
+	}{
+		{"open", bd.serveAPI(nil) + cachedPath, nil},
+		{"keyed", bd.serveAPI(nil, production) + cachedPath, []string{"Authorization: Bearer " + secret}},
 	}
-	body, err := io.ReadAll(res.Body)
-	_ = res.Body.Close()
-	if err != nil || res.StatusCode != http.StatusOK {
-		b.Fatalf("%s: %v: %s", res.Status, err, body)
-	}
+	body, tag := fetch(b, kinds[1].target, secret)
 	bareServer := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) {
 		c.SetContentType("application/json; charset=utf-8")
 		c.Response.SetBodyRaw(body)
 	}, CloseOnShutdown: true}
 	bare := listen(b, bareServer.Serve, bareServer.Shutdown)
+	plain := wrk(b, bare)
+	b.Logf("bare: %.0f requests/s, %.2f µs of CPU each", plain.perSecond, plain.cpu*1e6)
 	for b.Loop() {
-		var cached, unmodified []float64
+		ratios := map[string][]float64{}
 		for range *laps {
-			reference := wrk(b, bare).perSecond
-			cached = append(cached, wrk(b, target).perSecond/reference)
-			unmodified = append(unmodified, wrk(b, target, "-H", "If-None-Match: "+res.Header.Get("ETag")).perSecond/reference)
+			reference := wrk(b, bare)
+			for _, k := range kinds {
+				for name, headers := range map[string][]string{"cached": k.headers, "304": append(slices.Clone(k.headers), "If-None-Match: "+tag)} {
+					a := wrk(b, k.target, headers...)
+					if a.refused > 0 {
+						b.Fatalf("%d requests were refused", a.refused)
+					}
+					name = k.name + "-" + name + "/bare"
+					ratios[name] = append(ratios[name], a.perSecond/reference.perSecond)
+					ratios[name+"-cpu"] = append(ratios[name+"-cpu"], a.cpu/reference.cpu)
+				}
+			}
 		}
-		b.ReportMetric(median(cached), "cached/bare")
-		b.ReportMetric(median(unmodified), "304/bare")
+		for name, all := range ratios {
+			b.ReportMetric(median(all), name)
+		}
 	}
+}
+
+// cachedPath is a request whose answer is cached.
+const cachedPath = "/v1/flights/departures?airport=ATL&limit=10"
+
+// productionConfig returns what a public API is configured with, a rate limit that is never reached
+// included, and the secret of a key.
+func productionConfig(b *testing.B) (secret string, change func(*api.Config)) {
+	b.Helper()
+	secret, key := api.NewKey("bench", []string{"flights"})
+	file := filepath.Join(b.TempDir(), "keys.json")
+	if err := api.AppendKey(file, key); err != nil {
+		b.Fatal(err)
+	}
+	keys, err := api.LoadKeys(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return secret, func(cfg *api.Config) {
+		cfg.Keys, cfg.Rate, cfg.AccessLog, cfg.Observe = keys, 100_000_000, "errors", telemetry.New([]string{"flights"}).Request
+	}
+}
+
+// fetch returns an answer's body and ETag.
+func fetch(b *testing.B, target, secret string) (body []byte, tag string) {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secret)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	body, err = io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.Fatalf("%s: %v: %s", res.Status, err, body)
+	}
+	return body, res.Header.Get("ETag")
 }
 
 // aggregate is a query over the whole table.

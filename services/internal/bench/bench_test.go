@@ -11,6 +11,10 @@
 //
 //	go test ./internal/bench -run '^$' -bench . -benchtime 1x -events 2000000 -rounds 15 -timeout 60m
 //
+// and what an event costs, with the program of an earlier revision beside it, from
+//
+//	go test ./internal/bench -run '^$' -bench Machine -benchtime 1x -events 2000000 -laps 5 -against REVISION -timeout 60m
+//
 // Without flags the sizes are small, so that the benchmarks can run with every
 // change and not rot.
 package bench_test
@@ -43,7 +47,7 @@ import (
 
 var (
 	events = flag.Int("events", 100_000, "events of a backlog")
-	rounds = flag.Int("rounds", 2, "backlogs stored one after the other by BenchmarkFlat")
+	rounds = flag.Int("rounds", 2, "backlogs that BenchmarkFlat stores one after the other: with 15 of -events 2000000 there are 30 million keys in the window")
 	pace   = flag.Duration("pace", 2*time.Second, "how long BenchmarkFreshness publishes")
 )
 
@@ -92,7 +96,12 @@ func flight(n int) []byte {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	debug.SetGCPercent(10) // as cmd/estela does
-	os.Exit(m.Run())
+	var err error
+	programs, err = os.MkdirTemp("", "estela-bench-")
+	check(err)
+	code := m.Run()
+	check(os.RemoveAll(programs))
+	os.Exit(code)
 }
 
 // bed is a Redis server, a warehouse file and the contract of flights.
@@ -101,6 +110,7 @@ type bed struct {
 	server    *redistest.Server
 	redis     *stream.Client
 	warehouse *warehouse.Warehouse
+	file      string // the warehouse's
 	contract  *contract.Contract
 }
 
@@ -121,9 +131,15 @@ func newBed(b *testing.B) *bed {
 
 func (bd *bed) openStore() {
 	bd.b.Helper()
+	bd.file = filepath.Join(bd.b.TempDir(), "bench.duckdb")
+	bd.open()
+}
+
+// open opens the warehouse's file.
+func (bd *bed) open() {
+	bd.b.Helper()
 	var err error
-	file := filepath.Join(bd.b.TempDir(), "bench.duckdb")
-	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Database: database.Config{Location: file, MemoryLimit: "256MB"}}); err != nil {
+	if bd.warehouse, err = warehouse.Open(bd.b.Context(), warehouse.Config{Database: database.Config{Location: bd.file, MemoryLimit: "256MB"}}); err != nil {
 		bd.b.Fatal(err)
 	}
 	bd.b.Cleanup(func() { _ = bd.warehouse.Close() })
@@ -224,8 +240,8 @@ func awaitRows(b *testing.B, w *worker.Worker, c *contract.Contract, rows int64)
 	return time.Since(start)
 }
 
-// awaitOwned waits until the worker owns the shard and returns how long that took.
-func (bd *bed) awaitOwned(w *worker.Worker) time.Duration {
+// awaitOwned waits until the worker owns the shard.
+func (bd *bed) awaitOwned(w *worker.Worker) {
 	bd.b.Helper()
 	start := time.Now()
 	for w.Status()[0].Reason != "" {
@@ -234,15 +250,12 @@ func (bd *bed) awaitOwned(w *worker.Worker) time.Duration {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return time.Since(start)
 }
 
 // endToEnd is the result of measureE.
 type endToEnd struct {
-	rate     float64       // events a second from the moment the worker has the shard
-	takeOver time.Duration // to get it: to rebuild the keys of the window
-	cpu      time.Duration // of this process, an event
-	resident uint64        // bytes, at the end, with the keys in memory
+	rate float64       // events a second from the moment the worker has the shard
+	cpu  time.Duration // of this process, an event
 }
 
 // measureE stores the backlog.
@@ -256,11 +269,10 @@ func (bd *bed) measureEWith(n int, observer worker.Observer) (e endToEnd) {
 	bd.b.Helper()
 	w, stop := bd.startWorker(observer)
 	defer stop()
-	e.takeOver = bd.awaitOwned(w)
+	bd.awaitOwned(w)
 	before := cpuTime(bd.b)
 	e.rate = float64(n) / awaitRows(bd.b, w, bd.contract, int64(n)).Seconds()
 	e.cpu = (cpuTime(bd.b) - before) / time.Duration(n)
-	e.resident = residentBytes(bd.b)
 	return e
 }
 
@@ -367,34 +379,6 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// BenchmarkFlat stores backlogs one after the other in the same table, all
-// inside one dedupe window, and compares the last with the first.
-func BenchmarkFlat(b *testing.B) {
-	for b.Loop() {
-		bd := newBed(b)
-		rates := make([]float64, *rounds)
-		costs := make([]time.Duration, *rounds)
-		var peak uint64
-		var rebuild time.Duration
-		for round := range *rounds {
-			bd.fill(round**events, *events, 1)
-			e := bd.measureE(*events)
-			rates[round], costs[round], rebuild = e.rate, e.cpu, e.takeOver
-			peak = max(peak, e.resident)
-			b.Logf("%9d rows before: %.0f events/s, %v of CPU an event, resident %d MiB, taken over in %v",
-				round**events, e.rate, e.cpu, e.resident>>20, e.takeOver.Round(time.Millisecond))
-			bd.server.Do("XTRIM", stream.Key(bd.contract, 0), "MAXLEN", "0")
-		}
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(rates[0], "first/s")
-		b.ReportMetric(rates[len(rates)-1], "last/s")
-		b.ReportMetric(slices.Min(rates)/slices.Max(rates), "slowest/fastest")
-		b.ReportMetric(float64(costs[len(costs)-1])/float64(costs[0]), "last/first-cpu")
-		b.ReportMetric(float64(peak>>20), "peak-MiB")
-		b.ReportMetric(rebuild.Seconds(), "last-takeover-s")
-	}
-}
-
 // BenchmarkFreshness publishes 5,000 events a second and measures the time from
 // the stream's clock to the commit.
 func BenchmarkFreshness(b *testing.B) {
@@ -442,20 +426,4 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// residentBytes returns the process' resident memory after freeing unused memory.
-func residentBytes(b *testing.B) uint64 {
-	b.Helper()
-	debug.FreeOSMemory()
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		b.Fatal(err)
-	}
-	fields := bytes.Fields(statm)
-	pages, err := strconv.ParseUint(string(fields[1]), 10, 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return pages * uint64(os.Getpagesize())
 }

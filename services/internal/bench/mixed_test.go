@@ -31,8 +31,8 @@ var (
 	binary    = flag.String("binary", "", "the program that BenchmarkMixed starts; built here if none is given")
 )
 
-// mixedFlags are those of the program: production's, on loopback.
-var mixedFlags = []string{"up", "--no-sample", "--memory", "512MB", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-level", "error"}
+// programFlags are those of the program: production's, on loopback.
+var programFlags = []string{"up", "--no-sample", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-level", "error"}
 
 // BenchmarkMixed holds the shipped program under all that it may meet at once: events, cached
 // reads, slow ones that are all different, large ones, and clients who leave. No answer may be a
@@ -40,8 +40,17 @@ var mixedFlags = []string{"up", "--no-sample", "--memory", "512MB", "--listen", 
 // that of the same reads without load, the process' peak memory and the most that it had in
 // unnamed temporary files.
 func BenchmarkMixed(b *testing.B) {
+	file := *binary
+	if file == "" {
+		file = buildProgram(b, "")
+	}
 	for b.Loop() {
-		p := startProgram(b)
+		p := launch(b, file, b.TempDir(), "--memory", "512MB")
+		p.awaitReady()
+		var err error
+		if p.client, err = stream.Open(b.Context(), stream.Config{URL: p.run.Redis}); err != nil {
+			b.Fatal(err)
+		}
 		p.publish(0, *mixedRows)
 		p.await(*mixedRows)
 		idle := p.read(*mixed/5, false)
@@ -72,37 +81,32 @@ func BenchmarkMixed(b *testing.B) {
 // program is 'estela up' in a process of its own.
 type program struct {
 	b      *testing.B
+	dir    string
 	cmd    *exec.Cmd
 	said   bytes.Buffer
 	client *stream.Client
 	run    struct{ Redis, API, Ops string }
 }
 
-func startProgram(b *testing.B) *program {
+// launch starts the program in a data directory.
+func launch(b *testing.B, file, dir string, args ...string) *program {
 	b.Helper()
-	file, dir := *binary, b.TempDir()
-	if file == "" {
-		file = filepath.Join(dir, "estela")
-		if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", file, "../../cmd/estela").CombinedOutput(); err != nil {
-			b.Fatalf("build estela: %v\n%s", err, out)
-		}
-	}
-	p := &program{b: b}
-	p.cmd = exec.CommandContext(b.Context(), file, append(slices.Clone(mixedFlags), "--data-dir", dir)...)
+	p := &program{b: b, dir: dir}
+	p.cmd = exec.CommandContext(b.Context(), file, slices.Concat(programFlags, args, []string{"--data-dir", dir})...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, &p.said
-	p.cmd.Env = append(os.Environ(), "TMPDIR="+b.TempDir())
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+b.TempDir(), "ESTELA_BENCH_PROFILE="+p.profile())
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
+	return p
+}
+
+func (p *program) awaitReady() {
+	p.b.Helper()
 	p.until("it runs", func() bool {
-		text, err := os.ReadFile(filepath.Join(dir, "run.json"))
+		text, err := os.ReadFile(filepath.Join(p.dir, "run.json"))
 		return err == nil && json.Unmarshal(text, &p.run) == nil && p.status("http://"+p.run.Ops+"/readyz") == http.StatusOK
 	})
-	var err error
-	if p.client, err = stream.Open(b.Context(), stream.Config{URL: p.run.Redis}); err != nil {
-		b.Fatal(err)
-	}
-	return p
 }
 
 func (p *program) until(what string, ok func() bool) {
@@ -118,7 +122,9 @@ func (p *program) until(what string, ok func() bool) {
 
 func (p *program) stop() {
 	p.b.Helper()
-	_ = p.client.Close()
+	if p.client != nil {
+		_ = p.client.Close()
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	if err := p.cmd.Wait(); err != nil {
 		p.b.Errorf("the program ended with %v\n%s", err, &p.said)
@@ -150,15 +156,21 @@ func (p *program) produce(from int, d time.Duration) (n int) {
 // await waits until so many events are stored.
 func (p *program) await(n int) {
 	p.b.Helper()
-	p.until("all is stored", func() bool {
-		resp, err := http.Get("http://" + p.run.Ops + "/metrics")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		return err == nil && stored(string(text)) == n
-	})
+	p.until("all is stored", func() bool { return p.stored() == n })
+}
+
+// stored is how many events the program says it has stored, -1 if it does not.
+func (p *program) stored() int {
+	resp, err := http.Get("http://" + p.run.Ops + "/metrics")
+	if err != nil {
+		return -1
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return -1
+	}
+	return stored(string(text))
 }
 
 func stored(metrics string) int {

@@ -332,8 +332,8 @@ func (s *scene) observed(gate *chaos.Gate, change ...func(*worker.Config)) (w *r
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.Handler())
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		if reason := w.Status()[0].Reason; reason != "" && reason != worker.OwnedElsewhere {
-			http.Error(rw, reason, http.StatusServiceUnavailable)
+		if s := w.Status()[0]; s.Failing() {
+			http.Error(rw, s.Reason, http.StatusServiceUnavailable)
 		}
 	})
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

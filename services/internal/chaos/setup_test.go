@@ -168,6 +168,9 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 		Sink:      p.store,
 		Renew:     p.lease / 5, TrimEvery: 50 * time.Millisecond, Backoff: 10 * time.Millisecond,
 	}
+	if p.owners%2 == 1 {
+		cfg.BatchRows = 20 // batches are often full: they split reads, and are prepared while another is committed
+	}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -262,7 +265,7 @@ func once(n int64, do func()) func() {
 }
 
 // steps are the worker's steps of a batch, as its hook names them.
-var steps = []string{"read", "decoded", "committing", "committed"}
+var steps = []string{"read", "decoded", "prepared", "committing", "committed"}
 
 // points are the steps of a commit in the warehouse.
 var points = []warehouse.Point{warehouse.PointBegun, warehouse.PointWritten, warehouse.PointCommitted}

@@ -46,6 +46,21 @@ func TestChaosTrimStopsAtPosition(t *testing.T) {
 	p.verify()
 }
 
+// TestChaosTrimsAtTheEnd has a worker that trims rarely read all that a server had room for: it trims
+// at once, for a producer may be waiting for the room.
+func TestChaosTrimsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	p := setup(t, setting{})
+	w := p.work(func(cfg *worker.Config) { cfg.TrimEvery = time.Hour })
+	p.publish(10)
+	p.drain(w)
+	eventually(t, "the first trim is not waited for", func() bool { return p.state(0).Length == 0 })
+	p.publish(2000)
+	p.drain(w)
+	eventually(t, "all that is stored is trimmed", func() bool { return p.state(0).Length == 0 })
+	p.verify()
+}
+
 // TestChaosTrimLeavesForeignGroups has a subscriber with a group of its own, slower
 // than the worker: it reads everything.
 func TestChaosTrimLeavesForeignGroups(t *testing.T) {

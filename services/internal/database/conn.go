@@ -14,7 +14,7 @@ import (
 )
 
 // Conn is a connection with exclusive use. Besides database/sql it streams results as vectors (Stream,
-// Prepare) and appends whole columns (NewAppender).
+// Prepare) and appends whole columns (Append).
 type Conn struct {
 	*sql.Conn
 

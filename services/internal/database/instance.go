@@ -61,6 +61,9 @@ func (inst *instance) attach(ctx context.Context, cfg Config, prepare Prepare) e
 	if err := ExecAll(ctx, conn, settings(cfg)...); err != nil {
 		return fmt.Errorf("configure DuckDB: %w", err)
 	}
+	if err := registerRows(conn); err != nil {
+		return err
+	}
 	if err := attach(ctx, conn, cfg); err != nil {
 		return err
 	}

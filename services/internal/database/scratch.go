@@ -47,6 +47,9 @@ func (s *Scratch) open(ctx context.Context, memoryLimit string) error {
 	if s.Conn, err = NewConn(conn); err != nil {
 		return err
 	}
+	if err := registerRows(s.Conn); err != nil {
+		return err
+	}
 	if memoryLimit == "" {
 		memoryLimit = "2GB"
 	}

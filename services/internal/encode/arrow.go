@@ -42,23 +42,64 @@ func Arrow(w io.Writer, columns []Column) (Encoder, error) {
 // Parquet returns an encoder of Parquet.
 func Parquet(w io.Writer, columns []Column) (Encoder, error) {
 	schema := arrowSchema(columns)
-	writer, err := pqarrow.NewFileWriter(schema, w,
-		parquet.NewWriterProperties(
-			parquet.WithCompression(compress.Codecs.Snappy), // supported by every reader
-			parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela"),
-			parquet.WithRootRepetition(parquet.Repetitions.Required)), // else some readers see a list
-		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
-	if err != nil {
-		return nil, fmt.Errorf("begin Parquet: %w", err)
-	}
-	return &arrowEncoder{columns, bufferedWriter{writer}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
+	return &arrowEncoder{columns, &parquetWriter{w: w, schema: schema}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
-// bufferedWriter writes many records into one row group.
-type bufferedWriter struct{ file *pqarrow.FileWriter }
+// parquetWriter writes many records into one row group. The first record decides how columns are
+// encoded.
+type parquetWriter struct {
+	w      io.Writer
+	schema *arrow.Schema
+	file   *pqarrow.FileWriter // nil before the first record
+}
 
-func (b bufferedWriter) Write(record arrow.RecordBatch) error { return b.file.WriteBuffered(record) }
-func (b bufferedWriter) Close() error                         { return b.file.Close() }
+// Write implements recordWriter.
+func (p *parquetWriter) Write(record arrow.RecordBatch) error {
+	if err := p.begin(record.Columns()); err != nil {
+		return err
+	}
+	return p.file.WriteBuffered(record)
+}
+
+// Close implements recordWriter.
+func (p *parquetWriter) Close() error {
+	if err := p.begin(nil); err != nil {
+		return err
+	}
+	return p.file.Close()
+}
+
+// begin begins the file, unless it is begun. Nearly unique columns get no dictionary: to fill one
+// takes most of the time, and it is given up anyway once it is as large as the values.
+func (p *parquetWriter) begin(first []arrow.Array) (err error) {
+	if p.file != nil {
+		return nil
+	}
+	properties := []parquet.WriterProperty{
+		parquet.WithCompression(compress.Codecs.Snappy), // supported by every reader
+		parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela"),
+		parquet.WithRootRepetition(parquet.Repetitions.Required), // else some readers see a list
+	}
+	for i, values := range first {
+		if nearlyUnique(values) {
+			properties = append(properties, parquet.WithDictionaryFor(p.schema.Field(i).Name, false))
+		}
+	}
+	if p.file, err = pqarrow.NewFileWriter(p.schema, p.w, parquet.NewWriterProperties(properties...), pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema())); err != nil {
+		return fmt.Errorf("begin Parquet: %w", err)
+	}
+	return nil
+}
+
+// nearlyUnique reports whether nine in ten values are different, of at least 500.
+func nearlyUnique(values arrow.Array) bool {
+	const few = 500
+	distinct := map[string]struct{}{}
+	for i := range values.Len() {
+		distinct[values.ValueStr(i)] = struct{}{}
+	}
+	return values.Len() >= few && len(distinct) >= values.Len()/10*9
+}
 
 // Rows implements Encoder. A number with too many digits is a *PrecisionError.
 func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {

@@ -134,6 +134,8 @@ func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int
 				return err
 			}
 		}
+	case *array.StringBuilder:
+		appendTexts(b, t, v, from, valid)
 	default:
 		for i, ok := range valid {
 			if !ok {
@@ -144,6 +146,31 @@ func appendArrow(to array.Builder, t *result.Type, v *result.Vector, from, n int
 		}
 	}
 	return nil
+}
+
+// appendTexts appends the text of values.
+func appendTexts(to *array.StringBuilder, t *result.Type, v *result.Vector, from int, valid []bool) {
+	plain, text, size := v.Kind == column.Varchar && t.Alias != jsonAlias, []byte(nil), 0
+	to.Reserve(len(valid))
+	if plain {
+		for i, ok := range valid {
+			if ok {
+				size += len(v.Bytes(from + i))
+			}
+		}
+		to.ReserveData(size)
+	}
+	for i, ok := range valid {
+		switch {
+		case !ok:
+			to.AppendNull()
+		case plain:
+			to.BinaryBuilder.Append(v.Bytes(from + i))
+		default:
+			text = AppendText(text[:0], t, v, from+i)
+			to.BinaryBuilder.Append(text)
+		}
+	}
 }
 
 func slice[T any](v *result.Vector, from, n int) []T { return result.Values[T](*v, from+n)[from:] }
@@ -165,8 +192,6 @@ func maskInfinite(v *result.Vector, from int, valid []bool) []bool {
 // appendScalar appends the value of row i, which is not NULL.
 func appendScalar(to array.Builder, t *result.Type, v *result.Vector, i int) error {
 	switch b := to.(type) {
-	case *array.StringBuilder:
-		b.Append(string(AppendText(nil, t, v, i)))
 	case *array.BinaryBuilder:
 		b.Append(v.Bytes(i))
 	case *array.Decimal128Builder:

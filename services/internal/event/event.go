@@ -56,6 +56,10 @@ func Earlier(a, b ID) ID {
 // IsZero reports whether id is 0-0, which is below every entry.
 func (id ID) IsZero() bool { return id == ID{} }
 
+// EmbeddedRunID begins the run id of every Redis that is embedded in a process, and keeps nothing once that
+// has ended; redis-server's are hexadecimal.
+const EmbeddedRunID = "embedded-"
+
 // Kind is the encoding of events in a stream entry.
 type Kind uint8
 

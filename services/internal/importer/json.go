@@ -18,7 +18,6 @@ import (
 // loadDocuments loads the documents into source; those that are no JSON objects are problems.
 func (f *File) loadDocuments(ctx context.Context, fn func(Document) error) (bool, error) {
 	l := &documentLoader{scratch: f.scratch, index: map[string]int{}}
-	defer l.close()
 	var split contract.Splitter
 	err := f.in.Documents(ctx, func(line int64, doc []byte, problem error) error {
 		if problem == nil {
@@ -74,21 +73,13 @@ type cell struct{ from, to int }
 
 // documentLoader appends documents in batches. Each batch first alters the table to fit its values.
 type documentLoader struct {
-	scratch  *database.Scratch
-	made     bool // the table exists
-	appender *database.Appender
-	columns  []jsonColumn
-	index    map[string]int // of columns, by folded name
-	at       []int          // the columns of the current document
-	lines    []int64
-	heap     []byte
-}
-
-func (l *documentLoader) close() {
-	if l.appender != nil {
-		l.appender.Close()
-		l.appender = nil
-	}
+	scratch *database.Scratch
+	made    bool // the table exists
+	columns []jsonColumn
+	index   map[string]int // of columns, by folded name
+	at      []int          // the columns of the current document
+	lines   []int64
+	heap    []byte
 }
 
 // add adds a document to the batch, or returns why it can't be a row of source.
@@ -159,12 +150,6 @@ func (l *documentLoader) flush(ctx context.Context) error {
 	if err := l.alter(ctx); err != nil {
 		return err
 	}
-	if l.appender == nil {
-		var err error
-		if l.appender, err = l.scratch.Conn.NewAppender(l.scratch.Table("source")); err != nil {
-			return err
-		}
-	}
 	values := []database.Values{database.Numbers(l.lines)}
 	for i := range l.columns {
 		c := &l.columns[i]
@@ -175,7 +160,7 @@ func (l *documentLoader) flush(ctx context.Context) error {
 		}
 		values = append(values, s)
 	}
-	if err := l.appender.Append(len(l.lines), values); err != nil {
+	if err := l.scratch.Conn.Append(ctx, l.scratch.Table("source"), len(l.lines), values); err != nil {
 		return err
 	}
 	l.lines, l.heap = l.lines[:0], l.heap[:0]
@@ -204,7 +189,6 @@ func (l *documentLoader) alter(ctx context.Context) error {
 	if len(statements) == 0 {
 		return nil
 	}
-	l.close()
 	l.made = true
 	return database.ExecAll(ctx, l.scratch.Conn, statements...)
 }

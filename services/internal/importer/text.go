@@ -110,25 +110,24 @@ func (f *File) loadTable(ctx context.Context, fn func(Document) error) (bool, er
 	if err != nil {
 		return false, err
 	}
-	defer l.appender.Close()
 	err = t.Each(ctx, func(line int64, record []tabular.Field, problem error) error {
 		if problem != nil {
 			return fn(Document{Line: line, Text: t.Text(), Problem: problem})
 		}
-		return l.add(line, record)
+		return l.add(ctx, line, record)
 	})
 	if err != nil {
 		return false, err
 	}
-	return true, l.flush()
+	return true, l.flush(ctx)
 }
 
 // tableLoader appends records in batches.
 type tableLoader struct {
-	appender *database.Appender
-	lines    []int64
-	bytes    int
-	columns  []column.Vector
+	scratch *database.Scratch
+	lines   []int64
+	bytes   int
+	columns []column.Vector
 }
 
 // Approximate limits of a batch: records, bytes, values.
@@ -146,18 +145,14 @@ func newTableLoader(ctx context.Context, s *database.Scratch, header []string) (
 	if err := database.ExecAll(ctx, s.Conn, "CREATE TABLE source "+database.ColumnList(fields)); err != nil {
 		return nil, err
 	}
-	a, err := s.Conn.NewAppender(s.Table("source"))
-	if err != nil {
-		return nil, err
-	}
-	l := &tableLoader{appender: a, columns: make([]column.Vector, len(header))}
+	l := &tableLoader{scratch: s, columns: make([]column.Vector, len(header))}
 	for i := range l.columns {
 		l.columns[i].Type = column.Varchar
 	}
 	return l, nil
 }
 
-func (l *tableLoader) add(line int64, record []tabular.Field) error {
+func (l *tableLoader) add(ctx context.Context, line int64, record []tabular.Field) error {
 	l.lines = append(l.lines, line)
 	for i, field := range record {
 		c := &l.columns[i]
@@ -174,15 +169,15 @@ func (l *tableLoader) add(line int64, record []tabular.Field) error {
 	if len(l.lines) < loadBatch && l.bytes < loadBytes && len(l.lines)*len(l.columns) < loadCells {
 		return nil
 	}
-	return l.flush()
+	return l.flush(ctx)
 }
 
-func (l *tableLoader) flush() error {
+func (l *tableLoader) flush(ctx context.Context) error {
 	values := []database.Values{database.Numbers(l.lines)}
 	for i := range l.columns {
 		values = append(values, database.Vector(&l.columns[i]))
 	}
-	if err := l.appender.Append(len(l.lines), values); err != nil {
+	if err := l.scratch.Conn.Append(ctx, l.scratch.Table("source"), len(l.lines), values); err != nil {
 		return err
 	}
 	l.lines, l.bytes = l.lines[:0], 0

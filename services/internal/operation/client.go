@@ -84,6 +84,21 @@ func (c *Client) Unready(ctx context.Context) (string, error) {
 	return strings.ReplaceAll(text, "\n", "; "), err
 }
 
+// AwaitStarted waits until the process' worker has connected to Redis and registered its contracts,
+// however long Redis takes to load its data.
+func (c *Client) AwaitStarted(ctx context.Context) error {
+	resp, err := c.send(ctx, Request{http.MethodGet, "/ops/started", nil}, nil)
+	if err != nil {
+		return fmt.Errorf("wait for the start of the worker: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := readText(resp.Body)
+		return fmt.Errorf("wait for the start of the worker: %s", text)
+	}
+	return nil
+}
+
 func (c *Client) send(ctx context.Context, r Request, body io.Reader) (*http.Response, error) {
 	target := url.URL{Scheme: "http", Host: "estela", Path: r.path, RawQuery: r.query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)

@@ -55,6 +55,7 @@ type Pipeline interface {
 // must be wrapped in RequireToken.
 func (s *Server) Handler() http.Handler {
 	mux := Health(s.Pipeline.Unready, s.Metrics.Handler())
+	mux.HandleFunc("GET /ops/started", jsonHandler(s.started))
 	mux.HandleFunc("GET /ops/events/{id...}", jsonHandler(s.locate))
 	mux.HandleFunc("GET /ops/contracts", jsonHandler(s.inventory))
 	mux.HandleFunc("GET /ops/rejects", jsonHandler(s.listRejects))
@@ -67,7 +68,10 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// Health serves health and metrics alone. unready returns why the process is not ready; nothing if it is.
+// Health serves health and metrics alone. unready returns why the process is not ready, one reason a line of
+// the 503; nothing if it does its job. That is not affected by what a start goes on with in the background: a Redis
+// of the process' own that loads its data, the takeover of shards and the keys of their dedupe windows. Reads are
+// answered meanwhile.
 func Health(unready func(ctx context.Context) []string, metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -194,6 +198,15 @@ func (s *Server) selected(r *http.Request) ([]*dataset.Dataset, error) {
 	}
 	d, err := dataset.Pick(s.Datasets, name)
 	return []*dataset.Dataset{d}, err
+}
+
+// started answers once the worker has connected to Redis and registered its contracts.
+func (s *Server) started(r *http.Request) (any, error) {
+	_, release, err := s.Pipeline.Redis(r.Context())
+	if err == nil {
+		release()
+	}
+	return struct{}{}, err
 }
 
 // Inventory requests the inventory.Inventory of the warehouse.

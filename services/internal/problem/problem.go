@@ -47,6 +47,8 @@ type Problem struct { //nolint:errname // what RFC 9457 calls it
 	//
 	// Default: 1, for the statuses that ask for it.
 	RetryAfter int `json:"-"`
+	// Challenge is the header WWW-Authenticate, if any.
+	Challenge string `json:"-"`
 	// Cause is logged, never sent to the client. Logged: it is logged elsewhere.
 	Cause  error `json:"-"`
 	Logged bool  `json:"-"`

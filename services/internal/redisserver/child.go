@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,12 +52,12 @@ func startChild(ctx context.Context, program, dataDir string, log *slog.Logger) 
 		defer remove()
 		r.stop()
 	}
-	return &Server{URL: r.url(), stop: stop, supervise: r.supervise, Kind: program + ", append-only file in " + dir}, nil
+	return &Server{URL: r.url(), stop: stop, await: r.await, supervise: r.supervise, Kind: program + ", append-only file in " + dir}, nil
 }
 
 func (r *child) url() string { return "unix://" + r.socket }
 
-// start returns when the server is ready.
+// start returns when the server listens.
 func (r *child) start(ctx context.Context) error {
 	r.output, r.exited = new(bytes.Buffer), make(chan struct{})
 	// It outlives the command's context: the last commits still need it.
@@ -81,11 +82,32 @@ func (r *child) start(ctx context.Context) error {
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", r.program, err)
 	}
-	if err := awaitReady(ctx, r.url(), r.exited); err != nil {
-		r.stop()
-		return fmt.Errorf("start %s: %w: %s", r.program, err, r.lastOutput())
+	return r.until(ctx, func() error {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", r.socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// await returns when the server responds.
+func (r *child) await(ctx context.Context) error {
+	return r.until(ctx, func() error {
+		client, err := stream.Open(ctx, stream.Config{URL: r.url()})
+		if err != nil {
+			return err
+		}
+		return client.Close()
+	})
+}
+
+// restart returns when the server responds again.
+func (r *child) restart(ctx context.Context) error {
+	if err := r.start(ctx); err != nil {
+		return err
 	}
-	return nil
+	return r.await(ctx)
 }
 
 // stop terminates the server, which flushes the append-only file; after 10 s it is killed.
@@ -130,7 +152,7 @@ func (r *child) supervise(ctx context.Context) error {
 				"Check its data in %s, the memory and the disk", exit, maxRestarts+1, restartsWithin, r.dir)
 		}
 		r.log.Error("redis-server exited, restarting it with its data", slog.String("because", exit))
-		if err := r.start(ctx); err != nil && ctx.Err() == nil {
+		if err := r.restart(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%s, restart failed: %w", exit, err)
 		} else if err == nil {
 			r.log.Info("restarted redis-server", slog.Int("pid", r.cmd.Process.Pid))
@@ -140,19 +162,20 @@ func (r *child) supervise(ctx context.Context) error {
 
 var errExited = errors.New("it exited at once")
 
-// awaitReady waits until the server has loaded its data and responds.
-func awaitReady(ctx context.Context, url string, ended <-chan struct{}) error {
-	for {
-		client, err := stream.Open(ctx, stream.Config{URL: url})
-		if err == nil {
-			return client.Close()
-		}
+// until repeats try until it succeeds. It stops a server that is not awaited to the end.
+func (r *child) until(ctx context.Context, try func() error) error {
+	for try() != nil {
+		var err error
 		select {
-		case <-ended:
-			return errExited
+		case <-r.exited:
+			err = errExited
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+			err = ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+			continue
 		}
+		r.stop()
+		return fmt.Errorf("start %s: %w: %s", r.program, err, r.lastOutput())
 	}
+	return nil
 }

@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"os"
 	"os/exec"
-	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
+	"github.com/estela-dev/estela/services/internal/datadir"
+	"github.com/estela-dev/estela/services/internal/embeddedredis"
 	"github.com/estela-dev/estela/services/internal/stream"
 )
 
@@ -18,12 +19,18 @@ import (
 type Server struct {
 	// URL is its address. Kind describes it for people.
 	URL, Kind string
-	// Embedded is true if its data is in this process's memory and ends with it.
-	Embedded bool
+	// Seal makes a server whose data is in this process's memory, and ends with it, refuse further events, so that
+	// what it has can be stored before it stops. It is nil for any other.
+	Seal func()
 
 	stop      func()
+	await     func(ctx context.Context) error
 	supervise func(ctx context.Context) error
 }
+
+// Await waits until the server responds, be it that it is still loading its data. An error says why it
+// has exited.
+func (s *Server) Await(ctx context.Context) error { return s.await(ctx) }
 
 // Stop flushes the append-only file and stops the server; a remote one goes on.
 func (s *Server) Stop() { s.stop() }
@@ -34,47 +41,55 @@ func (s *Server) Supervise(ctx context.Context) error { return s.supervise(ctx) 
 
 // Remote returns a server that others run.
 func Remote(url string) *Server {
-	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, supervise: noSupervision}
+	return &Server{URL: url, Kind: stream.Redact(url), stop: func() {}, await: noChild, supervise: noChild}
 }
 
-// noSupervision is for a Redis that is not our child process.
-func noSupervision(context.Context) error { return nil }
+// noChild is for a Redis that is not our child process.
+func noChild(context.Context) error { return nil }
 
 // Start starts redis-server from PATH with its append-only file in the data directory, or an
-// embedded server if PATH has none.
+// embedded server if PATH has none. It listens then, and may not respond before much of its data is
+// loaded: see Await.
 func Start(ctx context.Context, dataDir string, log *slog.Logger) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		return StartEmbedded()
+		return StartEmbedded(ctx, dataDir)
 	}
 	return startChild(ctx, program, dataDir, log)
 }
 
-// StartEmbedded starts an empty server in this process's memory.
-func StartEmbedded() (*Server, error) {
-	m := miniredis.NewMiniRedis()
-	if err := m.Start(); err != nil {
-		return nil, fmt.Errorf("start embedded Redis: %w", err)
+// embeddedBytes is how much the streams of an embedded server may hold, beside what the worker and DuckDB
+// take in the same process.
+const embeddedBytes = 96 << 20
+
+// StartEmbedded starts an empty server in this process's memory. As redis-server would, it listens on
+// a Unix socket in the data directory only.
+func StartEmbedded(ctx context.Context, dataDir string) (*Server, error) {
+	socket, remove, err := datadir.Socket(dataDir, "redis.sock")
+	if err != nil {
+		return nil, err
 	}
-	// Its clock does not advance by itself, and leases would never expire.
-	ticks, done := time.NewTicker(time.Second), make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticks.C:
-				m.FastForward(time.Second)
-			case <-done:
-				return
-			}
-		}
-	}()
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
+	if err == nil {
+		err = os.Chmod(socket, 0o600)
+	}
+	if err != nil {
+		remove()
+		return nil, fmt.Errorf("listen for embedded Redis: %w", err)
+	}
+	m, err := embeddedredis.Serve(l, embeddedBytes)
+	if err != nil {
+		_ = l.Close()
+		remove()
+		return nil, err
+	}
 	return &Server{
-		URL: "redis://" + m.Addr(), Embedded: true, supervise: noSupervision,
+		URL: "unix://" + socket, await: noChild, supervise: noChild, Seal: m.Seal,
 		stop: func() {
-			ticks.Stop()
-			close(done)
 			m.Close()
+			remove()
 		},
-		Kind: "embedded (in memory: what is not yet committed ends with this process; install redis-server to keep it)",
+		Kind: "embedded, in memory: events that are not stored yet are lost if this process is killed; " +
+			"install redis-server, or give --redis URL, to keep them on disk",
 	}, nil
 }

@@ -34,6 +34,8 @@ const plainShebang = "#!lua\n"
 // onceScript adds the next events of a request that may be repeated. The record of what it has added lies
 // in the stream's slot and changes with it.
 //
+// An embedded server may be full half-way: what was added until then is recorded, and the caller goes on.
+//
 // Keys: stream, record. Args: hash of the request's events, events of it that should be in the stream, time to
 // live of the record in ms, then field, payload and number of events of each entry. Returns whether the record is of
 // these events, how many of them are in the stream now, and the first and the last ID of their entries.
@@ -43,8 +45,12 @@ if known[1] and known[1] ~= ARGV[1] then return {0, 0, '0-0', '0-0'} end
 local events, first, last = tonumber(known[2] or '0'), known[3], known[4]
 if events == tonumber(ARGV[2]) then
   for i = 4, #ARGV, 3 do
-    last = redis.call('XADD', KEYS[1], '*', ARGV[i], ARGV[i + 1])
-    first = first or last
+    local id = redis.pcall('XADD', KEYS[1], '*', ARGV[i], ARGV[i + 1])
+    if type(id) == 'table' then -- an error
+      if i == 4 then return id end
+      break
+    end
+    first, last = first or id, id
     events = events + tonumber(ARGV[i + 2])
   end
   redis.call('HSET', KEYS[2], 'body', ARGV[1], 'events', events)
@@ -158,7 +164,10 @@ func appendError(err error) error {
 }
 
 // isFull reports whether the server had no memory for the command, or for one of the transaction.
-func (e ReplyError) isFull() bool { return e.Code() == "OOM" }
+func (e ReplyError) isFull() bool {
+	_, cause, _ := strings.Cut(string(e), "discarded because of: ")
+	return e.Code() == "OOM" || ReplyError(cause).Code() == "OOM"
+}
 
 // Append makes the additions, in one round trip, and returns when the server has them all. After an error some of
 // them may have been made; of one whose error is not [event.ErrFull] or [event.ErrOtherRequest] it is not
@@ -168,7 +177,7 @@ func (a *Appender) Append(k *contract.Contract, additions []event.Addition) erro
 	all := &group{}
 	ends := make([]int, len(additions)) // of each addition's commands
 	for i := range additions {
-		all.add(a.client, addressOf(k, additions[i].Shard), &additions[i])
+		all.add(addressOf(k, additions[i].Shard), &additions[i])
 		ends[i] = len(all.commands)
 	}
 	if err := a.send(all); err != nil {
@@ -189,13 +198,13 @@ func (a *Appender) Append(k *contract.Contract, additions []event.Addition) erro
 var noContext = context.Background() //nolint:forbidigo // see above
 
 // add adds the commands of an addition: an XADD, a transaction of several, or a script.
-func (g *group) add(c *Client, at address, to *event.Addition) {
+func (g *group) add(at address, to *event.Addition) {
 	for _, e := range to.Entries {
 		g.bytes += len(e.Data)
 	}
 	switch {
 	case to.Once != nil:
-		g.commands = append(g.commands, redis.NewSliceCmd(noContext, onceArgs(c, at, to)...))
+		g.commands = append(g.commands, redis.NewSliceCmd(noContext, onceArgs(at, to)...))
 	case len(to.Entries) == 1:
 		g.commands = append(g.commands, redis.NewStringCmd(noContext, at.xadd(to.Entries[0])...))
 	default:
@@ -212,12 +221,8 @@ func (a address) xadd(e event.Payload) []any {
 }
 
 // onceArgs is the call of onceScript.
-func onceArgs(c *Client, at address, to *event.Addition) []any {
-	script := onceScript
-	if c.embedded {
-		script = strings.TrimPrefix(script, plainShebang)
-	}
-	args := []any{"EVAL", script, 2, at.stream, at.request(to.Once.Key), to.Once.Body, to.Once.Before, RequestTTL.Milliseconds()}
+func onceArgs(at address, to *event.Addition) []any {
+	args := []any{"EVAL", onceScript, 2, at.stream, at.request(to.Once.Key), to.Once.Body, to.Once.Before, RequestTTL.Milliseconds()}
 	for _, e := range to.Entries {
 		args = append(args, at.fieldOf(e.Kind), e.Data, e.Events)
 	}

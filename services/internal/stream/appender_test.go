@@ -30,7 +30,7 @@ func several(events int, text string) event.Payload {
 
 func TestAppend(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		a, k := appender(t, client), flights(2)
 		all := []event.Addition{
 			{Shard: 1, Entries: []event.Payload{one("1")}},
@@ -52,7 +52,7 @@ func TestAppend(t *testing.T) {
 
 func TestAppendOnce(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		a, k := appender(t, client), flights(1)
 		add := func(key, body string, before int, entries ...event.Payload) (event.Range, error) {
 			all := []event.Addition{{Entries: entries, Once: &event.Request{Key: key, Body: body, Before: before}}}

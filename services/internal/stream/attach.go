@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/estela-dev/estela/services/internal/event"
 )
@@ -35,7 +32,7 @@ func (s *Shard) Attach(ctx context.Context, epoch int64, after event.ID) (from e
 	if err != nil {
 		return from, fmt.Errorf("create group %s of %s: %w", group, s.key, err)
 	}
-	conn, err := dial(ctx, s.client.opts)
+	conn, err := dial(ctx, s.client.dialing)
 	if err != nil {
 		return from, fmt.Errorf("connect to %s to read %s: %w", s.client.where, s.key, err)
 	}
@@ -82,41 +79,8 @@ func (s *Shard) RaiseLastID(ctx context.Context, to event.ID) error {
 	if to.IsZero() || s.at.foreign {
 		return nil
 	}
-	raiseLastID := s.raiseLastID
-	if s.client.embedded {
-		raiseLastID = s.raiseByEntry
-	}
-	if err := raiseLastID(ctx, to); err != nil {
+	if err := s.client.eval(ctx, raiseLastIDScript, []string{s.key}, to.String()).Err(); err != nil {
 		return fmt.Errorf("raise the last ID of %s to %s: %w", s.key, to, err)
 	}
 	return nil
-}
-
-func (s *Shard) raiseLastID(ctx context.Context, to event.ID) error {
-	return s.client.eval(ctx, raiseLastIDScript, []string{s.key}, to.String()).Err()
-}
-
-// raiseByEntry adds an entry with that ID and deletes it, in one transaction:
-// miniredis has no XSETID.
-func (s *Shard) raiseByEntry(ctx context.Context, to event.ID) error {
-	err := s.client.rdb.Watch(ctx, func(tx *redis.Tx) error {
-		state, err := s.client.streamInfo(ctx, s.key)
-		if err != nil || state.Last.Compare(to) >= 0 {
-			return err
-		}
-		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: s.key, ID: to.String(), Values: []string{"lift", ""}})
-			pipe.XDel(ctx, s.key, to.String())
-			return nil
-		})
-		return err
-	}, s.key)
-	if errors.Is(err, redis.TxFailedErr) || isTooSmall(err) {
-		return s.raiseByEntry(ctx, to) // the stream has advanced: retry
-	}
-	return err
-}
-
-func isTooSmall(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "equal or smaller than")
 }

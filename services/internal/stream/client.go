@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -43,13 +42,19 @@ type Config struct {
 // Client is a connection pool to one Redis server. It is safe for concurrent
 // use.
 type Client struct {
-	rdb      *redis.Client
-	opts     *redis.Options
-	logger   *slog.Logger
-	where    string
-	embedded bool
-	// runID is what this client proposes as the run id of an embedded server.
-	runID string
+	rdb     commands
+	dialing *dialing
+	logger  *slog.Logger
+	where   string
+}
+
+// commands is what is used of go-redis' client. No type of this package has that client in a field or
+// the signature of a method: each package that imports this one would compile 1500 functions of its types,
+// more than a second of processor time.
+type commands interface {
+	redis.Cmdable
+	Do(ctx context.Context, args ...any) *redis.Cmd
+	Close() error
 }
 
 // quiet keeps go-redis from logging to stderr: all it logs is returned as an
@@ -59,21 +64,19 @@ var quiet = sync.OnceFunc(logging.Disable)
 // Open connects to the server and reads its INFO. It does not check whether
 // the server may be used: see [Client.Check].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	opts, err := cfg.options()
+	opts, err := options(cfg)
 	if err != nil {
 		return nil, err
 	}
 	quiet()
-	c := &Client{rdb: redis.NewClient(opts), logger: cfg.Logger, where: Redact(cfg.URL), runID: embeddedMark + rand.Text()}
-	c.opts = c.rdb.Options()
+	rdb := redis.NewClient(opts)
+	c := &Client{rdb: rdb, dialing: newDialing(rdb.Options()), logger: cfg.Logger, where: Redact(cfg.URL)}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	fields, err := c.info(ctx)
-	if err != nil {
+	if _, err := c.info(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to Redis at %s: %w", c.where, err), c.Close())
 	}
-	c.embedded = fields["redis_version"] == ""
 	return c, nil
 }
 
@@ -103,7 +106,7 @@ func parseURL(raw string) (*redis.Options, error) {
 }
 
 // options are those of go-redis, and of our own connections.
-func (cfg Config) options() (*redis.Options, error) {
+func options(cfg Config) (*redis.Options, error) {
 	opts, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err

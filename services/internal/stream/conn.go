@@ -22,8 +22,30 @@ type conn struct {
 	out []byte
 }
 
+// dialing is how to connect and log in.
+type dialing struct {
+	network, address string
+	tls              *tls.Config // nil without TLS
+	timeout          time.Duration
+	login            func(ctx context.Context) (user, password string, err error)
+	db               int
+}
+
+// newDialing returns the part of go-redis' options that our own connections have in common.
+func newDialing(opts *redis.Options) *dialing {
+	d := &dialing{
+		network: opts.Network, address: opts.Addr, tls: opts.TLSConfig, timeout: opts.DialTimeout,
+		login: opts.CredentialsProviderContext, db: opts.DB,
+	}
+	if d.login == nil {
+		user, password := opts.Username, opts.Password
+		d.login = func(context.Context) (string, string, error) { return user, password, nil }
+	}
+	return d
+}
+
 // dial connects and logs in as go-redis would with the same options.
-func dial(ctx context.Context, opts *redis.Options) (*conn, error) {
+func dial(ctx context.Context, opts *dialing) (*conn, error) {
 	raw, err := dialRaw(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -37,13 +59,13 @@ func dial(ctx context.Context, opts *redis.Options) (*conn, error) {
 	return c, nil
 }
 
-func dialRaw(ctx context.Context, opts *redis.Options) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: opts.DialTimeout}
-	if opts.TLSConfig == nil {
-		return dialer.DialContext(ctx, opts.Network, opts.Addr)
+func dialRaw(ctx context.Context, opts *dialing) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: opts.timeout}
+	if opts.tls == nil {
+		return dialer.DialContext(ctx, opts.network, opts.address)
 	}
-	secure := &tls.Dialer{NetDialer: dialer, Config: opts.TLSConfig}
-	return secure.DialContext(ctx, opts.Network, opts.Addr)
+	secure := &tls.Dialer{NetDialer: dialer, Config: opts.tls}
+	return secure.DialContext(ctx, opts.network, opts.address)
 }
 
 // closeOn closes the connection when ctx ends, so that whatever uses it returns
@@ -52,13 +74,10 @@ func (c *conn) closeOn(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = c.Close() })
 }
 
-func (c *conn) login(ctx context.Context, opts *redis.Options) error {
-	user, password := opts.Username, opts.Password
-	if opts.CredentialsProviderContext != nil {
-		var err error
-		if user, password, err = opts.CredentialsProviderContext(ctx); err != nil {
-			return err
-		}
+func (c *conn) login(ctx context.Context, opts *dialing) error {
+	user, password, err := opts.login(ctx)
+	if err != nil {
+		return err
 	}
 	var commands [][]string
 	switch {
@@ -67,10 +86,10 @@ func (c *conn) login(ctx context.Context, opts *redis.Options) error {
 	case password != "":
 		commands = append(commands, []string{"AUTH", password})
 	}
-	if opts.DB != 0 {
-		commands = append(commands, []string{"SELECT", strconv.Itoa(opts.DB)})
+	if opts.db != 0 {
+		commands = append(commands, []string{"SELECT", strconv.Itoa(opts.db)})
 	}
-	return c.do(opts.DialTimeout, commands)
+	return c.do(opts.timeout, commands)
 }
 
 // do sends commands whose replies are one line each, and returns the first error

@@ -12,7 +12,6 @@
 //	estela:workers:IDENTITY:DATASETS   sorted set: a worker's token, scored by when it expires (server clock, ms)
 //	estela:contracts                   hash: DATASET -> the contract by which its warehouse stores it,
 //	                                   DATASET@VERSION -> nothing: an earlier version of it
-//	estela:run_id                      embedded servers only: replaces INFO's run_id
 //
 // The braces are a hash tag: the five keys of a shard are in one slot.
 //
@@ -72,9 +71,7 @@
 //   - the server's count of added entries differs from the entries received: see reconciliation
 //     in package worker.
 //
-// After each the worker re-attaches, rereads the stream, and looks up what may be stored. An
-// embedded server doesn't count, so one case is undetected there: a cursor that was moved
-// forward, and entries that were read with it beyond that before the next State.
+// After each the worker re-attaches, rereads the stream, and looks up what may be stored.
 //
 // # Reading
 //
@@ -135,8 +132,5 @@
 // highest ID that is removed is written to trimmed_to before, in the same script. XREAD
 // subscribers have no cursor in Redis: set KeepFor for them.
 //
-// Nothing newer than Redis 7.0's commands is used. The embedded miniredis works
-// too, with these differences: its run id is a key, RaiseLastID adds and deletes an
-// entry (it has no XSETID), and leases expire only as its clock is advanced
-// (FastForward).
+// Nothing newer than Redis 7.0's commands is used, and what is used package embeddedredis has too.
 package stream

@@ -145,7 +145,7 @@ func TestForeignGroupsOfTwoDatasets(t *testing.T) {
 
 func TestForeignStreamIsNotCreated(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		k := orders("shop", "event")
 		s := foreignShard(t, client, k)
 		first := attachError(t, s, 1, event.ID{})

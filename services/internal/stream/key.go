@@ -8,8 +8,6 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
-const runIDKey = "estela:run_id"
-
 // workersKey holds the membership of a group of workers.
 func workersKey(group string) string { return "estela:workers:" + group }
 

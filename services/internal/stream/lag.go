@@ -60,14 +60,11 @@ func (c *Client) lag(ctx context.Context, at address) (l Lag, err error) {
 	reported := pipe.HMGet(ctx, at.stored(), "last", "added", "stored", "at")
 	lease := pipe.Get(ctx, at.lease())
 	_, _ = pipe.Exec(ctx) // each reply has its own error
-	if l.StreamState, err = c.parseStream(info); err == nil {
+	if l.StreamState, err = parseStream(info); err == nil {
 		err = l.setStored(reported)
 	}
 	if err != nil {
 		return l, fmt.Errorf("look up lag of %s: %w", at.stream, err)
-	}
-	if l.Newest.IsZero() && l.Length > 0 {
-		l.Newest = l.Last // XINFO of some servers lacks it
 	}
 	if l.Lease, err = lease.Result(); err != nil && !errors.Is(err, redis.Nil) {
 		return l, fmt.Errorf("look up lease of %s: %w", at.stream, err)

@@ -3,7 +3,6 @@ package stream_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
@@ -25,7 +24,7 @@ func owning(t *testing.T, client *stream.Client) (*stream.Shard, event.StreamSta
 // Entries that are stored and not trimmed yet are no lag, however many.
 func TestStoredEntriesDoNotStopTheProducer(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		const highWater = 500
 		publish(t, client, 1, 3*highWater, stream.ProducerConfig{HighWater: -1})
 		s, state := owning(t, client)

@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -11,7 +10,7 @@ import (
 // The newest entries come newest first, over several pages, and no cursor moves.
 func TestNewest(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		var got []string
 		look := func(limit int) {
 			t.Helper()

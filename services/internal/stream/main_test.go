@@ -3,14 +3,15 @@ package stream_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/embeddedredis"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -56,29 +57,29 @@ func shard(t *testing.T, client *stream.Client, cfg stream.ShardConfig) *stream.
 
 // backend is a server that the whole Source must work on.
 type backend struct {
-	name string
-	// start returns the URL and a way to let the server's clock go on.
-	start func(t *testing.T) (url string, sleep func(time.Duration))
+	name  string
+	start func(t *testing.T) (url string)
 }
 
 var backends = []backend{
-	{"redis-server", func(t *testing.T) (string, func(time.Duration)) {
-		return redistest.Start(t).URL(), time.Sleep
-	}},
-	{"miniredis", func(t *testing.T) (string, func(time.Duration)) {
-		server := miniredis.RunT(t)
-		return "redis://" + server.Addr(), server.FastForward
+	{"redis-server", func(t *testing.T) string { return redistest.Start(t).URL() }},
+	{"embedded", func(t *testing.T) string {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		must(t, err)
+		server, err := embeddedredis.Serve(l, 1<<30)
+		must(t, err)
+		t.Cleanup(server.Close)
+		return "redis://" + l.Addr().String()
 	}},
 }
 
 // onBackends runs a test on every backend.
-func onBackends(t *testing.T, test func(t *testing.T, client *stream.Client, sleep func(time.Duration))) {
+func onBackends(t *testing.T, test func(t *testing.T, client *stream.Client)) {
 	t.Helper()
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			url, sleep := b.start(t)
-			test(t, open(t, url), sleep)
+			test(t, open(t, b.start(t)))
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -77,7 +76,7 @@ func TestSampleOfAMixture(t *testing.T) {
 
 func TestSampleIsBounded(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		k := orders("shop", "payload")
 		p := client.Producer(t.Context(), k, stream.ProducerConfig{})
 		for i := range 3000 {

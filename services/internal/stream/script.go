@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -160,10 +159,7 @@ const (
 	attachForeign = "foreign"
 )
 
-// eval runs a script. The embedded server has neither flags nor a memory limit.
+// eval runs a script.
 func (c *Client) eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	if c.embedded {
-		script = strings.TrimPrefix(script, shebang)
-	}
 	return c.rdb.Eval(ctx, script, keys, args...)
 }

@@ -109,7 +109,7 @@ func (l *sender) pause(ctx context.Context, why Waiting) error {
 // left on it.
 func (l *sender) exchange(ctx context.Context, b *batch, shards []shardCommands) (err error) {
 	if l.conn == nil {
-		if l.conn, err = dial(ctx, l.client.opts); err != nil {
+		if l.conn, err = dial(ctx, l.client.dialing); err != nil {
 			return err
 		}
 		l.in = bufio.NewReaderSize(l.conn, 64<<10)

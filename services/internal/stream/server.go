@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
+	"github.com/estela-dev/estela/services/internal/event"
 )
 
 // ServerInfo is the INFO of a server. A value that it lacks is empty or 0.
@@ -16,8 +17,7 @@ type ServerInfo struct {
 	Version string
 	// RunID changes at every start of the server.
 	RunID string
-	// Embedded: an in-memory server inside a process (miniredis), whose INFO has
-	// nothing else.
+	// Embedded: an in-memory server inside a process, see package embeddedredis.
 	Embedded bool
 	// MaxMemory and UsedMemory are bytes; MaxMemory 0 is without limit.
 	MaxMemory, UsedMemory int64
@@ -36,14 +36,9 @@ func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 		return ServerInfo{}, fmt.Errorf("read INFO of %s: %w", c.where, err)
 	}
 	s := ServerInfo{
-		Version: fields["redis_version"], RunID: fields["run_id"], Embedded: c.embedded,
+		Version: fields["redis_version"], RunID: fields["run_id"], Embedded: IsEmbedded(fields["run_id"]),
 		MaxMemory: number(fields["maxmemory"]), UsedMemory: number(fields["used_memory"]),
 		Policy: fields["maxmemory_policy"], AOF: fields["aof_enabled"] == "1",
-	}
-	if c.embedded {
-		if s.RunID, err = c.embeddedRunID(ctx); err != nil {
-			return ServerInfo{}, fmt.Errorf("read run id of %s: %w", c.where, err)
-		}
 	}
 	before := time.Now()
 	now, err := c.rdb.Time(ctx).Result()
@@ -86,9 +81,6 @@ func (c *Client) Check(ctx context.Context) error {
 
 // Check is [Client.Check] on INFO that was read.
 func (s ServerInfo) Check() error {
-	if s.Embedded {
-		return nil
-	}
 	major, _, _ := strings.Cut(s.Version, ".")
 	if number(major) < 7 {
 		return &RefusedError{
@@ -106,7 +98,7 @@ func (s ServerInfo) Check() error {
 	return nil
 }
 
-// info reads INFO's default sections: an embedded server refuses named ones.
+// info reads INFO's default sections.
 func (c *Client) info(ctx context.Context) (map[string]string, error) {
 	text, err := c.rdb.Info(ctx).Result()
 	if err != nil {
@@ -125,20 +117,9 @@ func parseInfo(text string) map[string]string {
 	return fields
 }
 
-// embeddedMark begins the run id of every embedded server; redis-server's are hexadecimal.
-const embeddedMark = "embedded-"
-
 // IsEmbedded reports whether a run id is an embedded server's, which keeps nothing once it has
 // ended.
-func IsEmbedded(runID string) bool { return strings.HasPrefix(runID, embeddedMark) }
-
-// embeddedRunID returns a random text that is lost with the server's memory, like a run id.
-func (c *Client) embeddedRunID(ctx context.Context) (string, error) {
-	if err := c.rdb.SetNX(ctx, runIDKey, c.runID, 0).Err(); err != nil {
-		return "", err
-	}
-	return c.rdb.Get(ctx, runIDKey).Result()
-}
+func IsEmbedded(runID string) bool { return strings.HasPrefix(runID, event.EmbeddedRunID) }
 
 func number(s string) int64 {
 	n, _ := strconv.ParseInt(s, 10, 64)

@@ -14,7 +14,7 @@ import (
 // is in the stream; without a trace there is no field.
 func TestProducerTraces(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		for _, perEntry := range []int{1, 5} {
 			var asked, acked atomic.Int64
 			cfg := stream.ProducerConfig{Batch: perEntry, FlushEvents: 100, Linger: time.Hour, Trace: func() (string, func()) {

@@ -17,7 +17,7 @@ func TestUnreadStreams(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			url, _ := b.start(t)
+			url := b.start(t)
 			client := open(t, url)
 			opts, err := redis.ParseURL(url)
 			must(t, err)

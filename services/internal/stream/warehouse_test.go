@@ -27,7 +27,7 @@ func refusedBy(t *testing.T, err error, owner event.Warehouse) {
 // when nobody owns it and after the claims were deleted.
 func TestLeaseIsForOneWarehouse(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, sleep func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		ctx := t.Context()
 		of := func(w event.Warehouse, owner string) *stream.Shard {
 			return client.Shard(flights(1), 0, owner, stream.ShardConfig{Lease: time.Second, Warehouse: w})
@@ -64,7 +64,7 @@ func TestLeaseIsForOneWarehouse(t *testing.T) {
 		want(t, "renewed", ok, true)
 		must(t, b.Release(ctx))
 		acquire(anyone, true) // a reader that says nothing is asked nothing
-		sleep(1100 * time.Millisecond)
+		time.Sleep(1100 * time.Millisecond)
 		_, err = a.Acquire(ctx)
 		refusedBy(t, err, house("b"))
 	})
@@ -91,7 +91,7 @@ func TestClaimIsRenewed(t *testing.T) {
 // leaves no claim of its own.
 func TestClaimIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		ctx := t.Context()
 		first, second := &contract.Contract{Name: "first", Shards: 2}, &contract.Contract{Name: "second", Shards: 3}
 		must(t, client.ClaimShards(ctx, []*contract.Contract{second}, house("a")))
@@ -116,7 +116,7 @@ func TestClaimIsAllOrNothing(t *testing.T) {
 // TestSummaries finds entries in shards that the contract does not have.
 func TestSummaries(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, client *stream.Client, _ func(time.Duration)) {
+	onBackends(t, func(t *testing.T, client *stream.Client) {
 		p := client.Producer(t.Context(), flights(8), stream.ProducerConfig{})
 		for range 3 {
 			must(t, p.Add(t.Context(), 7, []byte("1")))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,7 @@ type Metrics struct {
 	freshness                                         *freshness
 	requests, posts                                   *prometheus.HistogramVec
 	posted, postedBytes, refused                      *prometheus.CounterVec
+	requestSeries                                     sync.Map // requestLabels -> prometheus.Observer
 	tracing                                           *Tracing
 }
 
@@ -141,7 +143,11 @@ func (m *Metrics) Ahead(dataset string, entries int64) {
 
 // Request records an answered request. endpoint is the route's label, never the request's path.
 func (m *Metrics) Request(endpoint string, status int, seconds float64) {
-	m.requests.WithLabelValues(endpoint, strconv.Itoa(status)).Observe(seconds)
+	series, ok := m.requestSeries.Load(requestLabels{endpoint, status})
+	if !ok {
+		series, _ = m.requestSeries.LoadOrStore(requestLabels{endpoint, status}, m.requests.WithLabelValues(endpoint, strconv.Itoa(status)))
+	}
+	series.(prometheus.Observer).Observe(seconds) //nolint:forcetypeassert // the map's type
 	m.tracing.read(endpoint, status, seconds)
 }
 
@@ -158,6 +164,13 @@ func (m *Metrics) Accepted(dataset string, events, invalid int, bytes int64) {
 	m.posted.WithLabelValues(dataset, "valid").Add(float64(events - invalid))
 	m.posted.WithLabelValues(dataset, "invalid").Add(float64(invalid))
 	m.postedBytes.WithLabelValues(dataset).Add(float64(bytes))
+}
+
+// requestLabels are the labels of a series of requests, whose lookup by labels takes longer than
+// Observe.
+type requestLabels struct {
+	endpoint string
+	status   int
 }
 
 // Trace exports spans of traced events. It must be called before anything is recorded.

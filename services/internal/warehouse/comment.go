@@ -17,16 +17,15 @@ func comment(ctx context.Context, conn *database.Conn, c *contract.Contract) err
 	if err != nil {
 		return err
 	}
-	table := datasetTable(c.Name).String()
 	var all []string
-	add := func(name, on, text string) {
-		if have[name] != text {
-			all = append(all, "COMMENT ON "+on+" IS "+commentText(text))
+	add := func(column, text string) {
+		if have[column] != text {
+			all = append(all, commentOn(datasetTable(c.Name), column, text))
 		}
 	}
-	add("", "TABLE "+table, c.Description)
+	add("", c.Description)
 	for _, column := range c.Columns {
-		add(column.Name, "COLUMN "+table+"."+database.QuoteName(column.Name), column.Comment())
+		add(column.Name, column.Comment())
 	}
 	if err := database.ExecAll(ctx, conn, all...); err != nil {
 		return fmt.Errorf("comment table: %w", err)
@@ -34,12 +33,17 @@ func comment(ctx context.Context, conn *database.Conn, c *contract.Contract) err
 	return nil
 }
 
-// commentText quotes a comment; NULL removes it.
-func commentText(text string) string {
-	if text == "" {
-		return "NULL"
+// commentOn returns the statement that comments a column, or the table if the name is empty; an empty text
+// removes the comment.
+func commentOn(table database.Table, column, text string) string {
+	on, is := "TABLE "+table.String(), "NULL"
+	if column != "" {
+		on = "COLUMN " + table.String() + "." + database.QuoteName(column)
 	}
-	return database.QuoteText(text)
+	if text != "" {
+		is = database.QuoteText(text)
+	}
+	return "COMMENT ON " + on + " IS " + is
 }
 
 // commentsOf reads the comments of a table's columns, by name; that of the table has no name.

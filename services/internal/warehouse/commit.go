@@ -72,7 +72,7 @@ func advanced(at event.Position, b *contract.Batch, now time.Time) event.Positio
 // commit is one attempt. Staging precedes BEGIN, because a transaction writes to one attached database. The
 // position is updated first in the transaction, so that a fenced owner writes nothing.
 func (w *Warehouse) commit(ctx context.Context, conn *database.Conn, at, next event.Position, b *contract.Batch) error {
-	loads, err := w.loads(ctx, conn, b, next.CommittedAt)
+	loads, err := w.loads(ctx, conn, b, at.Rows, next.CommittedAt)
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,10 @@
 // updates column by column: without a column in common, an old owner's commit
 // and a takeover would both succeed.
 //
-// DuckDB writes to one attached database in a transaction, and its appender does
-// not work on MotherDuck's tables. There the rows are first appended to a
-// temporary table, before BEGIN, and then inserted from it. Config.Staged does
-// the same on a file, so that tests run that path without MotherDuck.
+// DuckDB reads the rows from Go's memory, by a table function (database.Conn.Append), and writes to one
+// attached database in a transaction. On MotherDuck the rows are first appended to a temporary table,
+// before BEGIN, and then inserted from it. Config.Staged does the same on a file, so that tests run that
+// path without MotherDuck.
 //
 // # When things fail
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -12,7 +13,10 @@ import (
 
 // layout is the columns of a dataset's table, in order: the contract's, the system columns, and those of
 // later contracts.
-type layout struct{ fields []database.Field }
+type layout struct {
+	fields     []database.Field
+	compressed atomic.Bool // see Warehouse.fitCompression
+}
 
 // layout returns the dataset's layout, from a cache.
 func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset string) (*layout, error) {
@@ -26,7 +30,7 @@ func (w *Warehouse) layout(ctx context.Context, conn *database.Conn, dataset str
 	if len(fields) == 0 {
 		return nil, fmt.Errorf("dataset %s has no table: register its contract first", dataset)
 	}
-	lay := &layout{fields}
+	lay := &layout{fields: fields}
 	w.layouts.Store(dataset, lay)
 	return lay, nil
 }

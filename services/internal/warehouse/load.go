@@ -22,13 +22,16 @@ type load struct {
 	rows   int
 }
 
-// loads returns the loads of the batch: its rows and its rejects.
-func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, at time.Time) ([]load, error) {
+// loads returns the loads of the batch: its rows and its rejects. stored is how many rows its shard has stored.
+func (w *Warehouse) loads(ctx context.Context, conn *database.Conn, b *contract.Batch, stored int64, at time.Time) ([]load, error) {
 	var all []load
 	if b.Rows > 0 {
 		lay, err := w.layout(ctx, conn, b.Contract.Name)
 		if err != nil {
 			return nil, err
+		}
+		if stored >= compressFrom {
+			w.fitCompression(ctx, conn, b.Contract.Name, lay)
 		}
 		all = append(all, load{datasetTable(b.Contract.Name), lay.fields, lay.values(b, at), b.Rows})
 	}
@@ -69,25 +72,13 @@ func (l load) create(ctx context.Context, conn *database.Conn) error {
 	if err := database.ExecAll(ctx, conn, create); err != nil {
 		return err
 	}
-	return l.append(conn)
-}
-
-func (l load) append(conn *database.Conn) error {
-	a, err := conn.NewAppender(l.into)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := a.Append(l.rows, l.values); err != nil {
-		return fmt.Errorf("append to %s: %w", l.into, err)
-	}
-	return nil
+	return conn.Append(ctx, l.into, l.rows, l.values)
 }
 
 // store appends the rows to the table, directly or from the temporary table.
 func (l load) store(ctx context.Context, conn *database.Conn, staged bool) error {
 	if !staged {
-		return l.append(conn)
+		return conn.Append(ctx, l.into, l.rows, l.values)
 	}
 	from := l.staging().into
 	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.into, database.Names(l.fields), database.Names(l.fields), from)

@@ -7,19 +7,32 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 )
 
+// flushed is a batch on its way to the committer; prepared is nil unless it was full before the committer was free.
+type flushed struct {
+	batch    *contract.Batch
+	prepared *prepared
+}
+
 // batcher is the decoding stage: it decodes segments into a batch, which it flushes.
 type batcher struct {
+	prepare   func(*contract.Batch) *prepared
 	decoder   *contract.Decoder
 	in        chan segment // nil once reading has ended
-	full      chan<- *contract.Batch
+	full      chan<- flushed
 	empty     <-chan *contract.Batch
+	rows      int           // of a full batch
 	every     time.Duration // the least time between two flushes
 	inFlight  *inFlight
 	hook      func(step string)
+	segment   segment
+	next      int // entry of the segment
 	batch     *contract.Batch
+	entryRows int       // rows and rejects of the last entry
+	prepared  *prepared // of a full batch
 	bytes     int
-	backlog   bool
+	readRows  int       // rows and rejects of the last read
 	since     time.Time // when the batch got its first entry
+	decodedAt time.Time // when it got its last one
 	flushedAt time.Time // when the last batch was flushed
 }
 
@@ -28,6 +41,7 @@ func (b *batcher) step(ctx context.Context) error {
 	var wake <-chan time.Time
 	if b.isFull() {
 		in = nil
+		b.prepareOnce()
 	}
 	if wait := b.wait(); b.batch.Entries == 0 {
 		out = nil
@@ -40,9 +54,10 @@ func (b *batcher) step(ctx context.Context) error {
 			b.in = nil
 			return nil
 		}
-		b.decode(c)
+		b.segment, b.next, b.readRows = c, 0, 0
+		b.decode()
 		return nil
-	case out <- b.batch:
+	case out <- flushed{b.batch, b.prepared}:
 		return b.flushed(ctx)
 	case <-wake:
 		return nil
@@ -51,8 +66,18 @@ func (b *batcher) step(ctx context.Context) error {
 	}
 }
 
+// prepareOnce prepares the batch, to which nothing is added any more.
+func (b *batcher) prepareOnce() {
+	if b.prepared == nil {
+		b.prepared = b.prepare(b.batch)
+		b.hook("prepared")
+	}
+}
+
+// isFull reports whether another entry like the last one would be too much. A batch of more than a row
+// group leaves a small one, and DuckDB then writes all that follow again at its next checkpoint.
 func (b *batcher) isFull() bool {
-	return b.batch.Rows+len(b.batch.Rejects) >= rowGroup || b.bytes >= batchBytes
+	return b.batch.Rows+len(b.batch.Rejects)+max(1, b.entryRows) > b.rows && b.batch.Entries > 0 || b.bytes >= batchBytes
 }
 
 // wait is how long the batch lingers before it is flushed.
@@ -61,32 +86,44 @@ func (b *batcher) wait() time.Duration {
 		return 0
 	}
 	wait := b.every - time.Since(b.flushedAt)
-	if b.backlog {
-		wait = max(wait, backlogWait-time.Since(b.since))
+	if b.readRows >= backlogRead {
+		wait = max(wait, min(backlogWait-time.Since(b.since), backlogGap-time.Since(b.decodedAt)))
 	}
 	return wait
 }
 
-func (b *batcher) decode(c segment) {
+// decode decodes the rest of the segment, until the batch is full.
+func (b *batcher) decode() {
 	if b.batch.Entries == 0 {
 		b.since = time.Now()
-		b.inFlight.decoding(c.entries[0].ID)
+		b.inFlight.decoding(b.segment.entries[b.next].ID)
 	}
-	for _, e := range c.entries {
+	for b.next < len(b.segment.entries) && !b.isFull() {
+		e := b.segment.entries[b.next]
+		before := b.batch.Rows + len(b.batch.Rejects)
 		b.decoder.DecodeEntry(b.batch, e)
+		b.entryRows = b.batch.Rows + len(b.batch.Rejects) - before
+		b.readRows += b.entryRows
 		b.bytes += len(e.Payload)
+		b.next++
 	}
-	b.batch.Last, b.batch.Added = c.entries[len(c.entries)-1].ID, c.added
-	b.backlog = len(c.entries) >= backlogRead
-	c.release()
+	b.batch.Last, b.batch.Added = b.segment.entries[b.next-1].ID, b.segment.addedAt(b.next)
+	if b.next == len(b.segment.entries) {
+		b.segment.release()
+		b.segment, b.next = segment{}, 0
+	}
+	b.decodedAt = time.Now()
 	b.hook("decoded")
 }
 
 // flushed continues with an empty batch after one was flushed.
 func (b *batcher) flushed(ctx context.Context) error {
-	b.bytes, b.flushedAt = 0, time.Now()
+	b.bytes, b.prepared, b.flushedAt = 0, nil, time.Now()
 	select {
 	case b.batch = <-b.empty:
+		if b.next < len(b.segment.entries) {
+			b.decode()
+		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -19,11 +19,26 @@ type committer struct {
 	contract *contract.Contract
 	clock    *clock // nil outside of a shard's owner: no stream time is clamped
 
-	mu    sync.Mutex
+	mu    sync.Mutex // held during a commit
 	pos   event.Position
-	keys  *keySet
-	limit uint64 // stream times above it are clamped to it; of the current batch
 	state atomic.Pointer[committed]
+
+	keysMu sync.Mutex // locked after mu; not held while the sink commits
+	keys   *keySet
+	limit  uint64   // stream times above it are clamped to it; of the current batch
+	last   event.ID // the highest position of all batches whose keys were looked up, and of the table
+	// undecided counts the candidates by hash that may yet become rows; their keys are not in keys.
+	undecided map[uint64]int
+	// changes counts the changes of keys out of turn: all but those by prepare. They may be of rows that a
+	// prepared batch was not compared with.
+	changes int
+}
+
+// prepared is what prepare found out about a batch.
+type prepared struct {
+	candidates []event.Candidate
+	limit      uint64
+	changes    int
 }
 
 // committed is the state after the last commit.
@@ -33,7 +48,7 @@ type committed struct {
 }
 
 func newCommitter(sink Sink, c *contract.Contract, pos event.Position) *committer {
-	q := &committer{sink: sink, contract: c, pos: pos}
+	q := &committer{sink: sink, contract: c, pos: pos, last: pos.Last, undecided: map[uint64]int{}}
 	q.storeState()
 	return q
 }
@@ -62,7 +77,10 @@ func (c *committer) setPosition(ctx context.Context, pos event.Position) error {
 			return err
 		}
 	}
-	c.pos, c.keys = pos, keys
+	c.keysMu.Lock()
+	c.pos, c.keys, c.last = pos, keys, pos.Last
+	c.changes++
+	c.keysMu.Unlock()
 	c.storeState()
 	return nil
 }
@@ -70,6 +88,8 @@ func (c *committer) setPosition(ctx context.Context, pos event.Position) error {
 // storeState makes the state visible to those who must not wait for a commit.
 func (c *committer) storeState() {
 	state := committed{position: c.pos}
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
 	if c.keys != nil {
 		state.keyBytes = c.keys.bytes()
 	}
@@ -79,17 +99,42 @@ func (c *committer) storeState() {
 // position is the last one committed.
 func (c *committer) position() event.Position { return c.state.Load().position }
 
+// prepare looks up the keys of the next batch of the stream in memory, while the one before it is
+// being committed. What it returns is for commit.
+func (c *committer) prepare(b *contract.Batch, reread event.ID) *prepared {
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	c.limit = c.clock.limit()
+	return &prepared{c.candidates(b, reread), c.limit, c.changes}
+}
+
+// prepareNow returns what is known about a batch whose turn it is. One that was prepared before rows were
+// stored out of turn is compared again; all of it is looked up then, because its keys are known by now.
+func (c *committer) prepareNow(b *contract.Batch, reread event.ID, ready *prepared) *prepared {
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	if ready != nil && ready.changes == c.changes {
+		return ready
+	}
+	if ready != nil {
+		c.decided(b, ready.candidates)
+	}
+	c.changes++
+	c.limit = c.clock.limit()
+	return &prepared{c.candidates(b, reread), c.limit, c.changes}
+}
+
 // commit dedupes the batch and commits the rest, each through retry. A row at or below reread
-// was read before: it may be stored with its own ID.
-func (c *committer) commit(ctx context.Context, b *contract.Batch, reread event.ID, retry retryFunc) error {
+// was read before: it may be stored with its own ID. ready is nil, or from prepare.
+func (c *committer) commit(ctx context.Context, b *contract.Batch, reread event.ID, ready *prepared, retry retryFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.storeState()
-	c.limit = c.clock.limit()
 	if b.Last.Compare(c.pos.Last) < 0 {
 		b.Last = c.pos.Last
 	}
-	if err := retry(func() error { return c.dedupe(ctx, b, reread) }); err != nil {
+	ready = c.prepareNow(b, reread, ready)
+	if err := retry(func() error { return c.dedupe(ctx, b, reread, ready) }); err != nil {
 		return err
 	}
 	return retry(func() error {
@@ -134,17 +179,20 @@ const (
 
 // dedupe removes the rows and rejects that are stored already and the duplicates from the
 // batch. It may be retried after an error.
-func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread event.ID) error {
-	candidates := c.candidates(b, reread)
+func (c *committer) dedupe(ctx context.Context, b *contract.Batch, reread event.ID, ready *prepared) error {
 	replayed := hasReread(b, reread)
-	if len(candidates) == 0 && !replayed {
+	if len(ready.candidates) == 0 && !replayed {
 		return nil
 	}
-	found, err := c.sink.Lookup(ctx, b, candidates)
+	found, err := c.sink.Lookup(ctx, b, ready.candidates)
 	if err != nil {
 		return err
 	}
-	c.decide(b, candidates, found)
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	c.limit = ready.limit
+	c.decided(b, ready.candidates)
+	c.decide(b, ready.candidates, found)
 	if replayed {
 		b.Rejects = removeAt(b.Rejects, found.Rejects)
 	}
@@ -166,17 +214,31 @@ func hasReread(b *contract.Batch, reread event.ID) bool {
 // those whose key was seen in the window, in this batch too. The others are new.
 func (c *committer) candidates(b *contract.Batch, reread event.ID) []event.Candidate {
 	var candidates []event.Candidate
+	if b.Last.Compare(c.last) > 0 {
+		c.last = b.Last
+	}
 	for i := range b.Rows {
 		if c.keys != nil && i%warmRows == 0 {
 			c.keys.warm(b.Hashes[i:min(i+warmRows, b.Rows)])
 		}
 		if from, to, needed := c.lookupRange(b, i, reread); needed {
 			candidates = append(candidates, event.Candidate{Row: i, FromMS: from, ToMS: to})
+			c.undecided[b.Hashes[i]]++
 		} else if c.keys != nil {
 			c.keys.addClamped(b.Hashes[i], b.MS[i], c.clamped(b, i))
 		}
 	}
 	return candidates
+}
+
+// decided ends the wait for the decision on candidates.
+func (c *committer) decided(b *contract.Batch, candidates []event.Candidate) {
+	for _, cand := range candidates {
+		hash := b.Hashes[cand.Row]
+		if c.undecided[hash]--; c.undecided[hash] <= 0 {
+			delete(c.undecided, hash)
+		}
+	}
 }
 
 // lookupRange reports whether row i needs a lookup, and the range of stream time in which its
@@ -197,8 +259,11 @@ func (c *committer) lookupRange(b *contract.Batch, i int, reread event.ID) (from
 	default:
 		at := c.clamped(b, i)
 		fromMS, toMS, needed = c.keys.seen(b.Hashes[i], at)
+		if c.undecided[b.Hashes[i]] > 0 {
+			fromMS, toMS, needed = 0, at+min(window, math.MaxUint64-at), true
+		}
 		if c.keys.ahead { // the row may be stored with a later time than the clamped
-			toMS = max(toMS, c.pos.Last.MS)
+			toMS = max(toMS, c.last.MS)
 		}
 		return max(fromMS, at-min(at, window)), toMS, needed
 	}

@@ -8,10 +8,23 @@
 //	   └──── lease lost or commit fenced ─────────┘
 //
 // A pipeline is one attachment to the stream. Its three stages overlap: one goroutine reads, one
-// decodes into columns, one commits. While there is a backlog a batch is flushed when it has a whole
-// row group; without one, when the last commit is done.
+// decodes into columns, one commits. A takeover reads the keys of the dedupe window before the first of
+// them: nothing is deduped or committed without. While there is a backlog a batch is flushed when it has a whole
+// row group; without one, when the last commit is done. A full batch ends at an entry, not at the end of a
+// read, and is never larger than a row group: DuckDB would write all that follows again at its next checkpoint.
 //
-// Guarantees: the position is in the warehouse and advances in the transaction that stores the
+// # Dedupe beside the commit before
+//
+// The keys of a full batch are looked up in memory while the batch before it is still being committed
+// (committer.prepare). Only the hits are looked up in the table, and only in turn, when that commit is
+// done. Two things could go wrong, and both are noticed. Rows may be stored in between by another
+// way, a backfill or replayed rejects: that raises a counter, and the batch is compared again, all of it
+// in the table. And a hit of the batch before may yet turn out to be a new row, whose key is not
+// among the keys: its hash is kept as undecided, and a later row with it is a hit, too (TestPrepare).
+//
+// # Guarantees
+//
+// The position is in the warehouse and advances in the transaction that stores the
 // rows. An entry above the position is new. One at or below it (the server may have lost
 // entries, the stream may have been replaced) is looked up by its ID and key before it is
 // stored. Nothing is trimmed that was not read. A former owner, however late it wakes up,
@@ -47,8 +60,7 @@
 // count is compared with the entries received (reconciler). Where they differ, the stream is
 // reread from its oldest entry: skipped entries are stored, and only those that the stream no
 // longer has are counted as lost and logged (gap). The worker continues, for stopping would not
-// bring them back. Until the counts agree, nothing beyond the last agreement is trimmed. The
-// embedded server doesn't count.
+// bring them back. Until the counts agree, nothing beyond the last agreement is trimmed.
 //
 // # Foreign streams
 //

@@ -18,10 +18,10 @@ const (
 	rowGroup = 122_880
 	// batchBytes bounds the payload bytes decoded into one batch.
 	batchBytes = 64 << 20
-	// backlogRead is the number of entries from which on a read is taken for a backlog.
+	// backlogRead is the number of events from which on a read is taken for a backlog.
 	backlogRead = 1000
-	// backlogWait bounds how long a backlog may fill a row group.
-	backlogWait = 500 * time.Millisecond
+	// backlogWait bounds how long a backlog may fill a row group, backlogGap how long it may pause.
+	backlogWait, backlogGap = 500 * time.Millisecond, 100 * time.Millisecond
 	// pruneEvery is how often rows past their retention are deleted.
 	pruneEvery = time.Hour
 	// batchesInUse is two: one is decoded while the other is committed.
@@ -32,8 +32,22 @@ const (
 type segment struct {
 	entries []event.Entry
 	release func()
-	// added is the server's count at the last of these entries: see reconciler.
+	// added is the server's count at the last of these entries, of which new were not read before:
+	// see reconciler.
 	added int64
+	new   int
+}
+
+// addedAt is the server's count after n of the entries.
+func (s segment) addedAt(n int) int64 {
+	switch left := len(s.entries) - n; {
+	case s.added == uncounted || s.added == 0:
+		return s.added
+	case left >= s.new:
+		return 0 // none of them is new
+	default:
+		return s.added - int64(left)
+	}
 }
 
 // pipeline is one attachment to the stream: reader, decoder and committer, connected by channels. It
@@ -42,7 +56,7 @@ type pipeline struct {
 	shard    *shard
 	from     origin
 	segments chan segment
-	full     chan *contract.Batch
+	full     chan flushed
 	empty    chan *contract.Batch
 	// recovered counts reread entries that turned out to be new, up to the ID from which on
 	// the gap is.
@@ -59,7 +73,7 @@ func newPipeline(s *shard, from origin) *pipeline {
 	p := &pipeline{
 		shard: s, from: from,
 		segments:          make(chan segment, 1),
-		full:              make(chan *contract.Batch),
+		full:              make(chan flushed),
 		empty:             make(chan *contract.Batch, batchesInUse),
 		positionPublisher: newPositionPublisher(),
 	}
@@ -150,8 +164,9 @@ func (p *pipeline) received(ctx, hard context.Context, entries []event.Entry, re
 		p.shard.gaps[i].match(entries)
 	}
 	p.countAhead(entries)
+	known := upTo(entries, p.shard.reconciler.last)
 	added, found, compared := p.shard.reconciler.receive(entries)
-	err := p.emit(ctx, hard, segment{entries, release, added})
+	err := p.emit(ctx, hard, segment{entries, release, added, len(entries) - known})
 	if gap := p.shard.handleReconciliation(found, compared); err == nil {
 		err = gap
 	}
@@ -188,6 +203,9 @@ func (p *pipeline) caughtUp(ctx context.Context, raiseTo *event.ID) error {
 	p.positionPublisher.caughtUp.Store(p.shard.contract.Stream == nil)
 	p.positionPublisher.trigger()
 	p.completeDrain()
+	if err := p.shard.trimAtEnd(ctx); err != nil {
+		return err
+	}
 	p.shard.cfg.Sink.Idle(ctx)
 	if p.shard.contract.Retention == 0 || time.Since(p.shard.pruned) < pruneEvery {
 		return nil
@@ -254,8 +272,9 @@ func (p *pipeline) emit(ctx, hard context.Context, c segment) (err error) {
 // decode fills batches and flushes each to the committer when it is due.
 func (p *pipeline) decode(ctx context.Context) error {
 	b := &batcher{
+		prepare: func(b *contract.Batch) *prepared { return p.shard.committer.prepare(b, p.from.reread) },
 		decoder: p.shard.contract.NewDecoder(), in: p.segments, full: p.full, empty: p.empty, batch: <-p.empty,
-		every: p.shard.cfg.CommitEvery, inFlight: &p.shard.inFlight, hook: p.shard.hook,
+		rows: p.shard.cfg.BatchRows, every: p.shard.cfg.CommitEvery, inFlight: &p.shard.inFlight, hook: p.shard.hook,
 	}
 	for b.in != nil || b.batch.Entries > 0 {
 		if err := b.step(ctx); err != nil {
@@ -267,7 +286,8 @@ func (p *pipeline) decode(ctx context.Context) error {
 
 // commit stores batches in order.
 func (p *pipeline) commit(ctx context.Context) error {
-	for b := range p.full {
+	for f := range p.full {
+		b := f.batch
 		p.shard.inFlight.committing()
 		last := b.Last // the commit may raise it
 		b.RunID = p.from.runID
@@ -276,7 +296,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 		}
 		p.shard.hook("committing")
 		start := time.Now()
-		if err := p.shard.committer.commit(ctx, b, p.from.reread, p.shard.retryCommit(ctx)); err != nil {
+		if err := p.shard.committer.commit(ctx, b, p.from.reread, f.prepared, p.shard.retryCommit(ctx)); err != nil {
 			return err
 		}
 		p.shard.hook("committed")

@@ -167,7 +167,7 @@ func (p *pipeline) commitLoss(ctx context.Context) error {
 	if p.shard.reconciler.added != uncounted {
 		b.Added = p.shard.reconciler.added + p.shard.reconciler.received
 	}
-	if err := p.shard.committer.commit(ctx, b, event.ID{}, p.shard.retryCommit(ctx)); err != nil {
+	if err := p.shard.committer.commit(ctx, b, event.ID{}, nil, p.shard.retryCommit(ctx)); err != nil {
 		return err
 	}
 	p.shard.reconciler.uncommittedLoss = false

@@ -14,8 +14,12 @@ import (
 )
 
 // dueEntries is how many entries make a trim due early: producers wait only for entries that
-// are not stored, so it is the worker that keeps stored ones from filling the server.
-const dueEntries = 200_000
+// are not stored, so it is the worker that keeps stored ones from filling the server. About three times
+// as many are on a server at full speed, for what is trimmed was reconciled and committed before.
+const dueEntries = 50_000
+
+// dueAtEnd is how many entries make a trim due once the stream was read to its end.
+const dueAtEnd = 1000
 
 // errNotOwner ends an ownership: the lease was lost, or the shard is above the quota.
 var errNotOwner = errors.New("lost shard ownership")
@@ -73,7 +77,7 @@ type shard struct {
 // or soft ends (nil).
 func (s *shard) own(soft, hard context.Context) error {
 	defer s.release(hard)
-	s.setStatus("taking over")
+	s.setStatus(takingOver)
 	c := newCommitter(s.cfg.Sink, s.contract, event.Position{})
 	c.clock = &s.clock
 	s.gaps, s.reconciler = nil, reconciler{added: uncounted} // those of an earlier ownership are stale
@@ -323,6 +327,19 @@ func (s *shard) trim(ctx context.Context) error {
 		return fmt.Errorf("trim stream: %w", err)
 	}
 	return nil
+}
+
+// trimAtEnd removes what is stored once the stream was read to its end and nothing is in flight: on a full
+// server, which may be one of fewer than dueEntries, producers wait for it.
+func (s *shard) trimAtEnd(ctx context.Context) error {
+	if s.entries.Load()-s.trimmedAt < dueAtEnd {
+		return nil
+	}
+	if _, err := s.reconcile(ctx); err != nil {
+		return err
+	}
+	s.trimmed = time.Time{}
+	return s.trim(ctx)
 }
 
 // checkLoss reports a loss that was found and accepted. What the owner of a foreign stream has removed is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,13 @@ import (
 
 const maxBackoff = 5 * time.Second
 
-// OwnedElsewhere is the reason of a shard that another worker owns.
-const OwnedElsewhere = "owned by another worker"
+// The reasons of a shard that does not run although nothing fails. A takeover ends with the
+// reading of the keys of the dedupe window.
+const (
+	starting       = "starting"
+	takingOver     = "taking over"
+	ownedElsewhere = "owned by another worker"
+)
 
 // Config configures a worker.
 type Config struct {
@@ -37,6 +43,11 @@ type Config struct {
 	Observer Observer
 	Logger   *slog.Logger
 
+	// BatchRows is the number of rows from which a batch is full: it is deduped in memory while the
+	// one before it is committed.
+	//
+	// Default: 122,880, DuckDB's row group.
+	BatchRows int
 	// CommitEvery is the least time between two commits of a shard, unless
 	// a whole row group is full. A file needs none; MotherDuck needs seconds.
 	//
@@ -60,7 +71,7 @@ type Config struct {
 	Backoff time.Duration
 	// AcceptLoss continues where the stream has lost events that are not stored.
 	AcceptLoss bool
-	// Hook is called at each step of a batch: "read", "decoded", "committing",
+	// Hook is called at each step of a batch: "read", "decoded", "prepared", "committing",
 	// "committed". For failure tests.
 	Hook func(step string)
 }
@@ -75,6 +86,9 @@ func (c *Config) withDefaults() {
 	orDuration(&c.TrimEvery, 10*time.Second)
 	orDuration(&c.StopTimeout, 8*time.Second)
 	orDuration(&c.Backoff, 100*time.Millisecond)
+	if c.BatchRows <= 0 {
+		c.BatchRows = rowGroup
+	}
 	if c.Live == nil {
 		c.Live = func(context.Context) (int, error) { return 1, nil }
 	}
@@ -105,7 +119,7 @@ func New(cfg Config) *Worker {
 			w.shards = append(w.shards, &shard{
 				contract: c, number: n, source: cfg.Source(c, n), cfg: &w.cfg,
 				log:     cfg.Logger.With(slog.String("dataset", c.Name), slog.Int("shard", n)),
-				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: "starting", failed: make(chan struct{}),
+				observe: cfg.Observer, hook: cfg.Hook, quota: w.quota, status: starting, failed: make(chan struct{}),
 			})
 		}
 	}
@@ -158,7 +172,7 @@ func (w *Worker) runShard(ctx, hard context.Context, s *shard) error {
 			s.setStatus(err.Error())
 			s.backoff.next(s.log, "shard is not owned, retrying", err, 0)
 		case !owned:
-			s.setStatus(OwnedElsewhere)
+			s.setStatus(ownedElsewhere)
 		}
 		pause(ctx, w.cfg.Renew/5)
 	}
@@ -208,6 +222,12 @@ type ShardStatus struct {
 	Oldest time.Duration
 	// KeyBytes is the memory of the dedupe window.
 	KeyBytes int
+}
+
+// Failing reports whether an error keeps the shard from running: it is neither being taken over nor
+// owned by another worker.
+func (s ShardStatus) Failing() bool {
+	return !slices.Contains([]string{"", starting, takingOver, ownedElsewhere}, s.Reason)
 }
 
 // Status returns the state of every shard.
@@ -266,7 +286,7 @@ func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 			return err
 		}
 		b.Last = event.ID{} // commit raises it to the position
-		err = c.commit(ctx, b, c.position().Last, once)
+		err = c.commit(ctx, b, c.position().Last, nil, once)
 		if !errors.Is(err, event.ErrFenced) || attempt == 20 {
 			return err
 		}
