@@ -219,7 +219,7 @@ func (s *Server) read(c *fasthttp.RequestCtx, p *parcel, opts options) (size int
 	p.splitter.reset(in, opts.layout, s.cfg.MaxLine)
 	for {
 		doc, line, err := p.splitter.next()
-		if errors.Is(err, io.EOF) && (opts.events != binary || line > 1) {
+		if errors.Is(err, io.EOF) && (opts.events != binary || line != 1) {
 			return in.size, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) { // a CloudEvent whose data is absent has no body
