@@ -75,20 +75,39 @@ func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && !f.Anonymous && f.Keys == "" {
+	if !isLoopback(l) && !f.Anonymous && f.Keys == "" {
 		return nil, fault.Usagef(
 			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)
 	}
 	if f.Keys == "" {
 		return l, nil
 	}
-	if f.keys, err = api.LoadKeys(f.Keys); err != nil {
-		if _, missing := os.Stat(f.Keys); missing == nil {
-			return nil, fault.Usage(err)
-		}
-		return nil, fault.Usagef("%w; 'estela key new NAME' prints an entry for it", err)
+	f.keys, err = loadKeys(f.Keys)
+	return l, err
+}
+
+// mayWrite reports whether events are taken by POST: from keys with that right, and without keys from this
+// machine only.
+func (f *listenFlags) mayWrite(l net.Listener) bool {
+	return f.Keys != "" || isLoopback(l) && !f.Anonymous
+}
+
+// isLoopback reports whether only this machine reaches the listener.
+func isLoopback(l net.Listener) bool {
+	at, ok := l.Addr().(*net.TCPAddr)
+	return !ok || at.IP.IsLoopback()
+}
+
+// loadKeys reads the file of --keys.
+func loadKeys(file string) (*api.Keys, error) {
+	keys, err := api.LoadKeys(file)
+	if err == nil {
+		return keys, nil
 	}
-	return l, nil
+	if _, missing := os.Stat(file); missing == nil {
+		return nil, fault.Usage(err)
+	}
+	return nil, fault.Usagef("%w; 'estela key new NAME' prints an entry for it", err)
 }
 
 // listen opens a TCP listener and stores its address in at; the error names the flag to change it.

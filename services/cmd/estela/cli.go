@@ -18,6 +18,7 @@ type cli struct {
 	Up       upCmd        `cmd:"" help:"Run the whole pipeline on this machine: Redis, worker, API and the sample of each dataset."`
 	Worker   workerCmd    `cmd:"" help:"Store the events of the streams in the warehouse."`
 	API      apiCmd       `cmd:"" name:"api" help:"Serve the endpoints over HTTP."`
+	Ingest   ingestCmd    `cmd:"" help:"Take events by POST and publish them to the streams."`
 	Publish  publishCmd   `cmd:"" help:"Send the rows of a file, or of standard input, as events."`
 	Locate   locateCmd    `cmd:"" help:"Locate an event: in the stream, stored, rejected and why, or a duplicate of which."`
 	Rejects  rejectsCmd   `cmd:"" help:"List, show, replay and purge rejects: events that break their contract."`

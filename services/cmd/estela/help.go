@@ -14,6 +14,7 @@ var examples = map[string]string{
 	"up":                "estela up --data data --watch",
 	"worker":            "estela worker --redis rediss://redis.example:6379 --warehouse md:events",
 	"api":               "estela api --warehouse md:events --listen 0.0.0.0:8080 --keys keys.json",
+	"ingest":            "estela ingest --redis rediss://redis.example:6379 --listen 0.0.0.0:8081 --keys keys.json",
 	"publish":           "estela publish flights departures.csv.gz --wait-stored",
 	"locate":            "estela locate 1526919030474-55",
 	"rejects list":      "estela rejects list flights --limit 10 --json",

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/fault"
@@ -14,7 +15,8 @@ type keyCmd struct {
 
 type keyNewCmd struct {
 	Name    string   `arg:"" help:"Name of its owner, for the log."`
-	Dataset []string `help:"Dataset that it may read; may be given several times. Default: all." placeholder:"NAME"`
+	Dataset []string `help:"Dataset that it may read; may be given several times. Default: all, none with --write." placeholder:"NAME"`
+	Write   []string `help:"Dataset that it may write to, by POST of events; may be given several times. Default: none; without --dataset such a key reads nothing." placeholder:"NAME"`
 	Append  bool     `help:"Append the entry to the file of --keys, which is created if there is none."`
 	Keys    string   `help:"File of API keys." placeholder:"FILE"`
 }
@@ -26,15 +28,15 @@ func (c *keyNewCmd) Run(g *Globals, s *streams) error {
 		return fault.Usagef("--append needs the file of API keys: give --keys FILE")
 	}
 	datasets := c.Dataset
-	if len(datasets) == 0 {
+	if len(datasets) == 0 && len(c.Write) == 0 {
 		datasets = []string{"*"}
 	}
-	for _, name := range c.Dataset {
+	for _, name := range slices.Concat(c.Dataset, c.Write) {
 		if _, err := g.pick(name); err != nil {
 			return err
 		}
 	}
-	secret, key := api.NewKey(c.Name, datasets)
+	secret, key := api.NewKey(c.Name, datasets, c.Write...)
 	stored, err := json.Marshal(key)
 	if err != nil {
 		return fmt.Errorf("write key: %w", err)

@@ -32,6 +32,8 @@ type process struct {
 	// api and worker are nil in a process without the one or the other.
 	api    *listenFlags
 	worker *workerFlags
+	// ingest is nil in a process that takes no events by POST.
+	ingest *ingestFlags
 	// redis is the URL of the worker's server; empty starts one.
 	redis string
 	// publish runs once beside the worker, which outlives it.
@@ -87,16 +89,23 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	c.metrics.Trace(tracing)
 	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
+	posts := &streamPublisher{}
 	if p.api != nil {
-		if err := p.addAPI(ctx, c, s, tracing, public, &parts); err != nil {
+		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts); err != nil {
 			return err
 		}
 	}
 	// The worker last: from then on the streams belong to this warehouse.
 	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&onDemand{c})
 	if p.worker != nil {
-		if server, pipeline, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
+		var starting *startingEngine
+		if server, starting, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
 			return err
+		}
+		pipeline = starting
+		if p.ingest != nil {
+			end.add(posts.close)
+			parts.add(func(ctx context.Context) error { return posts.publishWith(ctx, starting) })
 		}
 	}
 	// Other commands find the process only now that it can serve them, or have them wait for the worker.
@@ -115,16 +124,26 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 }
 
 // addAPI adds the API and the watcher that reloads its files.
-func (p *process) addAPI(ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, parts *group) error {
+func (p *process) addAPI(
+	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group,
+) error {
 	observe := c.metrics.Request
 	if p.worker == nil && tracing != nil { // there is no worker to report commits
 		requests := make(chan struct{}, 1)
 		observe = notifying(observe, requests)
 		parts.add(func(ctx context.Context) error { return c.watchCommits(ctx, tracing, requests, readableEvery) })
 	}
+	var taken api.Ingest
+	if p.ingest != nil && p.api.mayWrite(l) {
+		server, err := p.ingest.server(ctx, c, dataset.Contracts(c.datasets), posts)
+		if err != nil {
+			return err
+		}
+		taken = server
+	}
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {
 		p.api.configure(cfg)
-		cfg.Observe = observe
+		cfg.Observe, cfg.Ingest = observe, taken
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ type upCmd struct {
 
 	workerFlags
 	listenFlags
+	ingestFlags
 }
 
 // Run is 'estela up'.
@@ -23,7 +24,7 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if err := c.check(g); err != nil {
 		return err
 	}
-	p := &process{ops: &c.opsFlags, api: &c.listenFlags, worker: &c.workerFlags, redis: g.Redis, publish: publishNothing}
+	p := &process{ops: &c.opsFlags, api: &c.listenFlags, ingest: &c.ingestFlags, worker: &c.workerFlags, redis: g.Redis, publish: publishNothing}
 	line, s := newStatusLine(s)
 	if !c.NoSample {
 		p.publish = (&sampler{rate: c.Rate, s: s}).publish

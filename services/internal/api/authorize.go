@@ -142,7 +142,7 @@ func (s *Server) identify(c *fasthttp.RequestCtx, secretOf secretFunc, datasets 
 	switch {
 	case !ok && s.cfg.Keys.fileMissing():
 		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
-		p.logged = true
+		p.Logged = true
 		return nil, p
 	case !ok:
 		return nil, unauthorized.challenging(keyChallenge+`, error="invalid_token"`, "The API key is unknown or has expired. Ask the team whose data this is for a new one.")

@@ -15,6 +15,7 @@ type catalog struct {
 	datasets []endpoint.Dataset
 	routes   map[string]*route // by path
 	ordered  []*route
+	posts    []string // datasets that take events
 	index    []byte
 	openAPI  []byte
 
@@ -33,7 +34,7 @@ type filteredCatalogs struct {
 
 // newCatalog returns the catalog of the datasets; two endpoints with one path are an error.
 func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
-	k := &catalog{datasets: datasets, routes: map[string]*route{}, cfg: cfg}
+	k := &catalog{datasets: datasets, routes: map[string]*route{}, posts: cfg.postable(datasets, nil), cfg: cfg}
 	checker := endpoint.NewChecker(cfg.Reader, datasets)
 	var views strings.Builder
 	for _, d := range datasets {
@@ -57,7 +58,7 @@ func (k *catalog) buildDocuments() (err error) {
 	if k.index, err = Index(k.datasets); err != nil {
 		return err
 	}
-	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered)
+	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered, k.posts)
 	return err
 }
 
@@ -90,7 +91,7 @@ func (k *Key) canReadAll() bool { return k == nil || k.allows("*") }
 
 // forKey returns the part of the catalog that a key may read, with documents of its own.
 func (k *catalog) forKey(key *Key) (*catalog, error) {
-	if key.canReadAll() {
+	if key.canReadAll() && len(k.cfg.postable(k.datasets, key)) == len(k.posts) {
 		return k, nil
 	}
 	part := k.filter(key)
@@ -112,7 +113,7 @@ func (k *catalog) forKey(key *Key) (*catalog, error) {
 
 // filter returns a catalog of the datasets and endpoints that the key may read.
 func (k *catalog) filter(key *Key) *catalog {
-	part := &catalog{cfg: k.cfg}
+	part := &catalog{posts: k.cfg.postable(k.datasets, key), cfg: k.cfg}
 	for _, d := range k.datasets {
 		if key.allows(d.Name) {
 			d.Endpoints = nil
@@ -140,5 +141,6 @@ func (k *catalog) fingerprint() string {
 		}
 		b.WriteByte(';')
 	}
+	fmt.Fprint(&b, k.posts)
 	return b.String()
 }

@@ -98,6 +98,11 @@ type Config struct {
 	//
 	// Default: none.
 	Origins []string
+	// Ingest takes events by POST /v1/DATASET/events, from whoever has a key with the right to write
+	// or, without Keys, from anyone.
+	//
+	// Default: none; there is no POST.
+	Ingest Ingest
 	// AccessLog is which requests are logged: "all", "errors" (status 400 and
 	// above) or "none".
 	//

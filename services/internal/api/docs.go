@@ -7,11 +7,12 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	swaggerui "github.com/swaggo/files/v2"
+
+	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 )
 
 // docsFiles are the files of Swagger UI that the page at /docs loads.
@@ -91,19 +92,18 @@ func (s *Server) serveDocs() {
 		}
 		docs.Get("/"+name, serveCacheable(mime.TypeByExtension(path.Ext(name)), body))
 	}
-	docs.Get("/problems", serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil)))
-	for _, k := range kinds {
-		docs.Get("/problems/"+k.Slug, serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k)))
+	all := s.problemKinds()
+	docs.Get("/problems", serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(nil, all)))
+	for _, k := range all {
+		docs.Get("/problems/"+k.Slug, serveCacheable(fiber.MIMETextHTMLCharsetUTF8, problemHTML(&k, all)))
 	}
 }
 
-func problemHTML(k *kind) []byte {
+func problemHTML(k *rfc9457.Kind, all []rfc9457.Kind) []byte {
 	var b bytes.Buffer
-	all := slices.Clone(kinds)
-	slices.SortStableFunc(all, func(a, b kind) int { return a.Status - b.Status })
 	if err := problemPage.Execute(&b, struct {
-		Kind  *kind
-		Kinds []kind
+		Kind  *rfc9457.Kind
+		Kinds []rfc9457.Kind
 	}{k, all}); err != nil {
 		panic(err) // without input: a test would fail
 	}

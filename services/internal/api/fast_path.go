@@ -35,13 +35,13 @@ var (
 // serveCached serves a fresh answer from the cache; false if the router has to handle the request.
 func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
 	start := c.Time()
-	if !s.hostAllowed(c.Request.Header.Host()) || framingProblem(c) != "" {
+	if !c.IsGet() || !s.hostAllowed(c.Request.Header.Host()) || framingProblem(c) != "" {
 		return false
 	}
 	// As it was sent: paths written in another way are left to the router.
 	path, query, _ := bytes.Cut(c.Request.Header.RequestURI(), questionMark)
 	r := s.catalog.Load().routes[string(path)]
-	if r == nil || !c.IsGet() {
+	if r == nil {
 		return false
 	}
 	given, ok := readFastHeaders(&c.Request.Header)

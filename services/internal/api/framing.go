@@ -11,7 +11,7 @@ import (
 func framingProblem(c *fasthttp.RequestCtx) string {
 	h := &c.Request.Header
 	conn, ok := c.Conn().(*conn)
-	ambiguous := ok && conn.lines.ambiguous
+	ambiguous := ok && (conn.lines.ambiguous || conn.lines.encoded)
 	if !h.IsGet() && !h.IsHead() {
 		if ambiguous || h.ContentLength() != 0 {
 			c.SetConnectionClose()
@@ -32,12 +32,29 @@ func framingProblem(c *fasthttp.RequestCtx) string {
 
 // checkFraming rejects requests with ambiguous framing and closes their connection.
 func (s *Server) checkFraming(c *fiber.Ctx) error {
-	if why := framingProblem(c.Context()); why != "" {
+	check := framingProblem
+	if s.takesBody(&c.Request().Header) {
+		check = bodyFramingProblem
+	}
+	if why := check(c.Context()); why != "" {
 		c.Context().SetConnectionClose()
 		return badRequest.new("", why)
 	}
 	return c.Next()
 }
 
-// refuseBody rejects "Expect: 100-continue": no request needs a body.
-func refuseBody(*fasthttp.RequestHeader) bool { return false }
+// bodyFramingProblem is framingProblem for a request with a body. The connection of one whose length is
+// not known before its end is closed after it.
+func bodyFramingProblem(c *fasthttp.RequestCtx) string {
+	h := &c.Request.Header
+	conn, ok := c.Conn().(*conn)
+	switch protocol := h.Protocol(); {
+	case string(protocol) != "HTTP/1.1" && string(protocol) != "HTTP/1.0":
+		return "It is neither HTTP/1.1 nor HTTP/1.0."
+	case ok && conn.lines.ambiguous:
+		return "A line of its header ends in a newline alone or goes on in the next one, or it has two lengths."
+	case h.ContentLength() == -1:
+		c.SetConnectionClose()
+	}
+	return ""
+}

@@ -2,63 +2,83 @@ package api
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 )
 
 // framingScanner scans the bytes of a connection for header lines that parsers disagree about: a
-// proxy in front of us could see other requests in them (request smuggling).
+// proxy in front of us could see other requests in them (request smuggling). Bodies of a known length
+// are passed over; after one of an unknown length (chunked) nothing is scanned, and the connection ends.
 type framingScanner struct {
 	last byte // byte of the previous read
-	// lineStart has the first n bytes of the unfinished line, as many as isTransferEncoding compares.
-	lineStart [len(transferEncoding)]byte
+	// lineStart has the first n bytes of the unfinished line, as many as a framing header needs.
+	lineStart [48]byte
 	n         int
-	// ambiguous is true after a newline without a carriage return, a folded header, or
-	// Transfer-Encoding.
+	// length is the Content-Length of the header that is read, body what is left of its body.
+	length, body int64
+	// lengths counts lines of Content-Length in the header.
+	lengths int
+	// ambiguous is true after a newline without a carriage return, a folded header, or two lengths.
 	ambiguous bool
+	// encoded is true after Transfer-Encoding, done at the end of its header.
+	encoded, done bool
 }
 
 func (l *framingScanner) scan(p []byte) {
-	if len(p) == 0 {
-		return
-	}
-	if l.last == '\n' && foldsLine(p[0]) {
-		l.ambiguous = true
-	}
-	// A header's name may be split between reads.
-	first, _, _ := bytes.Cut(p, newline)
-	l.n += copy(l.lineStart[l.n:], first)
-	if isTransferEncoding(l.lineStart[:l.n]) {
-		l.ambiguous = true
-	}
-	for at := bytes.IndexByte(p, '\n'); at >= 0; {
-		before := l.last
-		if at > 0 {
-			before = p[at-1]
+	for len(p) > 0 && !l.done {
+		if l.body > 0 {
+			skipped := min(l.body, int64(len(p)))
+			l.body -= skipped
+			p, l.last = p[skipped:], '\n'
+			continue
 		}
-		rest := p[at+1:]
-		if before != '\r' || len(rest) > 0 && foldsLine(rest[0]) || isTransferEncoding(rest) {
+		if l.n == 0 && l.last == '\n' && foldsLine(p[0]) {
 			l.ambiguous = true
 		}
-		next := bytes.IndexByte(rest, '\n')
-		if next < 0 {
-			break
+		end := bytes.IndexByte(p, '\n')
+		if end < 0 {
+			l.n += copy(l.lineStart[l.n:], p)
+			l.last = p[len(p)-1]
+			return
 		}
-		at += 1 + next
+		line := p[:end]
+		if l.n > 0 { // begun by an earlier read
+			l.n += copy(l.lineStart[l.n:], line)
+			line, l.n = l.lineStart[:l.n], 0
+		}
+		if end > 0 {
+			l.last = p[end-1]
+		}
+		l.ambiguous = l.ambiguous || l.last != '\r'
+		p, l.last = p[end+1:], '\n'
+		l.endLine(line)
 	}
-	l.last = p[len(p)-1]
-	if at := bytes.LastIndexByte(p, '\n'); at >= 0 {
-		l.n = copy(l.lineStart[:], p[at+1:])
+}
+
+// endLine notes what a header line says of the body. A blank one ends the header.
+func (l *framingScanner) endLine(line []byte) {
+	switch {
+	case len(line) == 0 || line[0] == '\r':
+		l.body, l.length, l.lengths, l.done = l.length, 0, 0, l.encoded
+	case isHeader(line, transferEncoding):
+		l.encoded = true
+		l.ambiguous = l.ambiguous || l.lengths > 0
+	case isHeader(line, contentLength):
+		var err error
+		l.length, err = strconv.ParseInt(strings.Trim(string(line[len(contentLength):]), " \t\r"), 10, 64)
+		l.lengths++
+		l.ambiguous = l.ambiguous || err != nil || l.length < 0 || l.lengths > 1 || l.encoded
 	}
 }
 
 func foldsLine(c byte) bool { return c == ' ' || c == '\t' }
 
-const transferEncoding = "transfer-encoding:"
+const (
+	contentLength    = "content-length:"
+	transferEncoding = "transfer-encoding:"
+)
 
-var newline = []byte{'\n'}
-
-// isTransferEncoding reports whether the line is a Transfer-Encoding header: fasthttp ignores some
-// values of it.
-func isTransferEncoding(line []byte) bool {
-	return len(line) >= len(transferEncoding) && line[0]|0x20 == 't' && strings.EqualFold(string(line[:len(transferEncoding)]), transferEncoding)
+// isHeader reports whether the line has that name, which ends in its colon.
+func isHeader(line []byte, name string) bool {
+	return len(line) >= len(name) && line[0]|0x20 == name[0] && strings.EqualFold(string(line[:len(name)]), name)
 }

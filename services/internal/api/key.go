@@ -26,7 +26,11 @@ type Key struct {
 	// SHA256 is the hash of the key, in hexadecimal.
 	SHA256 string `json:"sha256"`
 	// Datasets are those that the key may read; "*" is all.
-	Datasets []string `json:"datasets"`
+	Datasets []string `json:"datasets,omitempty"`
+	// Write are those that it may write to; "*" is all.
+	//
+	// Default: none.
+	Write []string `json:"write,omitempty"`
 	// Rate is its number of requests a second.
 	//
 	// Default: Config.Rate.
@@ -44,11 +48,12 @@ const secretPrefix = "estela_"
 
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
-// NewKey generates a key: the secret, to be shown once, and the Key to be stored.
-func NewKey(name string, datasets []string) (secret string, key Key) {
+// NewKey generates a key to read datasets and to write to some: the secret, to be shown once, and the Key
+// to be stored.
+func NewKey(name string, datasets []string, write ...string) (secret string, key Key) {
 	secret = secretPrefix + rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
-	return secret, Key{Name: name, SHA256: hex.EncodeToString(sum[:]), Datasets: datasets}
+	return secret, Key{Name: name, SHA256: hex.EncodeToString(sum[:]), Datasets: datasets, Write: write}
 }
 
 // keySum is the hash of a key.
@@ -149,8 +154,8 @@ func (k *Key) validate() error {
 		return errors.New("name must be 1 to 64 letters, digits and . _ @ -")
 	case err != nil || len(sum) != sha256.Size:
 		return errors.New("sha256 must be 64 hexadecimal digits: 'estela key new NAME' prints them")
-	case len(k.Datasets) == 0:
-		return errors.New(`datasets must name at least one, or "*"`)
+	case len(k.Datasets) == 0 && len(k.Write) == 0:
+		return errors.New(`datasets must name at least one to read, or write one to write to; "*" is all`)
 	case k.Rate < 0:
 		return errors.New("rate must not be negative")
 	}
@@ -174,6 +179,11 @@ func (k *Keys) fileMissing() bool { return k.bySum.Load() == nil }
 // allows reports whether the key may read the dataset.
 func (k *Key) allows(dataset string) bool {
 	return slices.Contains(k.Datasets, "*") || slices.Contains(k.Datasets, dataset)
+}
+
+// allowsWrite reports whether the key may write to the dataset; the nil key of a server without keys may.
+func (k *Key) allowsWrite(dataset string) bool {
+	return k == nil || slices.Contains(k.Write, "*") || slices.Contains(k.Write, dataset)
 }
 
 // allowsAll reports whether the key may read all of the datasets.

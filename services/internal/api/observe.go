@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 )
 
 // labelKey is the key of c.Locals for the endpoint's label.
@@ -65,7 +68,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	status := c.Response().StatusCode()
 	seconds := time.Since(start).Seconds()
-	s.cfg.Observe(label, status, seconds)
+	if !s.observePost(c, seconds) {
+		s.cfg.Observe(label, status, seconds)
+	}
 	if s.cfg.AccessLog == "all" || s.cfg.AccessLog == "errors" && status >= http.StatusBadRequest {
 		s.logAccess(c, label, status, seconds)
 	}
@@ -105,18 +110,19 @@ func (s *Server) writeProblem(c *fiber.Ctx, err error) error {
 	p := *problemOf(err)
 	p.Instance = string(c.Request().URI().PathOriginal())
 	p.RequestID = strings.Clone(c.GetRespHeader(fiber.HeaderXRequestID))
-	if p.Status >= http.StatusInternalServerError && !p.logged {
+	if p.Status >= http.StatusInternalServerError && !p.Logged {
 		s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("path", p.Instance),
-			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.cause))
+			slog.Int("status", p.Status), slog.Any("error", err), slog.Any("cause", p.Cause))
 	}
-	if p.challenge != "" {
-		c.Response().Header.Add(fiber.HeaderWWWAuthenticate, p.challenge)
+	if p.Challenge != "" {
+		c.Response().Header.Add(fiber.HeaderWWWAuthenticate, p.Challenge)
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage:
-		c.Set(fiber.HeaderRetryAfter, "1")
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, p.RetryAfter)))
 	}
+	c.Locals(problemKey, strings.TrimPrefix(p.Type, rfc9457.Base))
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err

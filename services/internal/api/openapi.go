@@ -12,7 +12,7 @@ import (
 
 // openAPI writes the document of GET /openapi.json: OpenAPI 3.1 with one operation an endpoint,
 // from the endpoint files and, once described, the columns of their answers.
-func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte, error) {
+func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route, posts []string) ([]byte, error) {
 	paths, taken := object{}, map[string]bool{}
 	for _, r := range routes {
 		op := operation(cfg, r)
@@ -23,11 +23,12 @@ func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route) ([]byte,
 		taken[id], op["operationId"] = true, id
 		paths[r.path] = object{"get": op}
 	}
+	cfg.postOperations(posts, paths)
 	document := object{
 		"openapi": "3.1.0",
 		"info":    info(),
 		"servers": []object{{"url": "/"}},
-		"tags":    tags(datasets),
+		"tags":    tags(datasets, posts),
 		"paths":   paths,
 		"components": object{
 			"schemas":   object{"Meta": metaSchema(), "Problem": problemSchema()},
@@ -58,10 +59,15 @@ func info() object {
 	}
 }
 
-func tags(datasets []endpoint.Dataset) []object {
-	all := make([]object, len(datasets))
-	for i, d := range datasets {
-		all[i] = object{"name": d.Name, "description": cmp.Or(d.Description, "The dataset "+d.Name+".")}
+func tags(datasets []endpoint.Dataset, posts []string) []object {
+	all, tagged := []object{}, map[string]bool{}
+	for _, d := range datasets {
+		all, tagged[d.Name] = append(all, object{"name": d.Name, "description": cmp.Or(d.Description, "The dataset "+d.Name+".")}), true
+	}
+	for _, name := range posts { // a key may write to what it may not read
+		if !tagged[name] {
+			all = append(all, object{"name": name, "description": "The dataset " + name + "."})
+		}
 	}
 	return all
 }

@@ -12,17 +12,16 @@ import (
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
+	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 	"github.com/estela-dev/estela/services/internal/queue"
 	"github.com/estela-dev/estela/services/internal/spool"
 )
 
-// kind is a kind of problem: what is the same in all of its documents.
-type kind struct {
-	Slug, Title string
-	Status      int
-	// Help says what to do, on the documentation's page.
-	Help string
-}
+// kind is a kind of problem of this package.
+type kind struct{ rfc9457.Kind }
+
+// problem is an error as the client sees it.
+type problem = rfc9457.Problem
 
 // The kinds of problems.
 var (
@@ -53,54 +52,21 @@ var (
 // metrics.
 const statusClientClosed = 499
 
-var kinds []kind
+var kinds []rfc9457.Kind
 
 func newKind(slug, title string, status int, help string) kind {
-	k := kind{slug, title, status, help}
+	k := rfc9457.Kind{Slug: slug, Title: title, Status: status, Help: help}
 	kinds = append(kinds, k)
-	return k
+	return kind{k}
 }
 
-const problemPath = "/docs/problems/"
+func (k kind) new(parameter, detail string) *problem { return k.New(parameter, detail) }
 
-// Path returns the path of the kind's documentation, which is its type.
-func (k kind) Path() string { return problemPath + k.Slug }
-
-// problem is an error as the client sees it: an RFC 9457 document.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
-	// Instance is the request's path.
-	Instance string `json:"instance,omitempty"`
-	// Parameter is the query parameter at fault.
-	Parameter string `json:"parameter,omitempty"`
-	// RequestID is the request's ID in the log.
-	RequestID string `json:"request_id,omitempty"`
-
-	cause     error  // logged, never sent to the client
-	logged    bool   // the cause is logged elsewhere
-	challenge string // its WWW-Authenticate header, if any
-}
-
-func (p *problem) Error() string { return p.Title + ": " + p.Detail }
-
-func (p *problem) Unwrap() error { return p.cause }
-
-func (k kind) new(parameter, detail string) *problem {
-	return &problem{Type: k.Path(), Title: k.Title, Status: k.Status, Detail: detail, Parameter: parameter}
-}
+func (k kind) withCause(cause error, detail string) *problem { return k.WithCause(cause, detail) }
 
 func (k kind) challenging(challenge, detail string) *problem {
 	p := k.new("", detail)
-	p.challenge = challenge
-	return p
-}
-
-func (k kind) withCause(cause error, detail string) *problem {
-	p := k.new("", detail)
-	p.cause = cause
+	p.Challenge = challenge
 	return p
 }
 

@@ -16,8 +16,8 @@ import (
 // New returns a server. It keeps the values of ctx, not its cancellation. It does not query the
 // warehouse: Check does.
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.Reader == nil || cfg.Logger == nil {
-		return nil, errors.New("make API server: Config.Reader and Config.Logger are required")
+	if cfg.Reader == nil && cfg.Ingest == nil || cfg.Logger == nil {
+		return nil, errors.New("make API server: Config.Logger, and Config.Reader or Config.Ingest, are required")
 	}
 	cfg.setDefaults()
 	cfg.Reader = memoryLimitedReader{cfg.Reader, cfg.Memory}
@@ -42,7 +42,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.catalog.Store(first)
-	s.app = fiber.New(fiber.Config{
+	app := fiber.Config{
 		DisableStartupMessage: true,
 		CaseSensitive:         true,
 		ErrorHandler:          s.writeProblem,
@@ -51,9 +51,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		BodyLimit:             4 << 10,  // a GET has no body
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
-	})
+	}
+	s.leaveBodies(&app)
+	s.app = fiber.New(app)
 	s.app.Server().Handler = s.cacheFastPath(normalizePath(mapUnknownMethod(s.app.Server().Handler))) //nolint:contextcheck // background tasks outlive a request
-	s.app.Server().ContinueHandler = refuseBody
+	s.app.Server().ContinueHandler = s.takesBody
 	s.app.Server().SecureErrorLogMessage = true // else its errors quote the request, with the key
 	s.app.Use(s.observe, s.checkFraming, s.checkHost, checkPath)
 	if len(cfg.Origins) > 0 {
@@ -66,6 +68,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.app.Get("/livez", serveLiveness)
 	s.app.Get("/v1/:dataset/:endpoint", s.serveEndpoint)
+	if cfg.Ingest != nil {
+		s.app.Post("/v1/:dataset/events", s.servePost)
+	}
 	s.app.Get("/v1", s.serveDocument("index", func(k *catalog) []byte { return k.index }, s.authorizeAnyKey))
 	s.app.Get("/openapi.json", s.serveDocument("openapi", func(k *catalog) []byte { return k.openAPI }, s.authorizeDocs))
 	s.serveDocs()

@@ -54,6 +54,19 @@ func problemSchema() object {
 			"instance":   object{"type": "string", "description": "The path that was asked for."},
 			"parameter":  object{"type": "string", "description": "The query parameter at fault."},
 			"request_id": object{"type": "string", "description": "What the log calls the request."},
+			"invalid":    object{"type": "integer", "description": "How many of the events that were sent are invalid."},
+			"errors": object{
+				"type": "array", "description": "What is wrong with the first of them.",
+				"items": object{
+					"type": "object", "required": []string{"line", "pointer", "keyword", "detail"},
+					"properties": object{
+						"line":    object{"type": "integer", "description": "The event's line, or its place in the array, from 1."},
+						"pointer": object{"type": "string", "description": "JSON pointer of the value in the event; empty: the event."},
+						"keyword": object{"type": "string", "description": "What of the contract failed."},
+						"detail":  object{"type": "string", "description": "What was expected and what was found."},
+					},
+				},
+			},
 		},
 	}
 }

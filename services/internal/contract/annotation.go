@@ -85,8 +85,10 @@ func (c *compiler) annotate(to *Contract, m member, at string) {
 		to.Retention = c.duration(m.value, at)
 	case "stream":
 		to.Stream = c.stream(m.value, at)
+	case "cloudevents":
+		c.cloudEvents(to, m.value, at)
 	default:
-		c.problem(at, "unknown: there are key, time, partition, shards, dedupe, retention and stream")
+		c.problem(at, "unknown: there are key, time, partition, shards, dedupe, retention, stream and cloudevents")
 	}
 }
 
@@ -114,11 +116,8 @@ func (c *compiler) key(to *Contract, m member, at string) {
 
 // column finds the property that m names and checks that it can do m's duty; -1: there is none.
 func (c *compiler) column(to *Contract, m member, at string, types []column.Kind) int {
-	for i := range to.Columns {
+	if i := to.indexOf(m.value); i >= 0 {
 		column := &to.Columns[i]
-		if m.value.kind != kindString || column.Name != m.value.text {
-			continue
-		}
 		if !column.Required {
 			c.problem(at, "property %q %s: it must be required and never null", column.Name, duties[m.name])
 		}

@@ -43,6 +43,9 @@ type Contract struct {
 	// Stream is somebody else's stream that the events are in; nil: the dataset has streams of
 	// its own.
 	Stream *Stream
+	// CloudEvents are the attributes of a CloudEvent that are properties of the event; all others
+	// are left out. The event is the CloudEvent's data.
+	CloudEvents []Attribute
 
 	root *schema
 }

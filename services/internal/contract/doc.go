@@ -35,6 +35,8 @@
 //   - The stream of the annotation x-estela is one of somebody else that the events are
 //     in, by its key and the field of an entry that has the event; without a field
 //     the entry's own fields are the properties.
+//   - The object cloudevents of the annotation says which attributes of a CloudEvent are
+//     which properties: each attribute one property, each property of one attribute.
 //
 // Contract.Breaks says which later contract may take an earlier one's place.
 //

@@ -33,7 +33,7 @@ func (c Change) String() string { return c.Pointer + ": " + c.Reason }
 // enum, looser bounds and lengths, a pattern dropped, extra properties allowed.
 // Refused is what narrows it (it breaks producers), what changes or removes a
 // column, what lets NULL into a column that had none (both break readers), and
-// any change of format, key, time, partition, shards or stream (stored rows and their
+// any change of what an attribute of CloudEvents fills, of format, key, time, partition, shards or stream (stored rows and their
 // streams are laid out by them). Texts, dedupe and retention may change freely.
 //
 // Of what is refused, all that is not Fixed can be accepted deliberately when nothing is
@@ -77,6 +77,7 @@ func (d *differ) annotation(c, old *Contract) {
 		d.change(at+"/shards", "shards were %d and are %d: events of one partition would be in two shards while any are under way",
 			old.Shards, c.Shards)
 	}
+	d.cloudEvents(c, old)
 }
 
 // named names columns in a message; -1 and no column are none.

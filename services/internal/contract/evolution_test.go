@@ -102,12 +102,16 @@ func TestEvolutionOfTheWhole(t *testing.T) {
 		{`"t", "u"]`, `"t"]`, "/properties/u"},
 		{`"type": "object"`, `"additionalProperties": false, "type": "object"`, "/additionalProperties"},
 		{`"c": {`, `"d": {"type": "string"}, "c": {`, ""},
+		{`"dedupe"`, `"cloudevents": {"id": "a", "type": "c"}, "dedupe"`, ""},
 	}
 	for _, c := range cases {
 		breaks(t, old, strings.Replace(old, c.from, c.to, 1), c.breaks)
 	}
 	required := strings.Replace(strings.Replace(old, `"c": {`, `"d": {"type": "string"}, "c": {`, 1), `"u"]`, `"u", "d"]`, 1)
 	breaks(t, old, required, "/properties/d")
+	events := strings.Replace(old, `"dedupe"`, `"cloudevents": {"id": "a", "type": "c"}, "dedupe"`, 1)
+	breaks(t, events, strings.Replace(events, `"type": "c"}`, `"type": "b"}`, 1), "/x-estela/cloudevents/type")
+	breaks(t, events, old, "/x-estela/cloudevents/id /x-estela/cloudevents/type")
 }
 
 // breaks checks the pointers of the changes from one schema to another.

@@ -54,12 +54,7 @@ type Pipeline interface {
 // Handler serves health, metrics and, under /ops/, the operations. Except on the control socket it
 // must be wrapped in RequireToken.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.Metrics.Handler())
+	mux := Health(s.Pipeline.Unready, s.Metrics.Handler())
 	mux.HandleFunc("GET /ops/started", jsonHandler(s.started))
 	mux.HandleFunc("GET /ops/events/{id...}", jsonHandler(s.locate))
 	mux.HandleFunc("GET /ops/contracts", jsonHandler(s.inventory))
@@ -73,17 +68,26 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// readyz answers 200 when the process does its job, else 503 with the reasons, one a line. That is not
-// affected by what a start goes on with in the background: a Redis of the process' own that loads its
-// data, the takeover of shards and the keys of their dedupe windows. Reads are answered meanwhile.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if reasons := s.Pipeline.Unready(ctx); len(reasons) > 0 {
-		http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ready")
+// Health serves health and metrics alone. unready returns why the process is not ready, one reason a line of
+// the 503; nothing if it does its job. That is not affected by what a start goes on with in the background: a Redis
+// of the process' own that loads its data, the takeover of shards and the keys of their dedupe windows. Reads are
+// answered meanwhile.
+func Health(unready func(ctx context.Context) []string, metrics http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if reasons := unready(ctx); len(reasons) > 0 {
+			http.Error(w, strings.Join(reasons, "\n"), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", metrics)
+	return mux
 }
 
 // RequireToken rejects requests to /ops/ without the bearer token; with an empty token, all of them.

@@ -1,0 +1,135 @@
+package api
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
+)
+
+// Ingest takes events by POST /v1/DATASET/events.
+type Ingest interface {
+	// Takes reports whether the dataset takes events.
+	Takes(dataset string) bool
+	// Post reads the request's body and answers it. The client has the right to write to the
+	// dataset; rate is its own number of requests a second, 0 for the server's.
+	Post(c *fiber.Ctx, dataset, client string, rate int) error
+	// Observe is called after each answer to a POST to a dataset, with the slug of its problem, ""
+	// without one.
+	Observe(dataset string, status int, problem string, seconds float64)
+	// Operation is the OpenAPI operation of the POST to the dataset, without responses that every
+	// operation has.
+	Operation(dataset string) map[string]any
+	// Kinds are the kinds of its problems.
+	Kinds() []rfc9457.Kind
+}
+
+// The keys of c.Locals for what is observed of a POST: the dataset, and the slug of its problem.
+const (
+	ingestKey  = "ingest"
+	problemKey = "problem"
+)
+
+var (
+	postPrefix = []byte("/v1/")
+	postSuffix = []byte("/events")
+)
+
+// takesBody reports whether a request with this header may have a body.
+func (s *Server) takesBody(h *fasthttp.RequestHeader) bool {
+	path, _, _ := bytes.Cut(h.RequestURI(), questionMark)
+	return s.cfg.Ingest != nil && h.IsPost() && bytes.HasPrefix(path, postPrefix) && bytes.HasSuffix(path, postSuffix)
+}
+
+// servePost hands the events of a POST to Config.Ingest, if the client may write to the dataset.
+func (s *Server) servePost(c *fiber.Ctx) error {
+	dataset := strings.Clone(c.Params("dataset"))
+	if !s.takesBody(&c.Request().Header) { // a path that is written in another way
+		c.Context().SetConnectionClose()
+		return badRequest.new("", "Write the path of a POST without percent-encoding: /v1/DATASET/events.")
+	}
+	takes := s.cfg.Ingest.Takes(dataset)
+	if takes {
+		c.Locals(ingestKey, dataset)
+		c.Locals(labelKey, dataset+"/events")
+	}
+	client, rate := clientOf(c.Context(), nil), 0
+	if s.cfg.Keys != nil {
+		c.Vary(fiber.HeaderAuthorization)
+		key, err := s.identify(c.Context(), bearer, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		c.Locals(keyLocals, key)
+		if !key.allowsWrite(dataset) {
+			return forbidden.new("", "The API key "+key.Name+" may not write to this. Ask the team whose data this is.")
+		}
+		client, rate = key.Name, key.Rate
+	}
+	if !takes {
+		return notFound.new("", "No dataset takes events here: it is unknown, or another application's stream that only its own producers write to. GET /openapi.json lists those that do.")
+	}
+	return s.cfg.Ingest.Post(c, dataset, client, rate)
+}
+
+// observePost observes a POST to a dataset, which is no request of a reader; false for any other request.
+func (s *Server) observePost(c *fiber.Ctx, seconds float64) bool {
+	dataset, ok := c.Locals(ingestKey).(string)
+	if !ok {
+		return false
+	}
+	slug, _ := c.Locals(problemKey).(string)
+	s.cfg.Ingest.Observe(dataset, c.Response().StatusCode(), slug, seconds)
+	return true
+}
+
+// postable are the names of the datasets that take events of the key.
+func (cfg *Config) postable(datasets []endpoint.Dataset, key *Key) (names []string) {
+	for _, d := range datasets {
+		if cfg.Ingest != nil && cfg.Ingest.Takes(d.Name) && key.allowsWrite(d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// postOperations adds the operations of Config.Ingest to the paths of an OpenAPI document.
+func (cfg *Config) postOperations(datasets []string, paths object) {
+	for _, name := range datasets {
+		op := cfg.Ingest.Operation(name)
+		op["tags"], op["operationId"] = []string{name}, name+"_post_events"
+		if responses, ok := op["responses"].(object); ok {
+			responses["4XX"], responses["5XX"] = ref("responses/Problem"), ref("responses/Problem")
+		}
+		path, _ := paths["/v1/"+name+"/events"].(object)
+		if path == nil {
+			path = object{}
+			paths["/v1/"+name+"/events"] = path
+		}
+		path["post"] = op
+	}
+}
+
+// problemKinds are the kinds of problems that this server answers with.
+func (s *Server) problemKinds() []rfc9457.Kind {
+	all := slices.Clone(kinds)
+	if s.cfg.Ingest != nil {
+		all = append(all, s.cfg.Ingest.Kinds()...)
+	}
+	slices.SortStableFunc(all, func(a, b rfc9457.Kind) int { return a.Status - b.Status })
+	return all
+}
+
+// leaveBodies has bodies read by the handler, not before it is called, so that its limits and time-outs count.
+func (s *Server) leaveBodies(cfg *fiber.Config) {
+	if s.cfg.Ingest != nil {
+		cfg.StreamRequestBody, cfg.DisablePreParseMultipartForm = true, true
+		cfg.BodyLimit = 1 // what is read before
+	}
+}
