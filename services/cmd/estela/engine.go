@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -115,13 +116,16 @@ func (e *engine) run(ctx context.Context) error {
 }
 
 // awaitDrained waits until all published events are committed: the embedded Redis loses the rest when
-// the process ends.
-func (e *engine) awaitDrained(ctx context.Context) {
+// the process ends, which is an error.
+func (e *engine) awaitDrained(ctx context.Context) error {
+	var errs []error
 	for _, d := range e.core.datasets {
 		if err := e.drain(ctx, d); err != nil {
-			e.core.log.Warn("not all that was published is stored", slog.String("dataset", d.Name), slog.Any("error", err))
+			errs = append(errs, fmt.Errorf("events of %s that were published are not stored, and are lost with the embedded Redis; "+
+				"publish them again, what is stored is dropped (install redis-server to keep them): %w", d.Name, err))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // drain waits until the dataset's streams are committed, at most stopGrace after the end of ctx.

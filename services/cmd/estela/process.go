@@ -203,7 +203,7 @@ func (p *process) work(ctx context.Context, e *engine, server *redisserver.Serve
 		<-ctx.Done()
 		if server.Seal != nil {
 			server.Seal()
-			e.awaitDrained(ctx)
+			return e.awaitDrained(ctx)
 		}
 		return nil
 	})
