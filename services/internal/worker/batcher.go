@@ -30,7 +30,6 @@ type batcher struct {
 	next      int // entry of the segment
 	batch     *contract.Batch
 	first     event.ID  // of the batch's entries
-	entryRows int       // rows and rejects of the last entry
 	prepared  *prepared // of a full batch
 	bytes     int
 	readRows  int       // rows and rejects of the last read
@@ -77,10 +76,12 @@ func (b *batcher) prepareOnce() {
 	}
 }
 
-// isFull reports whether another entry like the last one would be too much. A batch of more than a row
-// group leaves a small one, and DuckDB then writes all that follow again at its next checkpoint.
+// isFull reports whether the batch has a row group. The rows beyond it, of the last entry, make a small one,
+// and DuckDB writes all that follow again at its next checkpoint; but fewer rows than a row group would
+// pass through the write-ahead log. (Measured with 50 events an entry: 0.81 against 1.0 x the events a
+// second of larger batches, for 0.9 x the processor time, checkpoint included.)
 func (b *batcher) isFull() bool {
-	return b.batch.Rows+len(b.batch.Rejects)+max(1, b.entryRows) > b.rows && b.batch.Entries > 0 || b.bytes >= batchBytes
+	return b.batch.Rows+len(b.batch.Rejects) >= b.rows || b.bytes >= batchBytes
 }
 
 // wait is how long the batch lingers before it is flushed.
@@ -105,8 +106,7 @@ func (b *batcher) decode() {
 		e := b.segment.entries[b.next]
 		before := b.batch.Rows + len(b.batch.Rejects)
 		b.decoder.DecodeEntry(b.batch, e)
-		b.entryRows = b.batch.Rows + len(b.batch.Rejects) - before
-		b.readRows += b.entryRows
+		b.readRows += b.batch.Rows + len(b.batch.Rejects) - before
 		b.bytes += len(e.Payload)
 		b.next++
 	}

@@ -11,7 +11,7 @@
 // decodes into columns, one commits. A takeover reads the keys of the dedupe window before the first of
 // them: nothing is deduped or committed without. While there is a backlog a batch is flushed when it has a whole
 // row group; without one, when the last commit is done. A full batch ends at an entry, not at the end of a
-// read, and is never larger than a row group: DuckDB would write all that follows again at its next checkpoint.
+// read: DuckDB writes what follows a row group that is not full again at its next checkpoint.
 //
 // # Dedupe beside the commit before
 //
