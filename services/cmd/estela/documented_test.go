@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"flag"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,9 @@ import (
 
 // call is a documented request, and the table that is shown as its answer, if one is.
 var call = regexp.MustCompile("curl -s '(http://127\\.0\\.0\\.1:8080)([^']*)'\n(?:```\n\n```csv\n((?s:.*?))```)?")
+
+// posted is a documented POST of an event: path, type and body.
+var posted = regexp.MustCompile(`(?m)^curl -i http://127\.0\.0\.1:8080(\S+) -H 'Content-Type: ([^']+)' -d '(.*)'$`)
 
 // checkDocumentedCalls sends the documents' requests to the running pipeline.
 func (s *system) checkDocumentedCalls() {
@@ -23,8 +27,8 @@ func (s *system) checkDocumentedCalls() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		text = console.ReplaceAll(text, nil) // TestE2EDemo runs it
-		if all, known := regexp.MustCompile(`(?m)^\s*curl `).FindAll(text, -1), call.FindAll(text, -1); len(all) != len(known) {
+		text = console.ReplaceAll(text, nil)                                                                                                                          // TestE2EDemo runs it
+		if all, known := regexp.MustCompile(`(?m)^\s*curl `).FindAll(text, -1), append(call.FindAll(text, -1), posted.FindAll(text, -1)...); len(all) != len(known) { // TestE2EDocumentedDataset posts
 			s.t.Errorf("%s: %d calls of curl, %d of them of a form that is tried", file, len(all), len(known))
 		}
 		for _, found := range call.FindAllStringSubmatch(string(text), -1) {
@@ -46,6 +50,27 @@ func TestDocumentedCallsAreFound(t *testing.T) {
 	found := call.FindAllStringSubmatch("```sh\ncurl -s 'http://127.0.0.1:8080/v1/a'\n```\n\n```csv\nx\n1\n```\n", -1)
 	if len(found) != 1 || found[0][2] != "/v1/a" || found[0][3] != "x\n1\n" {
 		t.Errorf("%q", found)
+	}
+}
+
+// postDocumented posts the event that services/README.md does.
+func (s *system) postDocumented() {
+	s.t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found := posted.FindAllStringSubmatch(string(text), -1)
+	if len(found) != 1 {
+		s.t.Fatalf("services/README.md posts %q", found)
+	}
+	res, err := http.Post("http://"+s.api+found[0][1], found[0][2], strings.NewReader(found[0][3])) //nolint:noctx // a test's
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusAccepted {
+		s.t.Errorf("%s: %s", found[0][0], res.Status)
 	}
 }
 
@@ -71,6 +96,8 @@ func TestE2EDocumentedDataset(t *testing.T) {
 		s := up(t, t.TempDir(), "--data", dir)
 		s.redis("XADD", "estela:{readings:0}", "*", "event", `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`)
 		s.awaitEvents("readings", "stored", 1)
+		s.postDocumented()
+		s.awaitEvents("readings", "duplicate", 1)
 		if rows := s.read("/v1/readings/warmest"); len(rows) != 1 || rows[0]["celsius"] != 21.5 {
 			t.Errorf("%s: the dataset answers %v", file, rows)
 		}
