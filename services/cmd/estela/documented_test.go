@@ -64,7 +64,7 @@ func (s *system) postDocumented() {
 	if len(found) != 1 {
 		s.t.Fatalf("services/README.md posts %q", found)
 	}
-	res, err := http.Post("http://"+s.api+found[0][1], found[0][2], strings.NewReader(found[0][3])) //nolint:noctx // a test's
+	res, err := http.Post("http://"+s.api+found[0][1], found[0][2], strings.NewReader(found[0][3]))
 	if err != nil {
 		s.t.Fatal(err)
 	}
