@@ -163,7 +163,7 @@ func (o orders) run(ctx context.Context) error {
 		return err
 	}
 	return worker.New(worker.Config{
-		Contracts: []*contract.Contract{c}, Sink: store, Hook: at, BatchRows: 20,
+		Contracts: []*contract.Contract{c}, Sink: store, Hook: at, BatchRows: 60,
 		Source: func(c *contract.Contract, shard int) worker.Source {
 			return client.Shard(c, shard, o.Owner, stream.ShardConfig{Lease: killLease, Block: 50 * time.Millisecond})
 		},

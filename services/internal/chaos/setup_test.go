@@ -169,7 +169,7 @@ func (p *pipeline) work(change ...func(*worker.Config)) *running {
 		Renew:     p.lease / 5, TrimEvery: 50 * time.Millisecond, Backoff: 10 * time.Millisecond,
 	}
 	if p.owners%2 == 1 {
-		cfg.BatchRows = 20 // batches are often full: they split reads, and are prepared while another is committed
+		cfg.BatchRows = 60 // batches are often full: they split reads, and are prepared while another is committed
 	}
 	for _, c := range change {
 		c(&cfg)
