@@ -155,13 +155,20 @@ var (
 )
 
 // wrk requests a URL with the headers over 64 connections for the duration of -burst.
-func wrk(b *testing.B, target string, headers ...string) (a asked) {
+func wrk(b *testing.B, target string, headers ...string) asked {
+	b.Helper()
+	var options []string
+	for _, h := range headers {
+		options = append(options, "-H", h)
+	}
+	return runWrk(b, target, options...)
+}
+
+// runWrk is wrk with options of its own.
+func runWrk(b *testing.B, target string, options ...string) (a asked) {
 	b.Helper()
 	seconds := strconv.Itoa(max(1, int(burst.Seconds()))) + "s"
-	all := []string{"-t", "1", "-c", "64", "-d", seconds, "--timeout", "30s", "--latency"}
-	for _, h := range headers {
-		all = append(all, "-H", h)
-	}
+	all := append([]string{"-t", "1", "-c", "64", "-d", seconds, "--timeout", "30s", "--latency"}, options...)
 	before := cpuTime(b)
 	out, err := exec.CommandContext(b.Context(), "wrk", append(all, target)...).CombinedOutput()
 	if err != nil {

@@ -130,7 +130,7 @@ func BenchmarkIngest(b *testing.B) {
 			many := bd.publishFile(file, perPost)
 			bd.server.Do("FLUSHALL")
 			before := counted.events.Load()
-			load := wrk(b, url, "-s", script)
+			load := runWrk(b, url, "-s", script)
 			if load.refused > 0 || counted.events.Load() == before {
 				b.Fatalf("%d requests were refused", load.refused)
 			}
@@ -156,7 +156,7 @@ func BenchmarkStored(b *testing.B) {
 			observer := &committed{}
 			w, stop := bd.startWorker(observer)
 			bd.awaitOwned(w)
-			load := wrk(b, url, "-s", script)
+			load := runWrk(b, url, "-s", script)
 			stop()
 			if load.refused > 0 {
 				b.Fatalf("%d requests were refused", load.refused)
