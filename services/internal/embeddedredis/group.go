@@ -137,27 +137,29 @@ func (s *Server) xread(c *call) {
 	if !ok {
 		return
 	}
-	for i, key := range r.keys { // before any is read, which moves the cursor of its group
+	sources := make([]source, len(r.keys)) // of all keys before any is read, which moves the cursor of its group
+	for i, key := range r.keys {
 		st, ok := s.lookup(c, key)
 		if !ok {
 			return
 		}
-		if _, ok := c.groupOf(r, st, i); !ok {
+		sources[i].stream = st
+		if r.group == "" {
+			continue
+		}
+		if sources[i].group = st.group(r.group); sources[i].group == nil {
+			c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", key, r.group))
 			return
 		}
 	}
 	found, all := 0, s.scratch[:0]
 	defer func() { s.keepScratch(all) }()
 	for i, key := range r.keys {
-		st, ok := s.lookup(c, key)
-		if !ok {
-			return
-		}
 		before := len(all)
 		if !c.peer.Resp3 {
 			all = appendHeader(all, '*', 2)
 		}
-		entries, n, ok := c.readOne(appendBulk(all, key), r, st, i)
+		entries, n, ok := c.readOne(appendBulk(all, key), r, sources[i], i)
 		if !ok {
 			return
 		}
@@ -180,25 +182,24 @@ func (s *Server) xread(c *call) {
 	c.out = append(c.out, all...)
 }
 
-// groupOf returns the group that reads the stream, nil for XREAD. Not ok: there is none, the call has failed.
-func (c *call) groupOf(r reading, st *stream, i int) (*group, bool) {
-	if r.group == "" {
-		return nil, true
+// source is a stream that is read, nil if there is none, and the group that reads it, nil for XREAD.
+type source struct {
+	stream *stream
+	group  *group
+}
+
+// group returns the group of that name, nil if there is none, or no stream.
+func (st *stream) group(name string) *group {
+	if st == nil {
+		return nil
 	}
-	if st != nil && st.groups[r.group] != nil {
-		return st.groups[r.group], true
-	}
-	c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s' in XREADGROUP with GROUP option", r.keys[i], r.group))
-	return nil, false
+	return st.groups[name]
 }
 
 // readOne appends the entries of one stream as an array of RESP, and returns how many, -1 for none to speak of. Not ok:
 // the call has failed.
-func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n int64, ok bool) {
-	g, ok := c.groupOf(r, st, i)
-	if !ok {
-		return out, 0, false
-	}
+func (c *call) readOne(out []byte, r reading, from source, i int) (_ []byte, n int64, ok bool) {
+	st, g := from.stream, from.group
 	var after event.ID
 	if g != nil && r.ids[i] == ">" {
 		after = g.last
@@ -220,7 +221,7 @@ func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n in
 	if st == nil || after.Compare(st.last) >= 0 {
 		return out, -1, true
 	}
-	from := len(out)
+	start := len(out)
 	out, n, last := st.appendRange(out, next(after), maxID, false, r.count)
 	if n == 0 {
 		return out, -1, true
@@ -229,7 +230,7 @@ func (c *call) readOne(out []byte, r reading, st *stream, i int) (_ []byte, n in
 		g.deliver(st, r, last)
 	}
 	var header [16]byte
-	return slices.Insert(out, from, appendHeader(header[:0], '*', int(n))...), n, true
+	return slices.Insert(out, start, appendHeader(header[:0], '*', int(n))...), n, true
 }
 
 // deliver moves the group's cursor to the last entry that a consumer gets.
@@ -269,10 +270,7 @@ func (s *Server) xack(c *call) {
 	if !ok {
 		return
 	}
-	var g *group
-	if st != nil {
-		g = st.groups[c.args[2]]
-	}
+	g := st.group(c.args[2])
 	if g == nil {
 		c.integer(0)
 		return
@@ -301,10 +299,7 @@ func (s *Server) xpending(c *call) {
 	if !ok {
 		return
 	}
-	var g *group
-	if st != nil {
-		g = st.groups[c.args[2]]
-	}
+	g := st.group(c.args[2])
 	if g == nil {
 		c.fail(fmt.Sprintf("NOGROUP No such key '%s' or consumer group '%s'", c.args[1], c.args[2]))
 		return

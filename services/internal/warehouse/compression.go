@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/estela-dev/estela/services/internal/database"
@@ -103,10 +104,8 @@ func rewrite(ctx context.Context, conn *database.Conn, dataset string, fields, z
 	compressed := make([]database.Field, len(fields))
 	for i, f := range fields {
 		compressed[i] = f
-		for _, z := range zstd {
-			if f == z {
-				compressed[i].Type += " USING COMPRESSION zstd"
-			}
+		if slices.Contains(zstd, f) {
+			compressed[i].Type += " USING COMPRESSION zstd"
 		}
 	}
 	table, next := datasetTable(dataset), datasetTable(dataset+" compressed")

@@ -219,9 +219,7 @@ func hasReread(b *contract.Batch, reread event.ID) bool {
 // those whose key was seen in the window, in this batch too. The others are new.
 func (c *committer) candidates(b *contract.Batch, reread event.ID, all bool) []event.Candidate {
 	var candidates []event.Candidate
-	if b.Last.Compare(c.last) > 0 {
-		c.last = b.Last
-	}
+	c.last = event.Later(c.last, b.Last)
 	for i := range b.Rows {
 		if c.keys != nil && i%warmRows == 0 {
 			c.keys.warm(b.Hashes[i:min(i+warmRows, b.Rows)])
