@@ -30,6 +30,9 @@ const maxSkew = 2 * time.Second
 // Server checks the server's configuration and clock.
 func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) []Finding {
 	found := []Finding{{Name: "redis", Found: client.String() + ", version " + info.Version}}
+	if info.MaxMemory > 0 {
+		found = append(found, memory(info))
+	}
 	if info.Embedded {
 		return append(found, Finding{
 			Name: "redis persistence", Found: "embedded, in memory", Warning: true,
@@ -54,6 +57,21 @@ func Server(ctx context.Context, client *stream.Client, info stream.ServerInfo) 
 		clock.Warning, clock.Fix = true, "run NTP on both machines: freshness is measured from Redis' clock"
 	}
 	return append(found, persistence, clock)
+}
+
+// memory says how much of the server's memory is used, of which a full one makes producers wait.
+func memory(info stream.ServerInfo) Finding {
+	const nearlyFull = 90 // percent: a worker trims above half
+	percent := info.UsedMemory * 100 / info.MaxMemory
+	f := Finding{Name: "redis memory", Found: fmt.Sprintf("%d MiB of %d MiB (maxmemory)", info.UsedMemory>>20, info.MaxMemory>>20)}
+	if percent >= nearlyFull {
+		f.Warning = true
+		f.Fix = "see that a worker runs and keeps up, and that another application's consumer group isn't far behind; or raise it: redis-cli CONFIG SET maxmemory"
+		if info.Embedded {
+			f.Fix = "wait until the worker has caught up: producers wait too; redis-server takes more than the embedded one"
+		}
+	}
+	return f
 }
 
 // Identity checks that the streams are claimed by this warehouse.
