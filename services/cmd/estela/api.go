@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/fault"
@@ -18,9 +19,12 @@ type apiCmd struct {
 }
 
 type listenFlags struct {
-	Listen    string   `help:"Address of the API." default:"127.0.0.1:8080"`
-	Anonymous bool     `help:"Serve without keys beyond loopback and under any host name: everyone who reaches the API can read."`
-	Keys      string   `help:"File of API keys, one of which a request must have (see 'estela key new'). It is reloaded when it changes; while it is missing, all keys are rejected." placeholder:"FILE"`
+	Listen    string `help:"Address of the API." default:"127.0.0.1:8080"`
+	Anonymous bool   `help:"Serve without keys beyond loopback and under any host name: everyone who reaches the API can read."`
+	Keys      string `help:"File of API keys, one of which a request must have (see 'estela key new'). It is reloaded when it changes; while it is missing, all keys are rejected." placeholder:"FILE"`
+
+	tokenKeyFlags
+
 	RateLimit int      `help:"Most requests a second of one client: a key or, without keys, an address. 0 is no limit." default:"0"`
 	CORS      []string `name:"cors" help:"Web origin whose pages may read responses; may be given several times. Default: none." placeholder:"ORIGIN"`
 	Spool     byteSize `name:"spool-bytes" help:"Disk in the temporary directory for large responses, of all clients; one client may use half of it." default:"4GB"`
@@ -29,7 +33,13 @@ type listenFlags struct {
 
 	opsFlags
 
-	keys *api.Keys // read by listen; nil without --keys
+	access *access.Authenticator // read by listen; nil without --keys and --token-keys
+}
+
+// tokenKeyFlags are how signed tokens are verified.
+type tokenKeyFlags struct {
+	TokenKeys     string `help:"File of keys (a JWK set) that verify signed tokens, which a request may have instead of an API key (see 'estela token new'). It is reloaded like that of --keys." placeholder:"FILE"`
+	TokenAudience string `help:"Audience (aud) that tokens must have." default:"estela"`
 }
 
 type opsFlags struct {
@@ -52,8 +62,8 @@ func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 
 // configure applies the flags to the API's configuration.
 func (f *listenFlags) configure(cfg *api.Config) {
-	cfg.LocalOnly = !f.Anonymous && f.Keys == "" // listen allows that on loopback only
-	cfg.Keys, cfg.Rate, cfg.Origins, cfg.AccessLog = f.keys, f.RateLimit, f.CORS, f.AccessLog
+	cfg.LocalOnly = !f.Anonymous && f.access == nil // listen allows that on loopback only
+	cfg.Access, cfg.Rate, cfg.Origins, cfg.AccessLog = f.access, f.RateLimit, f.CORS, f.AccessLog
 	cfg.SpoolBytes = int64(f.Spool)
 }
 
@@ -62,11 +72,14 @@ func (f *listenFlags) check(g *Globals) error {
 	switch {
 	case f.Watch && len(g.Data) == 0:
 		return fault.Usagef("--watch follows the folders of --data, and there is none: the built-in datasets don't change")
-	case f.Keys != "" && f.Anonymous:
-		return fault.Usagef("--keys and --anonymous contradict each other: leave one out")
+	case f.guarded() && f.Anonymous:
+		return fault.Usagef("--keys or --token-keys and --anonymous contradict each other: leave one out")
 	}
 	return nil
 }
+
+// guarded reports whether a request needs a key or a token.
+func (f *listenFlags) guarded() bool { return f.Keys != "" || f.TokenKeys != "" }
 
 // listen opens the API's port and reads its keys. It refuses to serve beyond loopback without keys
 // or --anonymous.
@@ -75,21 +88,18 @@ func (f *listenFlags) listen(at *string, end *cleanup) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isLoopback(l) && !f.Anonymous && f.Keys == "" {
+	if !isLoopback(l) && !f.Anonymous && !f.guarded() {
 		return nil, fault.Usagef(
 			"listen on %s: anyone who reaches it could read everything; give --keys FILE, or say --anonymous if that is meant, or listen on 127.0.0.1", f.Listen)
 	}
-	if f.Keys == "" {
-		return l, nil
-	}
-	f.keys, err = loadKeys(f.Keys)
+	f.access, err = loadAccess(f.Keys, f.tokenKeyFlags)
 	return l, err
 }
 
 // mayWrite reports whether events are taken by POST: from keys with that right, and without keys from this
 // machine only.
 func (f *listenFlags) mayWrite(l net.Listener) bool {
-	return f.Keys != "" || isLoopback(l) && !f.Anonymous
+	return f.Keys != "" || isLoopback(l) && !f.Anonymous && f.TokenKeys == ""
 }
 
 // isLoopback reports whether only this machine reaches the listener.
@@ -98,16 +108,31 @@ func isLoopback(l net.Listener) bool {
 	return !ok || at.IP.IsLoopback()
 }
 
-// loadKeys reads the file of --keys.
-func loadKeys(file string) (*api.Keys, error) {
-	keys, err := api.LoadKeys(file)
-	if err == nil {
-		return keys, nil
+// loadAccess reads the files of --keys and --token-keys; nil without either.
+func loadAccess(keys string, tokens tokenKeyFlags) (a *access.Authenticator, err error) {
+	if keys == "" && tokens.TokenKeys == "" {
+		return nil, nil
 	}
+	a = &access.Authenticator{}
+	if keys != "" {
+		if a.Keys, err = access.LoadKeys(keys); err != nil {
+			return nil, unreadable(keys, err, "'estela key new NAME' prints an entry for it")
+		}
+	}
+	if tokens.TokenKeys != "" {
+		if a.Tokens, err = access.LoadTokens(tokens.TokenKeys, tokens.TokenAudience); err != nil {
+			return nil, unreadable(tokens.TokenKeys, err, "'estela token key new' writes one")
+		}
+	}
+	return a, nil
+}
+
+// unreadable is the error of a file that can't be read, with a hint if it is missing.
+func unreadable(file string, err error, hint string) error {
 	if _, missing := os.Stat(file); missing == nil {
-		return nil, fault.Usage(err)
+		return fault.Usage(err)
 	}
-	return nil, fault.Usagef("%w; 'estela key new NAME' prints an entry for it", err)
+	return fault.Usagef("%w; %s", err, hint)
 }
 
 // listen opens a TCP listener and stores its address in at; the error names the flag to change it.

@@ -30,7 +30,8 @@ type cli struct {
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
 	Endpoint endpointCmd  `cmd:"" help:"List, create, check and run endpoints."`
 	Client   clientCmd    `cmd:"" help:"Write a typed client of the endpoints in TypeScript, Go or Python."`
-	Key      keyCmd       `cmd:"" help:"Create API keys."`
+	Key      keyCmd       `cmd:"" help:"Create, list and revoke API keys."`
+	Token    tokenCmd     `cmd:"" help:"Make signed tokens for customers, and the keys that sign them."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`
 
 	Completion completionCmd `cmd:"" help:"Print the script by which a shell completes commands, flags, datasets and endpoints."`

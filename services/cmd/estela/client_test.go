@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
@@ -73,20 +74,20 @@ type clientServer struct {
 func serveClients(t *testing.T, own *core) *clientServer {
 	t.Helper()
 	s := &clientServer{}
-	var keys [2]api.Key
-	s.key, keys[0] = api.NewKey("quick", []string{"*"})
-	s.slowKey, keys[1] = api.NewKey("slow", []string{"*"})
+	var keys [2]access.Key
+	s.key, keys[0] = access.NewKey("quick", []string{"*"})
+	s.slowKey, keys[1] = access.NewKey("slow", []string{"*"})
 	keys[1].Rate = 1
 	text, err := json.Marshal(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := api.LoadKeys(writeFile(t, filepath.Join(t.TempDir(), "keys.json"), string(text)))
+	loaded, err := access.LoadKeys(writeFile(t, filepath.Join(t.TempDir(), "keys.json"), string(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	app, err := own.newAPI(t.Context(), func(cfg *api.Config) {
-		cfg.Keys = loaded
+		cfg.Access = &access.Authenticator{Keys: loaded}
 		cfg.Observe = func(endpoint string, _ int, _ float64) {
 			if endpoint == "flights/events" {
 				s.events.Add(1)

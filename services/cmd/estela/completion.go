@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
 
@@ -56,6 +57,7 @@ type typed struct {
 	args int        // positional arguments of the node
 	flag *kong.Flag // whose value the next word is, nil without
 	data []string   // of --data
+	keys string     // of --keys
 }
 
 // complete returns what the last of the words may be. data are the folders of datasets where the
@@ -66,7 +68,7 @@ func complete(app *kong.Application, words, data []string) []word {
 		words = []string{""}
 	}
 	last := len(words) - 1
-	at := typed{node: app.Node}
+	at := typed{node: app.Node, keys: os.Getenv("ESTELA_KEYS")}
 	for _, w := range words[:last] {
 		at.read(w)
 	}
@@ -119,15 +121,17 @@ func (t *typed) read(w string) {
 
 // set takes the value of a flag by which others are completed.
 func (t *typed) set(f *kong.Flag, value string) {
-	if f.Name != "data" {
-		return
-	}
 	if rest, ok := strings.CutPrefix(value, "~/"); ok { // the shell expands it only later
 		if home, err := os.UserHomeDir(); err == nil {
 			value = filepath.Join(home, rest)
 		}
 	}
-	t.data = append(t.data, value)
+	switch f.Name {
+	case "data":
+		t.data = append(t.data, value)
+	case "keys":
+		t.keys = value
+	}
 }
 
 // find returns the flag of the name with its dashes, nil if there is none.
@@ -182,7 +186,7 @@ func (t *typed) values(v *kong.Value, prefix string) (all []word) {
 }
 
 // names returns the values that are known of a flag or an argument. The tag "complete" says whose names
-// it takes, where its own name doesn't. A dataset with an error is left out.
+// it takes, where its own name doesn't. What has an error is left out.
 func (t *typed) names(v *kong.Value) []string {
 	of := cmp.Or(v.Tag.Get("complete"), strings.TrimSuffix(v.Name, "s"))
 	switch {
@@ -194,6 +198,10 @@ func (t *typed) names(v *kong.Value) []string {
 	case of == "endpoint":
 		all, _ := dataset.Load(t.data)
 		return endpointNames(all)
+	case of == "key":
+		text, _ := os.ReadFile(t.keys)
+		all, _ := access.ParseKeys(text)
+		return keyNames(all)
 	}
 	return nil
 }

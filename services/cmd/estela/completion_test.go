@@ -32,7 +32,7 @@ func TestComplete(t *testing.T) {
 		{"publish flights --format =", "auto csv tsv ndjson json parquet"},
 		{"publish flights --nope=n", ""},
 		{"warehouse claim canary f", "flights"},
-		{"key new partner --dataset c", "canary"},
+		{"key new partner --read c", "canary"},
 		{"completion ", "bash zsh fish"},
 		{"publish --data " + dir + " ", "things"},
 		{"publish --data=" + filepath.Join(dir, "things") + " ", "things"},

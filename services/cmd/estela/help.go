@@ -35,7 +35,11 @@ var examples = map[string]string{
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
 	"client":            "estela client flights --lang typescript -o client.ts",
-	"key new":           "estela key new partner --dataset flights --append --keys keys.json",
+	"key new":           "estela key new partner --read flights --expires 720h --append --keys keys.json",
+	"key list":          "estela key list --keys keys.json",
+	"key revoke":        "estela key revoke partner --keys keys.json",
+	"token new":         "estela token new --endpoint flights/departures --pin airport=ATL --ttl 1h --subject customer-42 --signing-key signing-key.json",
+	"token key new":     "estela token key new --signing-key signing-key.json --token-keys token-keys.json",
 	"completion":        "estela completion bash > ~/.local/share/bash-completion/completions/estela",
 	"version":           "estela version --json",
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
@@ -92,12 +93,12 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	}
 	app, err := api.New(ctx, api.Config{
 		Datasets: unread(taken), Logger: log, Observe: n.metrics.Request, Ingest: posts,
-		Keys: keys, LocalOnly: keys == nil, AccessLog: c.AccessLog,
+		Access: keys, LocalOnly: keys == nil, AccessLog: c.AccessLog,
 	})
 	if err != nil {
 		return err
 	}
-	w := &watcher{core: n, api: app, streams: s, keys: keys}
+	w := &watcher{core: n, api: app, streams: s, access: keys}
 	ops := operation.Health(func(ctx context.Context) []string {
 		if _, err := client.Info(ctx); err != nil {
 			return []string{err.Error()}
@@ -112,7 +113,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 }
 
 // listen opens the port and reads the keys, without which it serves on loopback only.
-func (c *ingestCmd) listen(at *string, end *cleanup) (net.Listener, *api.Keys, error) {
+func (c *ingestCmd) listen(at *string, end *cleanup) (net.Listener, *access.Authenticator, error) {
 	l, err := listen(c.Listen, "--listen", at, end)
 	if err != nil {
 		return nil, nil, err
@@ -123,7 +124,7 @@ func (c *ingestCmd) listen(at *string, end *cleanup) (net.Listener, *api.Keys, e
 		}
 		return l, nil, nil
 	}
-	keys, err := loadKeys(c.Keys)
+	keys, err := loadAccess(c.Keys, tokenKeyFlags{})
 	return l, keys, err
 }
 

@@ -148,7 +148,7 @@ func (p *process) addAPI(
 	if err != nil {
 		return err
 	}
-	w := &watcher{core: c, api: app, streams: s, files: p.api.Watch, keys: p.api.keys, writes: p.worker != nil}
+	w := &watcher{core: c, api: app, streams: s, files: p.api.Watch, access: p.api.access, writes: p.worker != nil}
 	parts.add(func(ctx context.Context) error { return serveAPI(ctx, app, l) })
 	parts.add(w.run)
 	return nil

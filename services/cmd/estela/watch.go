@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/dataset"
 )
@@ -20,13 +21,13 @@ import (
 // and mount.
 const watchEvery = 300 * time.Millisecond
 
-// watcher reloads the files of a running API: the API keys always, the datasets with --watch.
+// watcher reloads the files of a running API: the keys always, the datasets with --watch.
 type watcher struct {
 	core *core
 	api  *api.Server
 	// streams: the reports of the endpoints' tests go there.
 	streams *streams
-	keys    *api.Keys // nil without --keys
+	access  *access.Authenticator // nil without keys
 	// files: reload the datasets, too. writes: this process may recreate their views.
 	files, writes bool
 }
@@ -43,8 +44,8 @@ func (w *watcher) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if w.keys != nil {
-			if err := w.keys.Reload(); err != nil && err.Error() != logged {
+		if w.access != nil {
+			if err := w.access.Reload(); err != nil && err.Error() != logged {
 				logged = err.Error() // once
 				w.logKeys(err)
 			} else if err == nil {
@@ -58,13 +59,13 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 }
 
-// logKeys logs that the file of keys can't be read.
+// logKeys logs that a file of keys can't be read.
 func (w *watcher) logKeys(err error) {
-	if _, gone := errors.AsType[*api.KeysMissingError](err); gone {
-		w.core.log.Error("API key file is missing, rejecting all keys", slog.Any("error", err))
+	if gone, ok := errors.AsType[*access.MissingError](err); ok {
+		w.core.log.Error("file of "+gone.What+" is missing, rejecting all of them", slog.Any("error", err))
 		return
 	}
-	w.core.log.Error("reload of API keys failed, keeping the previous ones", slog.Any("error", err))
+	w.core.log.Error("reload of keys failed, keeping the previous ones", slog.Any("error", err))
 }
 
 // reload reloads the endpoints; if the files have an error, the previous ones stay.

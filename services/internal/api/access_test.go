@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // keyFile writes keys to a file and returns their secrets by name.
-func keyFile(t *testing.T, file string, keys ...api.Key) map[string]string {
+func keyFile(t *testing.T, file string, keys ...access.Key) map[string]string {
 	t.Helper()
 	secrets := map[string]string{}
 	for i := range keys {
-		secret, key := api.NewKey(keys[i].Name, keys[i].Datasets)
+		secret, key := access.NewKey(keys[i].Name, keys[i].Datasets)
 		key.Rate, key.Expires = keys[i].Rate, keys[i].Expires
 		keys[i], secrets[key.Name] = key, secret
 	}
@@ -38,14 +39,14 @@ func TestKeys(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "keys.json")
 	past := time.Now().Add(-time.Minute)
 	secrets := keyFile(t, file,
-		api.Key{Name: "all", Datasets: []string{"*"}}, api.Key{Name: "test", Datasets: []string{"test"}},
-		api.Key{Name: "other", Datasets: []string{"other"}}, api.Key{Name: "old", Datasets: []string{"*"}, Expires: &past})
-	keys, err := api.LoadKeys(file)
+		access.Key{Name: "all", Datasets: []string{"*"}}, access.Key{Name: "test", Datasets: []string{"test"}},
+		access.Key{Name: "other", Datasets: []string{"other"}}, access.Key{Name: "old", Datasets: []string{"*"}, Expires: &past})
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"}, func(cfg *api.Config) {
-		cfg.Keys, cfg.AccessLog = keys, "all"
+		cfg.Access, cfg.AccessLog = &access.Authenticator{Keys: keys}, "all"
 	})
 	ask := func(path, authorization string) (int, http.Header, string) {
 		status, header, body := i.body(t, path, "Authorization", authorization)
@@ -71,7 +72,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	// Rotation: the file is rewritten, without a restart.
-	rotated := keyFile(t, file, api.Key{Name: "all", Datasets: []string{"*"}})
+	rotated := keyFile(t, file, access.Key{Name: "all", Datasets: []string{"*"}})
 	if err := keys.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +114,11 @@ func TestKeysAreRefused(t *testing.T) {
 		`[{"name":"a",` + sum + `,"datasets":["*"],"rate":-1}]`:                                 "rate must",
 		`[{"name":"a",` + sum + `,"datasets":["*"]},{"name":"a",` + sum + `,"datasets":["*"]}]`: "the name a is taken",
 	} {
-		if _, err := api.ParseKeys([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "0b3cc") {
+		if _, err := access.ParseKeys([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "0b3cc") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := api.LoadKeys(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := access.LoadKeys(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 }
@@ -126,13 +127,13 @@ func TestKeysAreRefused(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	secrets := keyFile(t, file, api.Key{Name: "slow", Datasets: []string{"*"}, Rate: 2}, api.Key{Name: "fast", Datasets: []string{"*"}})
-	keys, err := api.LoadKeys(file)
+	secrets := keyFile(t, file, access.Key{Name: "slow", Datasets: []string{"*"}, Rate: 2}, access.Key{Name: "fast", Datasets: []string{"*"}})
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- cache: 1h\nSELECT 1 AS n"}, func(cfg *api.Config) {
-		cfg.Keys, cfg.Rate = keys, 1000
+		cfg.Access, cfg.Rate = &access.Authenticator{Keys: keys}, 1000
 	})
 	statuses := map[string]map[int]int{"slow": {}, "fast": {}}
 	for range 10 {

@@ -10,15 +10,22 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/estela-dev/estela/services/internal/access"
 )
 
-// keyLocals is the key of c.Locals for the request's API key.
-const keyLocals = "key"
+// grantLocals is the key of c.Locals for the request's Grant.
+const grantLocals = "grant"
 
-// keyOf returns the key that authorize has accepted, nil where none is needed.
-func keyOf(c *fiber.Ctx) *Key {
-	key, _ := c.Locals(keyLocals).(*Key)
-	return key
+// closed opens nothing.
+var closed = &access.Grant{}
+
+// grantOf returns what the request's credential opens: nothing before authorize has accepted it.
+func grantOf(c *fiber.Ctx) *access.Grant {
+	if g, ok := c.Locals(grantLocals).(*access.Grant); ok {
+		return g
+	}
+	return closed
 }
 
 var errNoCredentials = errors.New("no key was sent")
@@ -65,14 +72,14 @@ func basicOrBearer(c *fasthttp.RequestCtx) ([]byte, error) {
 	return secret, nil
 }
 
-// authorizeDocs is authorize for the documentation, for any key, which a browser may send as a
+// authorizeDocs is authorizeAny for the documentation, whose credential a browser may send as a
 // password.
 func (s *Server) authorizeDocs(c *fiber.Ctx) error {
-	if s.cfg.Keys == nil {
-		return s.authorizeWith(c, basicOrBearer)
+	if s.cfg.Access == nil {
+		return s.authorizeWith(c, basicOrBearer, anything)
 	}
 	c.Set(fiber.HeaderWWWAuthenticate, browserChallenge)
-	if err := s.authorizeWith(c, basicOrBearer); err != nil {
+	if err := s.authorizeWith(c, basicOrBearer, anything); err != nil {
 		return err
 	}
 	c.Response().Header.Del(fiber.HeaderWWWAuthenticate)
@@ -82,10 +89,10 @@ func (s *Server) authorizeDocs(c *fiber.Ctx) error {
 // serverClient is the client of background refreshes.
 const serverClient = ""
 
-// clientOf identifies the client, for limits: the key's name, else the address, for IPv6 its /64.
-func clientOf(c *fasthttp.RequestCtx, key *Key) string {
-	if key != nil {
-		return key.Name
+// clientOf identifies the client, for limits: by the credential, else the address, for IPv6 its /64.
+func clientOf(c *fasthttp.RequestCtx, g *access.Grant) string {
+	if g.Subject != "" {
+		return g.Subject
 	}
 	at, ok := netip.AddrFromSlice(c.RemoteIP())
 	if !ok {
@@ -99,37 +106,58 @@ func clientOf(c *fasthttp.RequestCtx, key *Key) string {
 	return at.String()
 }
 
-// authorize accepts a request with a key that may read all of the datasets, within its rate limit;
-// without datasets any valid key.
-func (s *Server) authorize(c *fiber.Ctx, datasets ...string) error {
-	return s.authorizeWith(c, bearer, datasets...)
+// authorize accepts a request whose credential opens what is asked for, within its rate limit.
+func (s *Server) authorize(c *fiber.Ctx, open func(*access.Grant) error) error {
+	return s.authorizeWith(c, bearer, open)
 }
 
-func (s *Server) authorizeWith(c *fiber.Ctx, secretOf secretFunc, datasets ...string) error {
-	if s.cfg.Keys != nil {
+// anything opens to every valid credential.
+func anything(*access.Grant) error { return nil }
+
+// authorizeAny is authorize for any valid credential.
+func (s *Server) authorizeAny(c *fiber.Ctx) error { return s.authorize(c, anything) }
+
+func (s *Server) authorizeWith(c *fiber.Ctx, secretOf secretFunc, open func(*access.Grant) error) error {
+	if s.cfg.Access != nil {
 		c.Vary(fiber.HeaderAuthorization)
 	}
 	now := time.Now()
-	key, err := s.identify(c.Context(), secretOf, datasets, now)
-	if key != nil {
-		c.Locals(keyLocals, key)
-	}
+	g, err := s.identify(c.Context(), secretOf, now)
 	if err != nil {
 		return err
 	}
-	t := s.rateLimiter.take(c.Context(), key, now)
+	c.Locals(grantLocals, g)
+	if err := open(g); err != nil {
+		return err
+	}
+	t := s.rateLimiter.take(c.Context(), g, now)
 	t.setHeaders(&c.Response().Header)
 	return t.err()
+}
+
+// open returns an error if the credential does not open the endpoint: for all that it reads, with its pins.
+func (r *route) open(g *access.Grant) error {
+	if !g.Opens(r.label, r.reads) {
+		return notOpened(g)
+	}
+	if _, err := r.Pinned(g.Pins().Values()); err != nil {
+		return forbidden.new("", g.String()+" pins what this endpoint can't be pinned to: "+err.Error()+". Ask whoever made it for another one.")
+	}
+	return nil
+}
+
+// notOpened is the problem of what a credential does not open, be it there or not.
+func notOpened(g *access.Grant) *problem {
+	return forbidden.new("", g.String()+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
 }
 
 // secretFunc returns the secret that a request has.
 type secretFunc func(*fasthttp.RequestCtx) ([]byte, error)
 
-// identify returns the request's key, nil if none is needed, and an error if it may not read all of
-// the datasets. It leaves the answer alone.
-func (s *Server) identify(c *fasthttp.RequestCtx, secretOf secretFunc, datasets []string, now time.Time) (*Key, error) {
-	if s.cfg.Keys == nil {
-		return nil, nil
+// identify returns what the request's credential opens. It leaves the answer alone.
+func (s *Server) identify(c *fasthttp.RequestCtx, secretOf secretFunc, now time.Time) (*access.Grant, error) {
+	if s.cfg.Access == nil {
+		return access.Anyone, nil
 	}
 	secret, err := secretOf(c)
 	if errors.Is(err, errNoCredentials) {
@@ -138,22 +166,17 @@ func (s *Server) identify(c *fasthttp.RequestCtx, secretOf secretFunc, datasets 
 	if err != nil {
 		return nil, err
 	}
-	key, ok := s.cfg.Keys.lookup(secret, now)
-	switch {
-	case !ok && s.cfg.Keys.fileMissing():
+	g, err := s.cfg.Access.Authenticate(secret, now)
+	if refused, ok := errors.AsType[*access.RefusedError](err); ok {
+		return nil, unauthorized.challenging(keyChallenge+`, error="invalid_token"`, refused.Reason)
+	}
+	if err != nil {
 		p := unavailable.new("", "No API key can be checked at the moment, so none is good. Try again later.")
 		p.Logged = true
 		return nil, p
-	case !ok:
-		return nil, unauthorized.challenging(keyChallenge+`, error="invalid_token"`, "The API key is unknown or has expired. Ask the team whose data this is for a new one.")
-	case !key.allowsAll(datasets):
-		return key, forbidden.new("", "The API key "+key.Name+" does not open this. GET /v1 lists what it opens; ask the team whose data this is.")
 	}
-	return key, nil
+	return g, nil
 }
-
-// authorizeAnyKey is authorize for any valid key.
-func (s *Server) authorizeAnyKey(c *fiber.Ctx) error { return s.authorize(c) }
 
 // checkHost rejects requests for other hosts than this machine if Config.LocalOnly is set.
 func (s *Server) checkHost(c *fiber.Ctx) error {

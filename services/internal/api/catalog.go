@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/fault"
 )
@@ -18,6 +19,7 @@ type catalog struct {
 	posts    []string // datasets that take events
 	index    []byte
 	openAPI  []byte
+	pins     access.Pins // of parameters that the documents leave out
 
 	cfg      *Config
 	filtered filteredCatalogs
@@ -26,7 +28,7 @@ type catalog struct {
 // maxFiltered is the number of filtered catalogs that are cached.
 const maxFiltered = 64
 
-// filteredCatalogs caches the parts of a catalog that keys may read, by fingerprint.
+// filteredCatalogs caches the parts of a catalog that credentials open, by fingerprint.
 type filteredCatalogs struct {
 	mu  sync.Mutex
 	all map[string]*catalog
@@ -34,7 +36,7 @@ type filteredCatalogs struct {
 
 // newCatalog returns the catalog of the datasets; two endpoints with one path are an error.
 func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
-	k := &catalog{datasets: datasets, routes: map[string]*route{}, posts: cfg.postable(datasets, nil), cfg: cfg}
+	k := &catalog{datasets: datasets, routes: map[string]*route{}, posts: cfg.postable(datasets, access.Anyone), cfg: cfg}
 	checker := endpoint.NewChecker(cfg.Reader, datasets)
 	var views strings.Builder
 	for _, d := range datasets {
@@ -58,7 +60,7 @@ func (k *catalog) buildDocuments() (err error) {
 	if k.index, err = Index(k.datasets); err != nil {
 		return err
 	}
-	k.openAPI, err = openAPI(k.cfg, k.datasets, k.ordered, k.posts)
+	k.openAPI, err = openAPI(k)
 	return err
 }
 
@@ -83,18 +85,12 @@ func (k *catalog) notFoundProblem(path string) *problem {
 	}
 }
 
-// canRead reports whether the key may read the endpoint; the nil key of an API without keys may.
-func (k *Key) canRead(r *route) bool { return k == nil || k.allowsAll(r.reads) }
-
-// canReadAll reports whether the key may read all datasets, also those of later catalogs.
-func (k *Key) canReadAll() bool { return k == nil || k.allows("*") }
-
-// forKey returns the part of the catalog that a key may read, with documents of its own.
-func (k *catalog) forKey(key *Key) (*catalog, error) {
-	if key.canReadAll() && len(k.cfg.postable(k.datasets, key)) == len(k.posts) {
+// forGrant returns the part of the catalog that a credential opens, with documents of its own.
+func (k *catalog) forGrant(g *access.Grant) (*catalog, error) {
+	if g.ReadsAll() && len(k.cfg.postable(k.datasets, g)) == len(k.posts) {
 		return k, nil
 	}
-	part := k.filter(key)
+	part := k.filter(g)
 	id := part.fingerprint()
 	k.filtered.mu.Lock()
 	defer k.filtered.mu.Unlock()
@@ -111,33 +107,38 @@ func (k *catalog) forKey(key *Key) (*catalog, error) {
 	return part, nil
 }
 
-// filter returns a catalog of the datasets and endpoints that the key may read.
-func (k *catalog) filter(key *Key) *catalog {
-	part := &catalog{posts: k.cfg.postable(k.datasets, key), cfg: k.cfg}
+// filter returns a catalog of the datasets and endpoints that the credential opens, without the parameters
+// that it pins.
+func (k *catalog) filter(g *access.Grant) *catalog {
+	part := &catalog{posts: k.cfg.postable(k.datasets, g), cfg: k.cfg, pins: g.Pins()}
 	for _, d := range k.datasets {
-		if key.allows(d.Name) {
-			d.Endpoints = nil
-			part.datasets = append(part.datasets, d)
-		}
-	}
-	for _, r := range k.ordered {
-		for i := range part.datasets {
-			if d := &part.datasets[i]; d.Name == r.dataset && key.canRead(r) {
-				d.Endpoints = append(d.Endpoints, r.Endpoint)
+		d.Endpoints = nil
+		for _, r := range k.ordered {
+			if r.dataset == d.Name && r.open(g) == nil {
+				e := r.Endpoint
+				e.Params = r.Unpinned(g.Pins().Values())
+				d.Endpoints = append(d.Endpoints, e)
 				part.ordered = append(part.ordered, r)
 			}
+		}
+		if g.Reads(d.Name) || len(d.Endpoints) > 0 {
+			part.datasets = append(part.datasets, d)
 		}
 	}
 	return part
 }
 
-// fingerprint is equal for filtered catalogs with equal endpoints.
+// fingerprint is equal for filtered catalogs with equal endpoints and parameters.
 func (k *catalog) fingerprint() string {
 	var b strings.Builder
 	for _, d := range k.datasets {
 		fmt.Fprintf(&b, "%s:", d.Name)
 		for _, e := range d.Endpoints {
-			fmt.Fprintf(&b, "%s,", e.Name)
+			fmt.Fprintf(&b, "%s(", e.Name)
+			for _, p := range e.Params {
+				fmt.Fprintf(&b, "%s,", p.Name)
+			}
+			b.WriteByte(')')
 		}
 		b.WriteByte(';')
 	}

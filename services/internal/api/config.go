@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -71,7 +72,7 @@ type Config struct {
 	ReadGrace   time.Duration
 	// MaxRunning is the number of queries that run at once, MaxWaiting how many more may wait
 	// for a turn; more are refused with 503. Turns are granted round-robin among the clients
-	// (a key, or without keys an address). One has at most all but one of them, and half of
+	// (a key, the subject of a token, or without keys an address). One has at most all but one of them, and half of
 	// the queue.
 	//
 	// Default: 4 and 64.
@@ -80,17 +81,16 @@ type Config struct {
 	//
 	// Default: none.
 	Memory *memory.Watch
-	// Keys are the API keys; a request needs one of them.
+	// Access are the API keys and tokens; a request needs one of them.
 	//
 	// Default: anyone may read.
-	Keys *Keys
+	Access *access.Authenticator
 	// LocalOnly rejects requests whose Host is not localhost or a loopback address, against DNS
 	// rebinding: a page in a local browser could point its own name here and read the answers.
 	//
 	// Default: any Host.
 	LocalOnly bool
-	// Rate is the number of requests a second that one client (a key, or without keys an
-	// address) may make.
+	// Rate is the number of requests a second that one client may make.
 	//
 	// Default: no limit.
 	Rate int
@@ -99,7 +99,7 @@ type Config struct {
 	// Default: none.
 	Origins []string
 	// Ingest takes events by POST /v1/DATASET/events, from whoever has a key with the right to write
-	// or, without Keys, from anyone.
+	// or, without Access, from anyone.
 	//
 	// Default: none; there is no POST.
 	Ingest Ingest

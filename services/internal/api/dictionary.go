@@ -10,19 +10,20 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // serveDescription answers with a description of the endpoint's answer, which needs no parameters
 // and runs no query. Those of a request for the answer itself may stay.
-func (s *Server) serveDescription(c *fiber.Ctx, r *route, f *format) error {
+func (s *Server) serveDescription(c *fiber.Ctx, r *route, q request) error {
 	given, err := queryString(c.Context())
 	if err != nil {
 		return err
 	}
 	for name := range given {
-		if name != "format" && !r.hasParam(name) {
-			return unknownParameter.new(name, r.unknownDetail(name))
+		if name != "format" && !r.hasParam(name, q.pins) {
+			return unknownParameter.new(name, r.unknownDetail(name, q.pins))
 		}
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), r.Limit.Time)
@@ -31,18 +32,18 @@ func (s *Server) serveDescription(c *fiber.Ctx, r *route, f *format) error {
 	if err != nil {
 		return queryProblem(ctx, err)
 	}
-	body, err := f.describe(&r.Endpoint, sh)
+	body, err := q.format.describe(&r.Endpoint, sh)
 	if err != nil {
 		return err
 	}
 	s.setDocumentCaching(c)
-	return serveCacheable(f.mediaType, body)(c)
+	return serveCacheable(q.format.mediaType, body)(c)
 }
 
-// hasParam reports whether the endpoint has a parameter of that name.
-func (r *route) hasParam(name string) bool {
+// hasParam reports whether a request may give a parameter of that name.
+func (r *route) hasParam(name string, pins access.Pins) bool {
 	named := func(p endpoint.Param) bool { return p.Name == name }
-	return slices.ContainsFunc(r.Params, named) || len(r.Order) > 0 && (name == "limit" || name == "cursor")
+	return slices.ContainsFunc(r.Unpinned(pins.Values()), named) || len(r.Order) > 0 && (name == "limit" || name == "cursor")
 }
 
 // jsonSchema writes the JSON Schema of a row.

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	swaggerui "github.com/swaggo/files/v2"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 )
 
@@ -64,7 +65,7 @@ code { font-family: ui-monospace, monospace }
 `))
 
 // serveDocs routes the documentation for people: Swagger UI at /docs, to which / redirects, and
-// the kinds of problems below it. It needs a key if the API does.
+// the kinds of problems below it. It needs a credential if the API does.
 func (s *Server) serveDocs() {
 	s.app.Get("/", func(c *fiber.Ctx) error {
 		c.Locals(labelKey, "docs")
@@ -78,7 +79,7 @@ func (s *Server) serveDocs() {
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
 		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 		c.Set(fiber.HeaderCacheControl, "public, max-age=3600")
-		if s.cfg.Keys != nil {
+		if s.cfg.Access != nil {
 			c.Set(fiber.HeaderCacheControl, "private, max-age=3600")
 		}
 		return c.Next()
@@ -139,14 +140,14 @@ func serveLiveness(c *fiber.Ctx) error {
 	return serveBytes(fiber.MIMETextPlainCharsetUTF8, []byte("ok\n"))(c)
 }
 
-// serveDocument serves a document of the catalog, filtered for the request's key.
+// serveDocument serves a document of the catalog, filtered for the request's credential.
 func (s *Server) serveDocument(label string, part func(*catalog) []byte, admit fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Locals(labelKey, label)
 		if err := admit(c); err != nil {
 			return err
 		}
-		seen, err := s.catalog.Load().forKey(keyOf(c))
+		seen, err := s.catalog.Load().forGrant(grantOf(c))
 		if err != nil {
 			return err
 		}
@@ -158,18 +159,25 @@ func (s *Server) serveDocument(label string, part func(*catalog) []byte, admit f
 // setDocumentCaching makes caches ask whether a document is still the same.
 func (s *Server) setDocumentCaching(c *fiber.Ctx) {
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if s.cfg.Keys != nil {
+	if s.cfg.Access != nil {
 		c.Set(fiber.HeaderCacheControl, "private, no-cache")
 	}
 }
 
-// serveNotFound answers an unknown path. A key that may not read the dataset gets the same answer as
-// for a path that exists.
+// serveNotFound answers an unknown path. A credential that would not open it gets the same answer as for
+// a path that exists.
 func (s *Server) serveNotFound(c *fiber.Ctx, k *catalog) error {
-	if err := s.authorize(c, c.Params("dataset")); err != nil {
+	dataset, name := c.Params("dataset"), c.Params("endpoint")
+	err := s.authorize(c, func(g *access.Grant) error {
+		if g.Opens(dataset+"/"+name, []string{dataset}) {
+			return nil
+		}
+		return notOpened(g)
+	})
+	if err != nil {
 		return err
 	}
-	seen, err := k.forKey(keyOf(c))
+	seen, err := k.forGrant(grantOf(c))
 	if err != nil {
 		return err
 	}

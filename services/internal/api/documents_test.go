@@ -10,17 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // setupTwo serves the datasets red and blue, with keys for each and for both.
-func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *api.Keys, map[string]string, string) {
+func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *access.Keys, map[string]string, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
 	secrets := keyFile(t, file,
-		api.Key{Name: "all", Datasets: []string{"*"}}, api.Key{Name: "red", Datasets: []string{"red"}}, api.Key{Name: "none", Datasets: []string{"green"}})
-	keys, err := api.LoadKeys(file)
+		access.Key{Name: "all", Datasets: []string{"*"}}, access.Key{Name: "red", Datasets: []string{"red"}}, access.Key{Name: "none", Datasets: []string{"green"}})
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func setupTwo(t *testing.T, change ...func(*api.Config)) (instance, *api.Keys, m
 		}
 		datasets = append(datasets, endpoint.Dataset{Name: name, Description: "All that is " + name + ".", Endpoints: []endpoint.Endpoint{e}})
 	}
-	i := setup(t, "SELECT 1", nil, append(change, func(cfg *api.Config) { cfg.Datasets, cfg.Keys = datasets, keys })...)
+	i := setup(t, "SELECT 1", nil, append(change, func(cfg *api.Config) { cfg.Datasets, cfg.Access = datasets, &access.Authenticator{Keys: keys} })...)
 	if err := i.api.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestKeysFileOfTheSameTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := keyFile(t, file,
-		api.Key{Name: "all", Datasets: []string{"*"}}, api.Key{Name: "red", Datasets: []string{"red"}}, api.Key{Name: "none", Datasets: []string{"green"}})
+		access.Key{Name: "all", Datasets: []string{"*"}}, access.Key{Name: "red", Datasets: []string{"red"}}, access.Key{Name: "none", Datasets: []string{"green"}})
 	if err := os.Chtimes(file, time.Time{}, info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +174,11 @@ func TestKeysFileOfTheSameTime(t *testing.T) {
 func TestKeysAreAllOfTheFile(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"[] []", "[]x", "[]]", "[] // nobody", "null", "[]\n{}"} {
-		if keys, err := api.ParseKeys([]byte(text)); err == nil {
+		if keys, err := access.ParseKeys([]byte(text)); err == nil {
 			t.Errorf("%s: %v", text, keys)
 		}
 	}
-	if keys, err := api.ParseKeys([]byte(" [] \n")); err != nil || len(keys) != 0 {
+	if keys, err := access.ParseKeys([]byte(" [] \n")); err != nil || len(keys) != 0 {
 		t.Error(fmt.Sprint(keys, err))
 	}
 }

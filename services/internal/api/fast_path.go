@@ -55,23 +55,23 @@ func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
 	if !ok {
 		return false
 	}
-	apiKey, err := s.identify(c, bearer, r.reads, start)
-	if err != nil {
+	g, err := s.identify(c, bearer, start)
+	if err != nil || !g.Opens(r.label, r.reads) { // pins that the endpoint refuses have no cached answer
 		return false
 	}
 	key := keyBuffers.Get().(*[]byte) //nolint:forcetypeassert // the pool's type
 	defer keyBuffers.Put(key)
-	*key = cacheKey((*key)[:0], r, jsonFormat, as, query)
+	*key = cacheKey((*key)[:0], r, g.Pins(), jsonFormat, as, query)
 	e, current := s.lookupCache(r, unsafe.String(unsafe.SliceData(*key), len(*key)), start)
 	if !current {
 		return false
 	}
-	t := s.rateLimiter.take(c, apiKey, start) // the last condition, for the router takes one too
+	t := s.rateLimiter.take(c, g, start) // the last condition, for the router takes one too
 	if !t.ok {
 		return false
 	}
 	if e.nearExpiry(r.Cache, start) {
-		s.refreshAhead(c, r, request{key: string(*key), format: jsonFormat, coding: as}, e)
+		s.refreshAhead(c, r, request{key: string(*key), pins: g.Pins(), format: jsonFormat, coding: as}, e)
 	}
 	h := &c.Response.Header
 	e.head.CopyTo(h)
@@ -83,7 +83,7 @@ func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
 	return true
 }
 
-// fastHeaders are the request's headers that the headers of its answer depend on, apart from its key.
+// fastHeaders are the request's headers that the headers of its answer depend on, apart from its credential.
 type fastHeaders struct{ accept, acceptEncoding, ifNoneMatch, requestID []byte }
 
 // readFastHeaders reads them in one pass; false if one is given more than once.

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"pgregory.net/rapid"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 )
 
@@ -22,7 +23,7 @@ import (
 type fastPath struct {
 	instance
 
-	keys     *api.Keys
+	keys     *access.Keys
 	file     string
 	secrets  map[string]string
 	tag      string
@@ -34,14 +35,14 @@ func newFastPath(t *testing.T) *fastPath {
 	f := &fastPath{file: filepath.Join(t.TempDir(), "keys.json")}
 	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
 	f.secrets = keyFile(t, f.file,
-		api.Key{Name: "all", Datasets: []string{"*"}}, api.Key{Name: "test", Datasets: []string{"test"}, Rate: 2_000_000, Expires: &soon},
-		api.Key{Name: "other", Datasets: []string{"other"}}, api.Key{Name: "old", Datasets: []string{"*"}, Expires: &past})
+		access.Key{Name: "all", Datasets: []string{"*"}}, access.Key{Name: "test", Datasets: []string{"test"}, Rate: 2_000_000, Expires: &soon},
+		access.Key{Name: "other", Datasets: []string{"other"}}, access.Key{Name: "old", Datasets: []string{"*"}, Expires: &past})
 	var err error
-	if f.keys, err = api.LoadKeys(f.file); err != nil {
+	if f.keys, err = access.LoadKeys(f.file); err != nil {
 		t.Fatal(err)
 	}
 	f.instance = setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- param: n integer\n-- cache: 1h\nSELECT coalesce($n, 0) AS n, repeat('x', 2000) AS x"}, func(cfg *api.Config) {
-		cfg.Keys, cfg.Rate, cfg.AccessLog = f.keys, 1_000_000, "errors"
+		cfg.Access, cfg.Rate, cfg.AccessLog = &access.Authenticator{Keys: f.keys}, 1_000_000, "errors"
 		cfg.Observe = func(endpoint string, status int, _ float64) {
 			f.observed = append(f.observed, fmt.Sprint(endpoint, " ", status))
 		}
@@ -177,7 +178,7 @@ func TestFastPathAnswersAsTheRouter(t *testing.T) {
 		t.Fatal("a valid key is left to the router")
 	}
 	// Keys are revoked, then the file is removed: none of the old ones is served any more.
-	keyFile(t, f.file, api.Key{Name: "new", Datasets: []string{"*"}})
+	keyFile(t, f.file, access.Key{Name: "new", Datasets: []string{"*"}})
 	if err := f.keys.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func TestFastPathRefusesNobodyItself(t *testing.T) {
 	t.Parallel()
 	f := newFastPath(t)
 	soon := time.Now().Add(2 * time.Second)
-	secrets := keyFile(t, f.file, api.Key{Name: "slow", Datasets: []string{"*"}, Rate: 1}, api.Key{Name: "ends", Datasets: []string{"*"}, Expires: &soon})
+	secrets := keyFile(t, f.file, access.Key{Name: "slow", Datasets: []string{"*"}, Rate: 1}, access.Key{Name: "ends", Datasets: []string{"*"}, Expires: &soon})
 	if err := f.keys.Reload(); err != nil {
 		t.Fatal(err)
 	}

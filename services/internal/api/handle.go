@@ -24,7 +24,7 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 	}
 	c.Locals(labelKey, r.label)
 	c.Append(fiber.HeaderVary, string(varyValue))
-	if err := s.authorize(c, r.reads...); err != nil {
+	if err := s.authorize(c, r.open); err != nil {
 		return err
 	}
 	q, err := r.negotiate(c)
@@ -32,7 +32,7 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 		return err
 	}
 	if q.format.describe != nil {
-		return s.serveDescription(c, r, q.format)
+		return s.serveDescription(c, r, q)
 	}
 	now := time.Now()
 	e, current := s.lookupCache(r, q.key, now)
@@ -68,7 +68,7 @@ func (s *Server) resolve(c *fiber.Ctx, r *route, q request, old *entry) (*entry,
 	ctx, cancel := context.WithTimeout(ctx, r.Limit.Time)
 	defer cancel()
 	defer s.disconnects.watch(c.Context().Conn(), func() { end(errClientClosed) })()
-	client := clientOf(c.Context(), keyOf(c))
+	client := clientOf(c.Context(), grantOf(c))
 	if old == nil && !r.volatile {
 		if e := s.notModified(ctx, client, r, q, joinedHeader(c.Context(), fiber.HeaderIfNoneMatch)); e != nil {
 			return e, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 )
@@ -59,23 +60,21 @@ func (s *Server) servePost(c *fiber.Ctx) error {
 		c.Locals(ingestKey, dataset)
 		c.Locals(labelKey, dataset+"/events")
 	}
-	client, rate := clientOf(c.Context(), nil), 0
-	if s.cfg.Keys != nil {
+	if s.cfg.Access != nil {
 		c.Vary(fiber.HeaderAuthorization)
-		key, err := s.identify(c.Context(), bearer, nil, time.Now())
-		if err != nil {
-			return err
-		}
-		c.Locals(keyLocals, key)
-		if !key.allowsWrite(dataset) {
-			return forbidden.new("", "The API key "+key.Name+" may not write to this. Ask the team whose data this is.")
-		}
-		client, rate = key.Name, key.Rate
+	}
+	g, err := s.identify(c.Context(), bearer, time.Now())
+	if err != nil {
+		return err
+	}
+	c.Locals(grantLocals, g)
+	if !g.Writes(dataset) {
+		return forbidden.new("", g.String()+" may not write to this. Ask the team whose data this is.")
 	}
 	if !takes {
 		return notFound.new("", "No dataset takes events here: it is unknown, or another application's stream that only its own producers write to. GET /openapi.json lists those that do.")
 	}
-	return s.cfg.Ingest.Post(c, dataset, client, rate)
+	return s.cfg.Ingest.Post(c, dataset, clientOf(c.Context(), g), g.Rate)
 }
 
 // observePost observes a POST to a dataset, which is no request of a reader; false for any other request.
@@ -89,10 +88,10 @@ func (s *Server) observePost(c *fiber.Ctx, seconds float64) bool {
 	return true
 }
 
-// postable are the names of the datasets that take events of the key.
-func (cfg *Config) postable(datasets []endpoint.Dataset, key *Key) (names []string) {
+// postable are the names of the datasets that take events from this credential.
+func (cfg *Config) postable(datasets []endpoint.Dataset, g *access.Grant) (names []string) {
 	for _, d := range datasets {
-		if cfg.Ingest != nil && cfg.Ingest.Takes(d.Name) && key.allowsWrite(d.Name) {
+		if cfg.Ingest != nil && cfg.Ingest.Takes(d.Name) && g.Writes(d.Name) {
 			names = append(names, d.Name)
 		}
 	}
@@ -103,6 +102,9 @@ func (cfg *Config) postable(datasets []endpoint.Dataset, key *Key) (names []stri
 func (cfg *Config) postOperations(datasets []string, paths object) {
 	for _, name := range datasets {
 		op := cfg.Ingest.Operation(name)
+		if cfg.Access != nil { // tokens don't write
+			op["security"] = []object{{"key": []string{}}}
+		}
 		op["tags"], op["operationId"] = []string{name}, name+"_post_events"
 		if responses, ok := op["responses"].(object); ok {
 			responses["4XX"], responses["5XX"] = ref("responses/Problem"), ref("responses/Problem")

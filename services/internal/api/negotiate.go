@@ -205,8 +205,9 @@ func (r *route) format(c *fiber.Ctx) (*format, error) {
 	return nil, notAcceptable.new("", "Accept asks for none of what this endpoint can give: "+strings.Join(r.mediaTypes, ", ")+". Or say ?format=, one of "+strings.Join(formatNames(r.offers), ", ")+".")
 }
 
-// negotiate returns a request with format, coding and cache key; parse adds the rest.
+// negotiate returns a request with pins, format, coding and cache key; parse adds the rest.
 func (r *route) negotiate(c *fiber.Ctx) (q request, err error) {
+	q.pins = grantOf(c).Pins()
 	if q.format, err = r.format(c); err != nil {
 		return q, err
 	}
@@ -214,6 +215,6 @@ func (r *route) negotiate(c *fiber.Ctx) (q request, err error) {
 	if q.coding, ok = q.format.coding(joinedHeader(c.Context(), fiber.HeaderAcceptEncoding)); !ok {
 		return q, notAcceptable.new("", "Accept-Encoding takes neither zstd nor gzip nor identity, a plain answer. Take one of them.")
 	}
-	q.key = string(cacheKey(nil, r, q.format, q.coding, c.Request().URI().QueryString()))
+	q.key = string(cacheKey(nil, r, q.pins, q.format, q.coding, c.Request().URI().QueryString()))
 	return q, nil
 }

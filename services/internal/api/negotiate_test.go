@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 )
 
@@ -169,8 +170,8 @@ func TestAcceptEncoding(t *testing.T) {
 func TestVary(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	secret := keyFile(t, file, api.Key{Name: "all", Datasets: []string{"*"}})["all"]
-	keys, err := api.LoadKeys(file)
+	secret := keyFile(t, file, access.Key{Name: "all", Datasets: []string{"*"}})["all"]
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func TestVary(t *testing.T) {
 					cfg.Origins = []string{origin}
 				}
 				if keyed {
-					cfg.Keys = keys
+					cfg.Access = &access.Authenticator{Keys: keys}
 				}
 			})
 			for _, path := range []string{
@@ -283,12 +284,12 @@ func TestIfNoneMatch(t *testing.T) {
 func TestAuthorization(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	secret := keyFile(t, file, api.Key{Name: "all", Datasets: []string{"*"}})["all"]
-	keys, err := api.LoadKeys(file)
+	secret := keyFile(t, file, access.Key{Name: "all", Datasets: []string{"*"}})["all"]
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.Keys = keys })
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.Access = &access.Authenticator{Keys: keys} })
 	const invalid = `Bearer realm="Estela", error="invalid_token"`
 	basic := "Basic " + basicAuth("me", secret)
 	for _, c := range []struct {

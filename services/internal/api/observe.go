@@ -80,7 +80,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 // traceparent matches the W3C trace context header.
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// logAccess logs a request, without its parameters and its key, which may be secrets.
+// logAccess logs a request, without its parameters and its credential, which may be secrets.
 func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float64) {
 	attrs := []slog.Attr{
 		slog.String("request_id", c.GetRespHeader(fiber.HeaderXRequestID)), slog.String("method", c.Method()),
@@ -89,8 +89,10 @@ func (s *Server) logAccess(c *fiber.Ctx, label string, status int, seconds float
 	if parts := traceparent.FindStringSubmatch(c.Get("Traceparent")); parts != nil {
 		attrs = append(attrs, slog.String("trace", parts[1]))
 	}
-	if key := keyOf(c); key != nil {
-		attrs = append(attrs, slog.String("key", key.Name))
+	if g := grantOf(c); g.IsToken() {
+		attrs = append(attrs, slog.String("subject", g.Subject))
+	} else if g.Subject != "" {
+		attrs = append(attrs, slog.String("key", g.Subject))
 	}
 	s.cfg.Logger.LogAttrs(c.UserContext(), slog.LevelInfo, "request", attrs...)
 }

@@ -7,15 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
 // openAPI writes the document of GET /openapi.json: OpenAPI 3.1 with one operation an endpoint,
 // from the endpoint files and, once described, the columns of their answers.
-func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route, posts []string) ([]byte, error) {
+func openAPI(k *catalog) ([]byte, error) {
 	paths, taken := object{}, map[string]bool{}
-	for _, r := range routes {
-		op := operation(cfg, r)
+	for _, r := range k.ordered {
+		op := operation(k.cfg, r, k.pins)
 		id := r.dataset + "_" + r.Name
 		for n, base := 2, id; taken[id]; n++ { // a_b/c and a/b_c
 			id = base + "_" + strconv.Itoa(n)
@@ -23,12 +24,12 @@ func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route, posts []
 		taken[id], op["operationId"] = true, id
 		paths[r.path] = object{"get": op}
 	}
-	cfg.postOperations(posts, paths)
+	k.cfg.postOperations(k.posts, paths)
 	document := object{
 		"openapi": "3.1.0",
 		"info":    info(),
 		"servers": []object{{"url": "/"}},
-		"tags":    tags(datasets, posts),
+		"tags":    tags(k.datasets, k.posts),
 		"paths":   paths,
 		"components": object{
 			"schemas":   object{"Meta": metaSchema(), "Problem": problemSchema()},
@@ -37,15 +38,30 @@ func openAPI(cfg *Config, datasets []endpoint.Dataset, routes []*route, posts []
 		},
 	}
 	document["security"] = []object{}
-	if cfg.Keys != nil {
-		document["security"] = []object{{"key": []string{}}}
-		document["components"].(object)["securitySchemes"] = object{"key": object{"type": "http", "scheme": "bearer"}} //nolint:forcetypeassert // from above
+	if k.cfg.Access != nil {
+		required, schemes := securitySchemes(k.cfg.Access)
+		document["security"] = required
+		document["components"].(object)["securitySchemes"] = schemes //nolint:forcetypeassert // from above
 	}
 	body, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("write OpenAPI document: %w", err)
 	}
 	return append(body, '\n'), nil
+}
+
+// securitySchemes returns the credentials of which a request needs one, and what they are.
+func securitySchemes(of *access.Authenticator) (required []object, schemes object) {
+	schemes = object{}
+	if of.Keys != nil {
+		required = append(required, object{"key": []string{}})
+		schemes["key"] = object{"type": "http", "scheme": "bearer", "description": "An API key: estela_…."}
+	}
+	if of.Tokens != nil {
+		required = append(required, object{"token": []string{}})
+		schemes["token"] = object{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A signed token, for some endpoints and for a time."}
+	}
+	return required, schemes
 }
 
 func info() object {
@@ -75,9 +91,9 @@ func tags(datasets []endpoint.Dataset, posts []string) []object {
 func ref(component string) object { return object{"$ref": "#/components/" + component} }
 
 // operation returns an endpoint's operation, without its ID.
-func operation(cfg *Config, r *route) object {
+func operation(cfg *Config, r *route, pins access.Pins) object {
 	params := []object{}
-	for _, p := range r.Params {
+	for _, p := range r.Unpinned(pins.Values()) {
 		q := parameter(p.Name, paramDescription(p), p.Required, paramSchema(p))
 		if p.Example != nil {
 			q["example"] = p.JSON(p.Example)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -122,7 +123,7 @@ func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result
 	}
 	switch {
 	case more && len(r.Order) == 0:
-		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrowHint()))
+		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrowHint(q.pins)))
 	case more:
 		if m.Next, err = last.Text(r.CursorScope(r.path, q.args)); err != nil {
 			return m, err
@@ -132,8 +133,8 @@ func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result
 }
 
 // narrowHint says how to get fewer rows from an endpoint without pages.
-func (r *route) narrowHint() string {
-	if len(r.Params) == 0 {
+func (r *route) narrowHint(pins access.Pins) string {
+	if len(r.Unpinned(pins.Values())) == 0 {
 		return "The endpoint has no parameter to narrow it with: its author can page it with -- order:, or raise -- limit: rows=."
 	}
 	return "Narrow it with the endpoint's parameters; or its author pages it with -- order:."

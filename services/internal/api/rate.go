@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
+
+	"github.com/estela-dev/estela/services/internal/access"
 )
 
 // maxClients is the number of clients with a limiter; the least recently used is evicted.
@@ -16,41 +19,31 @@ const maxClients = 10_000
 // rateLimiter limits the requests of each client with a token bucket.
 type rateLimiter struct {
 	perSecond int
-	policy    []byte // for clients without a rate of their own
 	limiters  *otter.Cache[string, *rate.Limiter]
 }
 
 func newRateLimiter(perSecond int) *rateLimiter {
-	return &rateLimiter{perSecond, ratePolicy(perSecond), otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
+	return &rateLimiter{perSecond, otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: maxClients})}
 }
-
-// ratePolicy returns the header RateLimit-Policy.
-func ratePolicy(perSecond int) []byte { return fmt.Appendf(nil, `"requests";q=%d;w=1`, perSecond) }
 
 // taken is the outcome of taking a token.
 type taken struct {
 	ok bool
-	// perSecond is the client's rate, 0 without a limit, policy its header. left is how many tokens
-	// there are now.
-	perSecond int
-	policy    []byte
-	left      int
+	// perSecond is the client's rate, 0 without a limit. left is how many tokens there are now.
+	perSecond, left int
 }
 
-// take takes a token of the request's client, if there is one. The key's own rate takes the place of
-// the server's; if both are 0 there is no limit.
-func (r *rateLimiter) take(c *fasthttp.RequestCtx, key *Key, now time.Time) taken {
-	t := taken{ok: true, perSecond: r.perSecond, policy: r.policy}
-	if key != nil && key.Rate > 0 {
-		t.perSecond, t.policy = key.Rate, key.policy
-	}
+// take takes a token of the request's client, if there is one. The credential's own rate takes
+// the place of the server's; if both are 0 there is no limit.
+func (r *rateLimiter) take(c *fasthttp.RequestCtx, g *access.Grant, now time.Time) taken {
+	t := taken{ok: true, perSecond: cmp.Or(g.Rate, r.perSecond)}
 	if t.perSecond == 0 {
 		return t
 	}
-	limiter, _ := r.limiters.ComputeIfAbsent(clientOf(c, key), func() (*rate.Limiter, bool) {
+	limiter, _ := r.limiters.ComputeIfAbsent(clientOf(c, g), func() (*rate.Limiter, bool) {
 		return rate.NewLimiter(rate.Limit(t.perSecond), t.perSecond), false
 	})
-	if limiter.Burst() != t.perSecond { // the key's rate was reloaded
+	if limiter.Burst() != t.perSecond { // it was reloaded, or another token has it
 		limiter.SetLimit(rate.Limit(t.perSecond))
 		limiter.SetBurst(t.perSecond)
 	}
@@ -71,7 +64,7 @@ func (t taken) setHeaders(h *fasthttp.ResponseHeader) {
 		return
 	}
 	var b [64]byte
-	h.SetCanonical(headerRatePolicy, t.policy)
+	h.SetCanonical(headerRatePolicy, append(strconv.AppendInt(append(b[:0], `"requests";q=`...), int64(t.perSecond), 10), ";w=1"...))
 	h.SetCanonical(headerRate, append(strconv.AppendInt(append(b[:0], `"requests";r=`...), int64(t.left), 10), ";t=1"...))
 }
 

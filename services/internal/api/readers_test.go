@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/result"
 )
@@ -153,14 +154,16 @@ func TestClientsThatLeftEndTheirQueries(t *testing.T) {
 func TestTurnsAreShared(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	secrets := keyFile(t, file, api.Key{Name: "greedy", Datasets: []string{"*"}}, api.Key{Name: "modest", Datasets: []string{"*"}})
-	keys, err := api.LoadKeys(file)
+	secrets := keyFile(t, file, access.Key{Name: "greedy", Datasets: []string{"*"}}, access.Key{Name: "modest", Datasets: []string{"*"}})
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i, g := setupGated(t, func(args map[string]any) bool { return fmt.Sprint(args["n"]) == "1000" },
 		map[string]string{"n": "-- N.\n-- param: n integer required\n-- limit: time=10s\nSELECT $n AS n"},
-		func(cfg *api.Config) { cfg.Keys, cfg.MaxRunning, cfg.MaxWaiting = keys, 4, 8 })
+		func(cfg *api.Config) {
+			cfg.Access, cfg.MaxRunning, cfg.MaxWaiting = &access.Authenticator{Keys: keys}, 4, 8
+		})
 	for n := range 30 {
 		i.begin(t, fmt.Sprintf("/v1/test/n?n=%d", n), "Authorization: Bearer "+secrets["greedy"])
 	}

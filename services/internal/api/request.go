@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/spool"
@@ -18,12 +19,14 @@ import (
 // request is a client's request to an endpoint.
 type request struct {
 	// key identifies the request in the cache.
-	key    string
+	key string
+	// pins are parameters with a value of the credential's.
+	pins   access.Pins
 	format *format
 	coding spool.Coding
 	path   string
 	query  url.Values
-	// args are the values of the endpoint's parameters.
+	// args are the values of the endpoint's parameters, pinned ones included.
 	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
@@ -31,14 +34,15 @@ type request struct {
 	after *endpoint.Cursor
 }
 
-// cacheKey appends a request's cache key to b; the query counts as it was sent.
-func cacheKey(b []byte, r *route, f *format, as spool.Coding, query []byte) []byte {
+// cacheKey appends a request's cache key to b; the query counts as it was sent. Cache, ETag and single flight
+// go by it, so that answers with different pins never meet.
+func cacheKey(b []byte, r *route, pins access.Pins, f *format, as spool.Coding, query []byte) []byte {
 	b = append(append(append(b, r.id...), f.name...), 0)
 	b = append(b, as.Name...)
 	if as.Required {
 		b = append(b, '!')
 	}
-	return append(append(b, 0), query...)
+	return append(pins.AppendKey(append(b, 0)), query...)
 }
 
 // nextPage returns the URL of the next page.
@@ -60,8 +64,11 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 		q.query.Set(name, text)
 	}
 	delete(given, "format") // route.format has read it
-	q.args, q.limit = map[string]any{}, r.Limit.Rows
-	for _, p := range r.Params {
+	q.limit = r.Limit.Rows
+	if q.args, err = r.Pinned(q.pins.Values()); err != nil {
+		return q, err // can't be: route.open has checked it
+	}
+	for _, p := range r.Unpinned(q.pins.Values()) {
 		if q.args[p.Name], err = paramValue(p, given); err != nil {
 			return q, err
 		}
@@ -73,7 +80,7 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 		}
 	}
 	for name := range given {
-		return q, unknownParameter.new(name, r.unknownDetail(name))
+		return q, unknownParameter.new(name, r.unknownDetail(name, q.pins))
 	}
 	return q, nil
 }
@@ -162,12 +169,13 @@ func (r *route) paging(usual int, q *request, given map[string]string) error {
 	return nil
 }
 
-func (r *route) unknownDetail(name string) string {
+// unknownDetail is the problem's detail for a parameter that the endpoint does not have, or that is pinned.
+func (r *route) unknownDetail(name string, pins access.Pins) string {
 	if len(r.Order) == 0 && (name == "limit" || name == "cursor") {
 		return "This endpoint answers in one piece, without pages."
 	}
 	names := make([]string, 0, len(r.Params)+2)
-	for _, p := range r.Params {
+	for _, p := range r.Unpinned(pins.Values()) {
 		names = append(names, p.Name)
 	}
 	if len(r.Order) > 0 {

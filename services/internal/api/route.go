@@ -46,7 +46,7 @@ func newRoute(cfg *Config, checker *endpoint.Checker, d endpoint.Dataset, e endp
 		r.mediaTypes = append(r.mediaTypes, f.accepts...)
 	}
 	scope := "public"
-	if cfg.Keys != nil {
+	if cfg.Access != nil {
 		scope = "private"
 	}
 	r.cacheControl = []byte(scope + ", no-cache")

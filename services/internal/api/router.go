@@ -26,7 +26,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		space: spool.NewSpace(spool.Limits{Bytes: cfg.SpoolBytes, Reserve: cfg.SpoolReserve, MinRate: cfg.MinReadRate, Grace: cfg.ReadGrace}),
 	}
 	s.vary = varyValue
-	if cfg.Keys != nil {
+	if cfg.Access != nil {
 		s.vary = varyWithKeys
 	}
 	s.cache = otter.Must(&otter.Options[string, *entry]{
@@ -71,7 +71,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Ingest != nil {
 		s.app.Post("/v1/:dataset/events", s.servePost)
 	}
-	s.app.Get("/v1", s.serveDocument("index", func(k *catalog) []byte { return k.index }, s.authorizeAnyKey))
+	s.app.Get("/v1", s.serveDocument("index", func(k *catalog) []byte { return k.index }, s.authorizeAny))
 	s.app.Get("/openapi.json", s.serveDocument("openapi", func(k *catalog) []byte { return k.openAPI }, s.authorizeDocs))
 	s.serveDocs()
 	return s, nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
@@ -152,17 +153,17 @@ func TestViewsAreChecked(t *testing.T) {
 func TestKeyOfAllThatIsRead(t *testing.T) {
 	t.Parallel()
 	w, all := neighbours(t)
-	one, keyOne := api.NewKey("one", []string{"mine"})
-	both, keyBoth := api.NewKey("both", []string{"mine", "yours"})
+	one, keyOne := access.NewKey("one", []string{"mine"})
+	both, keyBoth := access.NewKey("both", []string{"mine", "yours"})
 	file := filepath.Join(t.TempDir(), "keys.json")
 	writeFile(t, file, []byte(fmt.Sprintf(`[{"name":"one","sha256":%q,"datasets":["mine"]},{"name":"both","sha256":%q,"datasets":["mine","yours"]}]`, keyOne.SHA256, keyBoth.SHA256)))
-	keys, err := api.LoadKeys(file)
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := serveReader(t, w, nil, all[1], func(cfg *api.Config) {
 		cfg.Datasets = with(t, all, "-- A.\n-- reads: yours\nSELECT * FROM joined")
-		cfg.Keys = keys
+		cfg.Access = &access.Authenticator{Keys: keys}
 	})
 	if status, _, _ := i.body(t, "/v1/mine/a", "Authorization", "Bearer "+both); status != http.StatusOK {
 		t.Errorf("with both: %d", status)

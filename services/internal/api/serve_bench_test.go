@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
@@ -63,12 +64,12 @@ func BenchmarkServe(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	secret, key := api.NewKey("bench", []string{"test"})
+	secret, key := access.NewKey("bench", []string{"test"})
 	file := filepath.Join(b.TempDir(), "keys.json")
-	if err := api.AppendKey(file, key); err != nil {
+	if err := access.AppendKey(file, key); err != nil {
 		b.Fatal(err)
 	}
-	keys, err := api.LoadKeys(file)
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func BenchmarkServe(b *testing.B) {
 	bare := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) { c.Response.SetBodyRaw(body) }}
 	benchServe(b, bare.Serve, bare.ShutdownWithContext, "", map[string]string{"bare": ""})
 	for name, change := range map[string]func(*api.Config){
-		"open": func(*api.Config) {}, "keyed": func(cfg *api.Config) { cfg.Keys, cfg.Rate = keys, 1e9 },
+		"open": func(*api.Config) {}, "keyed": func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Keys: keys}, 1e9 },
 	} {
 		cfg := api.Config{Datasets: []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()}
 		change(&cfg)

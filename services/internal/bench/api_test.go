@@ -26,6 +26,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/estela-dev/estela/data"
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -250,17 +251,17 @@ const cachedPath = "/v1/flights/departures?airport=ATL&limit=10"
 // included, and the secret of a key.
 func productionConfig(b *testing.B) (secret string, change func(*api.Config)) {
 	b.Helper()
-	secret, key := api.NewKey("bench", []string{"flights"})
+	secret, key := access.NewKey("bench", []string{"flights"})
 	file := filepath.Join(b.TempDir(), "keys.json")
-	if err := api.AppendKey(file, key); err != nil {
+	if err := access.AppendKey(file, key); err != nil {
 		b.Fatal(err)
 	}
-	keys, err := api.LoadKeys(file)
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return secret, func(cfg *api.Config) {
-		cfg.Keys, cfg.Rate, cfg.AccessLog, cfg.Observe = keys, 100_000_000, "errors", telemetry.New([]string{"flights"}).Request
+		cfg.Access, cfg.Rate, cfg.AccessLog, cfg.Observe = &access.Authenticator{Keys: keys}, 100_000_000, "errors", telemetry.New([]string{"flights"}).Request
 	}
 }
 

@@ -54,7 +54,7 @@ func (bd *bed) servePosts(observer ingest.Observer) string {
 	if err != nil {
 		bd.b.Fatal(err)
 	}
-	s, err := api.New(bd.b.Context(), api.Config{Datasets: []endpoint.Dataset{{Name: "flights"}}, Logger: slog.New(slog.DiscardHandler), Ingest: posts, Keys: nil})
+	s, err := api.New(bd.b.Context(), api.Config{Datasets: []endpoint.Dataset{{Name: "flights"}}, Logger: slog.New(slog.DiscardHandler), Ingest: posts})
 	if err != nil {
 		bd.b.Fatal(err)
 	}

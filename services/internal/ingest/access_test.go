@@ -15,6 +15,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/ingest"
 )
@@ -23,11 +24,11 @@ import (
 func keyed(t *testing.T) (s *site, secrets map[string]string) {
 	t.Helper()
 	secrets = map[string]string{}
-	var all []api.Key
+	var all []access.Key
 	for name, rights := range map[string][2][]string{
 		"reads": {{"*"}, nil}, "writes": {nil, {"things"}}, "both": {{"things"}, {"*"}}, "others": {{"other"}, {"other"}},
 	} {
-		secret, key := api.NewKey(name, rights[0], rights[1]...)
+		secret, key := access.NewKey(name, rights[0], rights[1]...)
 		secrets[name] = secret
 		all = append(all, key)
 	}
@@ -39,11 +40,11 @@ func keyed(t *testing.T) (s *site, secrets map[string]string) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := api.LoadKeys(file)
+	keys, err := access.LoadKeys(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return setup(t, things(t, 1), func(_ *ingest.Config, cfg *api.Config) { cfg.Keys = keys }), secrets
+	return setup(t, things(t, 1), func(_ *ingest.Config, cfg *api.Config) { cfg.Access = &access.Authenticator{Keys: keys} }), secrets
 }
 
 // A key that may read may not write, and the other way round.

@@ -48,12 +48,14 @@ var (
 	secretValue = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|credentials?))=[^\s&]+`)
 	// apiKey matches an API key of ours.
 	apiKey = regexp.MustCompile(`\bestela_[A-Za-z0-9]{16,}`)
+	// jwt matches a signed token: header and claims are JSON objects in base64url.
+	jwt = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]*\.eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*`)
 )
 
 // trailingPunctuation may follow a URL in a sentence.
 const trailingPunctuation = `"'` + "`" + `.,:;)]}>`
 
-// Text redacts the URLs in a text, API keys, and values that are called a token, a password or
+// Text redacts the URLs in a text, API keys, signed tokens, and values that are called a token, a password or
 // a secret (NAME=VALUE).
 func Text(text string) string {
 	if strings.Contains(text, ":") {
@@ -71,6 +73,9 @@ func Text(text string) string {
 	}
 	if strings.Contains(text, "estela_") {
 		text = apiKey.ReplaceAllString(text, "estela_"+hidden)
+	}
+	if strings.Contains(text, "eyJ") {
+		text = jwt.ReplaceAllString(text, hidden)
 	}
 	return text
 }

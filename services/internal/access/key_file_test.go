@@ -1,4 +1,4 @@
-package api_test
+package access_test
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/access"
 )
 
 func TestAppendKey(t *testing.T) {
 	t.Parallel()
-	_, old := api.NewKey("old", []string{"*"})
+	_, old := access.NewKey("old", []string{"*"})
 	entry := `{ "name": "old", "sha256": "` + old.SHA256 + `", "datasets": ["*"] }`
 	for name, c := range map[string]struct{ before, err, begins string }{
 		"nothing":            {"", "", "[\n  {\"name\":\"new\""},
@@ -32,8 +32,8 @@ func TestAppendKey(t *testing.T) {
 			if err := os.WriteFile(file, []byte(c.before), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			_, key := api.NewKey("new", []string{"flights"})
-			err := api.AppendKey(file, key)
+			_, key := access.NewKey("new", []string{"flights"})
+			err := access.AppendKey(file, key)
 			text, _ := os.ReadFile(file)
 			switch {
 			case c.err != "":
@@ -43,7 +43,7 @@ func TestAppendKey(t *testing.T) {
 			case err != nil || !strings.HasPrefix(string(text), c.begins):
 				t.Errorf("%v\n%s", err, text)
 			default:
-				if _, err := api.ParseKeys(text); err != nil {
+				if _, err := access.ParseKeys(text); err != nil {
 					t.Errorf("%v\n%s", err, text)
 				}
 			}
@@ -63,8 +63,8 @@ func TestAppendKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "keys.json"), filepath.Join(dir, "link.json")
-	_, first := api.NewKey("first", []string{"*"})
-	if err := api.AppendKey(file, first); err != nil {
+	_, first := access.NewKey("first", []string{"*"})
+	if err := access.AppendKey(file, first); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(file, link); err != nil {
@@ -73,8 +73,8 @@ func TestAppendKeysAtOnce(t *testing.T) {
 	var calls sync.WaitGroup
 	for i := range 20 {
 		calls.Go(func() {
-			_, key := api.NewKey(fmt.Sprintf("k%d", i), []string{"*"})
-			if err := api.AppendKey(link, key); err != nil {
+			_, key := access.NewKey(fmt.Sprintf("k%d", i), []string{"*"})
+			if err := access.AppendKey(link, key); err != nil {
 				t.Error(err)
 			}
 		})
@@ -84,7 +84,7 @@ func TestAppendKeysAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := api.ParseKeys(text); err != nil || len(keys) != 21 {
+	if keys, err := access.ParseKeys(text); err != nil || len(keys) != 21 {
 		t.Errorf("%d keys: %v", len(keys), err)
 	}
 	if info, err := os.Lstat(file); err != nil || info.Mode().Perm() != 0o600 {
