@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -55,6 +57,16 @@ func (e ReplyError) Code() string {
 var transientCodes = map[string]bool{
 	"OOM": true, "LOADING": true, "BUSY": true, "MISCONF": true, "READONLY": true,
 	"TRYAGAIN": true, "CLUSTERDOWN": true, "MASTERDOWN": true, "NOREPLICAS": true,
+}
+
+// IsTransient reports whether a retry of what failed may succeed: the network may be back, or the server
+// have memory again.
+func IsTransient(err error) bool {
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		return ReplyError(refused.Error()).isTransient()
+	}
+	return !errors.Is(err, errProtocol)
 }
 
 // isTransient reports whether a retry of the transaction may succeed.

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
@@ -240,8 +238,7 @@ func (l *sender) awaitShard(ctx context.Context, shard int, at address) error {
 			l.lengths[shard], l.room[shard] = lag.Length, (l.cfg.HighWater-lag.Entries)/4
 			return nil
 		}
-		var refused redis.Error
-		if errors.As(err, &refused) && !ReplyError(refused.Error()).isTransient() || err != nil && l.isExpired(started) {
+		if err != nil && (!IsTransient(err) || l.isExpired(started)) {
 			return err
 		}
 		if err := l.pause(ctx, Waiting{Shard: shard, Lag: lag, Err: err, For: wait}); err != nil {
