@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,11 +67,15 @@ func (c *Client) do(req *http.Request, ok ...int) (*http.Response, error) {
 	if err != nil {
 		return nil, connectionError(err)
 	}
-	for _, status := range ok {
-		if res.StatusCode == status {
-			return res, nil
-		}
+	if slices.Contains(ok, res.StatusCode) {
+		return res, nil
 	}
-	defer func() { _ = res.Body.Close() }() // the problem says more
+	defer finish(res)
 	return nil, problemOf(res)
+}
+
+// finish ends an answer of which all that matters was read. Without its very end the connection isn't used again.
+func finish(res *http.Response) {
+	_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
+	_ = res.Body.Close()
 }

@@ -60,7 +60,7 @@ func (p *post) send(ctx context.Context) error {
 	if err != nil {
 		return invalidOf(err)
 	}
-	defer func() { _ = res.Body.Close() }() // it was read
+	defer finish(res)
 	var answer struct {
 		Events int
 		Stored bool

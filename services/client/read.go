@@ -103,7 +103,7 @@ func (p *Page[T]) ask(ctx context.Context) (*Page[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = res.Body.Close() }() // it was read
+	defer finish(res)
 	if res.StatusCode == http.StatusNotModified {
 		return p, nil
 	}

@@ -1,6 +1,9 @@
 // Package client writes typed clients of the API, one file without dependencies, from the
 // endpoints' headers and the columns of their answers as DuckDB describes them.
 //
+// A Go program that publishes too, or wants retries and conditional requests, imports services/client: the
+// types of rows that are written here are a T of its Rows.
+//
 // # Own templates
 //
 // A generator that reads /openapi.json would save us the templates. The well-kept ones
