@@ -384,6 +384,13 @@ func TestRedisContract(t *testing.T) {
 		t.Errorf("published %v", got)
 	}
 
+	s.redis.Do("FLUSHALL")
+	s.register(t, `{"type": "object", "x-estela": {}, "properties": {"n": {"type": "integer"}, "p": {"type": "string"}}}`) // no key, no partition
+	p = overRedis(t, s.redis.Addr(), client.PublisherConfig{})
+	must(t, p.Publish(t.Context(), numbered(1)))
+	must(t, p.Close(t.Context()))
+	s.wants(t, numbered(1))
+
 	r, err := client.OpenRedis(t.Context(), client.RedisConfig{URL: s.redis.URL()})
 	must(t, err)
 	defer r.Close()

@@ -54,6 +54,9 @@ func (e invalidEvents) Error() string {
 	return fmt.Sprintf("%d events of the batch are invalid", len(e))
 }
 
+// maxViolations are as many as a server lists of one event.
+const maxViolations = 10
+
 // add adds a violation by the event.
 func (e invalidEvents) add(index int, v Violation) {
 	one, ok := e[index].(*InvalidError) //nolint:errorlint // it is not wrapped
@@ -61,7 +64,9 @@ func (e invalidEvents) add(index int, v Violation) {
 		one = &InvalidError{}
 		e[index] = one
 	}
-	one.Violations = append(one.Violations, v)
+	if len(one.Violations) < maxViolations {
+		one.Violations = append(one.Violations, v)
+	}
 }
 
 // sendAll sends one batch after the other, until one can't be sent or the publisher's context ends.
