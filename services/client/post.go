@@ -82,7 +82,7 @@ func invalidOf(err error) error {
 	if !ok || !problem.is("invalid-events") || len(problem.Errors) == 0 {
 		return err
 	}
-	invalid := invalidEvents{}
+	invalid := invalidEventsError{}
 	for _, v := range problem.Errors {
 		index := v.Line - 1
 		v.Line = 0

@@ -61,7 +61,7 @@ func (c PublisherConfig) withDefaults() PublisherConfig {
 }
 
 // transport prepares to send events to where they go. The attempt that it returns sends them, and is repeated after a
-// *transientError. Its other errors are an invalidEvents, a *Problem, or final.
+// *transientError. Its other errors are an invalidEventsError, a *Problem, or final.
 type transport func(events [][]byte) (attempt func(context.Context) error)
 
 // Publisher publishes events to a dataset, in batches and in the order of Publish. One goroutine fills a batch,

@@ -394,7 +394,7 @@ func TestRedisContract(t *testing.T) {
 	r, err := client.OpenRedis(t.Context(), client.RedisConfig{URL: s.redis.URL()})
 	must(t, err)
 	defer r.Close()
-	if _, err := r.Publisher(t.Context(), "thigns", client.PublisherConfig{}); err == nil || !strings.Contains(err.Error(), "publish to thigns: no worker has stored this dataset") {
+	if _, err := r.Publisher(t.Context(), "thing", client.PublisherConfig{}); err == nil || !strings.Contains(err.Error(), "publish to thing: no worker has stored this dataset") {
 		t.Error(err)
 	}
 	s.redis.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")

@@ -102,8 +102,8 @@ func (s *streams) refresh(ctx context.Context) (changed bool, err error) {
 }
 
 // check checks the events and returns the shard of each, and what is wrong with the invalid ones.
-func (s *streams) check(events [][]byte) (shards []int, invalid invalidEvents) {
-	invalid = invalidEvents{}
+func (s *streams) check(events [][]byte) (shards []int, invalid invalidEventsError) {
+	invalid = invalidEventsError{}
 	for i, doc := range events {
 		s.row.Reset()
 		if s.decoder.Decode(s.row, doc, event.ID{}, 0) {
@@ -236,7 +236,7 @@ func (a *additions) await(ctx context.Context) error {
 
 // redisError marks the errors that a retry may not meet again.
 func redisError(err error) error {
-	if _, ok := errors.AsType[invalidEvents](err); ok || !stream.IsTransient(err) {
+	if _, ok := errors.AsType[invalidEventsError](err); ok || !stream.IsTransient(err) {
 		return err
 	}
 	return &transientError{error: err}

@@ -47,10 +47,10 @@ func (e *PublishError) Error() string {
 
 func (e *PublishError) Unwrap() error { return e.Err }
 
-// invalidEvents are the errors of a batch's events, by index: none of the batch is published.
-type invalidEvents map[int]error
+// invalidEventsError are the errors of a batch's events, by index: none of the batch is published.
+type invalidEventsError map[int]error
 
-func (e invalidEvents) Error() string {
+func (e invalidEventsError) Error() string {
 	return fmt.Sprintf("%d events of the batch are invalid", len(e))
 }
 
@@ -58,7 +58,7 @@ func (e invalidEvents) Error() string {
 const maxViolations = 10
 
 // add adds a violation by the event.
-func (e invalidEvents) add(index int, v Violation) {
+func (e invalidEventsError) add(index int, v Violation) {
 	one, ok := e[index].(*InvalidError) //nolint:errorlint // it is not wrapped
 	if !ok {
 		one = &InvalidError{}
@@ -113,7 +113,7 @@ func (p *Publisher) deliver(events [][]byte) error {
 }
 
 // setAside hands the refused events back and returns the others.
-func (p *Publisher) setAside(events [][]byte, refused invalidEvents) (rest [][]byte) {
+func (p *Publisher) setAside(events [][]byte, refused invalidEventsError) (rest [][]byte) {
 	for i, event := range events {
 		if err := refused[i]; err != nil {
 			p.cfg.OnInvalid(Unpublished{event, err})
@@ -125,7 +125,7 @@ func (p *Publisher) setAside(events [][]byte, refused invalidEvents) (rest [][]b
 }
 
 // leave keeps the events, of which the first ones may be refused, and returns why.
-func (p *Publisher) leave(events [][]byte, refused invalidEvents, err error) error {
+func (p *Publisher) leave(events [][]byte, refused invalidEventsError, err error) error {
 	for i := range events { // the first reason says most
 		if why := refused[i]; why != nil {
 			err = why
@@ -143,11 +143,11 @@ func (p *Publisher) leave(events [][]byte, refused invalidEvents, err error) err
 }
 
 // refusedEvents are the errors of the events that the error refuses.
-func refusedEvents(err error, events int) invalidEvents {
+func refusedEvents(err error, events int) invalidEventsError {
 	if isTooLarge(err) && events == 1 {
-		return invalidEvents{0: err}
+		return invalidEventsError{0: err}
 	}
-	refused, _ := errors.AsType[invalidEvents](err)
+	refused, _ := errors.AsType[invalidEventsError](err)
 	return refused
 }
 
