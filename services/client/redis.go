@@ -203,7 +203,7 @@ func (a *additions) left() (left []event.Addition) {
 // append makes the additions. If ctx ends first, whether they were made is not known.
 func (a *additions) append(ctx context.Context, left []event.Addition) error {
 	done := make(chan error, 1)
-	go func() { done <- a.redis.appender.Append(a.contract, left) }() // ends within seconds
+	go func() { done <- a.redis.appender.Append(a.contract, left) }() //nolint:contextcheck // it has none, and ends within seconds
 	select {
 	case err := <-done:
 		return err

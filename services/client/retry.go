@@ -44,7 +44,7 @@ func retry(ctx context.Context, patience time.Duration, onRetry func(error, time
 		if !ok {
 			return err
 		}
-		wait := transient.after + rand.N(backoff)
+		wait := transient.after + rand.N(backoff) //nolint:gosec // G404: it spreads retries and guards no secret
 		switch {
 		case ctx.Err() != nil:
 			return interrupted(ctx, transient.error)

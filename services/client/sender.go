@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Unpublished is an event that was not published, and why.
@@ -21,15 +22,11 @@ type InvalidError struct {
 }
 
 func (e *InvalidError) Error() string {
-	text := "the event is invalid"
+	all := make([]string, len(e.Violations))
 	for i, v := range e.Violations {
-		text += map[bool]string{true: ": ", false: "; "}[i == 0]
-		if v.Pointer != "" {
-			text += v.Pointer + " "
-		}
-		text += v.Detail
+		all[i] = strings.TrimPrefix(v.Pointer+" "+v.Detail, " ")
 	}
-	return text
+	return "the event is invalid: " + strings.Join(all, "; ")
 }
 
 // PublishError means that a publisher has ended and left events.
