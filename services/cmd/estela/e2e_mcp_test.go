@@ -16,7 +16,7 @@ func TestE2EAgent(t *testing.T) {
 	t.Parallel()
 	data, keys := things(t, "readings", readings), filepath.Join(t.TempDir(), "keys.json")
 	writeFile(t, filepath.Join(data, "readings", "endpoints", "all.sql"), "-- All.\n-- order: id\nSELECT id FROM readings")
-	secret := strings.TrimSpace(must(t, "", "key", "new", "agent", "--data", data, "--dataset", "readings", "--write", "readings", "--append", "--keys", keys))
+	secret := strings.TrimSpace(must(t, "", "key", "new", "agent", "--data", data, "--read", "readings", "--write", "readings", "--append", "--keys", keys))
 	s := up(t, t.TempDir(), "--data", data, "--keys", keys, "--no-sample", "--watch")
 	eventually(t, "events are stored", func() error {
 		if status, text := post(t, s.api, "?durability=stored", secret, rows(1, 30)); status != http.StatusOK {

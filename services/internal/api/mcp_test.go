@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -345,6 +346,50 @@ func TestToolsOfKeys(t *testing.T) {
 	list := `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	if status, _, body := i.post(t, list, "Authorization", "Bearer "+secrets["slow"]); status != http.StatusTooManyRequests {
 		t.Errorf("listing: %d %s", status, body)
+	}
+}
+
+// A signed token opens its endpoints, and a parameter that it pins is no argument.
+func TestToolsOfTokens(t *testing.T) {
+	t.Parallel()
+	key, err := access.NewSigningKey("EdDSA", "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "token-keys.json")
+	if err := access.AppendTokenKey(file, key); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := access.LoadTokens(file, "estela")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := &access.Claims{Endpoints: []string{"test/n"}, Pins: map[string]string{"who": "me"}}
+	claims.Subject, claims.Audience = "customer", jwt.ClaimStrings{"estela"}
+	claims.IssuedAt, claims.ExpiresAt = jwt.NewNumericDate(time.Now()), jwt.NewNumericDate(time.Now().Add(time.Hour))
+	token, err := key.Sign(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := setup(t, "SELECT 1", map[string]string{
+		"n":     "-- N.\n-- param: who string required\n-- param: n integer\n-- cache: 1h\nSELECT $who AS who, $n AS n",
+		"other": "-- Other.\nSELECT 1 AS n",
+	}, func(cfg *api.Config) { cfg.Access = &access.Authenticator{Tokens: tokens} })
+	session := i.agent(t, "", token)
+	all := tools(t, session)
+	if n := all["test_n"]; len(all) != 1 || n == nil || n.InputSchema.(map[string]any)["properties"].(map[string]any)["who"] != nil {
+		t.Fatalf("%v", all)
+	}
+	for range 2 { // the second from the cache
+		if _, text := callTool(t, session, "test_n", map[string]any{"n": 1}); !strings.HasPrefix(text, `{"data":[{"who":"me","n":1}]`) {
+			t.Error(text)
+		}
+	}
+	if result, text := callTool(t, session, "test_n", map[string]any{"who": "you"}); !result.IsError || !strings.Contains(text, `"who" is unknown: this tool has n`) {
+		t.Error(text)
+	}
+	if _, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "test_other"}); err == nil || !strings.Contains(err.Error(), "unknown tool") {
+		t.Error(err)
 	}
 }
 
