@@ -26,7 +26,7 @@ func (c *mcpCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	err = mcp.Serve(ctx, &mcp.Remote{URL: to, Key: os.Getenv(apiKeyVariable), Transport: transport}, s.in, s.out)
-	if refused, ok := errors.AsType[*mcp.Refusal](err); ok && refused.Status == http.StatusUnauthorized {
+	if refused, ok := errors.AsType[*mcp.RefusedError](err); ok && refused.Status == http.StatusUnauthorized {
 		return fault.Usagef("the API at %s: %w The variable %s has the key.", to.Redacted(), err, apiKeyVariable)
 	}
 	return err

@@ -501,7 +501,7 @@ func TestAgentPosts(t *testing.T) {
 		t.Errorf("in chunks: %d %s", status, body)
 	}
 	// A connection goes on after an answer and after a refusal.
-	conn, err := net.Dial("tcp", i.Listener.Addr().String()) //nolint:noctx // a test's
+	conn, err := net.Dial("tcp", i.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,21 +18,21 @@ func get(ctx context.Context, api http.RoundTripper, path string) (*http.Respons
 	return api.RoundTrip(r)
 }
 
-// Refusal is an answer of the API other than 200.
-type Refusal struct {
+// RefusedError is an answer of the API other than 200.
+type RefusedError struct {
 	Status int
 	// text is the problem's (RFC 9457) title and detail, and when to try again.
 	text string
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return r.text }
+func (r *RefusedError) Error() string { return r.text }
 
-// refusalOf returns the refusal that the API answered with.
-func refusalOf(res *http.Response) *Refusal {
+// refusedBy returns the refusal that the API answered with.
+func refusedBy(res *http.Response) *RefusedError {
 	var p struct{ Title, Detail, Parameter string }
 	if json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&p) != nil || p.Title == "" {
-		return &Refusal{res.StatusCode, fmt.Sprintf("the API answered with status %d and no problem document", res.StatusCode)}
+		return &RefusedError{res.StatusCode, fmt.Sprintf("the API answered with status %d and no problem document", res.StatusCode)}
 	}
 	text := p.Title + ": " + p.Detail
 	if p.Parameter != "" {
@@ -41,5 +41,5 @@ func refusalOf(res *http.Response) *Refusal {
 	if after := res.Header.Get("Retry-After"); after != "" {
 		text += " Try again in " + after + " s."
 	}
-	return &Refusal{res.StatusCode, text}
+	return &RefusedError{res.StatusCode, text}
 }

@@ -29,8 +29,9 @@ func NewHandler(document []byte, api http.RoundTripper) (http.Handler, error) {
 func oneMessage(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
-		switch large := (*http.MaxBytesError)(nil); {
-		case errors.As(err, &large):
+		_, large := errors.AsType[*http.MaxBytesError](err)
+		switch {
+		case large:
 			http.Error(w, fmt.Sprintf("A message has at most %d KiB.", maxMessage>>10), http.StatusRequestEntityTooLarge)
 		case err != nil:
 			http.Error(w, "The message did not arrive whole, or not in time.", http.StatusBadRequest)

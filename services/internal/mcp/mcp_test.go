@@ -216,7 +216,7 @@ func TestServe(t *testing.T) {
 	f.document.Store(&text)
 	remote := listen(t, f)
 	remote.Key = ""
-	var refused *mcp.Refusal
+	var refused *mcp.RefusedError
 	if err := mcp.Serve(t.Context(), remote, strings.NewReader(""), io.Discard); !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized || err.Error() != "API key required: Send one." {
 		t.Error(err)
 	}

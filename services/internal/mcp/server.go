@@ -90,7 +90,7 @@ func fetch(ctx context.Context, api http.RoundTripper) ([]byte, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, refusalOf(res)
+		return nil, refusedBy(res)
 	}
 	text, err := io.ReadAll(res.Body)
 	if err != nil {

@@ -99,34 +99,45 @@ func (t *tool) input(params []parameter) (map[string]any, error) {
 	return map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false}, nil
 }
 
-// call returns the answer to a GET with the arguments.
+// call returns the answer to a GET with the arguments, or what is wrong, for the model to do better.
 func (t *tool) call(ctx context.Context, api http.RoundTripper, arguments json.RawMessage) (*sdk.CallToolResult, error) {
+	var result sdk.CallToolResult
+	body, err := t.answer(ctx, api, arguments)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err() // nobody waits for it
+	case err != nil:
+		result.SetError(err)
+	default:
+		result.Content, result.StructuredContent = []sdk.Content{&sdk.TextContent{Text: string(body)}}, json.RawMessage(body)
+	}
+	return &result, nil
+}
+
+// answer returns the text of the answer.
+func (t *tool) answer(ctx context.Context, api http.RoundTripper, arguments json.RawMessage) ([]byte, error) {
 	query, err := t.query(arguments)
 	if err != nil {
-		return failure(err.Error()), nil
+		return nil, err
 	}
 	res, err := get(ctx, api, t.path+"?"+query.Encode())
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // nobody waits for it
-	}
 	if err != nil {
-		return failure(err.Error()), nil
+		return nil, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return failure(refusalOf(res).Error()), nil
+		return nil, refusedBy(res)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return failure("The answer broke off: " + err.Error()), nil
+		return nil, fmt.Errorf("the answer broke off: %w", err)
 	case len(body) > maxAnswer:
-		return failure(t.tooLarge()), nil
+		return nil, errors.New(t.tooLarge())
 	case !json.Valid(body):
-		return failure("The API answered with something else than JSON: there is another server at its address, or between."), nil
+		return nil, errors.New("the API answered with something else than JSON: there is another server at its address, or between")
 	}
-	body = bytes.TrimSpace(body)
-	return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: string(body)}}, StructuredContent: json.RawMessage(body)}, nil
+	return bytes.TrimSpace(body), nil
 }
 
 // tooLarge says how to ask for less.
@@ -184,9 +195,4 @@ func (t *tool) unknown(name string) error {
 		return fmt.Errorf("the argument %.64q is unknown: this tool has none", name)
 	}
 	return fmt.Errorf("the argument %.64q is unknown: this tool has %s", name, strings.Join(t.params, ", "))
-}
-
-// failure is a result that tells the model what is wrong.
-func failure(text string) *sdk.CallToolResult {
-	return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{&sdk.TextContent{Text: text}}}
 }
