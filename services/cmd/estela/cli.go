@@ -30,6 +30,7 @@ type cli struct {
 	Move     warehouseCmd `cmd:"" name:"warehouse" help:"Move the streams of datasets to another warehouse."`
 	Endpoint endpointCmd  `cmd:"" help:"List, create, check and run endpoints."`
 	Client   clientCmd    `cmd:"" help:"Write a typed client of the endpoints in TypeScript, Go or Python."`
+	MCP      mcpCmd       `cmd:"" name:"mcp" help:"Offer the endpoints of an API to an agent as tools (Model Context Protocol), on standard input and output."`
 	Key      keyCmd       `cmd:"" help:"Create, list and revoke API keys."`
 	Token    tokenCmd     `cmd:"" help:"Make signed tokens for customers, and the keys that sign them."`
 	Version  versionCmd   `cmd:"" help:"Print the version of Estela, DuckDB and Go."`

@@ -35,6 +35,7 @@ var examples = map[string]string{
 	"endpoint test":     "estela endpoint test flights/delays --data data",
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
 	"client":            "estela client flights --lang typescript -o client.ts",
+	"mcp":               "estela mcp --api https://api.example",
 	"key new":           "estela key new partner --read flights --expires 720h --append --keys keys.json",
 	"key list":          "estela key list --keys keys.json",
 	"key revoke":        "estela key revoke partner --keys keys.json",

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,11 @@ type catalog struct {
 
 	cfg      *Config
 	filtered filteredCatalogs
+
+	// tools makes the handler of POST /mcp when the first agent comes.
+	tools    sync.Once
+	agent    http.Handler
+	agentErr error
 }
 
 // maxFiltered is the number of filtered catalogs that are cached.

@@ -26,8 +26,8 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is called after each answer with the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "other"
-	// for unknown paths), the status and the duration.
+	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "mcp" for POSTs
+	// of agents that asked no endpoint, "other" for unknown paths), the status and the duration.
 	//
 	// Default: a function that does nothing.
 	Observe func(endpoint string, status int, seconds float64)

@@ -10,6 +10,7 @@
 //	negotiate  format and coding; request: parameters, page
 //	query      the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
 //	entry      the answer with its headers; problem: every error, mapped once
+//	mcp        messages of agents, whose tools (package mcp) are GETs to this server, by its own handler
 //
 // # Answers
 //

@@ -45,7 +45,8 @@ var (
 // takesBody reports whether a request with this header may have a body.
 func (s *Server) takesBody(h *fasthttp.RequestHeader) bool {
 	path, _, _ := bytes.Cut(h.RequestURI(), questionMark)
-	return s.cfg.Ingest != nil && h.IsPost() && bytes.HasPrefix(path, postPrefix) && bytes.HasSuffix(path, postSuffix)
+	return h.IsPost() && (s.cfg.Ingest != nil && bytes.HasPrefix(path, postPrefix) && bytes.HasSuffix(path, postSuffix) ||
+		s.reads && string(path) == mcpPath)
 }
 
 // servePost hands the events of a POST to Config.Ingest, if the client may write to the dataset.
@@ -126,12 +127,4 @@ func (s *Server) problemKinds() []rfc9457.Kind {
 	}
 	slices.SortStableFunc(all, func(a, b rfc9457.Kind) int { return a.Status - b.Status })
 	return all
-}
-
-// leaveBodies has bodies read by the handler, not before it is called, so that its limits and time-outs count.
-func (s *Server) leaveBodies(cfg *fiber.Config) {
-	if s.cfg.Ingest != nil {
-		cfg.StreamRequestBody, cfg.DisablePreParseMultipartForm = true, true
-		cfg.BodyLimit = 1 // what is read before
-	}
 }

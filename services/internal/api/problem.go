@@ -34,6 +34,7 @@ var (
 	badRequest       = newKind("bad-request", "Bad request", http.StatusBadRequest, "The request is not one that HTTP allows; detail says why.")
 	unauthorized     = newKind("unauthorized", "API key required", http.StatusUnauthorized, "Send a key that is known and has not expired: Authorization: Bearer estela_….")
 	forbidden        = newKind("forbidden", "Not with this API key", http.StatusForbidden, "The key is good, but not for this dataset.")
+	foreignOrigin    = newKind("foreign-origin", "Page of another origin", http.StatusForbidden, "A page in a browser may ask agents' tools only if its origin is one that the API is open to: estela up --cors ORIGIN. Other clients send no Origin.")
 	notFound         = newKind("not-found", "Not found", http.StatusNotFound, "Nothing is at this path; detail names the nearest endpoint. GET /v1 lists all.")
 	methodNotAllowed = newKind("method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed, "Only GET and HEAD are answered.")
 	misdirected      = newKind("misdirected", "Misdirected request", http.StatusMisdirectedRequest, "The API is open to this machine alone, and the request was for another name than localhost or a loopback address. That is how a page in a browser would come to read it. Use one of these names; or let the API ask for keys, or be open to all: estela up --keys FILE, or --anonymous.")

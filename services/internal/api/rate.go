@@ -37,7 +37,7 @@ type taken struct {
 // the place of the server's; if both are 0 there is no limit.
 func (r *rateLimiter) take(c *fasthttp.RequestCtx, g *access.Grant, now time.Time) taken {
 	t := taken{ok: true, perSecond: cmp.Or(g.Rate, r.perSecond)}
-	if t.perSecond == 0 {
+	if t.perSecond == 0 || c.UserValue(paidKey) != nil {
 		return t
 	}
 	limiter, _ := r.limiters.ComputeIfAbsent(clientOf(c, g), func() (*rate.Limiter, bool) {

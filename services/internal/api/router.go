@@ -20,9 +20,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.New("make API server: Config.Logger, and Config.Reader or Config.Ingest, are required")
 	}
 	cfg.setDefaults()
+	reads := cfg.Reader != nil
 	cfg.Reader = memoryLimitedReader{cfg.Reader, cfg.Memory}
 	s := &Server{
-		cfg: cfg, queue: queue.New(cfg.MaxRunning, cfg.MaxWaiting), rateLimiter: newRateLimiter(cfg.Rate),
+		cfg: cfg, reads: reads, queue: queue.New(cfg.MaxRunning, cfg.MaxWaiting), rateLimiter: newRateLimiter(cfg.Rate),
 		space: spool.NewSpace(spool.Limits{Bytes: cfg.SpoolBytes, Reserve: cfg.SpoolReserve, MinRate: cfg.MinReadRate, Grace: cfg.ReadGrace}),
 	}
 	s.vary = varyValue
@@ -48,31 +49,43 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		ErrorHandler:          s.writeProblem,
 		ReadBufferSize:        16 << 10, // a cursor and long parameters
 		WriteBufferSize:       16 << 10, // most answers in one write
-		BodyLimit:             4 << 10,  // a GET has no body
 		ReadTimeout:           readTimeout,
 		IdleTimeout:           idleTimeout,
+		// Bodies are read by their handlers, not before, so that their limits and time-outs count.
+		StreamRequestBody: true, DisablePreParseMultipartForm: true,
+		BodyLimit: 1, // what is read before
 	}
-	s.leaveBodies(&app)
 	s.app = fiber.New(app)
 	s.app.Server().Handler = s.cacheFastPath(normalizePath(mapUnknownMethod(s.app.Server().Handler))) //nolint:contextcheck // background tasks outlive a request
 	s.app.Server().ContinueHandler = s.takesBody
 	s.app.Server().SecureErrorLogMessage = true // else its errors quote the request, with the key
 	s.app.Use(s.observe, s.checkFraming, s.checkHost, checkPath)
 	if len(cfg.Origins) > 0 {
-		s.app.Use(cors.New(cors.Config{
-			AllowOrigins: strings.Join(cfg.Origins, ","), AllowMethods: "GET,HEAD",
-			AllowHeaders:  "Authorization,If-None-Match,X-Request-ID",
-			ExposeHeaders: "Data-As-Of,ETag,Link,RateLimit,RateLimit-Policy,Retry-After,X-Request-ID",
-			MaxAge:        600,
-		}))
+		if reads {
+			s.allowOrigins(mcpPath, "POST", "Authorization,Content-Type,Mcp-Method,Mcp-Name,Mcp-Protocol-Version,X-Request-ID")
+		}
+		s.allowOrigins("/", "GET,HEAD", "Authorization,If-None-Match,X-Request-ID")
 	}
 	s.app.Get("/livez", serveLiveness)
 	s.app.Get("/v1/:dataset/:endpoint", s.serveEndpoint)
 	if cfg.Ingest != nil {
 		s.app.Post("/v1/:dataset/events", s.servePost)
 	}
+	if reads {
+		s.app.All(mcpPath, s.serveMCP)
+	}
 	s.app.Get("/v1", s.serveDocument("index", func(k *catalog) []byte { return k.index }, s.authorizeAny))
 	s.app.Get("/openapi.json", s.serveDocument("openapi", func(k *catalog) []byte { return k.openAPI }, s.authorizeDocs))
 	s.serveDocs()
 	return s, nil
+}
+
+// allowOrigins lets pages of Config.Origins send requests with these methods and headers, and read
+// the answers (CORS). The first prefix of a path counts.
+func (s *Server) allowOrigins(prefix, methods, headers string) {
+	s.app.Use(prefix, cors.New(cors.Config{
+		AllowOrigins: strings.Join(s.cfg.Origins, ","), AllowMethods: methods, AllowHeaders: headers,
+		ExposeHeaders: "Data-As-Of,ETag,Link,RateLimit,RateLimit-Policy,Retry-After,X-Request-ID",
+		MaxAge:        600,
+	}))
 }

@@ -29,6 +29,7 @@ type Server struct {
 	space       *spool.Space
 	rateLimiter *rateLimiter
 	vary        []byte // of endpoints
+	reads       bool   // false if it takes events only
 
 	// background ends with Shutdown, which waits for what runs in the background.
 	background       context.Context //nolint:containedctx // the server's, not a request's
