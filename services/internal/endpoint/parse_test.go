@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("parameters %+v", e.Params)
 	}
 	if !reflect.DeepEqual(e.Order, []endpoint.Order{{"scheduled_at", true}, {"event_id", false}}) || e.Cache != 90*time.Second ||
-		*e.Chart != (endpoint.Chart{Kind: "bar", X: "airport", Y: "flights"}) {
+		!reflect.DeepEqual(*e.Chart, endpoint.Chart{Kind: "bar", X: "airport", Y: []string{"flights"}}) {
 		t.Errorf("%+v", e)
 	}
 	if got := fmt.Sprintf("%+v %s %q", e.Columns, *e.Columns[0].Example, *e.Columns[1].Example); !strings.Contains(got, "Name:wait Unit:minutes of the day Description:How long -- roughly.") || !strings.HasSuffix(got, `7.5 ""`) {
