@@ -23,11 +23,17 @@ type Chart struct {
 	Value string
 }
 
-// chartKinds are the kinds of charts, with the keys that each has; those in brackets are optional.
+// chartKinds are the kinds of charts, with what follows them in a header.
 var chartKinds = []struct{ kind, keys string }{
-	{"bar", "x y [series]"}, {"line", "x y [series]"}, {"area", "x y [series]"}, {"scatter", "x y [series]"},
-	{"histogram", "x"}, {"heatmap", "x [y] [value]"},
+	{"bar", seriesKeys},
+	{"line", seriesKeys},
+	{"area", seriesKeys},
+	{"scatter", seriesKeys},
+	{"histogram", "x=COLUMN"},
+	{"heatmap", "x=COLUMN [y=COLUMN] [value=COLUMN]"},
 }
+
+const seriesKeys = "x=COLUMN y=COLUMN[,COLUMN…] [series=COLUMN]"
 
 // maxChartColumns is the highest number of series, which is that of colours people tell apart.
 const maxChartColumns = 8
@@ -62,11 +68,11 @@ func (p *parser) chart(value string) {
 	}
 	p.chartLine = p.line
 	keys := chartKinds[kind].keys
-	grammar := "write -- chart: " + names[kind] + " " + chartGrammar(keys)
+	grammar := "write -- chart: " + names[kind] + " " + keys
 	c := &Chart{Kind: names[kind]}
 	for _, field := range fields[1:] {
 		match := columnInKey.FindStringSubmatch(field)
-		if match == nil || !slices.Contains(strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(keys)), match[1]) {
+		if match == nil || !strings.Contains(keys, match[1]+"=") {
 			p.fail(fmt.Sprintf("%q is nothing that can be said of a chart of kind %s", field, c.Kind), grammar)
 			return
 		}
@@ -78,7 +84,7 @@ func (p *parser) chart(value string) {
 	switch {
 	case c.X == "":
 		p.fail("the chart has no x", grammar)
-	case len(c.Y) == 0 && strings.Contains(keys, " y"):
+	case len(c.Y) == 0 && strings.Contains(keys, " y="):
 		p.fail("the chart has no y", grammar)
 	case c.Series != "" && len(c.Y) > 1:
 		p.fail("the chart has several columns y and a column of series", "name one column y, or leave out series=")
@@ -87,11 +93,6 @@ func (p *parser) chart(value string) {
 	default:
 		p.Chart = c
 	}
-}
-
-// chartGrammar returns what may follow the kind.
-func chartGrammar(keys string) string {
-	return strings.NewReplacer("x", "x=COLUMN", "y [s", "y=COLUMN[,COLUMN…] [s", "[y]", "[y=COLUMN]", "[series]", "[series=COLUMN]", "[value]", "[value=COLUMN]").Replace(keys)
 }
 
 // set sets the columns of a key. It returns what is wrong with them.
