@@ -69,7 +69,7 @@ func TestEndpointCommands(t *testing.T) {
 	}
 	expect(0, "from_minutes,to_minutes,flights", "endpoint", "run", "delays", "--sample", "--format", "csv")
 	expect(0, "<svg", "endpoint", "run", "delays", "--sample", "--format", "svg")
-	drawn := expect(0, "40k ┤          ⣀⣀⡀\n", "endpoint", "run", "delays", "--sample", "--chart")
+	drawn := expect(0, "40k ┤           ⣀⣀⡀\n", "endpoint", "run", "delays", "--sample", "--chart")
 	if strings.Contains(drawn, "\x1b") || !strings.HasPrefix(drawn, "Distribution of the arrival delays") {
 		t.Errorf("%s", drawn)
 	}

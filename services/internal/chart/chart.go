@@ -109,10 +109,10 @@ func (e *encoder) Rows(chunk *result.Chunk, n int) error {
 	for i := range n {
 		e.rows++
 		x := e.place(chunk, e.x, i, e.xKind, e.xNames)
-		switch {
-		case e.spec.Kind == Histogram:
+		switch e.spec.Kind {
+		case Histogram:
 			e.add(0, x, 0, 1)
-		case e.spec.Kind == Heatmap:
+		case Heatmap:
 			e.addCell(chunk, i, x)
 		default:
 			series := e.seriesOf(chunk, i)

@@ -125,11 +125,10 @@ func (g *grid) widen() {
 
 // finish divides the axes into as many bins as are drawn.
 func (g *grid) finish() {
-	switch {
-	case g.kind == Histogram:
+	switch g.kind {
+	case Histogram:
 		g.move(g.x.bucket(mostBuckets), same)
-	case g.kind == Line || g.kind == Area || g.kind == Bar:
-	default:
+	case Scatter, Heatmap:
 		toX, toY := same, same
 		if g.x.exact == nil {
 			toX = g.x.bucket(mostAcross)

@@ -233,18 +233,19 @@ func (p *Picture) describe(rows int) string {
 	if left == nil {
 		return p.kindName() + " without a value."
 	}
-	text := fmt.Sprintf("%s of %s by %s, from %s to %s; %d rows.", p.kindName(), p.yName(), p.X.Label, p.whereX(left), p.whereX(right), rows)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of %s by %s, from %s to %s; %d rows.", p.kindName(), p.yName(), p.X.Label, p.whereX(left), p.whereX(right), rows)
 	for i := range p.Series {
 		if p.Kind == Scatter || low[i] == nil || i >= maxSeries {
 			continue
 		}
 		name := cmp.Or(p.Series[i].Name, p.Colour, p.Y.Label)
-		text += fmt.Sprintf(" %s: lowest %s at %s, highest %s at %s.", name, number6(height(low[i])), p.where(low[i]), number6(height(high[i])), p.where(high[i]))
+		fmt.Fprintf(&b, " %s: lowest %s at %s, highest %s at %s.", name, number6(height(low[i])), p.where(low[i]), number6(height(high[i])), p.where(high[i]))
 	}
 	if p.Kind == Scatter {
-		text += fmt.Sprintf(" %s from %s to %s.", p.Y.Label, p.Y.text(ys.low), p.Y.text(ys.high))
+		fmt.Fprintf(&b, " %s from %s to %s.", p.Y.Label, p.Y.text(ys.low), p.Y.text(ys.high))
 	}
-	return text
+	return b.String()
 }
 
 // yName is what y is called: its label, or the series.

@@ -29,8 +29,7 @@ const (
 
 // svg is a chart while it is written.
 type svg struct {
-	bytes.Buffer
-
+	b                        bytes.Buffer
 	p                        *Picture
 	left, right, top, bottom float64 // of the plot
 	below                    float64 // where what is below the plot ends
@@ -54,11 +53,11 @@ func (p *Picture) SVG(w io.Writer) error {
 	s.baseline()
 	end := s.footer()
 	sum := fnv.New32a()
-	_, _ = sum.Write(s.Bytes())
+	_, _ = sum.Write(s.b.Bytes())
 	id := fmt.Sprintf("chart-%x", sum.Sum32()) // several charts may be on one page
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %s" width="%[1]d" height="%[2]s" role="img" aria-labelledby="%[3]s %[3]s-desc">`+
 		`<title id="%[3]s">%[4]s</title><desc id="%[3]s-desc">%[5]s</desc><style>%[6]s</style>%[7]s</svg>`+"\n",
-		svgWidth, px(end), id, escape(p.Title), escape(p.Description), styleSheet, s.Bytes())
+		svgWidth, px(end), id, escape(p.Title), escape(p.Description), styleSheet, s.b.Bytes())
 	return err
 }
 
@@ -73,11 +72,11 @@ func px(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10+0, 'f
 
 // text writes a line of text; anchor is start, middle or end.
 func (s *svg) text(class, anchor string, x, y float64, text, attributes string) {
-	fmt.Fprintf(s, `<text class="%s" x="%s" y="%s" text-anchor="%s"%s>%s</text>`, class, px(x), px(y), anchor, attributes, escape(text))
+	fmt.Fprintf(&s.b, `<text class="%s" x="%s" y="%s" text-anchor="%s"%s>%s</text>`, class, px(x), px(y), anchor, attributes, escape(text))
 }
 
 func (s *svg) line(class string, x, y, x1, y1 float64) {
-	fmt.Fprintf(s, `<path class="%s" d="M%s %sL%s %s"/>`, class, px(x), px(y), px(x1), px(y1))
+	fmt.Fprintf(&s.b, `<path class="%s" d="M%s %sL%s %s"/>`, class, px(x), px(y), px(x1), px(y1))
 }
 
 // heading writes title and legend above the plot.
@@ -97,12 +96,12 @@ func (s *svg) heading() {
 			if x+width > svgWidth-margin && x > margin {
 				x, y = margin, y+lineHeight
 			}
-			fmt.Fprintf(s, `<g class="s%d">`, i)
+			fmt.Fprintf(&s.b, `<g class="s%d">`, i)
 			if s.p.Kind == Line || s.p.Kind == Area {
 				s.line("l", x, y-4, x+32, y-4)
 			}
 			s.dot(i, x+16, y-4)
-			s.WriteString("</g>")
+			s.b.WriteString("</g>")
 			s.text("", "start", x+40, y, name, "")
 			x += width
 		}
@@ -130,7 +129,7 @@ func (s *svg) shades(y float64) {
 		class = "f q"
 	}
 	for i := range shadeCount {
-		fmt.Fprintf(s, `<path class="%s%d" d="M%s %sh16v12h-16z"/>`, class, i, px(x), px(y-10))
+		fmt.Fprintf(&s.b, `<path class="%s%d" d="M%s %sh16v12h-16z"/>`, class, i, px(x), px(y-10))
 		x += 16
 	}
 	s.text("", "start", x+8, y, high, "")
@@ -254,7 +253,7 @@ func (s *svg) footer() float64 {
 
 // series writes the marks of a series; the picture has n in all.
 func (s *svg) series(i, n int) {
-	fmt.Fprintf(s, `<g class="s%d">`, i)
+	fmt.Fprintf(&s.b, `<g class="s%d">`, i)
 	for _, run := range s.p.Series[i].Runs {
 		if (s.p.Kind == Line || s.p.Kind == Area) && len(run) > 1 {
 			s.path(run)
@@ -266,7 +265,7 @@ func (s *svg) series(i, n int) {
 			s.mark(i, m)
 		}
 	}
-	s.WriteString("</g>")
+	s.b.WriteString("</g>")
 }
 
 // path writes a line, and the area below it.
@@ -276,9 +275,9 @@ func (s *svg) path(run []Mark) {
 		d.WriteString([...]string{"L", "M"}[btoi(i == 0)] + px(s.x(m.X)) + " " + px(s.y(m.Y)))
 	}
 	if s.p.Kind == Area {
-		fmt.Fprintf(s, `<path class="w" d="%sL%s %[4]sL%[3]s %[4]sz"/>`, d.String(), px(s.x(run[len(run)-1].X)), px(s.x(run[0].X)), px(s.y(0)))
+		fmt.Fprintf(&s.b, `<path class="w" d="%sL%s %[4]sL%[3]s %[4]sz"/>`, d.String(), px(s.x(run[len(run)-1].X)), px(s.x(run[0].X)), px(s.y(0)))
 	}
-	fmt.Fprintf(s, `<path class="l" d="%s"/>`, d.String())
+	fmt.Fprintf(&s.b, `<path class="l" d="%s"/>`, d.String())
 }
 
 func btoi(b bool) int {
@@ -291,9 +290,9 @@ func btoi(b bool) int {
 // mark writes a dot, a bar or a cell with its tooltip.
 func (s *svg) mark(i int, m Mark) {
 	if s.tips {
-		s.WriteString("<g>")
-		defer s.WriteString("</g>")
-		fmt.Fprintf(s, "<title>%s</title>", escape(s.p.tip(i, m)))
+		s.b.WriteString("<g>")
+		defer s.b.WriteString("</g>")
+		fmt.Fprintf(&s.b, "<title>%s</title>", escape(s.p.tip(i, m)))
 	}
 	if !s.p.extended() {
 		s.dot(i, s.x(m.X), s.y(m.Y))
@@ -313,7 +312,7 @@ func (s *svg) mark(i int, m Mark) {
 	case s.p.Kind == Histogram && x1-x > 3:
 		x1-- // a gap between the bars
 	}
-	fmt.Fprintf(s, `<path class="%s" d="M%s %sH%sV%sH%sz"/>`, class, px(x), px(y), px(x1), px(y1), px(x))
+	fmt.Fprintf(&s.b, `<path class="%s" d="M%s %sH%sV%sH%sz"/>`, class, px(x), px(y), px(x1), px(y1), px(x))
 }
 
 // tip is a mark's tooltip.
@@ -349,7 +348,7 @@ var dots = [maxSeries]string{
 
 // dot writes the point of a series.
 func (s *svg) dot(i int, x, y float64) {
-	fmt.Fprintf(s, `<path class="f" d="M%s %s%s"/>`, px(x), px(y), dots[i%maxSeries])
+	fmt.Fprintf(&s.b, `<path class="f" d="M%s %s%s"/>`, px(x), px(y), dots[i%maxSeries])
 }
 
 func textWidth(text string) float64 { return float64(uniseg.StringWidth(text)) * columnWidth }

@@ -31,7 +31,7 @@ func (p *Picture) Text(w io.Writer, width int, paint func(series int, text strin
 	for _, note := range p.Notes {
 		t.paragraph(note)
 	}
-	_, err := io.WriteString(w, t.String())
+	_, err := io.WriteString(w, t.b.String())
 	return err
 }
 
@@ -48,8 +48,7 @@ func (p *Picture) textRows() int {
 
 // textChart is a chart while it is written.
 type textChart struct {
-	strings.Builder
-
+	b     strings.Builder
 	p     *Picture
 	width int
 	rows  int // of the plot
@@ -58,7 +57,7 @@ type textChart struct {
 
 func (t *textChart) paragraph(text string) {
 	for _, line := range wrapped(printable(text), t.width, 4) {
-		t.WriteString(line + "\n")
+		t.b.WriteString(line + "\n")
 	}
 }
 
@@ -66,7 +65,7 @@ func (t *textChart) heading() {
 	t.paragraph(t.p.Title)
 	if len(t.p.Series) > 1 {
 		for i, s := range t.p.Series {
-			t.WriteString(t.glyph(i, "━") + " " + fitted(printable(s.Name), t.width-2) + "\n")
+			t.b.WriteString(t.glyph(i, "━") + " " + fitted(printable(s.Name), t.width-2) + "\n")
 		}
 	}
 	if t.p.cells() {
@@ -101,7 +100,7 @@ func (t *textChart) bars() {
 	}
 	room := max(t.width-names-values-3, 1)
 	if t.p.Y.Label != "" {
-		t.WriteString(strings.Repeat(" ", names+2) + fitted(printable(t.p.Y.Label), t.width-names-2) + "\n")
+		t.b.WriteString(strings.Repeat(" ", names+2) + fitted(printable(t.p.Y.Label), t.width-names-2) + "\n")
 	}
 	for i, name := range t.p.X.Names {
 		for k := range t.p.Series {
@@ -111,10 +110,10 @@ func (t *textChart) bars() {
 			}
 			m, ok := bySlot[[2]int{i, k}]
 			if !ok {
-				t.WriteString(strings.TrimRight(label+" │", " ") + "\n")
+				t.b.WriteString(strings.TrimRight(label+" │", " ") + "\n")
 				continue
 			}
-			t.WriteString(label + " │" + t.block(k, m.Y, room) + " " + number6(m.Y) + "\n")
+			t.b.WriteString(label + " │" + t.block(k, m.Y, room) + " " + number6(m.Y) + "\n")
 		}
 	}
 }
@@ -176,7 +175,7 @@ func (t *textChart) plot() {
 		if labels[row] != "" {
 			edge = "┤"
 		}
-		t.WriteString(strings.Repeat(" ", left-uniseg.StringWidth(labels[row])) + labels[row] + " " + edge + t.line(c, row) + "\n")
+		t.b.WriteString(strings.Repeat(" ", left-uniseg.StringWidth(labels[row])) + labels[row] + " " + edge + t.line(c, row) + "\n")
 	}
 	t.xTicks(left+2, c.width)
 }
@@ -211,10 +210,10 @@ func (t *textChart) xTicks(left, width int) {
 			}
 		}
 	}
-	t.WriteString(strings.Repeat(" ", left-1) + "└" + string(axis) + "\n")
+	t.b.WriteString(strings.Repeat(" ", left-1) + "└" + string(axis) + "\n")
 	for _, line := range lines {
 		if line != "" {
-			t.WriteString(line + "\n")
+			t.b.WriteString(line + "\n")
 		}
 	}
 	label := a.Label
@@ -222,7 +221,7 @@ func (t *textChart) xTicks(left, width int) {
 		label += ", " + a.Zone
 	}
 	label = fitted(printable(label), width)
-	t.WriteString(strings.Repeat(" ", left+(width-uniseg.StringWidth(label))/2) + label + "\n")
+	t.b.WriteString(strings.Repeat(" ", left+(width-uniseg.StringWidth(label))/2) + label + "\n")
 }
 
 // canvas has the dots of lines of text: 2 by 4 in a column, as Braille characters have.
