@@ -21,6 +21,8 @@ const (
 	lineHeight = 18
 	// columnWidth is the width of a column of text of 12 pixels: half of what a CJK character takes.
 	columnWidth = 6.6
+	// narrow is how much larger text is on a narrow screen (styleSheet).
+	narrow = 1.6
 	// mostTips is the highest number of marks that have a tooltip.
 	mostTips = 1000
 	// mostDots is the highest number of points that a line is drawn with dots for.
@@ -82,7 +84,7 @@ func (s *svg) line(class string, x, y, x1, y1 float64) {
 // heading writes title and legend above the plot.
 func (s *svg) heading() {
 	y := 10.0
-	for _, line := range wrapped(s.p.Title, 92, 2) {
+	for _, line := range wrapped(s.p.Title, 60, 3) {
 		y += 22
 		s.text("t", "start", margin, y, line, "")
 	}
@@ -92,7 +94,7 @@ func (s *svg) heading() {
 		y += lineHeight
 		for i, series := range s.p.Series {
 			name := fitted(series.Name, 40)
-			width := 40 + textWidth(name) + 16
+			width := 40 + textWidth(name)*narrow + 12
 			if x+width > svgWidth-margin && x > margin {
 				x, y = margin, y+lineHeight
 			}
@@ -120,10 +122,10 @@ func (s *svg) heading() {
 func (s *svg) shades(y float64) {
 	label := fitted(s.p.Colour, 60)
 	s.text("", "start", margin, y, label, "")
-	x := margin + textWidth(label) + 10
+	x := margin + textWidth(label)*narrow + 10
 	low, high := number6(s.p.From), number6(s.p.To)
 	s.text("", "start", x, y, low, "")
-	x += textWidth(low) + 8
+	x += textWidth(low)*narrow + 8
 	class := "h"
 	if len(s.p.Series) > 1 {
 		class = "f q"
@@ -185,7 +187,11 @@ func (s *svg) xAxis() {
 			x := s.x(t.value)
 			s.line("a", x, s.bottom, x, s.bottom+5)
 			for n, text := range strings.Split(t.label, "\n") {
-				s.text(tickClass(i), "middle", min(x, svgWidth-4-textWidth(text)/2), s.bottom+20+float64(n)*15, text, "")
+				at, anchor := x, "middle"
+				if x+textWidth(text)*narrow/2 > svgWidth-4 {
+					at, anchor = svgWidth-4, "end"
+				}
+				s.text(tickClass(i), anchor, at, s.bottom+20+float64(n)*15, text, "")
 				lines = max(lines, n+1)
 			}
 		}
