@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -203,7 +204,7 @@ func (e *encoder) notes(m encode.Meta) []string {
 		add(true, "%d rows, drawn as the lowest and the highest of each %s", e.rows, width)
 	}
 	if !e.grid.flat() && !e.grid.isExact() {
-		add(true, "%d rows, drawn as cells of %s by %s", e.rows, or1(width), or1(e.grid.y.widthText(e.yKind)))
+		add(true, "%d rows, drawn as cells of %s by %s", e.rows, cmp.Or(width, "a value"), cmp.Or(e.grid.y.widthText(e.yKind), "a value"))
 	}
 	if values := e.rows * max(1, len(e.y)); e.spec.Kind == Heatmap || len(e.y) < 2 {
 		add(e.empty > 0, "%d of %d rows have no number to draw", e.empty, e.rows)
@@ -212,13 +213,6 @@ func (e *encoder) notes(m encode.Meta) []string {
 	}
 	add(e.beyond > 0, "%d rows are left out: a chart has up to %d series and %d names", e.beyond, maxSeries, maxNames)
 	return notes
-}
-
-func or1(width string) string {
-	if width == "" {
-		return "a value"
-	}
-	return width
 }
 
 // widthText is the width of the bins for people, empty if each value has its own.
