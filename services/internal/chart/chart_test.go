@@ -164,6 +164,7 @@ func FuzzChart(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), strings.Repeat("long ", 5000), []byte{})
 	f.Add(uint8(2), uint8(2), uint8(200), "\xff\ufffe", []byte("aaaaaaaaaaaaaaaa"))
 	f.Add(uint8(5), uint8(1), uint8(30), "", []byte("zyxwvutsrqponmlkjihgfedcba"))
+	f.Add(uint8(5), uint8(2), uint8(40), "one large value", []byte{8})
 	extremes := []float64{0, 1, -1, math.NaN(), math.Inf(1), math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 1e308, 0.1, 1e15, math.Copysign(0, -1)}
 	kinds := []string{chart.Bar, chart.Line, chart.Area, chart.Scatter, chart.Histogram, chart.Heatmap}
 	f.Fuzz(func(t *testing.T, kind, axis, width uint8, text string, raw []byte) {

@@ -3,6 +3,7 @@ package chart
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -139,7 +140,7 @@ func (b *binning) extent(scale string) extents {
 	if b.exact != nil {
 		apart := distance(b.exact)
 		if apart == 0 {
-			apart = max(1, stepWidth(max(b.least, 0), b.clock))
+			apart = max(1, stepWidth(max(b.least, 0), b.clock), math.Abs(b.high)*1e-6)
 		}
 		return func(at float64) (float64, float64) { return at - apart/2, at + apart/2 }
 	}

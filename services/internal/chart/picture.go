@@ -117,8 +117,8 @@ func (p *Picture) setRanges() {
 	}
 	p.Y.Low, p.Y.High = ys.padded(1. / 20)
 	switch {
-	case p.cells() && !math.IsInf(ys.low, 0):
-		p.Y.Low, p.Y.High = ys.low, ys.high
+	case p.cells():
+		p.Y.Low, p.Y.High = ys.padded(0)
 	case p.extended() || p.Kind == Area:
 		if p.Y.Low, p.Y.High = p.Y.Low*sign(ys.low), p.Y.High*sign(ys.high); p.Y.Low == p.Y.High {
 			p.Y.High = 1 // all are zero
