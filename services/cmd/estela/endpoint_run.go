@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/endpoint"
@@ -21,7 +22,8 @@ import (
 type endpointRunCmd struct {
 	Name   string            `arg:"" complete:"endpoint" help:"The endpoint: NAME, DATASET/NAME or its path."`
 	Param  map[string]string `help:"A parameter of the endpoint, limit and cursor too; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
-	Format string            `help:"Output format (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg" default:"table"`
+	Format string            `help:"Output format (${enum}); table is for people." enum:"table,json,ndjson,csv,parquet,arrow,svg,chart" default:"table"`
+	Chart  bool              `help:"Draw the endpoint's chart in the terminal."`
 	Sample bool              `help:"Run on the dataset's sample instead of the running pipeline or the warehouse."`
 }
 
@@ -71,18 +73,22 @@ func (c *core) serve(ctx context.Context, use func(ctx context.Context, url stri
 // path returns the endpoint's path and query.
 func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	query := url.Values{"format": {c.Format}}
-	if c.Format == "table" {
+	switch {
+	case c.Chart:
+		query.Set("format", "chart")
+	case c.Format == "table":
 		query.Set("format", "json")
 	}
 	for name, value := range c.Param {
 		query.Set(name, value)
 	}
 	var found []string
+	drawn := false
 	for _, d := range all {
 		for _, e := range d.Endpoints {
 			path := "/v1/" + d.Name + "/" + e.Name
 			if c.Name == e.Name || c.Name == d.Name+"/"+e.Name || c.Name == path {
-				found = append(found, path)
+				found, drawn = append(found, path), e.Chart != nil
 			}
 		}
 	}
@@ -90,6 +96,12 @@ func (c *endpointRunCmd) path(all []*dataset.Dataset) (string, error) {
 	case 0:
 		return "", unknownEndpoint(all, c.Name)
 	case 1:
+		if c.Chart && c.Format != "table" {
+			return "", fault.Usagef("--chart draws in the terminal: leave out --format %s", c.Format)
+		}
+		if c.Chart && !drawn {
+			return "", fault.Usagef("%s has no chart: add a line such as -- chart: bar x=COLUMN y=COLUMN to its header", c.Name)
+		}
 		return found[0] + "?" + query.Encode(), nil
 	default:
 		return "", fault.Usagef("%s is ambiguous: give %s", c.Name, strings.Join(found, " or "))
@@ -126,6 +138,8 @@ func (c *endpointRunCmd) get(ctx context.Context, s *streams, target string) err
 	switch {
 	case res.StatusCode != http.StatusOK:
 		return problemError(res)
+	case c.Chart:
+		return showChart(s.out, res.Body)
 	case c.Format == "table":
 		return showTable(s.out, res.Body)
 	default:
@@ -152,6 +166,22 @@ func problemError(res *http.Response) error {
 		return fault.Usage(err)
 	}
 	return err
+}
+
+// seriesColors are the colors of a chart's series, which differ in lightness too.
+var seriesColors = []color{"94", "33", "35", "31", "96", "32", "34", "93"}
+
+// showChart draws a response of ?format=chart, as wide as the terminal or COLUMNS.
+func showChart(out io.Writer, body io.Reader) error {
+	var p chart.Picture
+	if err := json.NewDecoder(body).Decode(&p); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	var inColor func(series int, text string) string
+	if isColored(out) {
+		inColor = func(series int, text string) string { return paint(out, seriesColors[series%len(seriesColors)], text) }
+	}
+	return p.Text(out, columnsOf(out), inColor)
 }
 
 // showTable prints a JSON response as a table.

@@ -69,6 +69,12 @@ func TestEndpointCommands(t *testing.T) {
 	}
 	expect(0, "from_minutes,to_minutes,flights", "endpoint", "run", "delays", "--sample", "--format", "csv")
 	expect(0, "<svg", "endpoint", "run", "delays", "--sample", "--format", "svg")
+	drawn := expect(0, "40k ┤           ⣀⣀⡀\n", "endpoint", "run", "delays", "--sample", "--chart")
+	if strings.Contains(drawn, "\x1b") || !strings.HasPrefix(drawn, "Distribution of the arrival delays") {
+		t.Errorf("%s", drawn)
+	}
+	expect(2, "airports has no chart: add a line such as -- chart: bar", "endpoint", "run", "airports", "--sample", "--chart")
+	expect(2, "--chart draws in the terminal: leave out --format svg", "endpoint", "run", "delays", "--chart", "--format", "svg")
 	expect(2, "Invalid parameter width: It must be one of", "endpoint", "run", "delays", "--sample", "--param", "width=7")
 	expect(2, "no endpoint \"dlays\" (did you mean \"delays\"?): estela endpoint list", "endpoint", "run", "dlays")
 	expect(2, "no endpoint \"flihgts/delays\" (did you mean \"flights/delays\"?)", "endpoint", "test", "flihgts/delays")

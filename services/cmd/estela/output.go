@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/term"
 )
@@ -23,10 +24,25 @@ func isTerminal(out io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// paint returns the text in a color, unchanged where out is a pipe or NO_COLOR is set
-// (https://no-color.org).
+// isColored reports whether out is a terminal and NO_COLOR is not set (https://no-color.org).
+func isColored(out io.Writer) bool { return os.Getenv("NO_COLOR") == "" && isTerminal(out) }
+
+// columnsOf is the width of a terminal; of a pipe COLUMNS, or 80.
+func columnsOf(out io.Writer) int {
+	if f, ok := out.(interface{ Fd() uintptr }); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
+// paint returns the text in a color, unchanged where out is not colored.
 func paint(out io.Writer, c color, text string) string {
-	if os.Getenv("NO_COLOR") != "" || !isTerminal(out) {
+	if !isColored(out) {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"

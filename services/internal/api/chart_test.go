@@ -1,15 +1,19 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/estela-dev/estela/services/internal/chart"
 )
 
 var (
-	dotAt    = regexp.MustCompile(`d="M([0-9.]+),([0-9.]+)A`)
+	dotAt    = regexp.MustCompile(`d="M([0-9.]+) ([0-9.]+)m-3\.5`)
 	chartTag = regexp.MustCompile(`>([^<>]*)</text>`)
 )
 
@@ -45,49 +49,73 @@ func TestChartOfNumbersAndTimes(t *testing.T) {
 		"day":     "-- Day.\n-- chart: scatter x=x y=y\nSELECT DATE '2026-01-01' + n AS x, y FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(n, y)",
 		"name":    "-- Name.\n-- chart: scatter x=x y=y\nSELECT x::VARCHAR AS x, y FROM (VALUES (1000, 1), (0, 2), (10, 3)) t(x, y)",
 	})
-	for name, want := range map[string]float64{"number": 100, "decimal": 100, "time": 100, "day": 100, "name": -1} {
+	for name, want := range map[string]struct{ x, y float64 }{"number": {100, -2}, "decimal": {100, -2}, "time": {100, -2}, "day": {100, -2}, "name": {2, 1}} {
 		_, _, picture := i.send(t, http.MethodGet, "/v1/test/"+name+"?format=svg", nil)
-		xs, ys := dots(t, picture)
+		xs, ys := dots(t, picture) // from left to right
 		if len(xs) != 3 {
 			t.Errorf("%s: %d points\n%s", name, len(xs), picture)
 			continue
 		}
-		if got := (xs[0] - xs[1]) / (xs[2] - xs[1]); got/want < 0.98 || got/want > 1.02 {
-			t.Errorf("%s: the points lie at %v: %v, want %v", name, xs, got, want)
+		if got := (xs[2] - xs[0]) / (xs[1] - xs[0]) / want.x; got < 0.98 || got > 1.02 {
+			t.Errorf("%s: the points lie at %v", name, xs)
 		}
-		if got := (ys[2] - ys[1]) / (ys[1] - ys[0]); got < 0.98 || got > 1.02 {
+		if got := (ys[2] - ys[1]) / (ys[1] - ys[0]) / want.y; got < 0.98 || got > 1.02 {
 			t.Errorf("%s: the points lie at %v", name, ys)
 		}
 	}
 }
 
-// All rows are drawn, or a note counts those that are not.
+// All rows are drawn, beyond the limits of other formats too; a note counts those that are not.
 func TestChartSaysWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	const rows = "-- param: n integer required\nSELECT range AS x, CASE WHEN range % 100 = 7 THEN NULL WHEN range % 100 = 8 THEN 'nan'::DOUBLE ELSE 1000 + range % 50 END AS y FROM range($n)"
 	i := setup(t, "SELECT 1", map[string]string{
-		"whole": "-- Whole.\n-- chart: line x=x y=y\n" + rows,
-		"paged": "-- Paged.\n-- order: x\n-- chart: line x=x y=y\n" + rows,
-		"texts": "-- Texts.\n-- chart: bar x=x y=x\nSELECT 'a' AS x",
+		"whole":   "-- Whole.\n-- chart: line x=x y=y\n" + rows,
+		"paged":   "-- Paged.\n-- order: x\n-- chart: line x=x y=y\n" + rows,
+		"limited": "-- Limited.\n-- limit: rows=20\n-- chart: line x=x y=y\n" + rows,
 	})
-	for path, want := range map[string]struct {
-		rows int
-		note string
-	}{
-		"whole?n=5105":          {5105 - 102, "x  ·  as of 2026-01-31 12:00:00 UTC  ·  102 of 5105 rows have no number to draw"},
-		"paged?n=5105":          {5105 - 102, "x  ·  as of 2026-01-31 12:00:00 UTC  ·  102 of 5105 rows have no number to draw"},
-		"paged?n=12000":         {10000 - 200, "only the first 10000 rows, there are more  ·  200 of 10000 rows have no number to draw"},
-		"paged?n=12000&limit=5": {5, "only the first 5 rows, there are more"},
-		"whole?n=0":             {0, "no rows"},
-		"texts?":                {0, "1 of 1 rows have no number to draw"},
+	for path, want := range map[string][]string{
+		"whole?n=1105":          {"22 of 1105 rows have no number to draw"},
+		"paged?n=1105":          {"22 of 1105 rows have no number to draw"},
+		"paged?n=52000":         {"52000 rows, drawn as the lowest and the highest of each 100", "1040 of 52000 rows have no number to draw"},
+		"whole?n=52000":         {"52000 rows, drawn as the lowest and the highest of each 100", "1040 of 52000 rows have no number to draw"},
+		"paged?n=12000&limit=5": {"only the first 5 rows, there are more"},
+		"whole?n=0":             {"no rows"},
 	} {
-		status, _, picture := i.send(t, http.MethodGet, "/v1/test/"+path+"&format=svg", nil)
-		lines := strings.Count(string(picture), "L") - strings.Count(string(picture), "Liberation") - strings.Count(string(picture), "L ")
-		if status != http.StatusOK || !strings.Contains(strings.Join(chartTexts(picture), "\n"), want.note) || lines < want.rows-110 {
-			t.Errorf("%s: %d, %d points, want %d: %q", path, status, lines, want.rows, chartTexts(picture))
+		status, header, picture := i.send(t, http.MethodGet, "/v1/test/"+path+"&format=svg", nil)
+		texts := chartTexts(picture)
+		for _, note := range append(want, "as of 2026-01-31 12:00:00 UTC") {
+			if status != http.StatusOK || !slices.Contains(texts, note) {
+				t.Errorf("%s: %d, no %q in %q", path, status, note, texts)
+			}
+		}
+		if link := header.Get("Link"); !strings.Contains(link, `format=csv`) || !strings.Contains(link, `; rel="alternate"; type="text/csv"`) || strings.Contains(link, `rel="next"`) != strings.Contains(path, "limit") {
+			t.Errorf("%s: Link: %s", path, link)
 		}
 	}
-	if r := i.get(t, "/v1/test/whole?n=10001&format=svg"); r.Type != "/docs/problems/too-many-rows" {
+	for _, path := range []string{"whole?n=1000001", "limited?n=21"} {
+		if r := i.get(t, "/v1/test/"+path+"&format=svg"); r.Type != "/docs/problems/too-many-rows" {
+			t.Errorf("%s: %s", path, r.text)
+		}
+	}
+}
+
+// The chart's format has what the SVG shows.
+func TestChartFormat(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{
+		"drawn": "-- Drawn.\n-- column: y unit=km -- Length.\n-- chart: line x=at y=y series=s\nSELECT DATE '2026-01-01' + x::INTEGER AS at, x::DECIMAL(5,1) / 2 AS y, s FROM range(3) AS a(x), (VALUES ('p'), ('q')) AS b(s)",
+		"plain": "-- Plain.\nSELECT 1 AS n",
+	})
+	status, header, text := i.send(t, http.MethodGet, "/v1/test/drawn?format=chart", nil)
+	var p chart.Picture
+	if err := json.Unmarshal(text, &p); err != nil || status != http.StatusOK || header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Fatalf("%d %v %v", status, header, err)
+	}
+	if p.Y.Label != "y (km)" || len(p.Series) != 2 || p.Series[1].Name != "q" || len(p.Series[1].Runs) != 1 || len(p.Series[1].Runs[0]) != 3 || p.Series[1].Runs[0][2].Y != 1 {
+		t.Errorf("%+v", p)
+	}
+	if r := i.get(t, "/v1/test/plain?format=chart"); r.Parameter != "format" {
 		t.Errorf("%s", r.text)
 	}
 }
@@ -134,7 +162,7 @@ func TestChartAxes(t *testing.T) {
 				t.Errorf("%s: %q is in %q", name, text, texts)
 			}
 		}
-		if len(texts) > 60 || strings.Contains(string(picture), "NaN") || strings.Contains(string(picture), "Inf") {
+		if len(texts) > 70 || strings.Contains(string(picture), "NaN") || strings.Contains(string(picture), "Inf") {
 			t.Errorf("%s: %d texts\n%.2000s", name, len(texts), picture)
 		}
 	}

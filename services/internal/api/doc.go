@@ -26,6 +26,9 @@
 // compressed with zstd or gzip if the client accepts it. Package encode documents how each type
 // is encoded.
 //
+// A chart is of all rows, up to chart.MaxRows or the header's limit, also where an answer has pages;
+// its Link is the table behind it. ?format=chart has what the SVG shows, as JSON.
+//
 // ?format=schema (application/schema+json) answers with the JSON Schema of a row and
 // ?format=dictionary with a table of the columns in CSV: both need no parameters and run no query.
 // A column's documentation is its property's, or the header's (package endpoint).

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -51,9 +52,14 @@ func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Sn
 	if !at.AsOf.IsZero() {
 		e.head.SetCanonical(headerAsOf, encode.AppendTime(nil, column.TimestampTZ, at.AsOf))
 	}
+	var links []string
 	if m.Next != "" {
-		e.link = []byte("<" + q.nextPage(m.Next) + `>; rel="next"`)
+		links = append(links, "<"+q.linkTo("cursor", m.Next)+`>; rel="next"`)
 	}
+	if q.format.draw != nil { // the table behind the chart
+		links = append(links, "<"+q.linkTo("format", "csv")+`>; rel="alternate"; type="text/csv"`)
+	}
+	e.link = []byte(strings.Join(links, ", "))
 	return e
 }
 

@@ -24,8 +24,10 @@ type format struct {
 	doc string
 	// policy is its Content-Security-Policy, if browsers could run more than data in it.
 	policy string
-	// encoder begins an answer; nil for SVG and for descriptions.
+	// encoder begins an answer; nil for charts and for descriptions.
 	encoder encode.Func
+	// draw writes an answer's chart; nil for other formats.
+	draw func(p *chart.Picture, w io.Writer) error
 	// describe writes a description of the endpoint's answer, which is served instead of it; nil
 	// for answers.
 	describe func(e *endpoint.Endpoint, sh *endpoint.Shape) ([]byte, error)
@@ -56,7 +58,11 @@ var formats = []*format{
 	{
 		name: "svg", mediaType: "image/svg+xml", accepts: []string{"image/svg+xml"}, params: utf8Params,
 		compressed: true, doc: "A picture of the rows, at endpoints whose header says how to draw them.",
-		policy: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+		policy: "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'", draw: (*chart.Picture).SVG,
+	},
+	{ // by name only: Accept: application/json asks for rows
+		name: "chart", mediaType: "application/json; charset=utf-8", compressed: true,
+		doc: "What the picture shows: axes, series and marks.", draw: (*chart.Picture).JSON,
 	},
 	{
 		name: "schema", mediaType: "application/schema+json", accepts: []string{"application/schema+json"},
@@ -70,20 +76,25 @@ var formats = []*format{
 
 var utf8Params = map[string]string{"charset": "utf-8"}
 
-var jsonFormat, svgFormat = formats[0], formats[5]
+var jsonFormat = formats[0]
 
 // begin returns an encoder for an answer of the endpoint to w.
-func (f *format) begin(w io.Writer, e *endpoint.Endpoint, columns []encode.Column) (encode.Encoder, error) {
-	if f == svgFormat {
-		return chart.New(w, chart.Spec{Kind: e.Chart.Kind, Title: e.Summary, X: e.Chart.X, Y: e.Chart.Y}, columns), nil
+func (f *format) begin(w io.Writer, e *endpoint.Endpoint, sh *endpoint.Shape, columns []encode.Column) (encode.Encoder, error) {
+	if f.draw == nil {
+		return f.encoder(w, columns)
 	}
-	return f.encoder(w, columns)
+	c := e.Chart
+	spec := chart.Spec{Title: e.Summary, Kind: c.Kind, X: c.X, Y: c.Y, Series: c.Series, Value: c.Value, Units: map[string]string{}}
+	for _, column := range sh.Columns {
+		spec.Units[column.Name] = column.Unit
+	}
+	return chart.New(w, spec, columns, f.draw), nil
 }
 
 // endpointFormats returns the formats that the endpoint can be served in.
 func endpointFormats(e *endpoint.Endpoint) []*format {
 	if e.Chart == nil {
-		return slices.DeleteFunc(slices.Clone(formats), func(f *format) bool { return f == svgFormat })
+		return slices.DeleteFunc(slices.Clone(formats), func(f *format) bool { return f.draw != nil })
 	}
 	return formats
 }

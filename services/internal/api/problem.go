@@ -8,7 +8,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/encode"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/memory"
@@ -81,9 +80,6 @@ func typedProblem(err error) *problem {
 	}
 	if digits, ok := errors.AsType[*encode.PrecisionError](err); ok {
 		return notAcceptable.new("", digits.Error()+". Ask for another format, such as json or csv; or cast the column in the endpoint's SQL.")
-	}
-	if errors.Is(err, chart.ErrTooManyRows) {
-		return tooManyRows.new("", fmt.Sprintf("A picture shows up to %d rows. Narrow it with the endpoint's parameters.", chart.MaxRows))
 	}
 	if busy, ok := errors.AsType[*queue.BusyError](err); ok {
 		return overloaded.withCause(busy.Unwrap(), busy.Detail)

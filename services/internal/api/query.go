@@ -88,7 +88,7 @@ func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result
 	for i, t := range typed.Types()[:len(columns)] {
 		columns[i] = encode.Column{Name: sh.Columns[i].Name, Type: t}
 	}
-	enc, err := q.format.begin(w, &r.Endpoint, columns)
+	enc, err := q.format.begin(w, &r.Endpoint, sh, columns)
 	if err != nil {
 		return m, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/estela-dev/estela/services/internal/access"
-	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/spool"
 )
@@ -45,11 +44,11 @@ func cacheKey(b []byte, r *route, pins access.Pins, f *format, as spool.Coding, 
 	return append(pins.AppendKey(append(b, 0)), query...)
 }
 
-// nextPage returns the URL of the next page.
-func (q *request) nextPage(cursor string) string {
-	next := maps.Clone(q.query)
-	next.Set("cursor", cursor)
-	return q.path + "?" + next.Encode()
+// linkTo returns the request's URL with another value of a parameter.
+func (q *request) linkTo(name, value string) string {
+	other := maps.Clone(q.query)
+	other.Set(name, value)
+	return q.path + "?" + other.Encode()
 }
 
 // parse parses the query string of a negotiated request. It copies what it keeps, for Fiber
@@ -65,6 +64,9 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 	}
 	delete(given, "format") // route.format has read it
 	q.limit = r.Limit.Rows
+	if q.format.draw != nil { // all rows, not a page
+		q.limit, pageRows = r.chartRows, r.chartRows
+	}
 	if q.args, err = r.Pinned(q.pins.Values()); err != nil {
 		return q, err // can't be: route.open has checked it
 	}
@@ -146,9 +148,6 @@ func paramValue(p endpoint.Param, given map[string]string) (any, error) {
 
 // paging parses limit and cursor, which every ordered endpoint has; usual is the default limit.
 func (r *route) paging(usual int, q *request, given map[string]string) error {
-	if q.format == svgFormat {
-		usual = chart.MaxRows // all rows, not a page
-	}
 	limit := endpoint.Param{
 		Name: "limit", Type: "integer", Default: int64(min(usual, q.limit)),
 		Minimum: int64(1), Maximum: int64(q.limit),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/estela-dev/estela/services/internal/chart"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 )
 
@@ -26,6 +27,8 @@ type route struct {
 	// id is sum, a hash of the endpoint's definition, as bytes.
 	id  string
 	sum uint64
+	// chartRows is the highest number of rows in a chart.
+	chartRows int
 	// volatile is true if the answer may change though the data don't.
 	volatile     bool
 	offers       []*format
@@ -36,6 +39,7 @@ type route struct {
 // newRoute returns the route of an endpoint; views is the SQL of all datasets' views.
 func newRoute(cfg *Config, checker *endpoint.Checker, d endpoint.Dataset, e endpoint.Endpoint, views string) *route {
 	r := &route{Endpoint: e, checker: checker, dataset: d.Name, label: d.Name + "/" + e.Name, path: pathOf(d, e), reads: append([]string{d.Name}, e.Reads...)}
+	r.chartRows = cmp.Or(r.Limit.Rows, max(cfg.MaxRows, chart.MaxRows))
 	r.Limit.Rows = cmp.Or(r.Limit.Rows, cfg.MaxRows)
 	r.Limit.Time = cmp.Or(r.Limit.Time, cfg.QueryTimeout)
 	r.sum = xxh3.HashString(fmt.Sprintf("%s\x00%s\x00%v\x00%v\x00%v\x00%s", r.path, e.CastSQL(), e.Params, e.Order, e.Chart, views))

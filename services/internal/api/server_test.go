@@ -370,6 +370,11 @@ func TestCheck(t *testing.T) {
 		"order":   "-- No such column.\n-- order: at, id\nSELECT * FROM things",
 		"type":    "-- No such order.\n-- order: list\nSELECT * FROM things",
 		"chart":   "-- No such column.\n-- chart: bar x=id y=count\nSELECT * FROM things",
+		"drawn":   "-- No number.\n-- chart: bar x=id y=list\nSELECT * FROM things",
+		"hours":   "-- No time.\n-- chart: heatmap x=id\nSELECT * FROM things",
+		"buckets": "-- No number.\n-- chart: histogram x=list\nSELECT * FROM things",
+		"shades":  "-- No number.\n-- chart: heatmap x=id y=list value=list\nSELECT * FROM things",
+		"series":  "-- No such column.\n-- chart: line x=id y=id series=kind\nSELECT * FROM things",
 		"deletes": "-- Hidden.\nWITH x AS (SELECT 1) DELETE FROM things",
 	})
 	err := i.api.Check(t.Context())
@@ -381,6 +386,11 @@ func TestCheck(t *testing.T) {
 		"test/endpoints/order.sql:2: order names the column at, which the answer does not have; its columns are id, list",
 		"test/endpoints/type.sql:2: order names list, whose type INTEGER[] can't be in a cursor; cast it",
 		"test/endpoints/chart.sql:2: chart names the column count, which",
+		"test/endpoints/drawn.sql:2: chart draws y=list, whose type INTEGER[] is no number; cast it to one in the SQL, or name another column",
+		"test/endpoints/hours.sql:2: chart draws x=id, whose type INTEGER is no time of day; name a column of type TIMESTAMP",
+		"test/endpoints/buckets.sql:2: chart draws x=list, whose type INTEGER[] is no number",
+		"test/endpoints/shades.sql:2: chart draws value=list, whose type INTEGER[] is no number",
+		"test/endpoints/series.sql:2: chart names the column kind, which",
 		"test/endpoints/deletes.sql:2: is not one SELECT that can be checked; ",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -5,75 +5,36 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"gonum.org/v1/plot"
 )
 
-// linearScale is a linear scale that does not overflow.
-type linearScale struct{}
-
-// Normalize implements plot.Normalizer.
-func (linearScale) Normalize(low, high, x float64) float64 {
-	return (x/2 - low/2) / (high/2 - low/2)
+// tick is a mark on an axis. The second line of a label is the day of a time.
+type tick struct {
+	value float64
+	label string
 }
 
-// extent returns the lowest and the highest value, without NaNs; of none, +Inf and -Inf.
-func extent(values []float64) (low, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for _, v := range values {
-		if !math.IsNaN(v) {
-			low, high = min(low, v), max(high, v)
-		}
+// ticks returns about n round values of an axis of numbers or times.
+func (a *Axis) ticks(n int) []tick {
+	switch a.Scale {
+	case timeScale:
+		return timeTicks(a.Low, a.High, float64(n), 0)
+	case dateScale:
+		return timeTicks(a.Low, a.High, float64(n), secondsOfDay)
+	default:
+		return numberTicks(a.Low, a.High, n)
 	}
-	return low, high
 }
 
-// axisRange returns the range of an axis, a little wider than the values; with fromZero it includes
-// zero, for bars and areas mislead otherwise.
-func axisRange(values []float64, fromZero bool) (low, high float64) {
-	low, high = extent(values)
-	switch {
-	case low > high: // none
-		return 0, 1
-	case fromZero:
-		low, high = min(low, 0), max(high, 0)
-	}
-	size := max(math.Abs(low), math.Abs(high))
-	room := high/20 - low/20
-	if room < size*1e-13 { // nearer points are drawn as one
-		room = size / 20
-	}
-	if room < math.SmallestNonzeroFloat64*100 {
-		room = 1
-	}
-	if fromZero {
-		return low - room*nonZero(low), high + room*nonZero(high)
-	}
-	return max(low-room, -math.MaxFloat64), min(high+room, math.MaxFloat64)
-}
-
-// nonZero is 1, or 0 for 0.
-func nonZero(v float64) float64 {
-	if v == 0 {
-		return 0
-	}
-	return 1
-}
-
-// numberTicks marks round numbers.
-type numberTicks struct{}
-
-// Ticks implements plot.Ticker.
-func (numberTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	const about = 6
-	between := roundStep((high/2 - low/2) / about * 2)
+// numberTicks returns about n round numbers.
+func numberTicks(low, high float64, n int) (ticks []tick) {
+	between := roundStep((high/2 - low/2) / float64(n) * 2)
 	first := math.Ceil(low / between)
-	for n := range 4 * about {
-		v := (first + float64(n)) * between
+	for i := range 4 * n {
+		v := (first + float64(i)) * between
 		if !(v <= high) {
 			break
 		}
-		ticks = append(ticks, plot.Tick{Value: v, Label: shortNumber(v, between)})
+		ticks = append(ticks, tick{v, shortNumber(v, between)})
 	}
 	return ticks
 }
@@ -119,28 +80,20 @@ func trimZeros(number string) string {
 	return digits + "e" + exponent
 }
 
-// timeTicks marks round times of x in seconds since 1970.
-type timeTicks struct{}
-
-const (
-	secondsOfDay = 24 * 60 * 60
-	maxTicks     = 8
-)
-
-// Ticks implements plot.Ticker.
-func (timeTicks) Ticks(low, high float64) []plot.Tick {
+// timeTicks returns at most so many round times, in seconds since 1970, at least so many apart.
+func timeTicks(low, high, most, apart float64) []tick {
 	seconds := []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, secondsOfDay, 2 * secondsOfDay, 7 * secondsOfDay, 14 * secondsOfDay}
-	if high-low < 4 {
-		return subsecondTicks(low, high)
+	if high-low < 4 && apart == 0 {
+		return subsecondTicks(low, high, int(most))
 	}
 	for _, by := range seconds {
-		if (high-low)/by <= maxTicks {
+		if (high-low)/by <= most && by >= apart {
 			return clockTicks(low, high, by)
 		}
 	}
 	const month = 30.44 * secondsOfDay
 	for _, by := range []int{1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000, 24000} {
-		if (high-low)/(month*float64(by)) <= maxTicks {
+		if (high-low)/(month*float64(by)) <= most {
 			return monthTicks(low, high, by)
 		}
 	}
@@ -153,8 +106,7 @@ func timeAt(seconds float64) time.Time {
 }
 
 // clockTicks returns a tick every by seconds; the first of a day has its date.
-func clockTicks(low, high, by float64) (ticks []plot.Tick) {
-	const monday = 4 * secondsOfDay // 1970 began on a Thursday
+func clockTicks(low, high, by float64) (ticks []tick) {
 	day := ""
 	for v := math.Ceil((low-monday)/by)*by + monday; v <= high; v += by {
 		label := timeAt(v).Format(time.DateOnly)
@@ -166,12 +118,12 @@ func clockTicks(low, high, by float64) (ticks []plot.Tick) {
 			}
 			day = today
 		}
-		ticks = append(ticks, plot.Tick{Value: v, Label: label})
+		ticks = append(ticks, tick{v, label})
 	}
 	return ticks
 }
 
-func monthTicks(low, high float64, by int) (ticks []plot.Tick) {
+func monthTicks(low, high float64, by int) (ticks []tick) {
 	layout := "2006-01"
 	if by >= 12 {
 		layout = "2006"
@@ -184,22 +136,22 @@ func monthTicks(low, high float64, by int) (ticks []plot.Tick) {
 			return ticks
 		}
 		if v >= low {
-			ticks = append(ticks, plot.Tick{Value: v, Label: t.Format(layout)})
+			ticks = append(ticks, tick{v, t.Format(layout)})
 		}
 		months += by
 	}
 }
 
 // subsecondTicks returns ticks at fractions of a second.
-func subsecondTicks(low, high float64) []plot.Tick {
+func subsecondTicks(low, high float64, n int) []tick {
 	begin := math.Floor(low)
-	ticks := numberTicks{}.Ticks(low-begin, high-begin)
+	ticks := numberTicks(low-begin, high-begin, max(n/2, 1))
 	for i := range ticks {
-		ticks[i].Value += begin
-		ticks[i].Label = timeAt(ticks[i].Value + 5e-7).Format("15:04:05.000000")
-		ticks[i].Label = strings.TrimSuffix(strings.TrimRight(ticks[i].Label, "0"), ".")
+		ticks[i].value += begin
+		ticks[i].label = timeAt(ticks[i].value + 5e-7).Format("15:04:05.000000")
+		ticks[i].label = strings.TrimSuffix(strings.TrimRight(ticks[i].label, "0"), ".")
 		if i == 0 {
-			ticks[i].Label += "\n" + timeAt(ticks[i].Value).Format(time.DateOnly)
+			ticks[i].label += "\n" + timeAt(ticks[i].value).Format(time.DateOnly)
 		}
 	}
 	return ticks

@@ -1,5 +1,5 @@
 // Package encode encodes the rows of an answer as JSON, NDJSON, CSV, an Arrow IPC stream or
-// Parquet; package chart draws SVG. It only writes. A new format is a Func here and a line of the table in
+// Parquet; package chart draws. It only writes. A new format is a Func here and a line of the table in
 // internal/api/format.go. One rule a type, at any depth:
 //
 //	type                       JSON and NDJSON            CSV                Parquet, Arrow

@@ -39,8 +39,6 @@ func (p *parser) duplicate(key, what string) bool {
 var (
 	datasetName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	columnName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	columnInKey = regexp.MustCompile(`^(x|y)=([A-Za-z_][A-Za-z0-9_]*)$`)
-	chartKinds  = []string{"bar", "line", "area", "scatter"}
 )
 
 func (p *parser) order(value string) {
@@ -78,27 +76,6 @@ func (p *parser) cache(value string) {
 		return
 	}
 	p.Cache = d
-}
-
-func (p *parser) chart(value string) {
-	const fix = "write bar, line, area or scatter and then x=COLUMN y=COLUMN"
-	fields := strings.Fields(value)
-	if len(fields) != 3 || !slices.Contains(chartKinds, fields[0]) {
-		p.fail(fmt.Sprintf("%q is no chart", value), fix)
-		return
-	}
-	axes := map[string]string{}
-	for _, field := range fields[1:] {
-		if match := columnInKey.FindStringSubmatch(field); match != nil {
-			axes[match[1]] = match[2]
-		}
-	}
-	if len(axes) != 2 {
-		p.fail(fmt.Sprintf("%q is no chart", value), fix)
-		return
-	}
-	p.chartLine = p.line
-	p.Chart = &Chart{Kind: fields[0], X: axes["x"], Y: axes["y"]}
 }
 
 // The highest limits that an endpoint may set itself.

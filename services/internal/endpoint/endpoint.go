@@ -77,14 +77,6 @@ type Limit struct {
 	Time time.Duration
 }
 
-// Chart is how to draw an answer.
-type Chart struct {
-	// Kind is bar, line, area or scatter.
-	Kind string
-	// X and Y are columns of the answer.
-	X, Y string
-}
-
 // ParseError is an error in an endpoint file and its fix.
 type ParseError struct {
 	File string

@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("parameters %+v", e.Params)
 	}
 	if !reflect.DeepEqual(e.Order, []endpoint.Order{{"scheduled_at", true}, {"event_id", false}}) || e.Cache != 90*time.Second ||
-		*e.Chart != (endpoint.Chart{Kind: "bar", X: "airport", Y: "flights"}) {
+		!reflect.DeepEqual(*e.Chart, endpoint.Chart{Kind: "bar", X: "airport", Y: []string{"flights"}}) {
 		t.Errorf("%+v", e)
 	}
 	if got := fmt.Sprintf("%+v %s %q", e.Columns, *e.Columns[0].Example, *e.Columns[1].Example); !strings.Contains(got, "Name:wait Unit:minutes of the day Description:How long -- roughly.") || !strings.HasSuffix(got, `7.5 ""`) {
@@ -98,6 +98,23 @@ SELECT $a, $b, $c, $e, $f, $g
 	}
 	if _, err := want[2].Value("x"); err == nil || err.Error() != `must be one of "New York", "a,b", plain, ""` {
 		t.Error(err)
+	}
+}
+
+// A chart has the columns that its kind takes.
+func TestParseCharts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]endpoint.Chart{
+		"bar y=b x=a":               {Kind: "bar", X: "a", Y: []string{"b"}},
+		"line x=a y=b,c":            {Kind: "line", X: "a", Y: []string{"b", "c"}},
+		"scatter x=a y=b series=c":  {Kind: "scatter", X: "a", Y: []string{"b"}, Series: "c"},
+		"histogram x=a":             {Kind: "histogram", X: "a"},
+		"heatmap x=a":               {Kind: "heatmap", X: "a"},
+		"heatmap  x=a y=b  value=c": {Kind: "heatmap", X: "a", Y: []string{"b"}, Value: "c"},
+	} {
+		if e, err := endpoint.Parse("a.sql", "-- A.\n-- chart: "+text+"\nSELECT 1"); err != nil || !reflect.DeepEqual(*e.Chart, want) {
+			t.Errorf("%s: %+v, %v", text, e.Chart, err)
+		}
 	}
 }
 
@@ -165,8 +182,20 @@ func TestParseRefuses(t *testing.T) {
 		head + "-- column: a unit='m -- x\nSELECT 1":                           "a.sql:2: unit has a quote without an end: 'm -- x; put",
 		head + "-- column: a -- x\n-- column: a -- y\nSELECT 1":                "a.sql:3: the column a is declared on line 2 already; remove",
 		head + "SELECT 1\n-- column: a -- x":                                   "a.sql:3: column: stands below the header; move it up",
-		head + "-- chart: pie x=a y=b\nSELECT 1":                               `a.sql:2: "pie x=a y=b" is no chart; write bar`,
-		head + "-- chart: bar x=a x=b\nSELECT 1":                               `is no chart`,
+		head + "-- chart: pie x=a y=b\nSELECT 1":                               `a.sql:2: "pie" is no kind of chart; write bar, line, area, scatter, histogram, heatmap, and then x=COLUMN y=COLUMN`,
+		head + "-- chart: hist x=a\nSELECT 1":                                  `a.sql:2: "hist" is no kind of chart`,
+		head + "-- chart:\nSELECT 1":                                           `a.sql:2: "" is no kind of chart`,
+		head + "-- chart: bar x=a x=b\nSELECT 1":                               "a.sql:2: x= is given twice; write -- chart: bar x=COLUMN y=COLUMN[,COLUMN…] [series=COLUMN]",
+		head + "-- chart: bar x=a y=b z=c\nSELECT 1":                           `a.sql:2: "z=c" is nothing that can be said of a chart of kind bar; write -- chart: bar`,
+		head + "-- chart: bar y=b\nSELECT 1":                                   "a.sql:2: the chart has no x; write",
+		head + "-- chart: line x=a\nSELECT 1":                                  "a.sql:2: the chart has no y; write",
+		head + "-- chart: line x=a,b y=c\nSELECT 1":                            "a.sql:2: x= names several columns, of which there can be one; write",
+		head + "-- chart: line x=a y=b,b\nSELECT 1":                            "a.sql:2: y= names b twice; write",
+		head + "-- chart: line x=a y=b,\nSELECT 1":                             `a.sql:2: "" in y= is no name of a column; write`,
+		head + "-- chart: line x=a y=b,c,d,e,f,g,h,i,j\nSELECT 1":              "a.sql:2: y= names more than 8 columns; write",
+		head + "-- chart: line x=a y=b,c series=d\nSELECT 1":                   "a.sql:2: the chart has several columns y and a column of series; name one column y, or leave out series=",
+		head + "-- chart: histogram x=a y=b\nSELECT 1":                         `a.sql:2: "y=b" is nothing that can be said of a chart of kind histogram; write -- chart: histogram x=COLUMN`,
+		head + "-- chart: heatmap x=a value=b\nSELECT 1":                       "a.sql:2: the heat map has a value and no y; write -- chart: heatmap x=COLUMN [y=COLUMN] [value=COLUMN]",
 		head + "SELECT 1\n-- cache: 1s":                                        "a.sql:3: cache: stands below the header; move it up",
 		head + "SELECT '\xff'":                                                 "a.sql: is not UTF-8 text",
 	} {

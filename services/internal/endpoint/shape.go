@@ -96,14 +96,7 @@ func (e *Endpoint) resolveColumns(sh *Shape) error {
 		}
 		sh.order = append(sh.order, orderColumn{"page." + quoteName(o.Column), c.Type, o.Desc})
 	}
-	if e.Chart != nil {
-		for _, name := range []string{e.Chart.X, e.Chart.Y} {
-			if _, ok := sh.column(name); !ok {
-				errs = append(errs, e.noColumn(e.chartLine, "chart", name, sh))
-			}
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.checkChart(sh)...)...)
 }
 
 func (e *Endpoint) noColumn(line int, directive, name string, sh *Shape) error {

@@ -231,8 +231,9 @@ func (v *vetter) hiddenColumns(e *Endpoint, s *statement.Statement) map[string]b
 		delete(hidden, strings.ToLower(o.Column))
 	}
 	if e.Chart != nil {
-		delete(hidden, strings.ToLower(e.Chart.X))
-		delete(hidden, strings.ToLower(e.Chart.Y))
+		for _, name := range e.Chart.columns() {
+			delete(hidden, strings.ToLower(name))
+		}
 	}
 	return hidden
 }
