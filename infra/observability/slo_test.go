@@ -68,6 +68,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"want durations such as":                 {"long: 1h", "long: 1 hour"},
 		"factor 0: want more":                    {"factor: 6", "factor: 0"},
 		"field objectiv not found":               {"objective:", "objectiv:"},
+		"ingest-latency: part \"input\"":         {"name: ingest-latency\n    title: Events by POST are taken within 512 ms\n    part: ingest", "name: ingest-latency\n    title: Events by POST are taken within 512 ms\n    part: input"},
 		"not_chosen[0]: metric and why":          {"metric: CPU", "metric: ''"},
 	} {
 		broken := strings.Replace(good, change[0], change[1], 1)
