@@ -34,6 +34,9 @@ type program struct {
 	Secrets map[string]string
 	CPU     string
 	Memory  string
+	// Of what serves HTTP: requests of an instance at once, most instances, and the time for a request.
+	Concurrency, Instances int
+	Timeout                string
 }
 
 // base is what every program of a system is told.
@@ -45,19 +48,23 @@ func base(cfg Config, part string) program {
 	}
 }
 
-// serving are the settings of what serves for long: it has the warehouse, an ops
-// listener, and sends its metrics.
+// serving are the settings of what serves for long and has the warehouse.
 func serving(cfg Config, system, database, part string) program {
 	p := base(cfg, part)
+	p.observed(cfg, system)
 	p.Env["ESTELA_WAREHOUSE"] = database
 	p.Env["ESTELA_MEMORY"] = "1GB"
+	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
+	return p
+}
+
+// observed are the settings of what serves for long: it has an ops listener, and sends its metrics.
+func (p program) observed(cfg Config, system string) {
 	p.Env["ESTELA_OPS_LISTEN"] = opsListen
 	p.Env["ESTELA_OTLP_AUTH"] = "google"
 	p.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
-	p.Env["OTEL_SERVICE_NAME"] = "estela-" + part
+	p.Env["OTEL_SERVICE_NAME"] = "estela-" + p.Args[0]
 	p.Env["OTEL_RESOURCE_ATTRIBUTES"] = resource(cfg, system)
-	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
-	return p
 }
 
 // variable is one of a container's environment: a value, or a secret whose newest version it is.
