@@ -47,7 +47,7 @@ func TestDeployWithIngest(t *testing.T) {
 		t.Errorf("got %s, serving %s", got, report.Serving)
 	}
 	// What serves already leaves it nothing to do.
-	if report, err = c.run(deploying(imageC)); err != nil {
+	if _, err = c.run(deploying(imageC)); err != nil {
 		t.Fatal(err)
 	}
 	c.want(rollout.Config{Image: imageC, Previous: imageB, Ingest: imageC}, "outputs up smoke budget")
