@@ -15,7 +15,10 @@ type apiService struct {
 // apiProgram is the API of the image.
 func apiProgram(cfg Config, system, database, image string) program {
 	p := serving(cfg, system, database, "api")
-	p.listening()
+	p.listening(system)
+	if cfg.JWKS {
+		p.mount("ESTELA_TOKEN_KEYS", "tokens", system+"-"+tokenKeys)
+	}
 	p.Image = image
 	p.Env["ESTELA_RATE_LIMIT"] = "100"
 	p.Env["ESTELA_SPOOL_BYTES"] = spool
@@ -36,7 +39,11 @@ func newAPI(ctx *pulumi.Context, cfg Config, system, database string, n *network
 	if err := c.grant(as, telemetry...); err != nil {
 		return nil, err
 	}
-	for _, id := range []string{motherduckToken, apiKeys} {
+	reads := []string{motherduckToken, apiKeys}
+	if cfg.JWKS {
+		reads = append(reads, tokenKeys)
+	}
+	for _, id := range reads {
 		if err := s.allow(as, id); err != nil {
 			return nil, err
 		}

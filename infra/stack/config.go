@@ -49,6 +49,7 @@ type Config struct {
 	Workers      int      `json:"workers"`
 	MaxInstances int      `json:"maxInstances"`
 	Ingest       bool     `json:"ingest"` // whether events are taken by POST
+	JWKS         bool     `json:"jwks"`   // whether the API takes signed tokens
 	Canary       string   `json:"canary"` // schedule, in cron's form
 	Protect      bool     `json:"protect"`
 
@@ -112,7 +113,7 @@ func Parse(values map[string]string, stack string) (Config, error) {
 func (cfg *Config) set(name, value string) error {
 	lists := []string{"environments", "fleet", "invokers", "alertEmails"}
 	numbers := []string{"repositoryId", "budget", "replicas", "workers", "maxInstances", "ingestInstances", "ingestConcurrency"}
-	switches := []string{"public", "protect", "ingest"}
+	switches := []string{"public", "protect", "ingest", "jwks"}
 	raw := []byte(value)
 	if !slices.Contains(lists, name) && !slices.Contains(numbers, name) && !slices.Contains(switches, name) {
 		raw, _ = json.Marshal(value) // a string can always be marshalled

@@ -12,7 +12,7 @@ import (
 func ingestProgram(cfg Config, system string) program {
 	p := base(cfg, "ingest")
 	p.observed(cfg, system)
-	p.listening()
+	p.listening(system)
 	p.Image = cmp.Or(cfg.IngestImage, cfg.Image)
 	// Cloud Run sends no more requests than these to an instance, and starts another before.
 	p.Concurrency, p.Instances = cfg.IngestConcurrency, cfg.IngestInstances

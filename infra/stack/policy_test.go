@@ -290,8 +290,9 @@ var policies = []policy{
 	}},
 	{"the services ask for keys, read again when they change", func(m made) string {
 		names, _ := m.environment()
+		versions := strings.Fields(m.text("template", "volumes", "[]", "secret", "items", "[]", "version"))
 		return wrong(is(m, typeService) && (!strings.Contains(names, "ESTELA_KEYS") || strings.Contains(names, "ESTELA_ANONYMOUS") ||
-			m.text("template", "volumes", "[]", "secret", "items", "[]", "version") != "latest"), "variables %s", names)
+			len(slices.Compact(versions)) != 1 || versions[0] != "latest"), "variables %s, versions %s", names, versions)
 	}},
 	{"the ops listener stays inside", func(m made) string {
 		_, values := m.environment()

@@ -202,6 +202,29 @@ func TestIngestIsOptional(t *testing.T) {
 	}
 }
 
+// Signed tokens need their JWK set: a secret that the API alone reads, as a file whose path it is told.
+func TestSignedTokens(t *testing.T) {
+	t.Parallel()
+	all := resources(t, "staging", with(committed(t, "staging"), "estela:image", imageA, "estela:jwks", "true"))
+	for _, m := range all {
+		for policy, says := range broken(m) {
+			t.Errorf("%s %s breaks %q: %s", m.Type, m.Name, policy, says)
+		}
+		reads := strings.Contains(m.text("template", "volumes", "[]", "secret", "secret")+m.text("secretId"), "token-keys")
+		if reads && is(m, typeService, typeReader) && !strings.HasPrefix(m.Name, "estela-staging-api") {
+			t.Errorf("%s reads the JWK set", m.Name)
+		}
+	}
+	api := find(t, all, typeAPI)
+	file := api.variable("ESTELA_TOKEN_KEYS")
+	if !strings.HasSuffix(file, "/keys.json") || !slices.Contains(strings.Fields(api.text("template", "containers", "[]", "volumeMounts", "[]", "mountPath")), filepath.Dir(file)) ||
+		file == api.variable("ESTELA_KEYS") {
+		t.Errorf("the JWK set is expected in %q", file)
+	}
+	find(t, all, typeSecret+"#token-keys")
+	find(t, all, typeReader+"#api-reads-token-keys")
+}
+
 // The service that takes events by POST waits for the worker, which must store a contract before events of it are taken.
 func TestIngestFollowsTheWorker(t *testing.T) {
 	t.Parallel()

@@ -16,8 +16,6 @@ import (
 const (
 	apiPort   = 8080
 	opsListen = "127.0.0.1:9090" // never reachable from outside; what it has goes out by OTLP
-	keysDir   = "/secrets"
-	keysFile  = "keys.json"
 )
 
 // otlp is where metrics and traces go to, Google Cloud's own endpoint.
@@ -32,8 +30,10 @@ type program struct {
 	Late map[string]pulumi.StringInput
 	// Secrets are variables whose value is the newest version of a secret.
 	Secrets map[string]string
-	CPU     string
-	Memory  string
+	// Mounts are secrets that it reads as files.
+	Mounts []mount
+	CPU    string
+	Memory string
 	// Of what serves HTTP: requests of an instance at once, most instances, and the time for a request.
 	Concurrency, Instances int
 	Timeout                string

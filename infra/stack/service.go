@@ -12,10 +12,24 @@ import (
 const probePath = "/livez"
 
 // listening are the settings of what serves HTTP to those who have a key.
-func (p program) listening() {
+func (p *program) listening(system string) {
 	p.Env["ESTELA_LISTEN"] = fmt.Sprintf("0.0.0.0:%d", apiPort)
-	p.Env["ESTELA_KEYS"] = keysDir + "/" + keysFile
+	p.mount("ESTELA_KEYS", "keys", system+"-"+apiKeys)
 }
+
+// mount is a secret that a program reads as a file.
+type mount struct{ name, secret string }
+
+func (m mount) dir() string { return "/secrets/" + m.name }
+
+// mount gives the program a secret as a file, whose path the variable has.
+func (p *program) mount(variable, name, secret string) {
+	m := mount{name, secret}
+	p.Env[variable] = m.dir() + "/" + mountedFile
+	p.Mounts = append(p.Mounts, m)
+}
+
+const mountedFile = "keys.json"
 
 // spool is the room for large answers or requests. Cloud Run's disk is the container's memory, of which this is a quarter.
 const spool = "512MB"
@@ -28,18 +42,25 @@ func (c *component) template(p program, system string) *cloudrunv2.ServiceTempla
 		Timeout:                       pulumi.String(p.Timeout),
 		Labels:                        c.labelled(system),
 		Scaling:                       &cloudrunv2.ServiceTemplateScalingArgs{MinInstanceCount: pulumi.Int(0), MaxInstanceCount: pulumi.Int(p.Instances)},
-		Volumes: cloudrunv2.ServiceTemplateVolumeArray{&cloudrunv2.ServiceTemplateVolumeArgs{
-			Name: pulumi.String("keys"),
+		Volumes:                       p.volumes(),
+		Containers:                    cloudrunv2.ServiceTemplateContainerArray{p.serviceContainer()},
+	}
+}
+
+func (p program) volumes() (all cloudrunv2.ServiceTemplateVolumeArray) {
+	for _, m := range p.Mounts {
+		all = append(all, &cloudrunv2.ServiceTemplateVolumeArgs{
+			Name: pulumi.String(m.name),
 			Secret: &cloudrunv2.ServiceTemplateVolumeSecretArgs{
-				Secret: pulumi.String(system + "-" + apiKeys),
+				Secret: pulumi.String(m.secret),
 				// The newest version, read again while the program runs: keys are exchanged without a restart.
 				Items: cloudrunv2.ServiceTemplateVolumeSecretItemArray{
-					&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(keysFile), Version: latest},
+					&cloudrunv2.ServiceTemplateVolumeSecretItemArgs{Path: pulumi.String(mountedFile), Version: latest},
 				},
 			},
-		}},
-		Containers: cloudrunv2.ServiceTemplateContainerArray{p.serviceContainer()},
+		})
 	}
+	return all
 }
 
 func (p program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
@@ -53,10 +74,14 @@ func (p program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
 		}
 		env = append(env, arg)
 	}
+	var mounts cloudrunv2.ServiceTemplateContainerVolumeMountArray
+	for _, m := range p.Mounts {
+		mounts = append(mounts, &cloudrunv2.ServiceTemplateContainerVolumeMountArgs{Name: pulumi.String(m.name), MountPath: pulumi.String(m.dir())})
+	}
 	return &cloudrunv2.ServiceTemplateContainerArgs{
 		Name: pulumi.String("estela"), Image: pulumi.String(p.Image), Args: pulumi.ToStringArray(p.Args), Envs: env,
 		Ports:        &cloudrunv2.ServiceTemplateContainerPortsArgs{ContainerPort: pulumi.Int(apiPort)},
-		VolumeMounts: cloudrunv2.ServiceTemplateContainerVolumeMountArray{&cloudrunv2.ServiceTemplateContainerVolumeMountArgs{Name: pulumi.String("keys"), MountPath: pulumi.String(keysDir)}},
+		VolumeMounts: mounts,
 		Resources: &cloudrunv2.ServiceTemplateContainerResourcesArgs{
 			Limits:          pulumi.StringMap{"cpu": pulumi.String(p.CPU), "memory": pulumi.String(p.Memory)},
 			CpuIdle:         pulumi.Bool(false), // answers are refreshed and metrics sent between requests too
