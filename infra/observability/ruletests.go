@@ -83,8 +83,8 @@ func fed(o SLO) (good, bad []string, both string) {
 		return []string{`estela_ingest_accept_duration_seconds_bucket{system="a",dataset="d",le="0.512"}`}, nil,
 			`estela_ingest_accept_duration_seconds_count{system="a",dataset="d"}`
 	case "read-availability":
-		return []string{`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="200"}`},
-			[]string{`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="503"}`}, ""
+		return []string{`estela_http_requests_total{system="a",endpoint="d/e",status="200"}`},
+			[]string{`estela_http_requests_total{system="a",endpoint="d/e",status="503"}`}, ""
 	default:
 		return []string{`estela_http_request_duration_seconds_bucket{system="a",endpoint="d/e",status="200",le="0.256"}`}, nil,
 			`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="200"}`

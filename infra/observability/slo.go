@@ -185,6 +185,10 @@ func (c Cloud) check(name string) error {
 			given++
 		}
 	}
+	// https://cloud.google.com/monitoring/api/ref_v3/rest/v3/services.serviceLevelObjectives#TimeSeriesRatio
+	if ratio := c.Good + c.Bad + c.Total; strings.Contains(ratio, `/histogram"`) {
+		return fmt.Errorf("%s: cloud: good, bad and total are counters; a histogram is a distribution", name)
+	}
 	ratio := given == 2 && c.Distribution == "" && c.Max == 0
 	cut := c.Distribution != "" && c.Max > 0 && c.Total == "" && c.Good == "" && c.Bad == ""
 	if ratio || cut {

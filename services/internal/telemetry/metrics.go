@@ -24,8 +24,8 @@ type Metrics struct {
 	batchRows, commitSeconds                          *prometheus.HistogramVec
 	freshness                                         *freshness
 	requests, acceptSeconds                           *prometheus.HistogramVec
-	posts, posted, postedBytes                        *prometheus.CounterVec
-	requestSeries                                     sync.Map // requestLabels -> prometheus.Observer
+	answered, posts, posted, postedBytes              *prometheus.CounterVec
+	requestSeries                                     sync.Map // requestLabels -> *requestSeries
 	tracing                                           *Tracing
 }
 
@@ -53,6 +53,10 @@ func New(datasets []string) *Metrics {
 		requests: histogram("estela_http_request_duration_seconds",
 			"Time to answer a request, by endpoint and status.",
 			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint", "status"),
+		// Beside the histogram's count, for Cloud Monitoring takes no histogram as a ratio.
+		answered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "estela_http_requests_total", Help: "Requests answered, by endpoint and status.",
+		}, []string{"endpoint", "status"}),
 		posts: counter("estela_ingest_requests_total",
 			"POSTs of events, by the status of the answer and the kind of its problem, empty without one.", "status", "problem"),
 		acceptSeconds: histogram("estela_ingest_accept_duration_seconds",
@@ -76,7 +80,7 @@ func New(datasets []string) *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests,
+		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests, m.answered,
 		m.posts, m.acceptSeconds, m.posted, m.postedBytes)
 	return m
 }
@@ -143,11 +147,15 @@ func (m *Metrics) Ahead(dataset string, entries int64) {
 
 // Request records an answered request. endpoint is the route's label, never the request's path.
 func (m *Metrics) Request(endpoint string, status int, seconds float64) {
-	series, ok := m.requestSeries.Load(requestLabels{endpoint, status})
+	known, ok := m.requestSeries.Load(requestLabels{endpoint, status})
 	if !ok {
-		series, _ = m.requestSeries.LoadOrStore(requestLabels{endpoint, status}, m.requests.WithLabelValues(endpoint, strconv.Itoa(status)))
+		text := strconv.Itoa(status)
+		known, _ = m.requestSeries.LoadOrStore(requestLabels{endpoint, status},
+			&requestSeries{m.requests.WithLabelValues(endpoint, text), m.answered.WithLabelValues(endpoint, text)})
 	}
-	series.(prometheus.Observer).Observe(seconds) //nolint:forcetypeassert // the map's type
+	series := known.(*requestSeries) //nolint:forcetypeassert // the map's type
+	series.seconds.Observe(seconds)
+	series.answered.Inc()
 	m.tracing.read(endpoint, status, seconds)
 }
 
@@ -163,6 +171,12 @@ func (m *Metrics) Accepted(dataset string, events, invalid int, bytes int64, too
 	m.posted.WithLabelValues(dataset, "valid").Add(float64(events - invalid))
 	m.posted.WithLabelValues(dataset, "invalid").Add(float64(invalid))
 	m.postedBytes.WithLabelValues(dataset).Add(float64(bytes))
+}
+
+// requestSeries are the series of requests with the same labels.
+type requestSeries struct {
+	seconds  prometheus.Observer
+	answered prometheus.Counter
 }
 
 // requestLabels are the labels of a series of requests, whose lookup by labels takes longer than
