@@ -59,7 +59,7 @@ func serving(cfg Config, system, database, part string) program {
 }
 
 // observed are the settings of what serves for long: it has an ops listener, and sends its metrics.
-func (p program) observed(cfg Config, system string) {
+func (p *program) observed(cfg Config, system string) {
 	p.Env["ESTELA_OPS_LISTEN"] = opsListen
 	p.Env["ESTELA_OTLP_AUTH"] = "google"
 	p.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
@@ -76,7 +76,7 @@ type variable struct {
 
 // environment is all that a container is told, in the same order each time. The SDK has types of its own for
 // it in each kind of container.
-func (p program) environment() (all []variable) {
+func (p *program) environment() (all []variable) {
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		all = append(all, variable{name: pulumi.String(name), value: pulumi.String(p.Env[name])})
 	}

@@ -47,7 +47,7 @@ func (c *component) template(p program, system string) *cloudrunv2.ServiceTempla
 	}
 }
 
-func (p program) volumes() (all cloudrunv2.ServiceTemplateVolumeArray) {
+func (p *program) volumes() (all cloudrunv2.ServiceTemplateVolumeArray) {
 	for _, m := range p.Mounts {
 		all = append(all, &cloudrunv2.ServiceTemplateVolumeArgs{
 			Name: pulumi.String(m.name),
@@ -63,7 +63,7 @@ func (p program) volumes() (all cloudrunv2.ServiceTemplateVolumeArray) {
 	return all
 }
 
-func (p program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
+func (p *program) serviceContainer() *cloudrunv2.ServiceTemplateContainerArgs {
 	var env cloudrunv2.ServiceTemplateContainerEnvArray
 	for _, one := range p.environment() {
 		arg := &cloudrunv2.ServiceTemplateContainerEnvArgs{Name: one.name, Value: one.value}
