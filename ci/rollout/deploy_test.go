@@ -29,6 +29,45 @@ func TestDeployByWayOfACandidate(t *testing.T) {
 	}
 }
 
+// What takes events by POST is last.
+func TestDeployWithIngest(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t, rollout.Config{Image: imageB, Previous: imageA})
+	c.posts = true
+	report, err := c.run(deploying(imageC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.want(rollout.Config{Image: imageC, Previous: imageB}, "outputs up smoke up smoke budget up")
+	if want := (rollout.Config{Image: imageC, Previous: imageB, Ingest: imageB}); c.configs[1] != want {
+		t.Errorf("promoted with %+v, want %+v", c.configs[1], want)
+	}
+	want := "read outputs: ok, start candidate: ok, smoke candidate: ok, promote: ok, smoke: ok, ask error budget: ok, update ingest: ok"
+	if got := outcomes(report); got != want || report.Serving != imageC {
+		t.Errorf("got %s, serving %s", got, report.Serving)
+	}
+	// What serves already leaves it nothing to do.
+	if _, err = c.run(deploying(imageC)); err != nil {
+		t.Fatal(err)
+	}
+	c.want(rollout.Config{Image: imageC, Previous: imageB, Ingest: imageC}, "outputs up smoke budget")
+
+	// One that doesn't start leads all back.
+	c = newCloud(t, rollout.Config{Image: imageB, Previous: imageA, Ingest: imageB})
+	c.posts = true
+	c.faults = map[int]fault{7: failBefore}
+	_, err = c.run(deploying(imageC))
+	wantError(t, err, "deploy "+imageC+": update ingest: fault", "the way back succeeded")
+	c.want(rollout.Config{Image: imageB, Previous: imageA, Ingest: imageB}, "outputs up smoke up smoke budget up up")
+
+	// A rollback moves all at once.
+	c.allow(imageA)
+	if _, err := c.run(rollingBack("")); err != nil {
+		t.Fatal(err)
+	}
+	c.want(rollout.Config{Image: imageA, Previous: imageA}, "outputs up smoke")
+}
+
 func TestDeployTheFirst(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t, rollout.Config{})
@@ -204,10 +243,11 @@ func TestEveryCallBreaksThenAgain(t *testing.T) {
 	before := rollout.Config{Image: imageB, Previous: imageA}
 	after := rollout.Config{Image: imageC, Previous: imageB}
 	for f, name := range faults {
-		for n := 1; n <= 6; n++ {
+		for n := 1; n <= 7; n++ {
 			t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
 				t.Parallel()
 				c := newCloud(t, before)
+				c.posts = true
 				c.faults = map[int]fault{n: f}
 				report, err := c.run(deploying(imageC))
 				if c.crashed != (f == crashBefore || f == crashAfter) {
@@ -217,7 +257,9 @@ func TestEveryCallBreaksThenAgain(t *testing.T) {
 					if err == nil {
 						t.Error("a broken call went unnoticed")
 					}
-					c.want(before, "")
+					if got := c.outputs(); got.Image != imageB || got.Ingest != imageB || got.Previous != imageA || got.CandidateURL != "" {
+						t.Errorf("went back to %+v", got)
+					}
 					if n > 1 && report.Serving != imageB {
 						t.Errorf("serving %q", report.Serving)
 					}
@@ -230,6 +272,10 @@ func TestEveryCallBreaksThenAgain(t *testing.T) {
 				if report, err = c.run(deploying(imageC)); err != nil {
 					t.Fatalf("again: %v", err)
 				}
+				if got := c.outputs(); got.Ingest != imageC {
+					t.Errorf("again: %s takes events", got.Ingest)
+				}
+				c.config.Ingest = "" // whether named or by default
 				c.want(after, "")
 				if report.Serving != imageC {
 					t.Errorf("again: serving %q", report.Serving)
@@ -352,6 +398,7 @@ func TestAStackThatDoesNotDoAsTold(t *testing.T) {
 		{"no candidate", "candidateUrl is missing", func(o *rollout.Outputs) { o.CandidateURL = "" }},
 		{"candidate is what serves", "both " + url, func(o *rollout.Outputs) { o.CandidateURL = url }},
 		{"another image", `its output image says "other"`, func(o *rollout.Outputs) { o.Image = "other" }},
+		{"another image of ingest", `its output ingestImage says "other"`, func(o *rollout.Outputs) { o.Ingest = "other" }},
 	} {
 		cloud := newCloud(t, rollout.Config{Image: imageB})
 		cloud.run(func(context.Context, rollout.Deployment) (rollout.Report, error) { return rollout.Report{}, nil })

@@ -112,7 +112,7 @@ func (r *run) first(ctx context.Context, image string) error {
 // again brings the rest of the config to a stack on which the image serves already, or finishes a
 // deployment that was killed after its promotion.
 func (r *run) again(ctx context.Context, now Outputs) error {
-	out, err := r.up(ctx, stepUpdate, Config{Image: now.Image, Previous: now.Previous})
+	out, err := r.up(ctx, stepUpdate, Config{Image: now.Image, Previous: now.Previous, Ingest: now.Ingest})
 	if err == nil {
 		err = r.verify(ctx, out)
 	}
@@ -126,14 +126,14 @@ func (r *run) again(ctx context.Context, now Outputs) error {
 }
 
 func (r *run) replace(ctx context.Context, old Outputs, image string) error {
-	out, err := r.up(ctx, stepCandidate, Config{Image: old.Image, Candidate: image, Previous: old.Previous})
+	out, err := r.up(ctx, stepCandidate, Config{Image: old.Image, Candidate: image, Previous: old.Previous, Ingest: old.Ingest})
 	if err != nil {
 		return err
 	}
 	if err := r.smoke(ctx, stepSmokeCandidate, out.CandidateURL); err != nil {
 		return err
 	}
-	if out, err = r.up(ctx, stepPromote, Config{Image: image, Previous: old.Image}); err != nil {
+	if out, err = r.up(ctx, stepPromote, Config{Image: image, Previous: old.Image, Ingest: old.Ingest}); err != nil {
 		return err
 	}
 	return r.verify(ctx, out)
@@ -145,9 +145,19 @@ func (r *run) verify(ctx context.Context, out Outputs) error {
 	}
 	if r.of.Budget == nil {
 		r.skip(stepBudget)
+	} else if err := r.step(ctx, stepBudget, func() error { return r.of.Budget(ctx, out) }); err != nil {
+		return err
+	}
+	return r.follow(ctx, out)
+}
+
+// follow brings what takes events by POST to the image that the worker runs: by now an event went through it.
+func (r *run) follow(ctx context.Context, out Outputs) error {
+	if out.Ingest == "" || out.Ingest == out.Image {
 		return nil
 	}
-	return r.step(ctx, stepBudget, func() error { return r.of.Budget(ctx, out) })
+	_, err := r.up(ctx, stepIngest, Config{Image: out.Image, Previous: out.Previous})
+	return err
 }
 
 // back makes what served before serve again, whatever became of the caller's ctx.
@@ -158,7 +168,7 @@ func (r *run) back(ctx context.Context, old Outputs, failure error) error {
 	}
 	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	if _, err := r.up(fresh, stepBack, Config{Image: old.Image, Previous: old.Previous}); err != nil {
+	if _, err := r.up(fresh, stepBack, Config{Image: old.Image, Previous: old.Previous, Ingest: old.Ingest}); err != nil {
 		return fmt.Errorf("%w; the way back failed too: %w; %s; run: %s", failure, err, r.ask(ctx), r.command(old.Image))
 	}
 	return fmt.Errorf("%w; the way back succeeded: %s serves all traffic", failure, old.Image)

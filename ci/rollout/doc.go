@@ -2,15 +2,21 @@
 // tool and no cloud: a stack is driven by its config and read by its outputs, both plain strings.
 //
 //	           ┌─ no image yet ──> Up{image: new} ──> smoke
-//	read ──────┼─ new serves ────> Up{image: new} ──> smoke ──> budget
+//	read ──────┼─ new serves ────> Up{image: new} ──> smoke ──> budget ──> Up{ingest: new}
 //	outputs    └─ old serves ────> Up{image: old, candidate: new} ──> smoke the candidate
-//	                                 │ ──> Up{image: new, previous: old} ──> smoke ──> budget
-//	                                 └─ any failure ──> Up{image: old}
+//	                                 │ ──> Up{image: new, previous: old, ingest: old} ──> smoke ──> budget
+//	                                 │ ──> Up{image: new, previous: old, ingest: new}
+//	                                 └─ any failure ──> Up{image: old, ingest: old}
+//
+// The last update is for stacks that take events by POST, and left out where nothing is left to do.
 //
 // What holds:
 //
 //   - The old image serves all traffic until the candidate, an API revision without traffic, has passed
 //     its smoke test in this very run.
+//   - What takes events by POST gets the new image last, when a smoke test's event went through the worker
+//     that has it: no event of a new contract is taken before it is stored. The first deployment and a
+//     rollback move both at once; then the stack's own order holds, the worker first.
 //   - A failure from the candidate on leads back, with a context of its own: the deadline or the Ctrl-C
 //     of the caller may be what failed.
 //   - A run that was killed at any step is mended by running the same again: every step is an update to

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,11 +51,14 @@ type crash struct{}
 type cloud struct {
 	t       *testing.T
 	config  rollout.Config
+	posts   bool // whether a service takes events by POST
 	slos    []string
 	bad     map[string]bool  // images whose smoke test fails
 	burnt   bool             // whether the budget is below its floor
 	faults  map[int]fault    // by number of the call
 	passed  map[string]bool  // candidates that passed in this run
+	takes   map[string]bool  // images that may take events without that, for a rollback
+	works   map[string]bool  // images whose worker stored a smoke test's event in this run
 	served  map[string]bool  // images that may serve without being a candidate first
 	calls   []string         // of this run
 	configs []rollout.Config // of this run
@@ -66,11 +70,11 @@ type cloud struct {
 
 func newCloud(t *testing.T, c rollout.Config) *cloud {
 	t.Helper()
-	return &cloud{t: t, config: c, slos: []string{slo}, bad: map[string]bool{}, served: map[string]bool{}}
+	return &cloud{t: t, config: c, slos: []string{slo}, bad: map[string]bool{}, served: map[string]bool{}, takes: map[string]bool{}}
 }
 
 // allow lets an image serve without being a candidate first, for a rollback to it.
-func (c *cloud) allow(image string) { c.served[image] = true }
+func (c *cloud) allow(image string) { c.served[image], c.takes[image] = true, true }
 
 // run is one process: what it knew is forgotten, what it changed stays.
 func (c *cloud) run(f func(context.Context, rollout.Deployment) (rollout.Report, error)) (rollout.Report, error) {
@@ -78,7 +82,8 @@ func (c *cloud) run(f func(context.Context, rollout.Deployment) (rollout.Report,
 	defer cancel()
 	c.cancel, c.calls, c.configs, c.passed, c.crashed = cancel, nil, nil, map[string]bool{}, false
 	// Whatever serves now may serve again.
-	c.allow(c.config.Image)
+	c.served[c.config.Image] = true
+	c.works = map[string]bool{c.ingest(): true}
 	defer func() {
 		if r := recover(); r != nil {
 			if _, ok := r.(crash); !ok {
@@ -115,11 +120,17 @@ func (c *cloud) call(ctx context.Context, name string, do func() error) error {
 	return err
 }
 
+// ingest is the image that takes events by POST, if there is that service.
+func (c *cloud) ingest() string { return cmp.Or(c.config.Ingest, c.config.Image) }
+
 func (c *cloud) outputs() rollout.Outputs {
 	if c.config.Image == "" {
 		return rollout.Outputs{}
 	}
 	o := rollout.Outputs{Image: c.config.Image, URL: url, Previous: c.config.Previous, SLOs: c.slos, Resources: whose.Resources[:1]}
+	if c.posts {
+		o.Ingest = c.ingest()
+	}
 	if c.config.Candidate != "" {
 		o.CandidateURL = candidateURL
 	}
@@ -138,6 +149,9 @@ func (c *cloud) Up(ctx context.Context, config rollout.Config) (out rollout.Outp
 		c.config = config
 		if !first && !c.served[config.Image] && !c.passed[config.Image] {
 			c.t.Errorf("%s serves all traffic and has passed no smoke test as a candidate", config.Image)
+		}
+		if c.posts && !first && !c.works[c.ingest()] && !c.takes[c.ingest()] {
+			c.t.Errorf("%s takes events, and no event went through a worker that has it", c.ingest())
 		}
 		out = c.outputs()
 		return nil
@@ -162,6 +176,8 @@ func (c *cloud) smoke(ctx context.Context, at string) error {
 		}
 		if at == candidateURL {
 			c.passed[target] = true
+		} else {
+			c.works[target] = true
 		}
 		return nil
 	})

@@ -27,11 +27,14 @@ type Config struct {
 	// Previous is to come back as the output of that name: the image to return to. A stack can't tell
 	// it by itself: after a failed promotion it would name the image that failed.
 	Previous string
+	// Ingest is the image that takes events by POST, where the stack has that service; empty for Image. It is
+	// the old one until the worker runs Image: events of a new contract may be taken once they are stored.
+	Ingest string
 }
 
 // Values are the config's keys and values, every key always there, so that an empty one clears the last.
 func (c Config) Values() map[string]string {
-	return map[string]string{"image": c.Image, "candidate": c.Candidate, "previous": c.Previous}
+	return map[string]string{"image": c.Image, "candidate": c.Candidate, "previous": c.Previous, "ingestImage": c.Ingest}
 }
 
 // check is whether an update did what it was asked to. A stack that serves something else, or a
@@ -40,6 +43,8 @@ func (c Config) check(o Outputs) error {
 	switch {
 	case o.Image != c.Image:
 		return fmt.Errorf("the stack was updated to %s, and its output image says %q; let it export what serves", c.Image, o.Image)
+	case o.Ingest != "" && o.Ingest != cmp.Or(c.Ingest, c.Image):
+		return fmt.Errorf("the stack was updated to take events by %s, and its output ingestImage says %q; let it export what takes them", cmp.Or(c.Ingest, c.Image), o.Ingest)
 	case c.Candidate == "":
 		return nil
 	case o.CandidateURL == "":
@@ -60,6 +65,8 @@ type Outputs struct {
 	CandidateURL string
 	// Previous is the image before the last promotion. After a rollback it is the image that serves.
 	Previous string
+	// Ingest is the image that takes events by POST; empty for a stack without that service.
+	Ingest string
 	// SLOs are full names: projects/P/services/S/serviceLevelObjectives/O.
 	SLOs []string
 	// Resources are the OTEL_RESOURCE_ATTRIBUTES of each system: whose metrics are whose.
@@ -86,8 +93,8 @@ func ParseOutputs(text []byte) (Outputs, error) {
 	}
 	var o Outputs
 	for key, field := range map[string]any{
-		"image": &o.Image, "url": &o.URL, "candidateUrl": &o.CandidateURL, "previous": &o.Previous, "slos": &o.SLOs,
-		"resources": &o.Resources,
+		"image": &o.Image, "url": &o.URL, "candidateUrl": &o.CandidateURL, "previous": &o.Previous, "ingestImage": &o.Ingest,
+		"slos": &o.SLOs, "resources": &o.Resources,
 	} {
 		value, ok := values[key]
 		if !ok {

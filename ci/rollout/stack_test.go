@@ -12,8 +12,8 @@ func TestParseOutputs(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]rollout.Outputs{
 		"{}": {},
-		`{"image":"i","url":"u","candidateUrl":"c","previous":"p","slos":["s","t"],"resources":["r"],"other":{"x":[1]}}`: {
-			Image: "i", URL: "u", CandidateURL: "c", Previous: "p", SLOs: []string{"s", "t"}, Resources: []string{"r"},
+		`{"image":"i","url":"u","candidateUrl":"c","previous":"p","ingestImage":"j","slos":["s","t"],"resources":["r"],"other":{"x":[1]}}`: {
+			Image: "i", URL: "u", CandidateURL: "c", Previous: "p", Ingest: "j", SLOs: []string{"s", "t"}, Resources: []string{"r"},
 		},
 		"{\n  \"url\": \"u\", \"candidateUrl\": null, \"slos\": null\n}\n":                    {URL: "u"},
 		`{"Image":"other","URL":"other","candidateURL":"other","Slos":["other"],"image":"i"}`: {Image: "i"},
@@ -45,7 +45,7 @@ func TestParseOutputs(t *testing.T) {
 func TestConfigValuesHaveEveryKey(t *testing.T) {
 	t.Parallel()
 	got := rollout.Config{Image: "i"}.Values()
-	if want := map[string]string{"image": "i", "candidate": "", "previous": ""}; !maps.Equal(got, want) {
+	if want := map[string]string{"image": "i", "candidate": "", "previous": "", "ingestImage": ""}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -16,6 +16,7 @@ const (
 	stepPromote        = "promote"
 	stepSmoke          = "smoke"
 	stepBudget         = "ask error budget"
+	stepIngest         = "update ingest"
 	stepBack           = "go back"
 	stepRecord         = "record"
 )

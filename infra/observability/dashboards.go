@@ -122,6 +122,15 @@ func (f File) dashboards() []dashboard {
 		{"Time to answer, 95th percentile", "By endpoint.", `histogram_quantile(0.95, sum by (endpoint, le) (rate(estela_http_request_duration_seconds_bucket{system=~"$system"}[5m])))`, "{{endpoint}}", "s", "timeseries", 12, colours("green", from(0.256, "red"))},
 		{"Memory", "Resident.", `sum by (system, instance) (process_resident_memory_bytes{system=~"$system"})`, "{{system}} {{instance}}", "bytes", "timeseries", 12, colours("green")},
 	}
+	ingest := []question{
+		{"POSTs", "By status.", `sum by (status) (rate(estela_ingest_requests_total{system=~"$system"}[5m]))`, "{{status}}", "reqps", "timeseries", 12, colours("green")},
+		{"Refused", "By the kind of problem: stream-full, stream-unavailable and ingest-overloaded are ours, the others the sender's.", `sum by (dataset, problem) (rate(estela_ingest_requests_total{system=~"$system",problem!=""}[5m]))`, "{{dataset}} {{problem}}", "reqps", "timeseries", 12, colours("green")},
+		{"Events accepted", "Invalid ones become rejects (on-invalid=reject).", `sum by (dataset, outcome) (rate(estela_ingest_events_total{system=~"$system"}[5m]))`, "{{dataset}} {{outcome}}", "eps", "timeseries", 12, colours("green")},
+		{"Bytes accepted", "Without their compression.", `sum by (dataset) (rate(estela_ingest_bytes_total{system=~"$system"}[5m]))`, "{{dataset}}", "Bps", "timeseries", 12, colours("green")},
+		{"Time until accepted, 99th percentile", "From the POST to Redis' having its events; not the wait until they are stored.", `histogram_quantile(0.99, sum by (dataset, le) (rate(estela_ingest_accept_duration_seconds_bucket{system=~"$system"}[5m])))`, "{{dataset}}", "s", "timeseries", 8, colours("green", from(0.512, "red"))},
+		{"In flight", "Of the POSTs that a process takes on, the fullest one.", `max by (system) (estela_ingest_in_flight{system=~"$system"} / estela_ingest_in_flight_max{system=~"$system"})`, "{{system}}", "percentunit", "timeseries", 8, colours("green", from(0.8, "red"))},
+		{"Waiting until stored", "POSTs with durability=stored.", `sum by (system) (estela_ingest_waiting{system=~"$system"})`, "{{system}}", "short", "timeseries", 8, colours("green")},
+	}
 	fleet := []question{
 		{"Budget left, worst first", "A system a row, an objective a column.", `sort(estela:slo_budget:remaining)`, "", "percentunit", "table", 24, budget},
 		{"Burning now", "How many times too fast in the last hour, the ten worst.", f.worst(), "{{system}} {{slo}}", "short", "bargauge", 12, colours("green", from(1.0, "orange"), from(14.4, "red"))},
@@ -134,6 +143,7 @@ func (f File) dashboards() []dashboard {
 	return []dashboard{
 		board("estela-slo", "Estela: objectives", "now-7d", health),
 		board("estela-pipeline", "Estela: pipeline", "now-3h", pipeline),
+		board("estela-ingest", "Estela: events by POST", "now-3h", ingest),
 		board("estela-services", "Estela: reads", "now-3h", services),
 		board("estela-fleet", "Estela: all systems", "now-7d", fleet),
 	}

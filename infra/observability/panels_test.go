@@ -86,8 +86,8 @@ func TestNoPanelIsEmpty(t *testing.T) {
 		}
 		return n, err
 	}
-	if n, err := count(last, func(n int) bool { return n == 12 }); n != 12 {
-		t.Fatalf("%d series of %s, want six objectives of two systems: %v", n, last, err)
+	if n, err := count(last, func(n int) bool { return n == 16 }); n != 16 {
+		t.Fatalf("%d series of %s, want eight objectives of two systems: %v", n, last, err)
 	}
 	for _, systems := range []string{".*", "lima"} {
 		panels := f.Panels(systems)

@@ -76,9 +76,15 @@ func fed(o SLO) (good, bad []string, both string) {
 		return []string{`estela_stream_entries_reconciled_total{system="a",dataset="d"}`}, []string{`estela_stream_entries_lost_total{system="a",dataset="d"}`}, ""
 	case "validity":
 		return []string{`estela_events_total{system="a",dataset="d",outcome="stored"}`}, []string{`estela_events_total{system="a",dataset="d",outcome="rejected"}`}, ""
+	case "ingest-availability":
+		return []string{`estela_ingest_requests_total{system="a",dataset="d",status="202"}`},
+			[]string{`estela_ingest_requests_total{system="a",dataset="d",status="503",problem="stream-full"}`}, ""
+	case "ingest-latency":
+		return []string{`estela_ingest_accept_duration_seconds_bucket{system="a",dataset="d",le="0.512"}`}, nil,
+			`estela_ingest_accept_duration_seconds_count{system="a",dataset="d"}`
 	case "read-availability":
-		return []string{`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="200"}`},
-			[]string{`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="503"}`}, ""
+		return []string{`estela_http_requests_total{system="a",endpoint="d/e",status="200"}`},
+			[]string{`estela_http_requests_total{system="a",endpoint="d/e",status="503"}`}, ""
 	default:
 		return []string{`estela_http_request_duration_seconds_bucket{system="a",endpoint="d/e",status="200",le="0.256"}`}, nil,
 			`estela_http_request_duration_seconds_count{system="a",endpoint="d/e",status="200"}`

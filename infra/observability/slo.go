@@ -27,6 +27,8 @@ type File struct {
 type SLO struct {
 	Name  string `yaml:"name"`
 	Title string `yaml:"title"`
+	// Part is what optional part of a system it is about: PartIngest, or none.
+	Part string `yaml:"part"`
 	// Objective is the share that must be good, between 0 and 1.
 	Objective float64 `yaml:"objective"`
 	// WindowDays is the length of the rolling window that the budget is for.
@@ -42,6 +44,16 @@ type SLO struct {
 	Good  string `yaml:"good"`
 	Total string `yaml:"total"`
 	Cloud Cloud  `yaml:"cloud"`
+}
+
+// PartIngest is the part of a system that takes events by POST.
+const PartIngest = "ingest"
+
+// Without is the file for a system that lacks an optional part.
+func (f File) Without(part string) File {
+	f.SLOs = slices.DeleteFunc(slices.Clone(f.SLOs), func(o SLO) bool { return o.Part == part })
+	f.Causes = slices.DeleteFunc(slices.Clone(f.Causes), func(c Cause) bool { return c.Part == part })
+	return f
 }
 
 // Steady are the objectives whose budgets burn at a pace: all but those of few events.
@@ -83,7 +95,9 @@ type NotChosen struct {
 
 // Cause is an alert on a cause, for what is better known before a budget burns.
 type Cause struct {
-	Name     string `yaml:"name"`
+	Name string `yaml:"name"`
+	// Part is as an objective's.
+	Part     string `yaml:"part"`
 	Severity string `yaml:"severity"`
 	// For is how long the expression must hold.
 	For  string `yaml:"for"`
@@ -135,6 +149,7 @@ func (f File) check() error {
 		bad(names[o.Name], "slos[%d]: the name %s is taken", i, o.Name)
 		names[o.Name] = true
 		bad(o.Title == "" || o.Owner == "" || o.SLI == "" || o.Why == "", "%s: title, owner, sli and why are all needed", o.Name)
+		bad(o.Part != "" && o.Part != PartIngest, "%s: part %q: want %s, or none", o.Name, o.Part, PartIngest)
 		bad(o.Objective <= 0 || o.Objective >= 1, "%s: objective %v: want a share between 0 and 1", o.Name, o.Objective)
 		bad(o.WindowDays < 1 || o.WindowDays > 30, "%s: window_days %d: want 1 to 30", o.Name, o.WindowDays)
 		bad(!strings.Contains(o.Good, "$window") || !strings.Contains(o.Total, "$window"), "%s: good and total must be rates or counts over $window", o.Name)
@@ -154,6 +169,7 @@ func (f File) check() error {
 	}
 	for i, c := range f.Causes {
 		bad(!alertName.MatchString(c.Name), "causes[%d]: name %q: want a word in camel case", i, c.Name)
+		bad(c.Part != "" && c.Part != PartIngest, "%s: part %q: want %s, or none", c.Name, c.Part, PartIngest)
 		bad(c.Severity != "page" && c.Severity != "ticket", "%s: severity %q: want page or ticket", c.Name, c.Severity)
 		bad(!duration.MatchString(c.For), "%s: for %q: want a duration such as 5m", c.Name, c.For)
 		bad(c.Expr == "" || c.Says == "" || c.Do == "", "%s: expr, says and do are all needed", c.Name)
@@ -168,6 +184,10 @@ func (c Cloud) check(name string) error {
 		if filter != "" {
 			given++
 		}
+	}
+	// https://cloud.google.com/monitoring/api/ref_v3/rest/v3/services.serviceLevelObjectives#TimeSeriesRatio
+	if ratio := c.Good + c.Bad + c.Total; strings.Contains(ratio, `/histogram"`) {
+		return fmt.Errorf("%s: cloud: good, bad and total are counters; a histogram is a distribution", name)
 	}
 	ratio := given == 2 && c.Distribution == "" && c.Max == 0
 	cut := c.Distribution != "" && c.Max > 0 && c.Total == "" && c.Good == "" && c.Bad == ""

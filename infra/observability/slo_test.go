@@ -56,19 +56,21 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 	good := string(text)
 	for says, change := range map[string][2]string{
-		"objective 1: want a share":              {"objective: 0.9999", "objective: 1"},
-		"the name validity is taken":             {"name: freshness", "name: validity"},
-		"want lower case letters":                {"name: freshness", "name: Freshness!"},
-		"window_days 0: want 1 to 30":            {"window_days: 28", "window_days: 0"},
-		"must be rates or counts over $window":   {"[$window]", "[5m]"},
-		"title, owner, sli and why":              {"owner: producers", "owner: ''"},
-		"cloud: want two of good, bad and total": {"      max: 5\n", ""},
-		"cloud: with few events there is none":   {"owner: producers", "few: true\n    owner: producers"},
-		"severity \"wake\": want page or ticket": {"severity: page", "severity: wake"},
-		"want durations such as":                 {"long: 1h", "long: 1 hour"},
-		"factor 0: want more":                    {"factor: 6", "factor: 0"},
-		"field objectiv not found":               {"objective:", "objectiv:"},
-		"not_chosen[0]: metric and why":          {"metric: CPU", "metric: ''"},
+		"objective 1: want a share":               {"objective: 0.9999", "objective: 1"},
+		"the name validity is taken":              {"name: freshness", "name: validity"},
+		"want lower case letters":                 {"name: freshness", "name: Freshness!"},
+		"window_days 0: want 1 to 30":             {"window_days: 28", "window_days: 0"},
+		"must be rates or counts over $window":    {"[$window]", "[5m]"},
+		"title, owner, sli and why":               {"owner: producers", "owner: ''"},
+		"cloud: want two of good, bad and total":  {"      max: 5\n", ""},
+		"cloud: good, bad and total are counters": {"estela_http_requests_total/counter", "estela_http_request_duration_seconds/histogram"},
+		"cloud: with few events there is none":    {"owner: producers", "few: true\n    owner: producers"},
+		"severity \"wake\": want page or ticket":  {"severity: page", "severity: wake"},
+		"want durations such as":                  {"long: 1h", "long: 1 hour"},
+		"factor 0: want more":                     {"factor: 6", "factor: 0"},
+		"field objectiv not found":                {"objective:", "objectiv:"},
+		"ingest-latency: part \"input\"":          {"name: ingest-latency\n    title: Events by POST are taken within 512 ms\n    part: ingest", "name: ingest-latency\n    title: Events by POST are taken within 512 ms\n    part: input"},
+		"not_chosen[0]: metric and why":           {"metric: CPU", "metric: ''"},
 	} {
 		broken := strings.Replace(good, change[0], change[1], 1)
 		if broken == good {

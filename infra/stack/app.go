@@ -1,9 +1,11 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/cloudrunv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -11,9 +13,11 @@ import (
 type system struct {
 	name     string
 	database string
-	api      *apiService // nil without an image
-	worker   pulumi.StringOutput
-	watch    *watched
+	// api, worker and ingest are nil without an image, ingest also where events are not taken by POST.
+	api    *apiService
+	worker *cloudrunv2.WorkerPool
+	ingest *cloudrunv2.Service
+	watch  *watched
 }
 
 // app makes one system, or as many as the fleet has, in one network.
@@ -80,6 +84,11 @@ func (s *system) build(ctx *pulumi.Context, cfg Config, n *network, channels *ch
 		if s.worker, err = newWorker(ctx, cfg, s.name, s.database, n, v, secrets, c); err != nil {
 			return err
 		}
+		if cfg.Ingest {
+			if s.ingest, err = newIngest(ctx, cfg, s.name, n, v, secrets, s.worker, c); err != nil {
+				return err
+			}
+		}
 		if err := newCanary(ctx, cfg, s.name, n, v, secrets, s.api, c); err != nil {
 			return err
 		}
@@ -117,17 +126,28 @@ func imageOf(ctx *pulumi.Context, cfg Config) (string, error) {
 func export(ctx *pulumi.Context, cfg Config, all []*system) {
 	ctx.Export("previous", pulumi.String(cfg.Previous))
 	slos, resources, urls, running := pulumi.StringArray{}, pulumi.StringArray{}, pulumi.StringMap{}, pulumi.StringArray{}
+	posts, taking := pulumi.StringMap{}, pulumi.StringArray{}
 	for _, s := range all {
 		slos = append(slos, s.watch.slos...)
 		resources = append(resources, pulumi.String(resource(cfg, s.name)))
 		if s.api != nil {
 			urls[s.name] = s.api.url
-			running = append(running, s.api.url, s.worker)
+			running = append(running, s.api.url, s.worker.Name)
+		}
+		if s.ingest != nil {
+			posts[s.name] = s.ingest.Uri
+			taking = append(taking, s.ingest.Uri)
 		}
 	}
 	ctx.Export("slos", slos)
 	ctx.Export("resources", resources)
 	ctx.Export("urls", urls)
+	ctx.Export("ingestUrls", posts)
+	ingestImage := pulumi.StringInput(pulumi.String(""))
+	if len(taking) > 0 {
+		ingestImage = taking.ToStringArrayOutput().ApplyT(func([]string) string { return cmp.Or(cfg.IngestImage, cfg.Image) }).(pulumi.StringOutput) //nolint:forcetypeassert // ApplyT's own rule
+	}
+	ctx.Export("ingestImage", ingestImage)
 	image, url, candidate := pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String("")), pulumi.StringInput(pulumi.String(""))
 	if all[0].api != nil {
 		image = running.ToStringArrayOutput().ApplyT(func([]string) string { return cfg.Image }).(pulumi.StringOutput) //nolint:forcetypeassert // ApplyT's own rule

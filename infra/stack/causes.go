@@ -6,8 +6,6 @@ import (
 
 	"github.com/pulumi/pulumi-gcp/sdk/v8/go/gcp/monitoring"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"github.com/estela-dev/estela/infra/observability"
 )
 
 // newCauses makes the alerts on causes of slo.yaml, each once for all systems of the app:
@@ -17,7 +15,7 @@ func newCauses(ctx *pulumi.Context, cfg Config, to *channels) error {
 	if err != nil {
 		return err
 	}
-	file, err := observability.Load()
+	file, err := objectives(cfg)
 	if err != nil {
 		return err
 	}

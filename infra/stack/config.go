@@ -37,6 +37,8 @@ type Config struct {
 	Image     string `json:"image"`
 	Candidate string `json:"candidate"`
 	Previous  string `json:"previous"`
+	// IngestImage is that of the service that takes events by POST; empty: Image.
+	IngestImage string `json:"ingestImage"`
 
 	Fleet        []string `json:"fleet"`     // names of systems; empty: one, named as the stack
 	Warehouse    string   `json:"warehouse"` // of one system md:NAME, of a fleet its beginning
@@ -46,8 +48,14 @@ type Config struct {
 	Replicas     int      `json:"replicas"`
 	Workers      int      `json:"workers"`
 	MaxInstances int      `json:"maxInstances"`
+	Ingest       bool     `json:"ingest"` // whether events are taken by POST
+	JWKS         bool     `json:"jwks"`   // whether the API takes signed tokens
 	Canary       string   `json:"canary"` // schedule, in cron's form
 	Protect      bool     `json:"protect"`
+
+	// Of the service that takes events by POST: most instances, and requests of one at once.
+	IngestInstances   int `json:"ingestInstances"`
+	IngestConcurrency int `json:"ingestConcurrency"`
 
 	// Of both.
 	AlertEmails []string `json:"alertEmails"`
@@ -56,6 +64,7 @@ type Config struct {
 func defaults() Config {
 	return Config{
 		NodeType: "SHARED_CORE_NANO", Workers: 1, MaxInstances: 4, Canary: "*/5 * * * *", Protect: true,
+		IngestInstances: 4, IngestConcurrency: 100,
 	}
 }
 
@@ -103,8 +112,8 @@ func Parse(values map[string]string, stack string) (Config, error) {
 // set reads one value: JSON, or else a text.
 func (cfg *Config) set(name, value string) error {
 	lists := []string{"environments", "fleet", "invokers", "alertEmails"}
-	numbers := []string{"repositoryId", "budget", "replicas", "workers", "maxInstances"}
-	switches := []string{"public", "protect"}
+	numbers := []string{"repositoryId", "budget", "replicas", "workers", "maxInstances", "ingestInstances", "ingestConcurrency"}
+	switches := []string{"public", "protect", "ingest", "jwks"}
 	raw := []byte(value)
 	if !slices.Contains(lists, name) && !slices.Contains(numbers, name) && !slices.Contains(switches, name) {
 		raw, _ = json.Marshal(value) // a string can always be marshalled
@@ -208,7 +217,7 @@ func (cfg *Config) checkApp() (errs []error) {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	for name, image := range map[string]string{"image": cfg.Image, "candidate": cfg.Candidate, "previous": cfg.Previous} {
+	for name, image := range map[string]string{"image": cfg.Image, "candidate": cfg.Candidate, "previous": cfg.Previous, "ingestImage": cfg.IngestImage} {
 		bad(image != "" && !pinned.MatchString(image), "estela:%s %q: want an image by its digest, HOST/NAME@sha256:…; a tag can change under us", name, image)
 	}
 	bad(cfg.Candidate != "" && cfg.Image == "", "estela:candidate without estela:image: there is nothing to serve meanwhile")
@@ -226,6 +235,9 @@ func (cfg *Config) checkApp() (errs []error) {
 	bad(cfg.Replicas < 0 || cfg.Replicas > 5, "estela:replicas %d: want 0 to 5", cfg.Replicas)
 	bad(cfg.Workers < 1 || cfg.Workers > 20, "estela:workers %d: want 1 to 20", cfg.Workers)
 	bad(cfg.MaxInstances < 1 || cfg.MaxInstances > 100, "estela:maxInstances %d: want 1 to 100", cfg.MaxInstances)
+	bad(cfg.IngestInstances < 1 || cfg.IngestInstances > 100, "estela:ingestInstances %d: want 1 to 100; for none, estela:ingest false", cfg.IngestInstances)
+	// Each request has up to a megabyte of the container's two gigabytes.
+	bad(cfg.IngestConcurrency < 2 || cfg.IngestConcurrency > 500, "estela:ingestConcurrency %d: want 2 to 500", cfg.IngestConcurrency)
 	bad(!cron.MatchString(cfg.Canary), "estela:canary %q: want a schedule such as */5 * * * *", cfg.Canary)
 	return errs
 }

@@ -18,7 +18,7 @@ func newFleetDashboard(ctx *pulumi.Context, cfg Config, all []*system) error {
 	if err != nil {
 		return err
 	}
-	file, err := observability.Load()
+	file, err := objectives(cfg)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type made struct {
 	Inputs     resource.PropertyMap
 	Protect    bool
 	Parent     string
+	DependsOn  []string
 }
 
 // cloud stands in for Pulumi's engine and Google Cloud: it records what is registered,
@@ -51,6 +52,7 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	if args.RegisterRPC != nil {
 		m.Protect = args.RegisterRPC.GetProtect()
 		m.Parent = args.RegisterRPC.GetParent()
+		m.DependsOn = args.RegisterRPC.GetDependencies()
 	}
 	c.made = append(c.made, m)
 	if !c.endpoint && args.TypeToken == typeInstance {

@@ -11,6 +11,15 @@ import (
 	"github.com/estela-dev/estela/infra/observability"
 )
 
+// objectives are those of slo.yaml about the parts that the app has.
+func objectives(cfg Config) (observability.File, error) {
+	file, err := observability.Load()
+	if !cfg.Ingest {
+		file = file.Without(observability.PartIngest)
+	}
+	return file, err
+}
+
 // channels are where alerts go.
 type channels struct {
 	*component
@@ -52,7 +61,7 @@ func newMonitoring(ctx *pulumi.Context, cfg Config, s *system, to *channels, par
 	if err != nil {
 		return nil, err
 	}
-	file, err := observability.Load()
+	file, err := objectives(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -53,14 +53,23 @@ func (m made) text(path ...string) string {
 }
 
 // is limits a policy to some types.
-func is(m made, types ...string) bool { return slices.Contains(types, m.Type) }
+func is(m made, types ...string) bool { return slices.ContainsFunc(types, m.isA) }
+
+// isA reports whether a resource is of a type, TYPE#SUFFIX if its name has to end so.
+func (m made) isA(kind string) bool {
+	kind, suffix, _ := strings.Cut(kind, "#")
+	return m.Type == kind && strings.HasSuffix(m.Name, suffix)
+}
 
 const (
 	typeInstance = "gcp:memorystore/instance:Instance"
 	typeService  = "gcp:cloudrunv2/service:Service"
+	typeAPI      = typeService + "#-api"
+	typeIngest   = typeService + "#-ingest"
 	typePool     = "gcp:cloudrunv2/workerPool:WorkerPool"
 	typeJob      = "gcp:cloudrunv2/job:Job"
 	typeSecret   = "gcp:secretmanager/secret:Secret"
+	typeReader   = "gcp:secretmanager/secretIamMember:SecretIamMember"
 	typeBucket   = "gcp:storage/bucket:Bucket"
 	typeKey      = "gcp:kms/cryptoKey:CryptoKey"
 	typeRing     = "gcp:kms/keyRing:KeyRing"
@@ -106,6 +115,18 @@ func (m made) environment() (names, values string) {
 	return names, values
 }
 
+// variable is the value of one of the container's variables.
+func (m made) variable(name string) string {
+	for _, path := range [][]string{env, append([]string{"template"}, env...)} {
+		for _, v := range at(resource.NewProperty(m.Inputs), path...) {
+			if v.ObjectValue()["name"].StringValue() == name {
+				return fmt.Sprint(at(v, "value")[0].V)
+			}
+		}
+	}
+	return ""
+}
+
 // labelled are the types that take labels, and under which name.
 var labelled = map[string]string{
 	typeInstance: "labels", typeService: "labels", typePool: "labels", typeJob: "labels", typeSecret: "labels", typeBucket: "labels",
@@ -122,7 +143,7 @@ var grantedRoles = regexp.MustCompile(`^roles/(run\.(admin|viewer)|cloudschedule
 	`resourcemanager\.projectIamAdmin)$|^projects/estela-example/roles/estelaSecretKeeper$`)
 
 var policies = []policy{
-	{"no one is everyone, but for the API when it is public", func(m made) string {
+	{"no one is everyone, but for the services when they are public", func(m made) string {
 		who := m.text("member") + m.text("members", "[]")
 		open := strings.Contains(who, "allUsers") || strings.Contains(who, "allAuthenticatedUsers")
 		public := m.Type == invoker && who == "allUsers" && m.text("role") == "roles/run.invoker"
@@ -184,7 +205,16 @@ var policies = []policy{
 	{"the services reach Valkey encrypted, as themselves", func(m made) string {
 		names, values := m.environment()
 		uses := strings.Contains(names, "ESTELA_REDIS")
-		return wrong(uses && (!strings.Contains(values, "rediss://") || !strings.Contains(names, "ESTELA_REDIS_CA") || !strings.Contains(values, "google")), "%s: %s", names, values)
+		return wrong(uses && (!strings.HasPrefix(m.variable("ESTELA_REDIS"), "rediss://") || !strings.Contains(names, "ESTELA_REDIS_CA") || m.variable("ESTELA_REDIS_AUTH") != "google"), "%s: %s", names, values)
+	}},
+	{"each service has the warehouse or the streams, as it needs", func(m made) string {
+		names, _ := m.environment()
+		warehouse, streams := strings.Contains(names, "ESTELA_WAREHOUSE") || strings.Contains(names, "MOTHERDUCK_TOKEN"), strings.Contains(names, "ESTELA_REDIS")
+		return wrong(is(m, typeAPI) && (!warehouse || streams) || is(m, typeIngest) && (warehouse || !streams), "%s", names)
+	}},
+	{"the warehouse's token is the worker's and the API's alone", func(m made) string {
+		return wrong(is(m, typeReader) && strings.HasSuffix(m.text("secretId"), "motherduck-token") &&
+			!regexp.MustCompile(`-(worker|api)@`).MatchString(m.text("member")), "%s reads it", m.text("member"))
 	}},
 	{"what holds data can't be deleted", func(m made) string {
 		flag := map[string]string{typeInstance: "deletionProtectionEnabled", typeSecret: "deletionProtection"}[m.Type]
@@ -230,7 +260,7 @@ var policies = []policy{
 		return wrong(is(m, typeService, typePool, typeJob) && !strings.HasPrefix(who, m.Name+"@"), "runs as %q", who)
 	}},
 	{"all traffic goes to named revisions, the candidate's to none", func(m made) string {
-		if !is(m, typeService) {
+		if !is(m, typeAPI) {
 			return ""
 		}
 		total := 0.0
@@ -246,14 +276,23 @@ var policies = []policy{
 		}
 		return wrong(total != 100, "%v percent", total)
 	}},
-	{"the API scales to none and has probes", func(m made) string {
+	{"events by POST go to the newest revision that has started", func(m made) string {
+		return wrong(is(m, typeIngest) && (m.text("traffics", "[]", "type") != "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST" || m.text("traffics", "[]", "percent") != "100"), "%v", m.Inputs["traffics"])
+	}},
+	{"what is spooled fits into memory, and requests into an instance", func(m made) string {
+		names, values := m.environment()
+		return wrong(is(m, typeService) && (!strings.Contains(names, "SPOOL_BYTES") || !strings.Contains(values, "512MB") || m.text("template", "containers", "[]", "resources", "limits", "memory") != "2Gi") ||
+			is(m, typeIngest) && m.variable("ESTELA_INGEST_IN_FLIGHT") != m.text("template", "maxInstanceRequestConcurrency"), "%s", values)
+	}},
+	{"the services scale to none and have probes", func(m made) string {
 		return wrong(is(m, typeService) && (m.text("template", "scaling", "minInstanceCount") != "0" || m.text("template", "scaling", "maxInstanceCount") == "" ||
 			m.text("template", "containers", "[]", "startupProbe", "httpGet", "path") == "" || m.text("template", "containers", "[]", "livenessProbe", "httpGet", "path") == ""), "%v", m.Inputs["template"])
 	}},
-	{"the API asks for keys, read again when they change", func(m made) string {
+	{"the services ask for keys, read again when they change", func(m made) string {
 		names, _ := m.environment()
+		versions := strings.Fields(m.text("template", "volumes", "[]", "secret", "items", "[]", "version"))
 		return wrong(is(m, typeService) && (!strings.Contains(names, "ESTELA_KEYS") || strings.Contains(names, "ESTELA_ANONYMOUS") ||
-			m.text("template", "volumes", "[]", "secret", "items", "[]", "version") != "latest"), "variables %s", names)
+			len(slices.Compact(versions)) != 1 || versions[0] != "latest"), "variables %s, versions %s", names, versions)
 	}},
 	{"the ops listener stays inside", func(m made) string {
 		_, values := m.environment()

@@ -84,10 +84,10 @@ func plain(v resource.PropertyValue) any {
 	}
 }
 
-// find is the only resource of a type.
+// find is the only resource of a type, or of a part of the system.
 func find(t *testing.T, all []made, kind string) made {
 	t.Helper()
-	found := slices.DeleteFunc(slices.Clone(all), func(m made) bool { return m.Type != kind })
+	found := slices.DeleteFunc(slices.Clone(all), func(m made) bool { return !m.isA(kind) })
 	if len(found) != 1 {
 		t.Fatalf("%d of %s", len(found), kind)
 	}
@@ -99,36 +99,40 @@ func find(t *testing.T, all []made, kind string) made {
 func TestDeployment(t *testing.T) {
 	t.Parallel()
 	base := committed(t, "staging")
-	step := func(changes ...string) (template string, traffic []string, worker string, out map[string]any) {
+	step := func(changes ...string) (template string, traffic []string, running string, out map[string]any) {
 		c := &cloud{endpoint: true}
 		out, err := run(t, c, "staging", with(base, changes...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		service := find(t, c.made, typeService)
+		service := find(t, c.made, typeAPI)
 		for _, v := range at(resource.NewProperty(service.Inputs), "traffics", "[]") {
 			o := v.ObjectValue()
 			traffic = append(traffic, fmt.Sprintf("%v%% %s", o["percent"].V, o["revision"].StringValue()))
 		}
-		return service.text("template", "revision"), traffic, find(t, c.made, typePool).images()[0], out
+		return service.text("template", "revision"), traffic, find(t, c.made, typePool).images()[0] + " " + find(t, c.made, typeIngest).images()[0], out
 	}
-	first, traffic, _, out := step("estela:image", imageA)
-	if !slices.Equal(traffic, []string{"100% " + first}) || out["image"] != imageA || out["url"] != "https://estela-staging-api.a.run.app" || out["candidateUrl"] != "" {
-		t.Errorf("first: %v %v", traffic, out)
+	first, traffic, running, out := step("estela:image", imageA)
+	if !slices.Equal(traffic, []string{"100% " + first}) || out["image"] != imageA || out["url"] != "https://estela-staging-api.a.run.app" || out["candidateUrl"] != "" ||
+		running != imageA+" "+imageA || out["ingestImage"] != imageA {
+		t.Errorf("first: %v %v, run %s", traffic, out, running)
 	}
-	second, traffic, worker, out := step("estela:image", imageA, "estela:candidate", imageB, "estela:previous", imageA)
-	if !slices.Equal(traffic, []string{"100% " + first, "0% " + second}) || second == first || worker != imageA ||
+	second, traffic, running, out := step("estela:image", imageA, "estela:candidate", imageB, "estela:previous", imageA)
+	if !slices.Equal(traffic, []string{"100% " + first, "0% " + second}) || second == first || running != imageA+" "+imageA ||
 		out["candidateUrl"] != "https://candidate---estela-staging-api.a.run.app" || out["url"] == out["candidateUrl"] || out["previous"] != imageA {
-		t.Errorf("candidate: %s %v, worker %s, %v", second, traffic, worker, out)
+		t.Errorf("candidate: %s %v, run %s, %v", second, traffic, running, out)
 	}
-	promoted, traffic, worker, out := step("estela:image", imageB, "estela:previous", imageA)
-	if promoted != second || !slices.Equal(traffic, []string{"100% " + second}) || worker != imageB || out["candidateUrl"] != "" {
-		t.Errorf("promoted: %s %v, worker %s, %v", promoted, traffic, worker, out)
+	promoted, traffic, running, out := step("estela:image", imageB, "estela:previous", imageA, "estela:ingestImage", imageA)
+	if promoted != second || !slices.Equal(traffic, []string{"100% " + second}) || running != imageB+" "+imageA || out["candidateUrl"] != "" || out["image"] != imageB || out["ingestImage"] != imageA {
+		t.Errorf("promoted: %s %v, run %s, %v", promoted, traffic, running, out)
+	}
+	if same, _, running, out := step("estela:image", imageB, "estela:previous", imageA); same != promoted || running != imageB+" "+imageB || out["ingestImage"] != imageB {
+		t.Errorf("ingest follows: %s, run %s, %v", same, running, out)
 	}
 	if back, _, _, _ := step("estela:image", imageA, "estela:previous", imageA); back != first {
 		t.Errorf("the way back makes %s of what was %s", back, first)
 	}
-	if slos, ok := out["slos"].([]string); !ok || len(slos) != 5 || !strings.HasPrefix(slos[0], "projects/estela-example/services/estela-staging/serviceLevelObjectives/") {
+	if slos, ok := out["slos"].([]string); !ok || len(slos) != 7 || !strings.HasPrefix(slos[0], "projects/estela-example/services/estela-staging/serviceLevelObjectives/") {
 		t.Errorf("slos are %v", out["slos"])
 	}
 	// How it ends is recorded as the system's.
@@ -160,7 +164,7 @@ func TestEmptyApp(t *testing.T) {
 			t.Errorf("there is a %s", m.Type)
 		}
 	}
-	if out["image"] != "" || out["url"] != "" {
+	if out["image"] != "" || out["url"] != "" || out["ingestImage"] != "" {
 		t.Errorf("outputs %v", out)
 	}
 }
@@ -176,7 +180,62 @@ func TestUpByHandKeepsTheImage(t *testing.T) {
 	if got := find(t, c.made, typePool).images()[0]; got != imageA || out["image"] != imageA {
 		t.Errorf("the worker runs %s, the output says %s", got, out["image"])
 	}
-	find(t, c.made, typeService)
+	find(t, c.made, typeAPI)
+	find(t, c.made, typeIngest)
+}
+
+// Where events are not taken by POST, nothing of it is there: no service, account or right, objective or alert.
+func TestIngestIsOptional(t *testing.T) {
+	t.Parallel()
+	c := &cloud{endpoint: true}
+	out, err := run(t, c, "staging", with(committed(t, "staging"), "estela:image", imageA, "estela:ingest", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range c.made {
+		if strings.Contains(m.Name+" "+m.text("displayName"), "ingest") || strings.Contains(m.Name, "streamfull") || strings.Contains(m.text("dashboardJson"), "ingest") {
+			t.Errorf("there is %s %s", m.Type, m.Name)
+		}
+	}
+	if slos, ok := out["slos"].([]string); !ok || len(slos) != 5 || out["ingestImage"] != "" {
+		t.Errorf("outputs %v", out)
+	}
+}
+
+// Signed tokens need their JWK set: a secret that the API alone reads, as a file whose path it is told.
+func TestSignedTokens(t *testing.T) {
+	t.Parallel()
+	all := resources(t, "staging", with(committed(t, "staging"), "estela:image", imageA, "estela:jwks", "true"))
+	for _, m := range all {
+		for policy, says := range broken(m) {
+			t.Errorf("%s %s breaks %q: %s", m.Type, m.Name, policy, says)
+		}
+		reads := strings.Contains(m.text("template", "volumes", "[]", "secret", "secret")+m.text("secretId"), "token-keys")
+		if reads && is(m, typeService, typeReader) && !strings.HasPrefix(m.Name, "estela-staging-api") {
+			t.Errorf("%s reads the JWK set", m.Name)
+		}
+	}
+	api := find(t, all, typeAPI)
+	file := api.variable("ESTELA_TOKEN_KEYS")
+	if !strings.HasSuffix(file, "/keys.json") || !slices.Contains(strings.Fields(api.text("template", "containers", "[]", "volumeMounts", "[]", "mountPath")), filepath.Dir(file)) ||
+		file == api.variable("ESTELA_KEYS") {
+		t.Errorf("the JWK set is expected in %q", file)
+	}
+	find(t, all, typeSecret+"#token-keys")
+	find(t, all, typeReader+"#api-reads-token-keys")
+}
+
+// The service that takes events by POST waits for the worker, which must store a contract before events of it are taken.
+func TestIngestFollowsTheWorker(t *testing.T) {
+	t.Parallel()
+	c := &cloud{endpoint: true}
+	if _, err := run(t, c, "staging", with(committed(t, "staging"), "estela:image", imageA)); err != nil {
+		t.Fatal(err)
+	}
+	worker, ingest := find(t, c.made, typePool), find(t, c.made, typeIngest)
+	if !slices.ContainsFunc(ingest.DependsOn, func(urn string) bool { return strings.HasSuffix(urn, worker.Type+"::"+worker.Name) }) {
+		t.Errorf("it waits for %v", ingest.DependsOn)
+	}
 }
 
 // Every cause of slo.yaml is told of on Google Cloud too, by the label that systems have
@@ -279,7 +338,7 @@ func TestFleet(t *testing.T) {
 // The dashboards are such as Cloud Monitoring takes.
 func TestDashboards(t *testing.T) {
 	t.Parallel()
-	for name, tiles := range map[string]int{"production": 5, "fleet": 15} {
+	for name, tiles := range map[string]int{"production": 7, "fleet": 21} {
 		m := find(t, stacks(t)[name], "gcp:monitoring/dashboard:Dashboard")
 		var d dashboardpb.Dashboard
 		if err := protojson.Unmarshal([]byte(m.text("dashboardJson")), &d); err != nil {

@@ -16,8 +16,6 @@ import (
 const (
 	apiPort   = 8080
 	opsListen = "127.0.0.1:9090" // never reachable from outside; what it has goes out by OTLP
-	keysDir   = "/secrets"
-	keysFile  = "keys.json"
 )
 
 // otlp is where metrics and traces go to, Google Cloud's own endpoint.
@@ -32,8 +30,13 @@ type program struct {
 	Late map[string]pulumi.StringInput
 	// Secrets are variables whose value is the newest version of a secret.
 	Secrets map[string]string
-	CPU     string
-	Memory  string
+	// Mounts are secrets that it reads as files.
+	Mounts []mount
+	CPU    string
+	Memory string
+	// Of what serves HTTP: requests of an instance at once, most instances, and the time for a request.
+	Concurrency, Instances int
+	Timeout                string
 }
 
 // base is what every program of a system is told.
@@ -45,19 +48,23 @@ func base(cfg Config, part string) program {
 	}
 }
 
-// serving are the settings of what serves for long: it has the warehouse, an ops
-// listener, and sends its metrics.
+// serving are the settings of what serves for long and has the warehouse.
 func serving(cfg Config, system, database, part string) program {
 	p := base(cfg, part)
+	p.observed(cfg, system)
 	p.Env["ESTELA_WAREHOUSE"] = database
 	p.Env["ESTELA_MEMORY"] = "1GB"
+	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
+	return p
+}
+
+// observed are the settings of what serves for long: it has an ops listener, and sends its metrics.
+func (p *program) observed(cfg Config, system string) {
 	p.Env["ESTELA_OPS_LISTEN"] = opsListen
 	p.Env["ESTELA_OTLP_AUTH"] = "google"
 	p.Env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
-	p.Env["OTEL_SERVICE_NAME"] = "estela-" + part
+	p.Env["OTEL_SERVICE_NAME"] = "estela-" + p.Args[0]
 	p.Env["OTEL_RESOURCE_ATTRIBUTES"] = resource(cfg, system)
-	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
-	return p
 }
 
 // variable is one of a container's environment: a value, or a secret whose newest version it is.
@@ -69,7 +76,7 @@ type variable struct {
 
 // environment is all that a container is told, in the same order each time. The SDK has types of its own for
 // it in each kind of container.
-func (p program) environment() (all []variable) {
+func (p *program) environment() (all []variable) {
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		all = append(all, variable{name: pulumi.String(name), value: pulumi.String(p.Env[name])})
 	}

@@ -11,6 +11,7 @@ import (
 const (
 	motherduckToken = "motherduck-token" // of a service account of MotherDuck's
 	apiKeys         = "api-keys"         // what `estela key new` prints, a JSON array of hashes
+	tokenKeys       = "token-keys"       // a JWK set, which verifies signed tokens; with estela:jwks
 	smokeKey        = "smoke-key"        // an API key, for the canary and for deployments
 )
 
@@ -29,7 +30,11 @@ func newSecrets(ctx *pulumi.Context, cfg Config, system string, parent pulumi.Re
 		return nil, err
 	}
 	s := &secrets{c, system, map[string]*secretmanager.Secret{}}
-	for _, id := range []string{motherduckToken, apiKeys, smokeKey} {
+	ids := []string{motherduckToken, apiKeys, smokeKey}
+	if cfg.JWKS {
+		ids = append(ids, tokenKeys)
+	}
+	for _, id := range ids {
 		s.byID[id], err = secretmanager.NewSecret(ctx, system+"-"+id, &secretmanager.SecretArgs{
 			SecretId:           pulumi.String(system + "-" + id),
 			Project:            pulumi.String(cfg.Project),

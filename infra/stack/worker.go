@@ -15,24 +15,23 @@ func workerProgram(cfg Config, system, database string) program {
 }
 
 // newWorker makes the pool of workers of a system: they pull, so that nothing calls them.
-// It returns the pool's name, known once it runs.
-func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *network, v *valkey, s *secrets, parent pulumi.Resource) (name pulumi.StringOutput, err error) {
+func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *network, v *valkey, s *secrets, parent pulumi.Resource) (*cloudrunv2.WorkerPool, error) {
 	c, err := newComponent(ctx, cfg, "Worker", system+"-worker", pulumi.Parent(parent))
 	if err != nil {
-		return name, err
+		return nil, err
 	}
 	as, err := c.newAccount(system+"-worker", "Carries the events of "+system+" from the streams to the warehouse")
 	if err != nil {
-		return name, err
+		return nil, err
 	}
 	if err := c.grant(as, telemetry...); err != nil {
-		return name, err
+		return nil, err
 	}
 	if err := v.connect(as); err != nil {
-		return name, err
+		return nil, err
 	}
 	if err := s.allow(as, motherduckToken); err != nil {
-		return name, err
+		return nil, err
 	}
 	p := workerProgram(cfg, system, database)
 	p.Late = v.streamed()
@@ -70,7 +69,7 @@ func newWorker(ctx *pulumi.Context, cfg Config, system, database string, n *netw
 		},
 	}, c.child(pulumi.DependsOn(as.needs), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: "15m", Update: "15m"})))
 	if err != nil {
-		return name, fmt.Errorf("register worker of %s: %w", system, err)
+		return nil, fmt.Errorf("register worker of %s: %w", system, err)
 	}
-	return pool.Name, c.outputs(pulumi.Map{"pool": pool.Name})
+	return pool, c.outputs(pulumi.Map{"pool": pool.Name})
 }

@@ -64,8 +64,8 @@ type publisher struct {
 
 type observer struct{}
 
-func (observer) Posted(string, int, string, float64) {}
-func (observer) Accepted(string, int, int, int64)    {}
+func (observer) Posted(string, int, string)                      {}
+func (observer) Accepted(string, int, int, int64, time.Duration) {}
 
 // setup serves the POST of things over a Redis of its own, in which their contract is registered.
 func setup(t *testing.T, cfg ingest.Config, options ...redistest.Option) *site {

@@ -66,8 +66,13 @@ func TestE2EIngest(t *testing.T) {
 	if got := role.metric(`estela_ingest_events_total{dataset="readings",outcome="valid"}`); got != "100" {
 		t.Errorf("ingest has counted %s", got)
 	}
-	if got := role.metric(`estela_ingest_refusals_total{dataset="readings",problem="invalid-events"}`); got != "1" {
+	if got := role.metric(`estela_ingest_requests_total{dataset="readings",problem="invalid-events",status="422"}`); got != "1" {
 		t.Errorf("ingest has refused %s", got)
+	}
+	for _, of := range []*system{role, s} {
+		if got := of.metric(`estela_ingest_in_flight_max`); got != "256" {
+			t.Errorf("%s takes on %s POSTs", of.ops, got)
+		}
 	}
 	// Nobody reads from it, and it goes on without those who do.
 	if text, err := get("http://" + role.api + "/v1/readings/warmest"); err == nil {

@@ -162,12 +162,21 @@ func publishable(ctx context.Context, client *stream.Client, all []*dataset.Data
 
 // server returns the server of POST with the limits of the flags.
 func (f *ingestFlags) server(ctx context.Context, c *core, contracts []*contract.Contract, to ingest.Publisher) (*ingest.Server, error) {
-	return ingest.New(ctx, ingest.Config{
+	s, err := ingest.New(ctx, ingest.Config{
 		Contracts: contracts, Publisher: to, Observer: c.metrics, Logger: c.log,
 		MaxBody: int64(f.Body), MaxDecoded: int64(f.Decoded), MaxEvents: f.Events, MaxLine: int(f.EventSize),
 		Rate: f.Requests, Bytes: f.Bytes, MaxInFlight: f.InFlight, MaxWaiting: f.Waiting,
 		BodyTimeout: f.BodyTimeout, StoredTimeout: f.StoredTimeout, SpoolBytes: int64(f.SpoolBytes),
 	})
+	if err != nil {
+		return nil, err
+	}
+	c.metrics.Posts(func() telemetry.Posts {
+		p := telemetry.Posts{MaxInFlight: f.InFlight, MaxWaiting: f.Waiting}
+		p.InFlight, p.Waiting = s.Load()
+		return p
+	})
+	return s, nil
 }
 
 // streamPublisher publishes to the streams of a server, once it is open.

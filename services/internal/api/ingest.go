@@ -23,7 +23,7 @@ type Ingest interface {
 	Post(c *fiber.Ctx, dataset, client string, rate int) error
 	// Observe is called after each answer to a POST to a dataset, with the slug of its problem, ""
 	// without one.
-	Observe(dataset string, status int, problem string, seconds float64)
+	Observe(dataset string, status int, problem string)
 	// Operation is the OpenAPI operation of the POST to the dataset, without responses that every
 	// operation has.
 	Operation(dataset string) map[string]any
@@ -79,13 +79,13 @@ func (s *Server) servePost(c *fiber.Ctx) error {
 }
 
 // observePost observes a POST to a dataset, which is no request of a reader; false for any other request.
-func (s *Server) observePost(c *fiber.Ctx, seconds float64) bool {
+func (s *Server) observePost(c *fiber.Ctx) bool {
 	dataset, ok := c.Locals(ingestKey).(string)
 	if !ok {
 		return false
 	}
 	slug, _ := c.Locals(problemKey).(string)
-	s.cfg.Ingest.Observe(dataset, c.Response().StatusCode(), slug, seconds)
+	s.cfg.Ingest.Observe(dataset, c.Response().StatusCode(), slug)
 	return true
 }
 

@@ -68,7 +68,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	status := c.Response().StatusCode()
 	seconds := time.Since(start).Seconds()
-	if !s.observePost(c, seconds) && c.Locals(askedKey) == nil {
+	if !s.observePost(c) && c.Locals(askedKey) == nil {
 		s.cfg.Observe(label, status, seconds)
 	}
 	if s.cfg.AccessLog == "all" || s.cfg.AccessLog == "errors" && status >= http.StatusBadRequest {

@@ -29,8 +29,8 @@ const perPost = 50
 // accepted counts the events of POSTs.
 type accepted struct{ events, bytes atomic.Int64 }
 
-func (a *accepted) Posted(string, int, string, float64) {}
-func (a *accepted) Accepted(_ string, events, _ int, bytes int64) {
+func (a *accepted) Posted(string, int, string) {}
+func (a *accepted) Accepted(_ string, events, _ int, bytes int64, _ time.Duration) {
 	a.events.Add(int64(events))
 	a.bytes.Add(bytes)
 }

@@ -27,9 +27,10 @@ type Publisher interface {
 type Observer interface {
 	// Posted is called after each answer to a POST to a dataset, with the slug of its problem, ""
 	// without one.
-	Posted(dataset string, status int, problem string, seconds float64)
-	// Accepted counts events that were published, and of these the invalid ones, which become rejects.
-	Accepted(dataset string, events, invalid int, bytes int64)
+	Posted(dataset string, status int, problem string)
+	// Accepted is called for each request whose events were published, and of these the invalid ones, which become
+	// rejects. took is the time from the request until the streams had them.
+	Accepted(dataset string, events, invalid int, bytes int64, took time.Duration)
 }
 
 // Config configures a Server.

@@ -244,6 +244,7 @@ func TestInFlight(t *testing.T) {
 	// With one for all, the next one of anybody is refused.
 	s = setup(t, things(t, 1), limits(func(cfg *ingest.Config) { cfg.MaxInFlight = 1 }))
 	s.beginning(t, 100)
+	eventually(t, "it is counted", func() bool { inFlight, waits := s.server.Load(); return inFlight == 1 && waits == 0 })
 	eventually(t, "the server has all that it takes", func() bool {
 		r := s.post(t, "", ndjson, []byte(thing("a", "x")))
 		return r.status == http.StatusServiceUnavailable && r.kind() == "ingest-overloaded" && r.header.Get("Retry-After") == "1"
@@ -313,6 +314,7 @@ func TestWaitingIsCheap(t *testing.T) {
 		}
 		eventually(t, "published", func() bool { return s.redis.Do("XLEN", "estela:{things:0}").(int64) == int64(i+1) })
 	}
+	eventually(t, "all of them only wait", func() bool { inFlight, waits := s.server.Load(); return inFlight == 0 && waits == waiting })
 	s.post(t, "?durability=stored", ndjson, []byte(line)).wants(t, "one more", http.StatusServiceUnavailable, "ingest-overloaded")
 	s.post(t, "", ndjson, []byte(line)).wants(t, "who doesn't wait", http.StatusAccepted, "")
 	s.store(t, 0)
@@ -344,6 +346,9 @@ func TestDurabilityStored(t *testing.T) {
 	r.wants(t, "nobody stores", http.StatusAccepted, "")
 	if r.Stored || len(r.Streams) != 2 || len(s.events(t)) != 3 {
 		t.Errorf("%s", r.text)
+	}
+	if took := s.observer.took; took <= 0 || took >= 300*time.Millisecond {
+		t.Errorf("the time until the streams have the events is %s, with the wait", took)
 	}
 	// A repetition publishes nothing, so that what is stored is all of it.
 	s.post(t, "", ndjson, body, "Idempotency-Key", "k").wants(t, "accepted", http.StatusAccepted, "")

@@ -89,6 +89,13 @@ func (l *limiter) enter(a *admission) error {
 	return nil
 }
 
+// load returns the requests in flight, and those that wait, or will, until their events are stored.
+func (l *limiter) load() (inFlight, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inFlight, l.waiting
+}
+
 // published ends the request's time in flight. It goes on to wait, or is answered.
 func (a *admission) published() {
 	a.limiter.mu.Lock()

@@ -56,9 +56,12 @@ func (s *Server) Takes(dataset string) bool { return s.parcels[dataset] != nil }
 func (s *Server) Kinds() []problem.Kind { return slices.Clone(kinds) }
 
 // Observe passes the outcome of a request to Config.Observer.
-func (s *Server) Observe(dataset string, status int, problem string, seconds float64) {
-	s.cfg.Observer.Posted(dataset, status, problem, seconds)
+func (s *Server) Observe(dataset string, status int, problem string) {
+	s.cfg.Observer.Posted(dataset, status, problem)
 }
+
+// Load returns how many requests are in flight, and how many wait, or will, until their events are stored.
+func (s *Server) Load() (inFlight, waiting int) { return s.limiter.load() }
 
 // options are what a request asks for.
 type options struct {
@@ -199,7 +202,7 @@ func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts optio
 	if err != nil {
 		return nil, err
 	}
-	s.cfg.Observer.Accepted(dataset, p.taken, p.invalid, size)
+	s.cfg.Observer.Accepted(dataset, p.taken, p.invalid, size, time.Since(c.Time()))
 	return &taken{p.contract, p.taken, p.invalid, added}, nil
 }
 

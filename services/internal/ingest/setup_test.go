@@ -75,23 +75,26 @@ type observer struct {
 	mu             sync.Mutex
 	posted         map[string]int // by status and problem
 	events, broken int
+	took           time.Duration // of the slowest
 }
 
-func (o *observer) Posted(_ string, status int, problem string, _ float64) {
+func (o *observer) Posted(_ string, status int, problem string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.posted[strings.TrimSpace(fmt.Sprint(status, " ", problem))]++
 }
 
-func (o *observer) Accepted(_ string, events, invalid int, _ int64) {
+func (o *observer) Accepted(_ string, events, invalid int, _ int64, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.took = max(o.took, took)
 	o.events, o.broken = o.events+events, o.broken+invalid
 }
 
 // site is a server of POST and what is behind it.
 type site struct {
 	url      string
+	server   *ingest.Server
 	redis    *redistest.Server
 	contract *contract.Contract
 	observer *observer
@@ -134,7 +137,7 @@ func over(t *testing.T, redis *redistest.Server, k *contract.Contract, settings 
 	if err != nil {
 		t.Fatal(err)
 	}
-	front.Ingest = posts
+	front.Ingest, s.server = posts, posts
 	s.url = serve(t, front)
 	return s
 }

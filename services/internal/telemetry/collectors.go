@@ -59,6 +59,26 @@ func (g *shardCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// Posts are the POSTs of events that are being served, at a scrape.
+type Posts struct {
+	// InFlight are read, checked or published; Waiting wait, or will, until their events are stored.
+	InFlight, Waiting int
+	// MaxInFlight and MaxWaiting are how many the process takes on.
+	MaxInFlight, MaxWaiting int
+}
+
+// Posts collects the POSTs that are being served with read at every scrape.
+func (m *Metrics) Posts(read func() Posts) {
+	gauge := func(name, help string, value func(Posts) int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return float64(value(read())) }))
+	}
+	gauge("estela_ingest_in_flight", "POSTs of events that are read, checked or published.", func(p Posts) int { return p.InFlight })
+	gauge("estela_ingest_in_flight_max", "POSTs of events that may be in flight; one more is refused.", func(p Posts) int { return p.MaxInFlight })
+	gauge("estela_ingest_waiting", "POSTs of events that wait, or will, until their events are stored.", func(p Posts) int { return p.Waiting })
+	gauge("estela_ingest_waiting_max", "POSTs of events that may wait; one more is refused.", func(p Posts) int { return p.MaxWaiting })
+}
+
 // freshnessBounds are the upper bounds of the freshness histogram in seconds.
 var freshnessBounds = []float64{
 	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600,

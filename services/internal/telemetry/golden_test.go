@@ -25,6 +25,9 @@ func TestExposition(t *testing.T) {
 	m.Redis(func(context.Context) (telemetry.Redis, error) {
 		return telemetry.Redis{Memory: 5e8, MaxMemory: 1e9, Entries: map[string][]int64{"flights": {1000}}}, nil
 	})
+	m.Posts(func() telemetry.Posts {
+		return telemetry.Posts{InFlight: 1, Waiting: 2, MaxInFlight: 256, MaxWaiting: 10_000}
+	})
 	m.Build(telemetry.Build{Version: "v1.2.3", DuckDB: "1.5.6", Supported: true})
 	m.Read("flights", 10)
 	m.Retried("flights")
@@ -32,6 +35,10 @@ func TestExposition(t *testing.T) {
 	m.Stored("flights", &contract.Batch{Rows: 8, Rejects: make([]event.Reject, 1), Duplicates: 1}, 10*time.Millisecond)
 	m.Request("flights/departures", 200, 0.01)
 	m.Request("flights/departures", 503, 0.01)
+	m.Accepted("flights", 10, 1, 3000, 10*time.Millisecond)
+	m.Posted("flights", 202, "")
+	m.Posted("flights", 422, "invalid-events")
+	m.Posted("flights", 503, "stream-full")
 	var kept strings.Builder
 	for line := range strings.Lines(scrape(t, m)) {
 		name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE ")

@@ -23,9 +23,9 @@ type Metrics struct {
 	entries, events, retries, reconciled, lost, ahead *prometheus.CounterVec
 	batchRows, commitSeconds                          *prometheus.HistogramVec
 	freshness                                         *freshness
-	requests, posts                                   *prometheus.HistogramVec
-	posted, postedBytes, refused                      *prometheus.CounterVec
-	requestSeries                                     sync.Map // requestLabels -> prometheus.Observer
+	requests, acceptSeconds                           *prometheus.HistogramVec
+	answered, posts, posted, postedBytes              *prometheus.CounterVec
+	requestSeries                                     sync.Map // requestLabels -> *requestSeries
 	tracing                                           *Tracing
 }
 
@@ -53,15 +53,19 @@ func New(datasets []string) *Metrics {
 		requests: histogram("estela_http_request_duration_seconds",
 			"Time to answer a request, by endpoint and status.",
 			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint", "status"),
-		posts: histogram("estela_ingest_request_duration_seconds",
-			"Time to answer a POST of events, by dataset and status; 200 has waited until they were stored.",
-			prometheus.ExponentialBuckets(0.0005, 2, 17), "dataset", "status"),
+		// Beside the histogram's count, for Cloud Monitoring takes no histogram as a ratio.
+		answered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "estela_http_requests_total", Help: "Requests answered, by endpoint and status.",
+		}, []string{"endpoint", "status"}),
+		posts: counter("estela_ingest_requests_total",
+			"POSTs of events, by the status of the answer and the kind of its problem, empty without one.", "status", "problem"),
+		acceptSeconds: histogram("estela_ingest_accept_duration_seconds",
+			"Time from a POST of events to Redis' having them all. Waiting until they are stored is not part of it.",
+			prometheus.ExponentialBuckets(0.0005, 2, 15), "dataset"),
 		posted: counter("estela_ingest_events_total",
 			"Events published by POST, by what they are: valid, or invalid and to become rejects.", "outcome"),
 		postedBytes: counter("estela_ingest_bytes_total",
 			"Bytes of the bodies of POSTs that were published, without their compression."),
-		refused: counter("estela_ingest_refusals_total",
-			"POSTs of events that were refused, by the kind of problem.", "problem"),
 	}
 	for _, d := range datasets {
 		for _, c := range []*prometheus.CounterVec{m.entries, m.retries, m.reconciled, m.lost, m.ahead, m.postedBytes} {
@@ -76,8 +80,8 @@ func New(datasets []string) *Metrics {
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests,
-		m.posts, m.posted, m.postedBytes, m.refused)
+		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests, m.answered,
+		m.posts, m.acceptSeconds, m.posted, m.postedBytes)
 	return m
 }
 
@@ -143,27 +147,36 @@ func (m *Metrics) Ahead(dataset string, entries int64) {
 
 // Request records an answered request. endpoint is the route's label, never the request's path.
 func (m *Metrics) Request(endpoint string, status int, seconds float64) {
-	series, ok := m.requestSeries.Load(requestLabels{endpoint, status})
+	known, ok := m.requestSeries.Load(requestLabels{endpoint, status})
 	if !ok {
-		series, _ = m.requestSeries.LoadOrStore(requestLabels{endpoint, status}, m.requests.WithLabelValues(endpoint, strconv.Itoa(status)))
+		text := strconv.Itoa(status)
+		known, _ = m.requestSeries.LoadOrStore(requestLabels{endpoint, status},
+			&requestSeries{m.requests.WithLabelValues(endpoint, text), m.answered.WithLabelValues(endpoint, text)})
 	}
-	series.(prometheus.Observer).Observe(seconds) //nolint:forcetypeassert // the map's type
+	series := known.(*requestSeries) //nolint:forcetypeassert // the map's type
+	series.seconds.Observe(seconds)
+	series.answered.Inc()
 	m.tracing.read(endpoint, status, seconds)
 }
 
 // Posted records an answered POST of events to a dataset, with the kind of its problem, "" without one.
-func (m *Metrics) Posted(dataset string, status int, problem string, seconds float64) {
-	m.posts.WithLabelValues(dataset, strconv.Itoa(status)).Observe(seconds)
-	if problem != "" {
-		m.refused.WithLabelValues(dataset, problem).Inc()
-	}
+func (m *Metrics) Posted(dataset string, status int, problem string) {
+	m.posts.WithLabelValues(dataset, strconv.Itoa(status), problem).Inc()
 }
 
-// Accepted counts events published by POST, the invalid ones of them, and their bytes.
-func (m *Metrics) Accepted(dataset string, events, invalid int, bytes int64) {
+// Accepted records the events of a published POST, the invalid ones of them, their bytes, and the time from the
+// request until Redis had them.
+func (m *Metrics) Accepted(dataset string, events, invalid int, bytes int64, took time.Duration) {
+	m.acceptSeconds.WithLabelValues(dataset).Observe(took.Seconds())
 	m.posted.WithLabelValues(dataset, "valid").Add(float64(events - invalid))
 	m.posted.WithLabelValues(dataset, "invalid").Add(float64(invalid))
 	m.postedBytes.WithLabelValues(dataset).Add(float64(bytes))
+}
+
+// requestSeries are the series of requests with the same labels.
+type requestSeries struct {
+	seconds  prometheus.Observer
+	answered prometheus.Counter
 }
 
 // requestLabels are the labels of a series of requests, whose lookup by labels takes longer than
