@@ -79,6 +79,9 @@ func (c *arrowColumn) reset() {
 
 // append appends n values of a vector.
 func (c *arrowColumn) append(v *result.Vector, from, n int) {
+	if n == 0 {
+		return
+	}
 	nulls := len(c.nulls)
 	for i := range n {
 		if v.Null(from + i) {
@@ -101,7 +104,10 @@ func (c *arrowColumn) append(v *result.Vector, from, n int) {
 		}
 	case column.Decimal:
 		for i := from; i < from+n; i++ {
-			h := v.Integer(c.t.Physical, i)
+			var h result.Int128
+			if !v.Null(i) {
+				h = v.Integer(c.t.Physical, i)
+			}
 			c.data = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(c.data, h.Low), uint64(h.High))
 		}
 	default:
