@@ -57,7 +57,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, f := range []struct {
 		name    string
 		encoder encode.Func
-	}{{"json", encode.JSON}, {"ndjson", encode.NDJSON}, {"csv", encode.CSV}, {"arrow", encode.Arrow}, {"parquet", encode.Parquet}} {
+	}{{"json", encode.JSON}, {"ndjson", encode.NDJSON}, {"csv", encode.CSV}, {"arrow", encode.Arrow}, {"parquet", encode.Parquet(r.Parquet)}} {
 		b.Run(f.name, func(b *testing.B) {
 			run(b, "FROM flights", func(rows result.Rows) error { return encodeAll(f.encoder, columns, rows) })
 		})
@@ -73,6 +73,9 @@ func encodeAll(encoder encode.Func, columns []result.Column, rows result.Rows) e
 	e, err := encoder(io.Discard, typed)
 	if err != nil {
 		return err
+	}
+	if c, ok := e.(io.Closer); ok {
+		defer c.Close()
 	}
 	for {
 		chunk, err := rows.Next()

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -18,6 +19,8 @@ type Reader interface {
 
 	// Revision returns the snapshot that a Stream begun now would show.
 	Revision(ctx context.Context) (result.Snapshot, error)
+	// Parquet begins a Parquet file with these columns and metadata, which is written to w.
+	Parquet(w io.Writer, columns []result.Field, metadata map[string]string) (result.Sink, error)
 }
 
 // Config configures a Server.

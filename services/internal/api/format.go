@@ -24,7 +24,7 @@ type format struct {
 	doc string
 	// policy is its Content-Security-Policy, if browsers could run more than data in it.
 	policy string
-	// encoder begins an answer; nil for charts and for descriptions.
+	// encoder begins an answer; nil for Parquet, charts and descriptions.
 	encoder encode.Func
 	// draw writes an answer's chart; nil for other formats.
 	draw func(p *chart.Picture, w io.Writer) error
@@ -49,7 +49,7 @@ var formats = []*format{
 	},
 	{
 		name: "parquet", mediaType: "application/vnd.apache.parquet", accepts: []string{"application/vnd.apache.parquet"},
-		doc: "Parquet, compressed with Snappy.", encoder: encode.Parquet,
+		doc: "Parquet, compressed with Snappy.",
 	},
 	{
 		name: "arrow", mediaType: "application/vnd.apache.arrow.stream", accepts: []string{"application/vnd.apache.arrow.stream"},
@@ -76,11 +76,14 @@ var formats = []*format{
 
 var utf8Params = map[string]string{"charset": "utf-8"}
 
-var jsonFormat = formats[0]
+var jsonFormat, parquetFormat = formats[0], formats[3]
 
-// begin returns an encoder for an answer of the endpoint to w.
-func (f *format) begin(w io.Writer, e *endpoint.Endpoint, sh *endpoint.Shape, columns []encode.Column) (encode.Encoder, error) {
-	if f.draw == nil {
+// begin returns an encoder for an answer of the endpoint to w, to be closed if it is an io.Closer.
+func (f *format) begin(w io.Writer, e *endpoint.Endpoint, sh *endpoint.Shape, parquet encode.OpenParquet, columns []encode.Column) (encode.Encoder, error) {
+	switch {
+	case f == parquetFormat:
+		return encode.Parquet(parquet)(w, columns)
+	case f.draw == nil:
 		return f.encoder(w, columns)
 	}
 	c := e.Chart

@@ -168,22 +168,53 @@ at timestamp[us, tz=UTC]=(null)
 local timestamp[us]=1969-12-31T23:59:59.999999Z
 `
 
-func TestTypesInArrow(t *testing.T) {
-	t.Parallel()
-	i := setup(t, "SELECT 1", map[string]string{"types": everyType})
-	_, header, text := i.body(t, "/v1/test/types", "Accept", "application/vnd.apache.arrow.stream")
+// arrowRecords reads an Arrow IPC stream.
+func arrowRecords(t *testing.T, text []byte) (records []arrow.RecordBatch) {
+	t.Helper()
 	r, err := ipc.NewReader(bytes.NewReader(text))
 	if err != nil {
-		t.Fatalf("%v: %s", err, header)
+		t.Fatal(err)
 	}
 	defer r.Release()
-	var records []arrow.RecordBatch
 	for r.Next() {
 		r.RecordBatch().Retain()
 		records = append(records, r.RecordBatch())
 	}
-	if got := arrowRows(t, records); r.Err() != nil || !strings.HasPrefix(got, typesInArrow) || strings.Count(got, "(null)") != 16 {
-		t.Errorf("%v\n%s", r.Err(), got)
+	if r.Err() != nil {
+		t.Fatal(r.Err())
+	}
+	return records
+}
+
+// parquetRecords reads Parquet as arrow-go does.
+func parquetRecords(t *testing.T, text []byte) (records []arrow.RecordBatch, r *pqarrow.FileReader) {
+	t.Helper()
+	pf, err := file.NewParquetReader(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator); err != nil {
+		t.Fatal(err)
+	}
+	table, err := r.ReadTable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := array.NewTableReader(table, 0)
+	for tr.Next() {
+		tr.RecordBatch().Retain()
+		records = append(records, tr.RecordBatch())
+	}
+	return records, r
+}
+
+func TestTypesInArrow(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"types": everyType})
+	_, header, text := i.body(t, "/v1/test/types", "Accept", "application/vnd.apache.arrow.stream")
+	records := arrowRecords(t, text)
+	if got := arrowRows(t, records); !strings.HasPrefix(got, typesInArrow) || strings.Count(got, "(null)") != 16 {
+		t.Errorf("%s\n%s", header, got)
 	}
 }
 
@@ -194,24 +225,7 @@ func TestTypesInParquet(t *testing.T) {
 	if header.Get("Content-Type") != "application/vnd.apache.parquet" {
 		t.Errorf("%s", header)
 	}
-	pf, err := file.NewParquetReader(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := r.ReadTable(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := array.NewTableReader(table, 0)
-	var records []arrow.RecordBatch
-	for tr.Next() {
-		tr.RecordBatch().Retain()
-		records = append(records, tr.RecordBatch())
-	}
+	records, r := parquetRecords(t, text)
 	typesInParquet := strings.NewReplacer("extension<arrow.json[storage_type=utf8]>", "utf8", "item", "element").Replace(typesInArrow)
 	if got := arrowRows(t, records); !strings.HasPrefix(got, typesInParquet) {
 		t.Errorf("%s", got)

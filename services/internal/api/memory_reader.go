@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/estela-dev/estela/services/internal/memory"
 	"github.com/estela-dev/estela/services/internal/result"
@@ -31,6 +32,11 @@ func (g memoryLimitedReader) Describe(ctx context.Context, query string, args ma
 		return err
 	})
 	return columns, err
+}
+
+// Parquet implements Reader. What it takes is the query's, whose rows it waits for.
+func (g memoryLimitedReader) Parquet(w io.Writer, columns []result.Field, metadata map[string]string) (result.Sink, error) {
+	return g.reader.Parquet(w, columns, metadata)
 }
 
 // run runs a query; its error is memory.ErrPressure if it was cancelled for memory.

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 )
 
 // scalars are values of every type and their JSON.
@@ -98,13 +100,29 @@ func TestNestedValues(t *testing.T) {
 		if err != nil || len(rows) != 2 || rows[1][1] != "["+v+","+v+"]" || rows[1][3] != `{"k":`+v+`}` {
 			t.Errorf("%s: %v: %s", s.sql, err, body)
 		}
-		for _, format := range []string{"arrow", "parquet"} {
-			if status, _, body := i.send(t, http.MethodGet, path+"?format="+format, nil); status != http.StatusOK &&
-				(status != http.StatusNotAcceptable || len(v) < 39 || !bytes.Contains(body, []byte("The column v has a number of 39 digits"))) {
+		var answers [2][]byte
+		for n, format := range []string{"arrow", "parquet"} {
+			status, _, body := i.send(t, http.MethodGet, path+"?format="+format, nil)
+			if status == http.StatusOK {
+				answers[n] = body
+			} else if status != http.StatusNotAcceptable || len(v) < 39 || !bytes.Contains(body, []byte("The column v has a number of 39 digits")) {
 				t.Errorf("%s: %s: %d %s\n%s", s.sql, format, status, body, i.log)
 			}
 		}
+		if answers[0] != nil {
+			inArrow, inParquet := arrowRecords(t, answers[0])[0], firstRecord(parquetRecords(t, answers[1]))
+			for c := range inArrow.Columns() {
+				marked := strings.Contains(inArrow.Column(c).DataType().String(), "arrow.json") // which arrow-go shows as JSON
+				if a, p := inArrow.Column(c).ValueStr(0), inParquet.Column(c).ValueStr(0); a != p && !marked {
+					t.Errorf("%s: %s is %s in Arrow, %s in Parquet", s.sql, inArrow.ColumnName(c), a, p)
+				}
+			}
+		}
 	}
+}
+
+func firstRecord(records []arrow.RecordBatch, _ *pqarrow.FileReader) arrow.RecordBatch {
+	return records[0]
 }
 
 const nestedRows = `-- Nested.

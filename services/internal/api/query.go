@@ -55,7 +55,7 @@ func (s *Server) runQuery(ctx context.Context, client string, r *route, sh *endp
 	var at result.Snapshot
 	err := s.cfg.Reader.Stream(ctx, query, args, func(now result.Snapshot, rows result.Rows) (err error) {
 		at = now
-		m, err = r.encodeRows(w, sh, q, at, rows)
+		m, err = s.encodeRows(w, r, sh, q, at, rows)
 		return err
 	})
 	var body *spool.Body
@@ -78,7 +78,7 @@ func (s *Server) runQuery(ctx context.Context, client string, r *route, sh *endp
 
 // encodeRows encodes up to q.limit rows. The query returns at least one more if there is one, from
 // which it knows that there is a next page.
-func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
+func (s *Server) encodeRows(w io.Writer, r *route, sh *endpoint.Shape, q request, at result.Snapshot, rows result.Rows) (encode.Meta, error) {
 	m := encode.Meta{AsOf: at.AsOf}
 	typed, ok := rows.(result.Typed)
 	if !ok {
@@ -88,9 +88,12 @@ func (r *route) encodeRows(w io.Writer, sh *endpoint.Shape, q request, at result
 	for i, t := range typed.Types()[:len(columns)] {
 		columns[i] = encode.Column{Name: sh.Columns[i].Name, Type: t}
 	}
-	enc, err := q.format.begin(w, &r.Endpoint, sh, columns)
+	enc, err := q.format.begin(w, &r.Endpoint, sh, s.cfg.Reader.Parquet, columns)
 	if err != nil {
 		return m, err
+	}
+	if c, ok := enc.(io.Closer); ok {
+		defer c.Close()
 	}
 	last := pageEnd{after: q.after}
 	more := false

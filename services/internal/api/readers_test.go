@@ -229,12 +229,34 @@ func TestSpoolSpaceIsBounded(t *testing.T) {
 func TestSpoolLeavesAReserve(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"large": large, "small": "-- Small.\nSELECT 1 AS n"}, func(cfg *api.Config) { cfg.SpoolReserve, cfg.QueryTimeout = 1<<60, time.Minute })
-	if r := i.get(t, "/v1/test/large?n=1"); r.status != http.StatusInsufficientStorage || r.Type != "/docs/problems/no-room" || r.header.Get("Retry-After") == "" {
-		t.Errorf("%d %.300s", r.status, r.text)
+	for _, format := range []string{"json", "parquet"} {
+		if r := i.get(t, "/v1/test/large?n=1&format="+format); r.status != http.StatusInsufficientStorage || r.Type != "/docs/problems/no-room" || r.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %.300s", format, r.status, r.text)
+		}
 	}
 	i.rows(t, "/v1/test/small")
 	if n := i.api.Spooled(); n != 0 {
 		t.Errorf("%d bytes are taken", n)
+	}
+}
+
+// A file that nobody waits for is given up half-way, and one over the limit is refused.
+func TestParquetIsGivenUp(t *testing.T) {
+	t.Parallel()
+	statuses := make(chan int, 1)
+	i := setup(t, "SELECT 1", map[string]string{"endless": "-- Endless.\n-- limit: rows=100000000 time=1m\nSELECT md5(range::VARCHAR) AS t FROM range(100000000000)"}, func(cfg *api.Config) {
+		cfg.MaxBytes = 32 << 20
+		cfg.Observe = func(_ string, status int, _ float64) { statuses <- status }
+	})
+	conn := i.begin(t, "/v1/test/endless?format=parquet")
+	eventually(t, "some of it is written", func() bool { return i.api.Spooled() > 4<<20 })
+	conn.Close()
+	eventually(t, "the room is free", func() bool { return i.api.Spooled() == 0 })
+	if status := <-statuses; status != 499 {
+		t.Errorf("%d", status)
+	}
+	if r := i.get(t, "/v1/test/endless?format=parquet"); r.status != http.StatusBadRequest || r.Type != "/docs/problems/answer-too-large" {
+		t.Errorf("%d %.300s", r.status, r.text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -428,6 +429,10 @@ func (f funcReader) Stream(ctx context.Context, _ string, _ map[string]any, _ fu
 }
 
 func (f funcReader) Revision(context.Context) (result.Snapshot, error) { return result.Snapshot{}, nil }
+
+func (f funcReader) Parquet(io.Writer, []result.Field, map[string]string) (result.Sink, error) {
+	return nil, f(context.Background())
+}
 
 func TestAPanicIsAProblem(t *testing.T) {
 	t.Parallel()

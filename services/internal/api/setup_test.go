@@ -101,6 +101,13 @@ func (r reader) Stream(ctx context.Context, query string, args map[string]any, e
 	})
 }
 
+// exporter is that of all tests.
+var exporter database.ParquetExporter
+
+func (reader) Parquet(w io.Writer, columns []result.Field, metadata map[string]string) (result.Sink, error) {
+	return exporter.Writer(w, columns, metadata)
+}
+
 // instance is a server of one dataset "test" and its database.
 type instance struct {
 	*httptest.Server

@@ -4,7 +4,7 @@ package column
 type Kind uint8
 
 // The kinds, each with the Go type of its values. Those that a contract's property can have
-// are named by String and measured by Width.
+// are named by String.
 const (
 	Other       Kind = iota
 	Boolean          // bool: one byte, 0 or 1
@@ -43,17 +43,20 @@ const (
 	Union            // as Struct, after the tag, a uint8: which of the others counts
 )
 
-// Width is the number of bytes that a value of k takes in Vector.Data.
+// Width is the number of bytes that a value of k takes in a vector's data; a Decimal's and an Enum's are
+// those of its type's physical kind.
 func (k Kind) Width() int {
 	switch k {
-	case Boolean, TinyInt:
+	case Boolean, TinyInt, UTinyInt:
 		return 1
-	case SmallInt:
+	case SmallInt, USmallInt:
 		return 2
-	case Integer, Date:
+	case Integer, UInteger, Float, Date:
 		return 4
-	case BigInt, Double, TimestampTZ:
+	case BigInt, UBigInt, Double, Timestamp, TimestampTZ, TimestampNS, TimestampMS, TimestampS, Time, TimeNS, TimeTZ:
 		return 8
+	case Array, Struct, Union:
+		return 0
 	default:
 		return 16
 	}

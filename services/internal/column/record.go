@@ -29,6 +29,17 @@ func (r *Record) Bytes() []byte {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&r.At)), r.Length)
 }
 
+// Point makes it a record of text as in DuckDB's memory. A long text must stay where it is.
+func (r *Record) Point(text []byte) {
+	*r = Record{Length: uint32(len(text))}
+	if len(text) <= Inline {
+		copy(unsafe.Slice(&r.Prefix[0], Inline), text)
+		return
+	}
+	copy(r.Prefix[:], text)
+	r.At = uint64(uintptr(unsafe.Pointer(&text[0])))
+}
+
 // AppendText adds a string to the column.
 func (v *Vector) AppendText(text []byte) {
 	var r [RecordSize]byte

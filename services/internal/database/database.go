@@ -26,6 +26,9 @@ type Prepare func(ctx context.Context, conn *Conn) error
 // DB is an open database, reference-counted by its users. Its instance is replaced after a fatal error.
 // It is safe for concurrent use.
 type DB struct {
+	// Parquet writes answers as Parquet.
+	Parquet ParquetExporter
+
 	cfg     Config
 	prepare Prepare
 	reads   chan struct{} // semaphore of running reads
@@ -71,6 +74,7 @@ func (d *DB) Close() error {
 	}
 	if d.users == 0 {
 		d.background.stop() // no read is running: it would have the lock
+		d.Parquet.Close()
 	}
 	if d.inst == nil {
 		return nil

@@ -5,7 +5,9 @@
 // "warehouse", so that the SQL is the same for both. Outside access is closed
 // after that and the configuration locked: a query can read tables and nothing
 // else of the machine. Both hold for the whole instance, so files are read by
-// temporary instances (OpenScratch).
+// temporary instances (OpenScratch), and answers are written as Parquet by another
+// (ParquetExporter). That one has 512 MB beside the memory limit, of which a file takes
+// little more than a row group: 65,536 rows or 32 MB.
 //
 // # When things fail
 //

@@ -106,17 +106,22 @@ func connectionID(conn mapping.Connection) uint64 {
 
 // registerRows makes rowsFunction known to the connection's instance.
 func registerRows(c *Conn) error {
+	return registerFunction(c.raw, rowsFunction, C.estelaRowsBind, C.estelaRowsInit, C.estelaRowsNext)
+}
+
+// registerFunction makes a table function of a number known to the connection's instance.
+func registerFunction(conn mapping.Connection, name string, bind, init, next unsafe.Pointer) error {
 	f := mapping.CreateTableFunction()
 	defer mapping.DestroyTableFunction(&f)
 	number := mapping.CreateLogicalType(mapping.TypeBigInt)
 	defer mapping.DestroyLogicalType(&number)
-	mapping.TableFunctionSetName(f, rowsFunction)
+	mapping.TableFunctionSetName(f, name)
 	mapping.TableFunctionAddParameter(f, number)
-	mapping.TableFunctionSetBind(f, C.estelaRowsBind)
-	mapping.TableFunctionSetInit(f, C.estelaRowsInit)
-	mapping.TableFunctionSetFunction(f, C.estelaRowsNext)
-	if mapping.RegisterTableFunction(c.raw, f) == mapping.StateError {
-		return errors.New("register function " + rowsFunction)
+	mapping.TableFunctionSetBind(f, bind)
+	mapping.TableFunctionSetInit(f, init)
+	mapping.TableFunctionSetFunction(f, next)
+	if mapping.RegisterTableFunction(conn, f) == mapping.StateError {
+		return errors.New("register function " + name)
 	}
 	return nil
 }
@@ -141,10 +146,17 @@ func estelaRowsBind(at unsafe.Pointer) {
 		mapping.BindAddResultColumn(info, strconv.Itoa(i), t)
 	}
 	mapping.BindSetCardinality(info, mapping.IdxT(s.rows), true)
+	keepNumber(info, number)
+}
+
+// keepNumber keeps a number for keptNumber.
+func keepNumber(info mapping.BindInfo, number int64) {
 	kept := C.malloc(C.size_t(unsafe.Sizeof(number)))
 	*(*int64)(kept) = number
 	mapping.BindSetBindData(info, kept, C.free)
 }
+
+func keptNumber(info mapping.FunctionInfo) int64 { return *(*int64)(mapping.FunctionGetBindData(info)) }
 
 // estelaRowsInit keeps the rows in order: one thread reads them.
 //
@@ -156,7 +168,7 @@ func estelaRowsInit(at unsafe.Pointer) { mapping.InitSetMaxThreads(mapping.InitI
 //export estelaRowsNext
 func estelaRowsNext(at, out unsafe.Pointer) {
 	info, chunk := mapping.FunctionInfo{Ptr: at}, mapping.DataChunk{Ptr: out}
-	s, running := runningAppend(*(*int64)(mapping.FunctionGetBindData(info)))
+	s, running := runningAppend(keptNumber(info))
 	if !running {
 		mapping.FunctionSetError(info, "the rows are gone")
 		return

@@ -1,124 +1,196 @@
 package encode
 
 import (
-	"errors"
-	"fmt"
+	"encoding/binary"
 	"io"
+	"unsafe"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	flatbuffers "github.com/google/flatbuffers/go"
 
+	"github.com/estela-dev/estela/services/internal/column"
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// rowGroup is the number of rows in a row group of Parquet, which is in memory, compressed, until
-// it is written.
-const rowGroup = 64 << 10
-
-// recordWriter writes record batches.
-type recordWriter interface {
-	Write(record arrow.RecordBatch) error
-	Close() error
-}
-
-// arrowEncoder writes an Arrow IPC stream or Parquet.
+// arrowEncoder writes an Arrow IPC stream: a message with the schema, then one for each chunk.
 type arrowEncoder struct {
-	columns []Column
-	writer  recordWriter
-	builder *array.RecordBuilder
+	plainer
+	w       io.Writer
+	columns []arrowColumn
+	message *flatbuffers.Builder
 }
 
 // Arrow returns an encoder of an Arrow IPC stream.
 func Arrow(w io.Writer, columns []Column) (Encoder, error) {
-	schema := arrowSchema(columns)
-	return &arrowEncoder{columns, ipc.NewWriter(w, ipc.WithSchema(schema)), array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
-}
-
-// Parquet returns an encoder of Parquet.
-func Parquet(w io.Writer, columns []Column) (Encoder, error) {
-	schema := arrowSchema(columns)
-	return &arrowEncoder{columns, &parquetWriter{w: w, schema: schema}, array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
-}
-
-// parquetWriter writes many records into one row group. The first record decides how columns are
-// encoded.
-type parquetWriter struct {
-	w      io.Writer
-	schema *arrow.Schema
-	file   *pqarrow.FileWriter // nil before the first record
-}
-
-// Write implements recordWriter.
-func (p *parquetWriter) Write(record arrow.RecordBatch) error {
-	if err := p.begin(record.Columns()); err != nil {
-		return err
+	fields := plainColumns(columns)
+	e := &arrowEncoder{plainer{columns: columns}, w, make([]arrowColumn, len(fields)), flatbuffers.NewBuilder(0)}
+	for i := range fields {
+		e.columns[i] = newArrowColumn(&fields[i].Type)
 	}
-	return p.file.WriteBuffered(record)
-}
-
-// Close implements recordWriter.
-func (p *parquetWriter) Close() error {
-	if err := p.begin(nil); err != nil {
-		return err
-	}
-	return p.file.Close()
-}
-
-// begin begins the file, unless it is begun. Nearly unique columns get no dictionary: to fill one
-// takes most of the time, and it is given up anyway once it is as large as the values.
-func (p *parquetWriter) begin(first []arrow.Array) (err error) {
-	if p.file != nil {
-		return nil
-	}
-	properties := []parquet.WriterProperty{
-		parquet.WithCompression(compress.Codecs.Snappy), // supported by every reader
-		parquet.WithMaxRowGroupLength(rowGroup), parquet.WithCreatedBy("estela"),
-		parquet.WithRootRepetition(parquet.Repetitions.Required), // else some readers see a list
-	}
-	for i, values := range first {
-		if nearlyUnique(values) {
-			properties = append(properties, parquet.WithDictionaryFor(p.schema.Field(i).Name, false))
-		}
-	}
-	if p.file, err = pqarrow.NewFileWriter(p.schema, p.w, parquet.NewWriterProperties(properties...), pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema())); err != nil {
-		return fmt.Errorf("begin Parquet: %w", err)
-	}
-	return nil
-}
-
-// nearlyUnique reports whether nine in ten values are different, of at least 500.
-func nearlyUnique(values arrow.Array) bool {
-	const few = 500
-	distinct := map[string]struct{}{}
-	for i := range values.Len() {
-		distinct[values.ValueStr(i)] = struct{}{}
-	}
-	return values.Len() >= few && len(distinct) >= values.Len()/10*9
+	_, err := w.Write(arrowSchema(fields))
+	return e, err
 }
 
 // Rows implements Encoder. A number with too many digits is a *PrecisionError.
 func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {
-	for i, field := range e.builder.Fields() {
-		if err := appendArrow(field, &e.columns[i].Type, &chunk.Vectors[i], 0, n); err != nil {
-			name := e.columns[i].Name
-			if errors.Is(err, errPrecision) {
-				return &PrecisionError{Column: name}
-			}
-			return fmt.Errorf("write column %s: %w", name, err)
-		}
+	vectors, err := e.convert(chunk, n)
+	if err != nil {
+		return err
 	}
-	record := e.builder.NewRecordBatch()
-	defer record.Release()
-	return e.writer.Write(record)
+	defer e.release()
+	var batch arrowBatch
+	for i := range e.columns {
+		e.columns[i].reset()
+		e.columns[i].append(&vectors[i], 0, n)
+		e.columns[i].describe(&batch)
+	}
+	return batch.writeTo(e.w, e.message, n)
 }
 
 // End implements Encoder.
 func (e *arrowEncoder) End(Meta) error {
-	e.builder.Release()
-	return e.writer.Close()
+	_, err := e.w.Write([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+	return err
+}
+
+// arrowColumn collects values in Arrow's layout.
+type arrowColumn struct {
+	t        *result.Type
+	length   int
+	nulls    []int    // rows that are NULL
+	offsets  []uint32 // where the values of texts and lists end
+	data     []byte   // of booleans a byte each
+	children []arrowColumn
+}
+
+func newArrowColumn(t *result.Type) arrowColumn {
+	c := arrowColumn{t: t, children: make([]arrowColumn, len(t.Fields))}
+	for i := range t.Fields {
+		c.children[i] = newArrowColumn(&t.Fields[i].Type)
+	}
+	return c
+}
+
+func (c *arrowColumn) reset() {
+	c.length, c.nulls, c.offsets, c.data = 0, c.nulls[:0], append(c.offsets[:0], 0), c.data[:0]
+	for i := range c.children {
+		c.children[i].reset()
+	}
+}
+
+// append appends n values of a vector.
+func (c *arrowColumn) append(v *result.Vector, from, n int) {
+	if n == 0 {
+		return
+	}
+	nulls := len(c.nulls)
+	for i := range n {
+		if v.Null(from + i) {
+			c.nulls = append(c.nulls, c.length+i)
+		}
+	}
+	switch c.t.Kind {
+	case column.Varchar, column.Blob:
+		for i := from; i < from+n; i++ {
+			if !v.Null(i) {
+				c.data = append(c.data, v.Bytes(i)...)
+			}
+			c.offsets = append(c.offsets, uint32(len(c.data)))
+		}
+	case column.List, column.Map:
+		c.appendLists(v, from, n)
+	case column.Struct:
+		for i := range c.children {
+			c.children[i].append(&v.Children[i], from, n)
+		}
+	case column.Decimal:
+		for i := from; i < from+n; i++ {
+			var h result.Int128
+			if !v.Null(i) {
+				h = v.Integer(c.t.Physical, i)
+			}
+			c.data = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(c.data, h.Low), uint64(h.High))
+		}
+	default:
+		width := c.t.Kind.Width()
+		c.data = append(c.data, unsafe.Slice((*byte)(v.Data), (from+n)*width)[from*width:]...)
+		for _, row := range c.nulls[nulls:] { // there may be anything
+			clear(c.data[row*width : (row+1)*width])
+		}
+	}
+	c.length += n
+}
+
+// appendLists appends lists or maps, and what is inside in runs that lie together.
+func (c *arrowColumn) appendLists(v *result.Vector, from, n int) {
+	var run result.ListEntry
+	end := c.offsets[len(c.offsets)-1]
+	flush := func() {
+		for i := range c.children {
+			c.children[i].append(&v.Children[i], int(run.Offset), int(run.Length))
+		}
+	}
+	for i := from; i < from+n; i++ {
+		if e := result.At[result.ListEntry](*v, i); !v.Null(i) {
+			if e.Offset != run.Offset+run.Length {
+				flush()
+				run = result.ListEntry{Offset: e.Offset}
+			}
+			run.Length += e.Length
+			end += uint32(e.Length)
+		}
+		c.offsets = append(c.offsets, end)
+	}
+	flush()
+}
+
+// describe adds the column's nodes and buffers to a record batch.
+func (c *arrowColumn) describe(b *arrowBatch) {
+	b.node(c.length, len(c.nulls))
+	b.buffer(c.validity())
+	switch c.t.Kind {
+	case column.Struct:
+	case column.Boolean:
+		b.buffer(packBits(c.data))
+	case column.Varchar, column.Blob:
+		b.buffer(bytesOf(c.offsets))
+		b.buffer(c.data)
+	case column.List:
+		b.buffer(bytesOf(c.offsets))
+	case column.Map:
+		b.buffer(bytesOf(c.offsets))
+		b.node(c.children[0].length, 0) // a struct of a key and a value
+		b.buffer(nil)
+	default:
+		b.buffer(c.data)
+	}
+	for i := range c.children {
+		c.children[i].describe(b)
+	}
+}
+
+// validity returns a bit a row, 0 for NULL; nothing if no row is NULL.
+func (c *arrowColumn) validity() []byte {
+	if len(c.nulls) == 0 {
+		return nil
+	}
+	bits := make([]byte, (c.length+7)/8)
+	for i := range bits {
+		bits[i] = 0xff
+	}
+	for _, row := range c.nulls {
+		bits[row/8] &^= 1 << (row % 8)
+	}
+	return bits
+}
+
+func packBits(bools []byte) []byte {
+	bits := make([]byte, (len(bools)+7)/8)
+	for i, b := range bools {
+		bits[i/8] |= b << (i % 8)
+	}
+	return bits
+}
+
+func bytesOf(numbers []uint32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers)*4)
 }

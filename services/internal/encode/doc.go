@@ -26,6 +26,9 @@
 // CSV. Digits beyond 2^53 are exact in the document, though JavaScript's own parser rounds
 // them.
 //
+// Parquet is written by DuckDB itself (OpenParquet), which is given the values in the right column as they
+// lie in memory; TIMESTAMP_S becomes milliseconds. The messages of Arrow are written here.
+//
 // Rows are read as DuckDB lays them out, a chunk at a time (package result). JSON is
 // written here because DuckDB's to_json takes 2.1 times as long (BenchmarkEncode),
 // without our rules for times and NaN.

@@ -60,6 +60,18 @@ func (v Vector) Text(i int) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
+// Inside returns how many values of the vectors inside of a List or a Map there are up to the last of n
+// rows'.
+func (v Vector) Inside(row, n int) int {
+	end := uint64(0)
+	for i := row; i < row+n; i++ {
+		if e := At[ListEntry](v, i); !v.Null(i) {
+			end = max(end, e.Offset+e.Length)
+		}
+	}
+	return int(end)
+}
+
 // Chunk is some rows of an answer, valid until the next call of Rows.Next.
 type Chunk struct {
 	Rows    int
@@ -75,4 +87,14 @@ type Rows interface {
 // Typed is implemented by Rows that know the types of their columns before the first chunk.
 type Typed interface {
 	Types() []Type
+}
+
+// Sink writes rows to a file.
+type Sink interface {
+	// Write writes the first n rows of the vectors, which the caller may reuse afterwards.
+	Write(vectors []Vector, n int) error
+	// Finish writes the end of the file.
+	Finish() error
+	// Close abandons the file, unless it is finished. Nothing is written after it.
+	Close() error
 }

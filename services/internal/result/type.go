@@ -107,6 +107,17 @@ func (h Int128) AppendUnsigned(b []byte) []byte {
 	return appendPadded(b, strconv.FormatUint(rest, 10), digits)
 }
 
+// FitsDecimal reports whether the integer has at most the 38 digits of the widest DECIMAL.
+func (h Int128) FitsDecimal() bool {
+	const high, low = 0x4b3b4ca85a86c47a, 0x098a224000000000 // 10^38
+	if h.High < 0 {
+		l, borrow := bits.Sub64(0, h.Low, 0)
+		u, _ := bits.Sub64(0, uint64(h.High), borrow)
+		h = Int128{l, int64(u)} // the least stays negative
+	}
+	return h.High >= 0 && (h.High < high || h.High == high && h.Low < low)
+}
+
 // AppendDecimal appends the integer with its last scale digits after a point.
 func (h Int128) AppendDecimal(b []byte, scale int) []byte {
 	if scale == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/database"
@@ -56,6 +57,11 @@ func (w *Warehouse) Describe(ctx context.Context, query string, args map[string]
 		return err
 	})
 	return columns, err
+}
+
+// Parquet begins a Parquet file with these columns and metadata, which is written to it.
+func (w *Warehouse) Parquet(to io.Writer, columns []result.Field, metadata map[string]string) (result.Sink, error) {
+	return w.db.Parquet.Writer(to, columns, metadata)
 }
 
 // snapshot runs fn in a read transaction, with its snapshot.

@@ -1,0 +1,124 @@
+package database_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/estela-dev/estela/services/internal/database"
+	"github.com/estela-dev/estela/services/internal/result"
+)
+
+// export writes a query's rows as Parquet to w, up to `most` of each chunk.
+func export(t *testing.T, w io.Writer, query string, most int) error {
+	t.Helper()
+	d := open(t, database.Config{})
+	return d.Read(t.Context(), func(ctx context.Context, conn *database.Conn) error {
+		return conn.Stream(ctx, query, nil, func(rows result.Rows) error {
+			var columns []result.Field
+			for i, t := range rows.(result.Typed).Types() {
+				columns = append(columns, result.Field{Name: fmt.Sprintf(`c"%d`, i), Type: t})
+			}
+			p, err := d.Parquet.Writer(w, columns, map[string]string{`it's "x"`: "a'b\""})
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			for {
+				chunk, err := rows.Next()
+				if err != nil {
+					return err
+				}
+				if chunk == nil {
+					return p.Finish()
+				}
+				if err := p.Write(chunk.Vectors, min(most, chunk.Rows)); err != nil {
+					return err
+				}
+			}
+		})
+	})
+}
+
+// Rows of every layout come back the same and in their order, over row groups and chunks that are cut.
+func TestParquetWriter(t *testing.T) {
+	t.Parallel()
+	const query = `SELECT range AS n, 'text of a row, number ' || nullif(range %% 7, 3) AS t, nullif(range %% 3, 1) = 0 AS b,
+		TIMESTAMP_S '2001-01-31 12:00:00' + INTERVAL (range) SECOND AS s, (range / 8)::DECIMAL(18, 3) AS d,
+		CASE WHEN range %% 5 > 0 THEN [range, NULL, range + 1][:(range %% 4)::INTEGER] END AS l, [[], ['x' || range], NULL] AS ll,
+		CASE WHEN range %% 4 > 0 THEN {'a': nullif(range %% 2, 0), 'b': [{'c': md5(range::VARCHAR)}]} END AS st,
+		CASE WHEN range %% 6 > 0 THEN MAP {range: 'y' || range, range + 1: NULL} END AS m
+		FROM range(%s) WHERE range %% 2048 < %d`
+	for _, most := range []int{2048, 300} {
+		file := filepath.Join(t.TempDir(), "a.parquet")
+		var text bytes.Buffer
+		if err := export(t, &text, fmt.Sprintf(query, "70000", 2048), most); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("duckdb", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var rows, misplaced, different int
+		var metadata string
+		want := fmt.Sprintf(query, "70000", most)
+		err = db.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER ("c""0" <> file_row_number // $most * 2048 + file_row_number % $most) FROM read_parquet('`+file+`', file_row_number = true)`,
+			sql.Named("most", most)).Scan(&rows, &misplaced)
+		err = errors.Join(err, db.QueryRowContext(t.Context(), "SELECT count(*) FROM ((FROM '"+file+"' EXCEPT ALL ("+want+")) UNION ALL (("+want+") EXCEPT ALL FROM '"+file+"'))").Scan(&different))
+		err = errors.Join(err, db.QueryRowContext(t.Context(), "SELECT string_agg(decode(key) || '=' || decode(value)) FROM parquet_kv_metadata('"+file+"')").Scan(&metadata))
+		if err != nil || rows < 10_000 || misplaced+different > 0 || metadata != `it's "x"=a'b"` {
+			t.Errorf("up to %d rows a chunk: %v: %d rows, %d in another place, %d differ; metadata %s", most, err, rows, misplaced, different, metadata)
+		}
+	}
+}
+
+// refusing takes some bytes.
+type refusing struct {
+	left int
+	err  error
+}
+
+func (r *refusing) Write(p []byte) (int, error) {
+	if r.left -= len(p); r.left < 0 {
+		return 0, r.err
+	}
+	return len(p), nil
+}
+
+// A writer that takes no more ends the file with its error; rows that nobody waits for any more do, too.
+func TestParquetWriterFails(t *testing.T) {
+	t.Parallel()
+	const endless = "SELECT md5(range::VARCHAR) FROM range(1000000000)"
+	for _, left := range []int{0, 1 << 20} {
+		full := errors.New("full")
+		if err := export(t, &refusing{left, full}, endless, 2048); !errors.Is(err, full) {
+			t.Errorf("after %d bytes: %v", left, err)
+		}
+	}
+	var after bytes.Buffer
+	if err := export(t, &after, "SELECT CASE WHEN range = 100000 THEN error('stop') ELSE md5(range::VARCHAR) END FROM range(200000)", 2048); err == nil {
+		t.Error("the query's error was lost")
+	}
+	if n := after.Len(); bytes.HasSuffix(after.Bytes(), []byte("PAR1")) && n > 4 {
+		t.Errorf("the file was finished, with %d bytes", n)
+	}
+}
+
+// Values that fill the limit of the instance many times over in one chunk are written in parts.
+func TestParquetOfLargeValues(t *testing.T) {
+	t.Parallel()
+	size := refusing{left: 1 << 40}
+	if err := export(t, &size, "SELECT repeat(md5(range::VARCHAR), 3000) FROM range(8192)", 2048); err != nil {
+		t.Error(err)
+	}
+}
