@@ -212,6 +212,9 @@ func (s *keySet) check(token, audience string, now time.Time) (*Grant, error) {
 	if len(token) > maxToken {
 		return nil, errTooLong
 	}
+	if strings.ContainsAny(token, "\r\n") { // which Go's base64 skips
+		return nil, errMalformed
+	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodHS256.Alg()}), jwt.WithStrictDecoding(),
 		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),

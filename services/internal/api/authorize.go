@@ -141,7 +141,8 @@ func (r *route) open(g *access.Grant) error {
 		return notOpened(g)
 	}
 	if _, err := r.Pinned(g.Pins().Values()); err != nil {
-		return forbidden.new("", g.String()+" pins what this endpoint can't be pinned to: "+err.Error()+". Ask whoever made it for another one.")
+		// The reason could list the values that others are pinned to.
+		return forbidden.new("", g.String()+" has a pin that this endpoint does not take: it has no parameter of that name, or not with that value. Ask whoever made the token for another one.")
 	}
 	return nil
 }

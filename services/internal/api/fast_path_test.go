@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ type fastPath struct {
 	instance
 
 	keys     *access.Keys
+	tokens   tokenMaker
 	file     string
 	secrets  map[string]string
 	tag      string
@@ -41,15 +43,18 @@ func newFastPath(t *testing.T) *fastPath {
 	if f.keys, err = access.LoadKeys(f.file); err != nil {
 		t.Fatal(err)
 	}
+	f.tokens = newTokens(t)
+	f.secrets["token"] = f.tokens.token(t, "customer", map[string]string{"n": "1"}, "test/one")
 	f.instance = setup(t, "SELECT 1", map[string]string{"one": "-- One.\n-- param: n integer\n-- cache: 1h\nSELECT coalesce($n, 0) AS n, repeat('x', 2000) AS x"}, func(cfg *api.Config) {
-		cfg.Access, cfg.Rate, cfg.AccessLog = &access.Authenticator{Keys: f.keys}, 1_000_000, "errors"
+		cfg.Access, cfg.Rate, cfg.AccessLog = &access.Authenticator{Keys: f.keys, Tokens: f.tokens.Tokens}, 1_000_000, "errors"
 		cfg.Observe = func(endpoint string, status int, _ float64) {
 			f.observed = append(f.observed, fmt.Sprint(endpoint, " ", status))
 		}
 	})
-	for _, query := range []string{"", "?n=1"} { // fills the cache
+	for _, asked := range [][2]string{{"", "token"}, {"", "all"}, {"?n=1", "all"}} { // fills the cache
+		query, name := asked[0], asked[1]
 		for _, coding := range []string{"identity", "gzip", "zstd"} {
-			answer := f.ask(t, "GET /v1/test/one"+query+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+f.secrets["all"]+"\r\nAccept-Encoding: "+coding+"\r\n\r\n", f.api.Route)
+			answer := f.ask(t, "GET /v1/test/one"+query+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+f.secrets[name]+"\r\nAccept-Encoding: "+coding+"\r\n\r\n", f.api.Route)
 			if answer.StatusCode() != http.StatusOK {
 				t.Fatalf("%s: %s", query, answer)
 			}
@@ -95,7 +100,7 @@ func unvarying(r *fasthttp.Response) string {
 
 // draw returns a request that the fast path takes, but for up to three parts, which may be anything.
 func (f *fastPath) draw(t *rapid.T) string {
-	valid := f.secrets[rapid.SampledFrom([]string{"all", "test"}).Draw(t, "valid")]
+	valid := f.secrets[rapid.SampledFrom([]string{"all", "test", "token"}).Draw(t, "valid")]
 	secrets := []string{"", "estela_x", strings.Repeat("0", 59), valid[:len(valid)-1], valid + "0", strings.ToLower(valid)}
 	for _, secret := range f.secrets {
 		secrets = append(secrets, secret)
@@ -177,17 +182,21 @@ func TestFastPathAnswersAsTheRouter(t *testing.T) {
 	if !f.api.ServeCached(request(valid)) {
 		t.Fatal("a valid key is left to the router")
 	}
-	// Keys are revoked, then the file is removed: none of the old ones is served any more.
+	// Keys are revoked, then the files are removed: none of the old ones is served any more.
+	writeFile(t, f.tokens.file, []byte(`{"keys":[]}`))
+	if err := f.tokens.Reload(); err != nil {
+		t.Fatal(err)
+	}
 	keyFile(t, f.file, access.Key{Name: "new", Datasets: []string{"*"}})
 	if err := f.keys.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	served = map[int]int{}
 	check(t)
-	if err := os.Remove(f.file); err != nil {
+	if err := errors.Join(os.Remove(f.file), os.Remove(f.tokens.file)); err != nil {
 		t.Fatal(err)
 	}
-	_ = f.keys.Reload()
+	_, _ = f.keys.Reload(), f.tokens.Reload()
 	check(t)
 	if len(served) > 0 {
 		t.Errorf("revoked keys were served: %v, before %v", served, before)
