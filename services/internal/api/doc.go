@@ -6,7 +6,7 @@
 //	fast_path  serves fresh cached JSON in front of the router, by the router's own checks, and leaves
 //	           it every refusal
 //	handle     the rest: authorize, parse, cache, query, encode
-//	authorize  the key, its datasets, its rate limit
+//	authorize  the credential (package access), what it opens, its rate limit
 //	negotiate  format and coding; request: parameters, page
 //	query      the query, in a turn (package queue), encoded (package encode) into a spool (package spool)
 //	entry      the answer with its headers; problem: every error, mapped once
@@ -53,8 +53,8 @@
 // # Limits
 //
 // Config.MaxRunning queries run at once and Config.MaxWaiting wait; more are refused with 503
-// and Retry-After. Turns are granted round-robin among the clients: a key, or without keys an
-// address (an IPv6 /64). One client has at most all turns but one, and half of the queue; if
+// and Retry-After. Turns are granted round-robin among the clients: a key, the subject of a
+// token, or without them an address (an IPv6 /64). One client has at most all turns but one, and half of the queue; if
 // the queue is full, the client with the most requests in it loses its newest. A query over its
 // time limit is interrupted in DuckDB. Large answers share Config.SpoolBytes of the temporary
 // directory, half of it for one client, and must be read at Config.MinReadRate; more are refused
@@ -66,10 +66,14 @@
 //
 // # Access
 //
-// With Config.Keys a request under /v1 needs a key (Authorization: Bearer estela_…),
-// stored as its SHA-256, valid for some datasets or all, and reloaded without a restart; if the
-// key file is missing every key is rejected. /docs and /openapi.json need one too, which a
-// browser may send as a password (Basic), and list only what it may read. /livez needs none.
+// With Config.Access a request under /v1 needs an API key or a signed token (Authorization: Bearer …;
+// package access). /docs and /openapi.json need one too, which a browser may send as a password
+// (Basic), and list only what it opens. /livez needs none.
+//
+// A token may pin parameters. They are no parameters of its requests: giving one is answered as an
+// unknown one is, and documents and errors leave it out. Their values are among the query's, in the
+// key of the cache and of concurrent equal requests, and so in ETag and cursor. An endpoint that does
+// not take one of the pins is refused, without the reason: an enum could list others' values.
 //
 // Authorization may be sent once; its scheme is case-insensitive. Percent-encoded unreserved
 // characters of a path are decoded; %2F is not a slash.

@@ -53,7 +53,7 @@ func (g given) Close() error   { close(g); return nil }
 func (g given) Addr() net.Addr { return &net.TCPAddr{} }
 
 // BenchmarkServe answers from the cache without a network: what of a request is ours, of an open API
-// and of one with keys and a rate limit, beside a bare fasthttp handler with the same body.
+// of one with keys and a rate limit and of one with tokens, beside a bare fasthttp handler with the same body.
 func BenchmarkServe(b *testing.B) {
 	db, err := openDB()
 	if err != nil {
@@ -76,16 +76,23 @@ func BenchmarkServe(b *testing.B) {
 	body := []byte(strings.Repeat("x", 2000))
 	bare := &fasthttp.Server{Handler: func(c *fasthttp.RequestCtx) { c.Response.SetBodyRaw(body) }}
 	benchServe(b, bare.Serve, bare.ShutdownWithContext, "", map[string]string{"bare": ""})
+	tokens := newTokens(b)
+	token := tokens.token(b, "bench", map[string]string{}, "test/one")
 	for name, change := range map[string]func(*api.Config){
 		"open": func(*api.Config) {}, "keyed": func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Keys: keys}, 1e9 },
+		"token": func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Tokens: tokens.Tokens}, 1e9 },
 	} {
+		credential := secret
+		if name == "token" {
+			credential = token
+		}
 		cfg := api.Config{Datasets: []endpoint.Dataset{{Name: "test", Endpoints: []endpoint.Endpoint{e}}}, Reader: reader{db}, Logger: slogDiscard()}
 		change(&cfg)
 		s, err := api.New(b.Context(), cfg)
 		if err != nil {
 			b.Fatal(err)
 		}
-		benchServe(b, s.Serve, s.Shutdown, "Authorization: Bearer "+secret+"\r\n", map[string]string{name + "-cached": "", name + "-304": "If-None-Match: *\r\n"})
+		benchServe(b, s.Serve, s.Shutdown, "Authorization: Bearer "+credential+"\r\n", map[string]string{name + "-cached": "", name + "-304": "If-None-Match: *\r\n"})
 	}
 }
 

@@ -54,6 +54,7 @@ func TestText(t *testing.T) {
 		{"the URL redis://… is wrong, and so is \"https://…\"", "the URL redis://… is wrong, and so is \"https://…\""},
 		{"write rediss:// for TLS, or unix://", "write rediss:// for TLS, or unix://"},
 		{"the key estela_ABCDEFGHIJKLMNOPQRSTUVWXYZ23 is", "the key estela_xxxxx is"},
+		{"the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl, which", "the token xxxxx, which"},
 		{"(see http://a.example/b), and git+ssh://me@host/x.", "(see http://a.example/b), and git+ssh://xxxxx@host/x."},
 		{"estela_rejected_total=1", "estela_rejected_total=1"},
 		{"two: redis://a:s3cret@b redis://c:s3cret@d/1?x=s3cret\nredis://e:f@g/", "two: redis://a:xxxxx@b redis://c:xxxxx@d/1\nredis://e:xxxxx@g/"},
