@@ -62,7 +62,7 @@ func (w *watcher) run(ctx context.Context) error {
 // logKeys logs that a file of keys can't be read.
 func (w *watcher) logKeys(err error) {
 	if gone, ok := errors.AsType[*access.MissingError](err); ok {
-		w.core.log.Error("file of "+gone.What+" is missing, rejecting all of them", slog.Any("error", err))
+		w.core.log.Error("key file is missing, rejecting all that it would verify", slog.String("keys", gone.What), slog.Any("error", err))
 		return
 	}
 	w.core.log.Error("reload of keys failed, keeping the previous ones", slog.Any("error", err))

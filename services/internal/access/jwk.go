@@ -130,7 +130,7 @@ func NewSigningKey(alg, kid string) (*SigningKey, error) {
 func ParseSigningKey(text []byte) (*SigningKey, error) {
 	k := &SigningKey{}
 	if err := json.Unmarshal(text, &k.jwk); err != nil {
-		return nil, errors.New("it is no JWK, which 'estela token key new' writes") //nolint:nilerr // the error could quote the key
+		return nil, errors.New("it is no JWK, which 'estela token key new' writes") // without the error, which could quote the key
 	}
 	if err := k.validate(); err != nil {
 		return nil, err
