@@ -200,7 +200,7 @@ func (p *process) addWorker(
 
 // work runs the worker, p.publish and what is beside them until ctx ends.
 func (p *process) work(ctx context.Context, e *engine, server *redisserver.Server, tracing *telemetry.Tracing) error {
-	process := ctx
+	outer := ctx
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	parts := group{server.Supervise}
 	if p.beside != nil {
@@ -213,7 +213,7 @@ func (p *process) work(ctx context.Context, e *engine, server *redisserver.Serve
 			return err
 		}
 		<-ctx.Done()
-		if process.Err() != nil { // else only the worker fails, and the API still serves
+		if outer.Err() != nil { // else only the worker fails, and the API still serves
 			p.accounting.store(ctx, e)
 		}
 		if server.Seal != nil {

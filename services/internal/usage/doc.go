@@ -14,7 +14,8 @@
 // # What can be lost
 //
 // What a process has counted and not published: at most a minute, if it is killed. When it is stopped, what
-// remains is published before it ends. While Redis is gone, minutes wait in memory, up to [MaxPending] bytes and
+// remains is published before it ends, but for answers that are still being sent when it no longer waits for
+// their clients. While Redis is gone, minutes wait in memory, up to [MaxPending] bytes and
 // [MaxAge], which is less than the dataset's dedupe window; then the oldest are given up, counted
 // and logged.
 //
