@@ -113,6 +113,9 @@ func TestE2EUsage(t *testing.T) {
 	if code := s.interrupt(); code != 0 {
 		t.Errorf("up: exit %d", code)
 	}
+	if got := inFile(t, run, "SELECT CAST(coalesce(sum(requests), 0) AS INTEGER) FROM usage WHERE subject = 'partner'"); got != 51 {
+		t.Errorf("%d of 51 requests were stored before it stopped", got)
+	}
 
 	// The parts by themselves publish what they have counted when they stop.
 	part := func(args ...string) *system {
