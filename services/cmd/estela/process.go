@@ -93,15 +93,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	posts := &streamPublisher{}
 	if p.api != nil {
-		if p.accounting, err = c.newAccounting(posts); err != nil {
-			return err
-		}
-		if p.worker == nil {
-			if err := c.openUsage(ctx, posts, &parts, &end); err != nil {
-				return err
-			}
-		}
-		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts); err != nil {
+		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts, &end); err != nil {
 			return err
 		}
 	}
@@ -135,8 +127,16 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 
 // addAPI adds the API and the watcher that reloads its files.
 func (p *process) addAPI(
-	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group,
-) error {
+	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group, end *cleanup,
+) (err error) {
+	if p.accounting, err = c.newAccounting(posts); err != nil {
+		return err
+	}
+	if p.worker == nil {
+		if err := c.openUsage(ctx, posts, parts, end); err != nil {
+			return err
+		}
+	}
 	observe := c.metrics.Request
 	if p.worker == nil && tracing != nil { // there is no worker to report commits
 		requests := make(chan struct{}, 1)

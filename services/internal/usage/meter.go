@@ -23,9 +23,10 @@ const (
 	// MaxSeries is the number of pairs of subject and endpoint that are counted in a minute, apart
 	// from those of Other.
 	MaxSeries = 10_000
-	// MaxPending is the size of the events that wait for Redis, in bytes, and MaxAge how long.
+	// MaxPending is the size of the events that wait for Redis, in bytes.
 	MaxPending = 64 << 20
-	MaxAge     = 23 * time.Hour
+	// MaxAge is how long they wait.
+	MaxAge = 23 * time.Hour
 	// retryAfter is the time until a minute that could not be published is tried again.
 	retryAfter = 5 * time.Second
 )
