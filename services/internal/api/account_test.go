@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
 	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
 )
@@ -210,5 +212,31 @@ func TestAccountOfMany(t *testing.T) {
 	}
 	if want := clients * each * (0 + 1 + 2 + 3 + 4) / 5; rows != want {
 		t.Errorf("%d rows, want %d", rows, want)
+	}
+}
+
+// What an agent's tool asks is accounted once, to its endpoint; the messages around it as mcp.
+func TestAccountOfAgents(t *testing.T) {
+	t.Parallel()
+	i, a, secrets := setupAccounts(t)
+	session := i.agent(t, versions[0], secrets["partner"])
+	if _, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "test_small", Arguments: map[string]any{"n": 4}}); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, one := range a.all {
+		switch {
+		case one.Subject != "partner":
+			t.Errorf("%+v", one)
+		case one.Endpoint == "test/small" && one.Rows == 4:
+			asked++
+		case one.Endpoint != "mcp":
+			t.Errorf("%+v", one)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the tool's request is accounted %d times: %+v", asked, a.all)
 	}
 }
