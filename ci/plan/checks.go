@@ -20,7 +20,7 @@ var (
 		{"services", []string{"./internal/access", "./internal/api", "./internal/automaton", "./internal/chart", "./internal/client", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/inference", "./internal/ingest", "./internal/mask", "./internal/mcp", "./internal/scaffold", "./internal/stream", "./internal/tabular"}},
 	}
 	benched = packages{"services", []string{
-		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/scaffold", "./internal/stream", "./internal/warehouse", "./internal/worker",
+		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/scaffold", "./internal/stream", "./internal/usage", "./internal/warehouse", "./internal/worker",
 	}}
 )
 
@@ -165,7 +165,7 @@ func contractCheck() Check {
 		Name: "contracts", Group: Contract,
 		Doc:      "every dataset's contract loads, its endpoints' tests pass, and it breaks no promise the base revision made",
 		Dir:      "services",
-		Command:  []string{"go", "run", "./cmd/estela", "contract", "check"},
+		Command:  []string{"go", "run", "./cmd/estela", "contract", "check", "--usage"},
 		Needs:    []Need{CCompiler(), Git()},
 		Timeout:  10 * time.Minute,
 		Heavy:    true,
@@ -178,7 +178,7 @@ func endpointCheck() Check {
 		Name: "endpoints", Group: Contract,
 		Doc:     "every endpoint runs on its dataset's sample, and none reads more than it must",
 		Dir:     "services",
-		Command: []string{"go", "run", "./cmd/estela", "endpoint", "check"},
+		Command: []string{"go", "run", "./cmd/estela", "endpoint", "check", "--usage"},
 		Reads:   sources("services"),
 		Needs:   []Need{CCompiler()},
 		Timeout: 10 * time.Minute,

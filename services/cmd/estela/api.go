@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -50,7 +51,7 @@ type opsFlags struct {
 
 // Run is 'estela api'.
 func (c *apiCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	if err := c.check(g); err != nil {
+	if err := errors.Join(c.check(g), g.checkUsage()); err != nil {
 		return err
 	}
 	p := &process{ops: &c.opsFlags, api: &c.listenFlags}

@@ -45,6 +45,7 @@ type cli struct {
 // Globals are the flags of every command.
 type Globals struct {
 	Data    []string `help:"Dataset folder, or a folder of dataset folders; may be given several times. Default: those of the current directory, else those built in." placeholder:"DIR" type:"existingdir"`
+	Usage   bool     `help:"Store who has used what: adds the dataset usage to the others; up, api and ingest count requests, rows, bytes, errors and time a subject and endpoint into it, each minute."`
 	DataDir string   `help:"Directory of the warehouse, Redis' files and the control socket." default:"${datadir}"`
 	Redis   string   `help:"URL of the Redis server (redis://, rediss:// or unix://). Default: that of the running 'estela up', else it starts one." placeholder:"URL"`
 	redisFlags
@@ -77,12 +78,15 @@ var errReported = errors.New("reported")
 
 // pick loads the datasets and returns the one with the name.
 func (g *Globals) pick(name string) (*dataset.Dataset, error) {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return nil, err
 	}
 	return dataset.Pick(all, name)
 }
+
+// load loads the datasets of the flags.
+func (g *Globals) load() ([]*dataset.Dataset, error) { return dataset.Load(g.Data, g.Usage) }
 
 // exitCode maps an error to the documented exit code.
 func exitCode(err error) int {

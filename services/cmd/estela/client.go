@@ -24,7 +24,7 @@ type clientCmd struct {
 
 // Run is 'estela client'.
 func (c *clientCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func TestClients(t *testing.T) {
 // sampledCore opens a warehouse with the samples of the datasets.
 func sampledCore(t *testing.T, data []string) *core {
 	t.Helper()
-	all, err := dataset.Load(data)
+	all, err := dataset.Load(data, false)
 	if err != nil {
 		t.Fatal(err)
 	}

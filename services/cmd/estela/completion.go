@@ -58,6 +58,8 @@ type typed struct {
 	flag *kong.Flag // whose value the next word is, nil without
 	data []string   // of --data
 	keys string     // of --keys
+	// usage is true after --usage.
+	usage bool
 }
 
 // complete returns what the last of the words may be. data are the folders of datasets where the
@@ -103,6 +105,7 @@ func (t *typed) read(w string) {
 		name, value, given := strings.Cut(w, "=")
 		switch f := t.find(name); {
 		case f == nil || f.IsBool():
+			t.usage = t.usage || name == "--usage"
 		case given:
 			t.set(f, value)
 		default:
@@ -193,10 +196,10 @@ func (t *typed) names(v *kong.Value) []string {
 	case v.Enum != "":
 		return v.EnumSlice()
 	case of == "dataset":
-		all, _ := dataset.Load(t.data)
+		all, _ := dataset.Load(t.data, t.usage)
 		return dataset.Names(all)
 	case of == "endpoint":
-		all, _ := dataset.Load(t.data)
+		all, _ := dataset.Load(t.data, t.usage)
 		return endpointNames(all)
 	case of == "key":
 		text, _ := os.ReadFile(t.keys)

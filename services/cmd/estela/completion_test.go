@@ -25,6 +25,8 @@ func TestComplete(t *testing.T) {
 		{"publish --wait-stored fl", "flights"},
 		{"publish --rate fl", ""}, // the flag's value
 		{"publish --rate 5 fl", "flights"},
+		{"publish --usage u", "usage"},
+		{"publish u", ""},
 		{"publish flights --form", "--format"},
 		{"publish flights --format n", "ndjson"},
 		{"publish flights --format=n", "--format=ndjson"},

@@ -60,7 +60,7 @@ func (c *contractCheckCmd) Run(ctx context.Context, g *Globals, s *streams) erro
 }
 
 func (c *contractCheckCmd) check(ctx context.Context, g *Globals, s *streams) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
 	}
@@ -70,7 +70,7 @@ func (c *contractCheckCmd) check(ctx context.Context, g *Globals, s *streams) er
 			return fault.Usagef("--against compares with git: run it in a checkout or give --data: %w", err)
 		}
 		g.Data = []string{filepath.Join(strings.TrimSpace(string(top)), "data")}
-		if all, err = dataset.Load(g.Data); err != nil {
+		if all, err = g.load(); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (c *contractCheckCmd) check(ctx context.Context, g *Globals, s *streams) er
 		for _, w := range d.Warnings() {
 			say(s.err, "%s: warning: %s", d.Name, w)
 		}
-		if c.Against != "" {
+		if c.Against != "" && d.Dir != "" {
 			if err := against(ctx, d, c.Against); err != nil {
 				broken = append(broken, err)
 				continue

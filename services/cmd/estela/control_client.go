@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/estela-dev/estela/services/internal/datadir"
-	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/operation"
 )
 
@@ -39,7 +38,7 @@ func (g *Globals) awaitStarted(ctx context.Context) error {
 
 // ownControl opens the warehouse in this process and serves the control interface on a socket.
 func (g *Globals) ownControl(ctx context.Context, s *streams) (ops *operation.Client, end func() error, err error) {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return nil, nil, err
 	}

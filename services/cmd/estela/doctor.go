@@ -22,7 +22,7 @@ type doctorCmd struct{ jsonFlag }
 
 // Run is 'estela doctor'.
 func (c *doctorCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	datasets, err := dataset.Load(g.Data)
+	datasets, err := g.load()
 	all := examineContracts(datasets, err)
 	all = append(all, g.examineProcess(ctx)...)
 	all = append(all, g.examineRedis(ctx, s)...)

@@ -34,7 +34,7 @@ type endpointListCmd struct {
 
 // Run is 'estela endpoint list'.
 func (c *endpointListCmd) Run(g *Globals, s *streams) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}
@@ -99,6 +99,9 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 	if err != nil {
 		return err
 	}
+	if d.Dir == "" {
+		return fault.Usagef("the built-in dataset %s can't be changed: copy its contract to a folder %s of yours, and give that with --data", d.Name, d.Name)
+	}
 	file := filepath.Join(d.Dir, "endpoints", c.Name+".sql")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // it is source code, as others may read
 		return fmt.Errorf("create the folder of endpoints: %w", err)
@@ -120,7 +123,7 @@ func (c *endpointNewCmd) Run(g *Globals, s *streams) error {
 
 // dataset returns the dataset of the endpoint.
 func (c *endpointNewCmd) dataset(g *Globals) (*dataset.Dataset, error) {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	switch {
 	case err != nil:
 		return nil, err
@@ -169,7 +172,7 @@ type endpointCheckCmd struct{ jsonFlag }
 
 // Run is 'estela endpoint check'.
 func (c *endpointCheckCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return errors.Join(err, prepareSQL(ctx, all))
 	}

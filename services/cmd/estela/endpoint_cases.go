@@ -28,7 +28,7 @@ func (c *endpointTestCmd) Run(ctx context.Context, g *Globals, s *streams) error
 	if c.Update && len(g.Data) == 0 {
 		return fault.Usagef("the tests of the built-in datasets can't be changed: say --data DIR, the folder of yours")
 	}
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,9 @@ func collectTests(all []*dataset.Dataset, names []string, update bool) ([]*endpo
 		asked[name] = false
 	}
 	for _, d := range all {
+		if update && d.Dir == "" {
+			continue // built in
+		}
 		for i := range d.Endpoints {
 			t := &endpointTest{dataset: d, endpoint: &d.Endpoints[i]}
 			_, short := asked[t.endpoint.Name]

@@ -30,7 +30,7 @@ type endpointRunCmd struct {
 // Run is 'estela endpoint run'. It requests the API that runs on the data directory, or serves one
 // itself on the warehouse or on the samples.
 func (c *endpointRunCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}

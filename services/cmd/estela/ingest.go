@@ -52,7 +52,7 @@ type ingestFlags struct {
 func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
 	var end cleanup
 	defer func() { err = errors.Join(err, end.run()) }()
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err != nil {
 		return err
 	}
+	taken = g.postable(taken)
 	n := &core{g: g, log: log, datasets: all, metrics: telemetry.New(dataset.Names(all))}
 	duckdb := database.Version()
 	n.metrics.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: database.MotherDuckTakes(duckdb)})
@@ -91,10 +92,16 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	if err != nil {
 		return err
 	}
-	app, err := api.New(ctx, api.Config{
+	cfg := api.Config{
 		Datasets: unread(taken), Logger: log, Observe: n.metrics.Request, Ingest: posts,
 		Access: keys, LocalOnly: keys == nil, AccessLog: c.AccessLog,
-	})
+	}
+	accounting, err := n.newAccounting(to)
+	if err != nil {
+		return err
+	}
+	accounting.configure(&cfg)
+	app, err := api.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 		}
 		return nil
 	}, n.metrics.Handler())
-	parts.add(func(ctx context.Context) error { return serveAPI(ctx, app, public) })
+	parts.serve(app, public, accounting)
 	parts.add(w.run)
 	parts.add(func(ctx context.Context) error { return operation.Serve(ctx, private, ops) })
 	log.Info("started ingest", slog.String("api", at.API), slog.String("redis", stream.Redact(url)), slog.String("ops", at.Ops))

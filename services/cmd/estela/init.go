@@ -187,7 +187,7 @@ func asUsage(err error) error {
 
 // testFolder runs the endpoints of the folder on its sample, and writes what they answer as their tests.
 func testFolder(ctx context.Context, g *Globals, s *streams, folder *scaffold.Folder) error {
-	all, err := dataset.Load([]string{folder.Dir})
+	all, err := dataset.Load([]string{folder.Dir}, false)
 	if err != nil {
 		return err
 	}

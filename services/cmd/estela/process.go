@@ -40,6 +40,8 @@ type process struct {
 	publish func(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error
 	// beside runs beside the worker until its context ends; nil without.
 	beside func(ctx context.Context, e *engine) error
+	// accounting is nil without --usage, and without an API.
+	accounting *accounting
 	// started is called before the parts run; the worker may still have to wait for its Redis.
 	started func(*core, *datadir.Process, *redisserver.Server)
 }
@@ -50,7 +52,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	defer func() { err = errors.Join(err, end.run()) }()
 
 	// The files first: their errors are found before anything is changed.
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	posts := &streamPublisher{}
 	if p.api != nil {
-		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts); err != nil {
+		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts, &end); err != nil {
 			return err
 		}
 	}
@@ -125,8 +127,16 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 
 // addAPI adds the API and the watcher that reloads its files.
 func (p *process) addAPI(
-	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group,
-) error {
+	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group, end *cleanup,
+) (err error) {
+	if p.accounting, err = c.newAccounting(posts); err != nil {
+		return err
+	}
+	if p.worker == nil {
+		if err := c.openUsage(ctx, posts, parts, end); err != nil {
+			return err
+		}
+	}
 	observe := c.metrics.Request
 	if p.worker == nil && tracing != nil { // there is no worker to report commits
 		requests := make(chan struct{}, 1)
@@ -135,7 +145,7 @@ func (p *process) addAPI(
 	}
 	var taken api.Ingest
 	if p.ingest != nil && p.api.mayWrite(l) {
-		server, err := p.ingest.server(ctx, c, dataset.Contracts(c.datasets), posts)
+		server, err := p.ingest.server(ctx, c, c.g.postable(dataset.Contracts(c.datasets)), posts)
 		if err != nil {
 			return err
 		}
@@ -143,13 +153,14 @@ func (p *process) addAPI(
 	}
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {
 		p.api.configure(cfg)
+		p.accounting.configure(cfg)
 		cfg.Observe, cfg.Ingest = observe, taken
 	})
 	if err != nil {
 		return err
 	}
 	w := &watcher{core: c, api: app, streams: s, files: p.api.Watch, access: p.api.access, writes: p.worker != nil}
-	parts.add(func(ctx context.Context) error { return serveAPI(ctx, app, l) })
+	parts.serve(app, l, p.accounting)
 	parts.add(w.run)
 	return nil
 }
@@ -189,6 +200,7 @@ func (p *process) addWorker(
 
 // work runs the worker, p.publish and what is beside them until ctx ends.
 func (p *process) work(ctx context.Context, e *engine, server *redisserver.Server, tracing *telemetry.Tracing) error {
+	outer := ctx
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	parts := group{server.Supervise}
 	if p.beside != nil {
@@ -201,6 +213,9 @@ func (p *process) work(ctx context.Context, e *engine, server *redisserver.Serve
 			return err
 		}
 		<-ctx.Done()
+		if outer.Err() != nil { // else only the worker fails, and the API still serves
+			p.accounting.store(ctx, e)
+		}
 		if server.Seal != nil {
 			server.Seal()
 			return e.awaitDrained(ctx)
@@ -279,6 +294,16 @@ func serveAPI(ctx context.Context, app *api.Server, l net.Listener) error {
 type group []func(context.Context) error
 
 func (g *group) add(f func(context.Context) error) { *g = append(*g, f) }
+
+// serve adds the API, and the accounting of what it answers.
+func (g *group) serve(app *api.Server, l net.Listener, a *accounting) {
+	served := make(chan struct{})
+	g.add(func(ctx context.Context) error {
+		defer close(served)
+		return serveAPI(ctx, app, l)
+	})
+	g.add(func(ctx context.Context) error { return a.run(ctx, served) })
+}
 
 // run returns when all have ended. The first error cancels the others.
 func (g *group) run(ctx context.Context) error {

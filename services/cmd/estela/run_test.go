@@ -44,6 +44,7 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	bad := filepath.Dir(writeFile(t, filepath.Join(dir, "bad", "contract.json"), strings.Replace(thing, `"minLength"`, `"minimumLength"`, 1)))
+	other := writeFile(t, filepath.Join(dir, "other", "usage", "contract.json"), thing)
 	empty := filepath.Join(dir, "empty")
 	if err := os.Mkdir(empty, 0o755); err != nil {
 		t.Fatal(err)
@@ -73,6 +74,8 @@ func TestExitCodes(t *testing.T) {
 		{"agents and no URL", []string{"mcp", "--api", "localhost:8080"}, 2, "want http or https and a host"},
 		{"agents and an API that is down", []string{"mcp", "--api", "http://127.0.0.1:1"}, 1, "ask the API at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused"},
 		{"bad contract", []string{"contract", "check", "--data", bad}, 3, "/properties/id/minimumLength"},
+		{"usage without a Redis", []string{"api", "--usage", "--data-dir", dir}, 2, "--usage publishes to the Redis that the worker reads"},
+		{"usage by another name", []string{"endpoint", "list", "--usage", "--data", filepath.Dir(filepath.Dir(other))}, 2, "--usage has a dataset of this name"},
 		{"purge unasked", []string{"rejects", "purge", "flights", "--data-dir", dir}, 2, "--yes"},
 		{"open to anyone, unsaid", []string{"up", "--listen", "0.0.0.0:0", "--ops-listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "open")}, 2, "--anonymous"},
 		{"memory that is no size", []string{"up", "--memory", "lots", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "memory")}, 2, "512MB"},

@@ -38,7 +38,7 @@ type sampler struct {
 // publish publishes the rest of each dataset's sample.
 func (c *sampler) publish(ctx context.Context, e *engine, tracing *telemetry.Tracing, embedded bool) error {
 	for _, d := range e.core.datasets {
-		if d.Sample == "" {
+		if d.Sample == "" || e.core.g.Usage && d.Name == dataset.Usage { // which is what was really used
 			continue
 		}
 		if d.Stream != nil { // others read it, too

@@ -12,7 +12,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/estela-dev/estela/services/internal/access"
-	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
@@ -62,7 +61,7 @@ func (c *tokenNewCmd) Run(g *Globals, s *streams) error {
 // checkEndpoints refuses a token that would open nothing: of endpoints that are unknown, or that don't
 // have what is pinned.
 func (c *tokenNewCmd) checkEndpoints(g *Globals) error {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}

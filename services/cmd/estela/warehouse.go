@@ -20,7 +20,7 @@ type warehouseClaimCmd struct {
 
 // Run is 'estela warehouse claim'. Everything is checked before anything is changed.
 func (c *warehouseClaimCmd) Run(ctx context.Context, g *Globals, s *streams) (err error) {
-	all, err := dataset.Load(g.Data)
+	all, err := g.load()
 	if err != nil {
 		return err
 	}

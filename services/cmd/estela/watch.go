@@ -70,7 +70,7 @@ func (w *watcher) logKeys(err error) {
 
 // reload reloads the endpoints; if the files have an error, the previous ones stay.
 func (w *watcher) reload(ctx context.Context) {
-	all, err := dataset.Load(w.core.g.Data)
+	all, err := w.core.g.load()
 	if err == nil {
 		err = w.register(ctx, all)
 	}

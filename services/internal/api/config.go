@@ -34,6 +34,10 @@ type Config struct {
 	//
 	// Default: a function that does nothing.
 	Observe func(endpoint string, status int, seconds float64)
+	// Account is called once for each answer, also for a POST of events.
+	//
+	// Default: none.
+	Account func(Answer)
 	// QueryTimeout is how long a request may wait and its query run, unless the endpoint's
 	// header sets a limit.
 	//

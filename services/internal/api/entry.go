@@ -29,6 +29,7 @@ type entry struct {
 	// contentType, encoding and link are the other headers of 200; the last two may be empty.
 	contentType, encoding, link, etag []byte
 
+	rows     int
 	snapshot result.Snapshot
 	// validatedAt is when the answer was last known to be current, in nanoseconds since
 	// 1970.
@@ -43,7 +44,7 @@ const entrySize = 2 << 10
 // newEntry returns the answer to the request. sum is the hash for its ETag, of the snapshot or,
 // if the endpoint is volatile, of the answer.
 func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Snapshot, sum uint64) *entry {
-	e := &entry{Body: body, contentType: []byte(q.format.mediaType), encoding: []byte(body.Coding), etag: r.etag(q.key, sum), snapshot: at}
+	e := &entry{Body: body, contentType: []byte(q.format.mediaType), encoding: []byte(body.Coding), etag: r.etag(q.key, sum), rows: m.Rows, snapshot: at}
 	e.validatedAt.Store(time.Now().UnixNano())
 	e.head.SetNoDefaultContentType(true)
 	setSecurityHeaders(&e.head, cmp.Or(q.format.policy, policy))
@@ -135,8 +136,8 @@ var (
 )
 
 // send answers with the entry, whose head the answer has, or 304 if the client has it. It releases
-// the caller's reference.
-func (e *entry) send(c *fasthttp.RequestCtx, now time.Time, ifNoneMatch []byte) {
+// the caller's reference. An answer in a file calls sent once it is closed.
+func (e *entry) send(c *fasthttp.RequestCtx, now time.Time, ifNoneMatch []byte, sent func(bytes int64)) {
 	h := &c.Response.Header
 	if age := (now.UnixNano() - e.validatedAt.Load()) / int64(time.Second); age > 0 {
 		var b [20]byte
@@ -158,5 +159,14 @@ func (e *entry) send(c *fasthttp.RequestCtx, now time.Time, ifNoneMatch []byte) 
 		c.Response.SetBodyRaw(e.Bytes())
 		return
 	}
-	c.Response.SetBodyStream(e.Open(), int(e.Size))
+	c.Response.SetBodyStream(e.Open(sent), int(e.Size))
+}
+
+// answer is what the fast path has answered with the entry.
+func (e *entry) answer(subject, label string, status int, took time.Duration) Answer {
+	a := Answer{Subject: subject, Endpoint: label, Status: status, Cached: true, Took: took}
+	if status == http.StatusOK {
+		a.Rows, a.Bytes = e.rows, e.Size
+	}
+	return a
 }

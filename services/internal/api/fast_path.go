@@ -78,8 +78,12 @@ func (s *Server) serveCached(c *fasthttp.RequestCtx) bool {
 	setRequestID(h, given.requestID)
 	h.SetCanonical(headerVary, s.vary)
 	t.setHeaders(h)
-	e.send(c, start, given.ifNoneMatch)
-	s.cfg.Observe(r.label, c.Response.StatusCode(), time.Since(start).Seconds())
+	e.send(c, start, given.ifNoneMatch, nil)
+	took := time.Since(start)
+	s.cfg.Observe(r.label, c.Response.StatusCode(), took.Seconds())
+	if s.cfg.Account != nil {
+		s.cfg.Account(e.answer(g.Subject, r.label, c.Response.StatusCode(), took))
+	}
 	return true
 }
 

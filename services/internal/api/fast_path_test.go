@@ -30,6 +30,8 @@ type fastPath struct {
 	secrets  map[string]string
 	tag      string
 	observed []string
+	// accounted is what Config.Account was told.
+	accounted []api.Answer
 }
 
 func newFastPath(t *testing.T) *fastPath {
@@ -49,6 +51,10 @@ func newFastPath(t *testing.T) *fastPath {
 		cfg.Access, cfg.Rate, cfg.AccessLog = &access.Authenticator{Keys: f.keys, Tokens: f.tokens.Tokens}, 1_000_000, "errors"
 		cfg.Observe = func(endpoint string, status int, _ float64) {
 			f.observed = append(f.observed, fmt.Sprint(endpoint, " ", status))
+		}
+		cfg.Account = func(a api.Answer) {
+			a.Took = 0
+			f.accounted = append(f.accounted, a)
 		}
 	})
 	for _, asked := range [][2]string{{"", "token"}, {"", "all"}, {"?n=1", "all"}} { // fills the cache
@@ -149,22 +155,26 @@ func TestFastPathAnswersAsTheRouter(t *testing.T) {
 			if fast == nil {
 				return
 			}
-			f.observed = nil
+			f.observed, f.accounted = nil, nil
 			if !f.api.ServeCached(fast) {
-				if untouched := request(raw); fast.Response.String() != untouched.Response.String() || len(f.observed) > 0 {
+				if untouched := request(raw); fast.Response.String() != untouched.Response.String() || len(f.observed)+len(f.accounted) > 0 {
 					t.Fatalf("it was left to the router, but has\n%s\n%v", &fast.Response, f.observed)
 				}
 				return
 			}
 			status, counted := fast.Response.StatusCode(), fmt.Sprint(f.observed)
 			served[status]++
-			f.observed = nil
+			accounted := f.accounted
+			f.observed, f.accounted = nil, nil
 			slow := f.ask(t, raw, f.api.Route)
 			if got, want := unvarying(&fast.Response), unvarying(slow); got != want {
 				t.Fatalf("%q is answered\n%s\nand by the router\n%s", raw, got, want)
 			}
 			if want := fmt.Sprintf("[test/one %d]", status); counted != want || fmt.Sprint(f.observed) != want {
 				t.Fatalf("it was counted as %s, and by the router as %v", counted, f.observed)
+			}
+			if len(accounted) != 1 || !slices.Equal(accounted, f.accounted) {
+				t.Fatalf("it was accounted as %+v, and by the router as %+v", accounted, f.accounted)
 			}
 		}
 		rapid.Check(t, func(t *rapid.T) {

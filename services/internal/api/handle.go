@@ -50,7 +50,9 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 	for name, value := range e.head.All() {
 		c.Response().Header.SetCanonical(name, value)
 	}
-	e.send(c.Context(), time.Now(), joinedHeader(c.Context(), fiber.HeaderIfNoneMatch))
+	d := deliveryOf(c)
+	d.Rows, d.Cached = e.rows, current
+	e.send(c.Context(), time.Now(), joinedHeader(c.Context(), fiber.HeaderIfNoneMatch), s.accountStream(d))
 	return nil
 }
 

@@ -67,9 +67,14 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		label = "other"
 	}
 	status := c.Response().StatusCode()
-	seconds := time.Since(start).Seconds()
-	if !s.observePost(c) && c.Locals(askedKey) == nil {
+	took := time.Since(start)
+	seconds := took.Seconds()
+	asked := c.Locals(askedKey) != nil // the tool's GET is what is observed and accounted
+	if !s.observePost(c) && !asked {
 		s.cfg.Observe(label, status, seconds)
+	}
+	if !asked {
+		s.account(c, label, status, took)
 	}
 	if s.cfg.AccessLog == "all" || s.cfg.AccessLog == "errors" && status >= http.StatusBadRequest {
 		s.logAccess(c, label, status, seconds)

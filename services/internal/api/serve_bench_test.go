@@ -11,9 +11,12 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/usage"
 )
 
 // repeated is a client that sends the same request a number of times, one at a time.
@@ -52,8 +55,9 @@ func (g given) Accept() (net.Conn, error) {
 func (g given) Close() error   { close(g); return nil }
 func (g given) Addr() net.Addr { return &net.TCPAddr{} }
 
-// BenchmarkServe answers from the cache without a network: what of a request is ours, of an open API
-// of one with keys and a rate limit and of one with tokens, beside a bare fasthttp handler with the same body.
+// BenchmarkServe answers from the cache without a network: what of a request is ours, of an open API,
+// of one with keys and a rate limit ("keyed"), of that with its usage counted ("usage") and of one with
+// tokens, beside a bare fasthttp handler with the same body.
 func BenchmarkServe(b *testing.B) {
 	db, err := openDB()
 	if err != nil {
@@ -78,9 +82,19 @@ func BenchmarkServe(b *testing.B) {
 	benchServe(b, bare.Serve, bare.ShutdownWithContext, "", map[string]string{"bare": ""})
 	tokens := newTokens(b)
 	token := tokens.token(b, "bench", map[string]string{}, "test/one")
+	k, err := contract.Load(data.FS, "usage")
+	if err != nil {
+		b.Fatal(err)
+	}
+	meter := usage.New(k, nil, slogDiscard()) // nothing is published unless it runs
+	keyed := func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Keys: keys}, 1e9 }
 	for name, change := range map[string]func(*api.Config){
-		"open": func(*api.Config) {}, "keyed": func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Keys: keys}, 1e9 },
+		"open": func(*api.Config) {}, "keyed": keyed,
 		"token": func(cfg *api.Config) { cfg.Access, cfg.Rate = &access.Authenticator{Tokens: tokens.Tokens}, 1e9 },
+		"usage": func(cfg *api.Config) {
+			keyed(cfg)
+			cfg.Account = func(a api.Answer) { meter.Add(usage.Answer(a)) }
+		},
 	} {
 		credential := secret
 		if name == "token" {

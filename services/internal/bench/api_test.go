@@ -32,6 +32,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/telemetry"
+	"github.com/estela-dev/estela/services/internal/usage"
 	"github.com/estela-dev/estela/services/internal/worker"
 )
 
@@ -115,7 +116,7 @@ func (bd *bed) serveAPI(extra map[string]string, change ...func(*api.Config)) st
 func newReadBed(b *testing.B) *bed {
 	b.Helper()
 	bd := newBed(b)
-	bd.contract = mustLoad(b)
+	bd.contract = mustLoad(b, "flights")
 	views, err := data.FS.ReadFile("flights/views.sql")
 	if err != nil {
 		b.Fatal(err)
@@ -131,9 +132,9 @@ func newReadBed(b *testing.B) *bed {
 	return bd
 }
 
-func mustLoad(b *testing.B) *contract.Contract {
+func mustLoad(b *testing.B, name string) *contract.Contract {
 	b.Helper()
-	c, err := contract.Load(data.FS, "flights")
+	c, err := contract.Load(data.FS, name)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -236,6 +237,35 @@ func BenchmarkCached(b *testing.B) {
 					ratios[name] = append(ratios[name], a.perSecond/reference.perSecond)
 					ratios[name+"-cpu"] = append(ratios[name+"-cpu"], a.cpu/reference.cpu)
 				}
+			}
+		}
+		for name, all := range ratios {
+			b.ReportMetric(median(all), name)
+		}
+	}
+}
+
+// BenchmarkUsage compares answers from the cache, and 304, of an API as in production that counts its usage with
+// one that does not, in turn: requests/s and processor time a request as ratios.
+func BenchmarkUsage(b *testing.B) {
+	bd := newReadBed(b)
+	secret, production := productionConfig(b)
+	meter := usage.New(mustLoad(b, "usage"), nil, slog.New(slog.DiscardHandler)) // nothing is published unless it runs
+	targets := []string{bd.serveAPI(nil, production) + cachedPath, bd.serveAPI(nil, production, func(cfg *api.Config) {
+		cfg.Account = func(a api.Answer) { meter.Add(usage.Answer(a)) }
+	}) + cachedPath}
+	_, tag := fetch(b, targets[0], secret)
+	for b.Loop() {
+		ratios := map[string][]float64{}
+		for lap := range *laps {
+			for name, header := range map[string]string{"cached": "Accept: */*", "304": "If-None-Match: " + tag} {
+				var with [2]asked
+				for i := range with {
+					i = (i + lap) % 2
+					with[i] = wrk(b, targets[i], "Authorization: Bearer "+secret, header)
+				}
+				ratios[name] = append(ratios[name], with[1].perSecond/with[0].perSecond)
+				ratios[name+"-cpu"] = append(ratios[name+"-cpu"], with[1].cpu/with[0].cpu)
 			}
 		}
 		for name, all := range ratios {

@@ -39,9 +39,34 @@ type Dataset struct {
 	Dir    string
 }
 
+// Usage is the name of the dataset of what is used by whom, which is built in and loaded only where it is
+// asked for.
+const Usage = "usage"
+
 // Load loads the datasets in the directories (each a dataset's folder, or a folder of such) or, without
-// directories, those built in. It returns the errors of all of them, beside the datasets without.
-func Load(dirs []string) ([]*Dataset, error) {
+// directories, those built in. With usage, that of this name is among them: the built-in one, or one with its
+// contract in the directories, which has endpoints of its own. It returns the errors of all of them, beside
+// the datasets without.
+func Load(dirs []string, usage bool) ([]*Dataset, error) {
+	all, faults := load(dirs)
+	own, err := contract.Load(data.FS, Usage)
+	if err != nil {
+		return nil, errors.Join(faults, err)
+	}
+	i := slices.IndexFunc(all, func(d *Dataset) bool { return d.Name == Usage })
+	switch {
+	case i >= 0 && all[i].Version == own.Version && !usage:
+		return slices.Delete(all, i, i+1), faults
+	case i >= 0 && all[i].Version != own.Version && usage:
+		return all, errors.Join(faults, fault.Usagef("dataset %s in %s: --usage has a dataset of this name, whose contract is another; rename the folder, or leave --usage out", Usage, all[i].Dir))
+	case i < 0 && usage:
+		d, err := read(data.FS, Usage)
+		return append(all, d), errors.Join(faults, err)
+	}
+	return all, faults
+}
+
+func load(dirs []string) ([]*Dataset, error) {
 	folders, err := folders(dirs)
 	if err != nil {
 		return nil, err

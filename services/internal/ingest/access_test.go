@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 )
 
 // keyed serves with keys that it returns: to read, to write, and to do both.
-func keyed(t *testing.T) (s *site, secrets map[string]string) {
+func keyed(t *testing.T, more ...setting) (s *site, secrets map[string]string) {
 	t.Helper()
 	secrets = map[string]string{}
 	var all []access.Key
@@ -44,7 +45,7 @@ func keyed(t *testing.T) (s *site, secrets map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return setup(t, things(t, 1), func(_ *ingest.Config, cfg *api.Config) { cfg.Access = &access.Authenticator{Keys: keys} }), secrets
+	return setup(t, things(t, 1), append(more, func(_ *ingest.Config, cfg *api.Config) { cfg.Access = &access.Authenticator{Keys: keys} })...), secrets
 }
 
 // A key that may read may not write, and the other way round.
@@ -217,6 +218,43 @@ func TestOpenAPI(t *testing.T) {
 	for _, k := range []string{"invalid-events", "stream-full", "idempotency-key-reused"} {
 		if page := s.get(t, "/docs/problems/"+k, ""); !strings.Contains(page, "<h1") || !strings.Contains(page, "Nothing was published") && k != "stream-full" {
 			t.Errorf("%s: %s", k, page)
+		}
+	}
+}
+
+// A POST is accounted to its key: the events that were published, and the bytes without their compression.
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	accounted := make(chan api.Answer, 1)
+	s, secrets := keyed(t, func(_ *ingest.Config, cfg *api.Config) {
+		cfg.Account = func(a api.Answer) {
+			a.Took = 0
+			accounted <- a
+		}
+	})
+	two := []byte(thing("a", "x") + "\n" + thing("b", "x") + "\n")
+	for _, test := range []struct {
+		name, query string
+		body        []byte
+		headers     []string
+		want        api.Answer
+	}{
+		{"plain", "", two, nil, api.Answer{Subject: "writes", Status: 202, Rows: 2}},
+		{"compressed", "", gzipped(t, two), []string{"Content-Encoding", "gzip"}, api.Answer{Subject: "writes", Status: 202, Rows: 2}},
+		{"one invalid", "", append(two, `{}`...), nil, api.Answer{Subject: "writes", Status: 422, Bytes: 2}},
+		{"one reject", "?on-invalid=reject", append(two, `{}`...), nil, api.Answer{Subject: "writes", Status: 202, Rows: 3, Bytes: 2}},
+		{"not allowed", "", two, []string{"Authorization", "Bearer " + secrets["reads"]}, api.Answer{Subject: "reads", Status: 403, Bytes: -int64(len(two))}},
+		{"no key", "", two, []string{"Authorization", "Bearer x"}, api.Answer{Status: 401, Bytes: -int64(len(two))}},
+	} {
+		headers := test.headers
+		if !slices.Contains(headers, "Authorization") {
+			headers = append(headers, "Authorization", "Bearer "+secrets["writes"])
+		}
+		s.post(t, test.query, ndjson, test.body, headers...)
+		test.want.Endpoint, test.want.Write = "things/events", true
+		test.want.Bytes += int64(len(two))
+		if got := <-accounted; got != test.want {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (u *publication) run() ([]event.Range, error) {
 		}
 		p.spilled = nil
 		body.Share(1)
-		file := body.Open()
+		file := body.Open(nil)
 		defer func() { _ = file.Close() }() // it was only read
 		from = file
 	}

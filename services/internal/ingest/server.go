@@ -81,20 +81,21 @@ const (
 )
 
 // Post takes the events of a request to the dataset, which takes some, and answers it. rate is the client's own
-// number of requests a second, 0 for the server's.
-func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) error {
+// number of requests a second, 0 for the server's. It returns how many events were published, and the bytes
+// that were received, without their compression.
+func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) (events int, bytes int64, err error) {
 	opts, err := optionsOf(c.Context())
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	admitted, err := s.limiter.admit(client, rate, opts.stored, time.Now())
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	defer admitted.release()
-	taken, err := s.take(c.Context(), dataset, client, opts, admitted)
+	taken, bytes, err := s.take(c.Context(), dataset, client, opts, admitted)
 	if err != nil {
-		return err
+		return 0, bytes, err
 	}
 	admitted.published()
 	answer := taken.answer()
@@ -102,7 +103,7 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) error {
 	if opts.stored && s.await(taken, answer) {
 		status = http.StatusOK
 	}
-	return c.Status(status).JSON(answer)
+	return taken.events, bytes, c.Status(status).JSON(answer)
 }
 
 // optionsOf reads the query and the headers.
@@ -176,23 +177,23 @@ type taken struct {
 	added           []event.Range // by shard
 }
 
-// take reads, checks and publishes the events.
-func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts options, admitted *admission) (*taken, error) {
+// take reads, checks and publishes the events. It returns the size of the body too, without its compression.
+func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts options, admitted *admission) (t *taken, size int64, err error) {
 	pool := s.parcels[dataset]
 	p := pool.Get().(*parcel) //nolint:forcetypeassert // the pool's type
 	defer pool.Put(p)
 	p.reset(opts, func() *spool.Writer { return s.space.Writer(client, spool.Coding{}, s.cfg.SpoolBytes, nil) })
 	defer p.discard()
-	size, err := s.read(c, p, opts)
+	size, err = s.read(c, p, opts)
 	admitted.spend(size)
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	if err := p.problem(); err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	if err := p.sealAll(); err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	var once *event.Request
 	if opts.key != "" {
@@ -200,10 +201,10 @@ func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts optio
 	}
 	added, err := newPublication(p, s.cfg.Publisher, once).run()
 	if err != nil {
-		return nil, err
+		return nil, size, err
 	}
 	s.cfg.Observer.Accepted(dataset, p.taken, p.invalid, size, time.Since(c.Time()))
-	return &taken{p.contract, p.taken, p.invalid, added}, nil
+	return &taken{p.contract, p.taken, p.invalid, added}, size, nil
 }
 
 // read reads the body into the parcel and returns its size without compression. After an error the rest of it

@@ -53,9 +53,10 @@ func (b *Body) Release() {
 	}
 }
 
-// Open returns an independent reader of the body's file. Closing it releases a reference.
-func (b *Body) Open() io.ReadCloser {
-	return &reader{body: b, file: io.NewSectionReader(b.file, 0, b.Size), start: time.Now()}
+// Open returns an independent reader of the body's file. Closing it releases a reference and calls closed,
+// if it is not nil, with the number of bytes that were read.
+func (b *Body) Open(closed func(read int64)) io.ReadCloser {
+	return &reader{body: b, file: io.NewSectionReader(b.file, 0, b.Size), start: time.Now(), closed: closed}
 }
 
 var errTooSlow = errors.New("the answer is read more slowly than is allowed")
@@ -66,6 +67,8 @@ type reader struct {
 	file  io.Reader
 	start time.Time
 	sent  int64
+
+	closed func(read int64)
 }
 
 // Read implements io.Reader.
@@ -82,5 +85,8 @@ func (r *reader) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (r *reader) Close() error {
 	r.body.Release()
+	if r.closed != nil {
+		r.closed(r.sent)
+	}
 	return nil
 }

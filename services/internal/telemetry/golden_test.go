@@ -28,6 +28,7 @@ func TestExposition(t *testing.T) {
 	m.Posts(func() telemetry.Posts {
 		return telemetry.Posts{InFlight: 1, Waiting: 2, MaxInFlight: 256, MaxWaiting: 10_000}
 	})
+	m.Usage(func() int { return 1 }, func() int64 { return 2 })
 	m.Build(telemetry.Build{Version: "v1.2.3", DuckDB: "1.5.6", Supported: true})
 	m.Read("flights", 10)
 	m.Retried("flights")

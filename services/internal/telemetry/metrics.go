@@ -189,5 +189,17 @@ type requestLabels struct {
 // Trace exports spans of traced events. It must be called before anything is recorded.
 func (m *Metrics) Trace(t *Tracing) { m.tracing = t }
 
+// Usage collects at every scrape how many minutes of usage wait for Redis, and how many requests were
+// counted and given up.
+func (m *Metrics) Usage(pending func() int, lost func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "estela_usage_pending_minutes", Help: "Minutes of usage that were counted and wait for Redis.",
+		}, func() float64 { return float64(pending()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "estela_usage_lost_requests_total", Help: "Requests that were counted and are missing in the usage, because Redis was gone for too long.",
+		}, func() float64 { return float64(lost()) }))
+}
+
 // Gauges collects the shards' state with read at every scrape.
 func (m *Metrics) Gauges(read func() []Shard) { m.registry.MustRegister(&shardCollector{read: read}) }
