@@ -106,6 +106,8 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) error {
 func optionsOf(c *fasthttp.RequestCtx) (opts options, err error) {
 	for name, value := range c.QueryArgs().All() {
 		switch text := string(value); {
+		case len(c.QueryArgs().PeekMultiBytes(name)) > 1:
+			return opts, invalidParameter.New(strings.ToValidUTF8(string(name[:min(len(name), 64)]), "?"), "It is given more than once.")
 		case string(name) == "on-invalid" && (text == "reject" || text == "refuse"):
 			opts.keep = text == "reject"
 		case string(name) == "durability" && (text == "stored" || text == "accepted"):
@@ -144,17 +146,18 @@ func idempotencyKey(c *fasthttp.RequestCtx) (string, error) {
 
 // contentType decides by Content-Type what the body has.
 func (o *options) contentType(c *fasthttp.RequestCtx) error {
-	given := c.Request.Header.PeekAll(fiber.HeaderContentType)
 	kind, params, err := mime.ParseMediaType(string(c.Request.Header.ContentType()))
 	charset := strings.ToLower(params["charset"])
 	switch {
-	case len(given) > 1, err != nil && len(c.Request.Header.ContentType()) > 0, charset != "" && charset != "utf-8" && charset != "us-ascii":
+	case err != nil && len(c.Request.Header.ContentType()) > 0, charset != "" && charset != "utf-8" && charset != "us-ascii":
 		return unsupportedType.New("", "The Content-Type is not one media type in UTF-8.")
 	case kind == "application/cloudevents+json":
 		o.layout, o.events = one, structured
 	case kind == "application/cloudevents-batch+json":
 		o.layout, o.events = array, structured
-	case isBinary(&c.Request.Header) && (kind == "" || isJSON(kind)):
+	case isBinary(&c.Request.Header) && kind != "" && !isJSON(kind):
+		return unsupportedType.New("", "The headers ce-… make it a CloudEvent, whose data is one JSON object. Send events of another type without them.")
+	case isBinary(&c.Request.Header):
 		o.layout, o.events = one, binary
 	case kind == "application/json":
 		o.layout = document
