@@ -19,8 +19,9 @@ type Ingest interface {
 	// Takes reports whether the dataset takes events.
 	Takes(dataset string) bool
 	// Post reads the request's body and answers it. The client has the right to write to the
-	// dataset; rate is its own number of requests a second, 0 for the server's.
-	Post(c *fiber.Ctx, dataset, client string, rate int) error
+	// dataset; rate is its own number of requests a second, 0 for the server's. watch calls left when
+	// the client has closed the connection, or its half of it, until stop is called.
+	Post(c *fiber.Ctx, dataset, client string, rate int, watch func(left func()) (stop func())) error
 	// Observe is called after each answer to a POST to a dataset, with the slug of its problem, ""
 	// without one.
 	Observe(dataset string, status int, problem string, seconds float64)
@@ -74,7 +75,9 @@ func (s *Server) servePost(c *fiber.Ctx) error {
 	if !takes {
 		return notFound.new("", "No dataset takes events here: it is unknown, or another application's stream that only its own producers write to. GET /openapi.json lists those that do.")
 	}
-	return s.cfg.Ingest.Post(c, dataset, clientOf(c.Context(), g), g.Rate)
+	return s.cfg.Ingest.Post(c, dataset, clientOf(c.Context(), g), g.Rate, func(left func()) (stop func()) {
+		return s.disconnects.watch(c.Context().Conn(), left)
+	})
 }
 
 // observePost observes a POST to a dataset, which is no request of a reader; false for any other request.

@@ -20,6 +20,8 @@ type publication struct {
 	to     Publisher
 	// once is nil without an Idempotency-Key.
 	once *event.Request
+	// trace is the traceparent of the request, "" without.
+	trace string
 
 	window    []byte           // payloads that were read from disk
 	additions []event.Addition // of the window, one a shard
@@ -99,7 +101,7 @@ func (u *publication) send(entries []entry, data []byte) error {
 	clear(u.at)
 	for _, e := range entries {
 		if u.at[e.shard] == 0 {
-			u.additions = append(u.additions, event.Addition{Shard: int(e.shard)})
+			u.additions = append(u.additions, event.Addition{Shard: int(e.shard), Trace: u.trace})
 			u.at[e.shard] = len(u.additions)
 		}
 		to := &u.additions[u.at[e.shard]-1]

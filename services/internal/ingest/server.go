@@ -64,6 +64,7 @@ func (s *Server) Observe(dataset string, status int, problem string, seconds flo
 type options struct {
 	keep, stored bool
 	key          string // Idempotency-Key
+	trace        string // traceparent, if it is sampled
 	layout       layout
 	events       form
 }
@@ -78,8 +79,8 @@ const (
 )
 
 // Post takes the events of a request to the dataset, which takes some, and answers it. rate is the client's own
-// number of requests a second, 0 for the server's.
-func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) error {
+// number of requests a second, 0 for the server's; watch calls left when the client has left.
+func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int, watch func(left func()) (stop func())) error {
 	opts, err := optionsOf(c.Context())
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) error {
 	admitted.published()
 	answer := taken.answer()
 	status := http.StatusAccepted
-	if opts.stored && s.await(taken, answer) {
+	if opts.stored && s.await(taken, answer, watch) {
 		status = http.StatusOK
 	}
 	return c.Status(status).JSON(answer)
@@ -119,6 +120,9 @@ func optionsOf(c *fasthttp.RequestCtx) (opts options, err error) {
 		default:
 			return opts, unknownParameter.New(strings.ToValidUTF8(string(name[:min(len(name), 64)]), "?"), "A POST of events has the parameters on-invalid and durability.")
 		}
+	}
+	if trace := c.Request.Header.Peek("Traceparent"); contract.Sampled.Match(trace) {
+		opts.trace = string(trace)
 	}
 	if opts.key, err = idempotencyKey(c); err != nil {
 		return opts, err
@@ -198,7 +202,11 @@ func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts optio
 	if opts.key != "" {
 		once = &event.Request{Key: client + "\n" + opts.key, Body: p.fingerprint()}
 	}
-	added, err := newPublication(p, s.cfg.Publisher, once).run()
+	publication := newPublication(p, s.cfg.Publisher, once)
+	if p.contract.Stream == nil { // else entries are what its own producers write
+		publication.trace = opts.trace
+	}
+	added, err := publication.run()
 	if err != nil {
 		return nil, err
 	}
@@ -285,10 +293,11 @@ func (t *taken) answer() *answer {
 	return a
 }
 
-// await waits until all is stored, and reports whether it is.
-func (s *Server) await(t *taken, a *answer) bool {
+// await waits until all is stored or the client leaves, and reports whether it is stored.
+func (s *Server) await(t *taken, a *answer, watch func(left func()) (stop func())) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.StoredTimeout)
 	defer cancel()
+	defer watch(cancel)()
 	for i := range a.Streams {
 		one := &a.Streams[i]
 		at, err := s.cfg.Publisher.Await(ctx, t.contract, one.Shard, t.added[one.Shard].Last)
