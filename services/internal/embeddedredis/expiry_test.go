@@ -40,8 +40,14 @@ func TestKeysExpire(t *testing.T) {
 	const life = 400 * time.Millisecond
 	began := time.Now()
 	for _, command := range [][]string{
-		{"SET", "a", "x", "PX", "400"}, {"SET", "b", "x", "NX", "px", "400"}, {"SET", "c", "x"}, {"PEXPIRE", "c", "400"},
-		{"EVAL", remember, "1", "d", "400"}, {"SET", "e", "x"}, {"EXPIRE", "e", "1"}, {"SET", "f", "x", "EX", "1"},
+		{"SET", "a", "x", "PX", "400"},
+		{"SET", "b", "x", "NX", "px", "400"},
+		{"SET", "c", "x"},
+		{"PEXPIRE", "c", "400"},
+		{"EVAL", remember, "1", "d", "400"},
+		{"SET", "e", "x"},
+		{"EXPIRE", "e", "1"},
+		{"SET", "f", "x", "EX", "1"},
 	} {
 		if e, failed := c.do(command...).(replyError); failed {
 			t.Fatalf("%v: %s", command, e)
