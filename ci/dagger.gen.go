@@ -762,11 +762,25 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg redis", err))
 				}
 			}
+			var post string
+			if inputArgs["post"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["post"]), &post)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg post", err))
+				}
+			}
 			var apiKey *dagger.Secret
 			if inputArgs["apiKey"] != nil {
 				err = json.Unmarshal([]byte(inputArgs["apiKey"]), &apiKey)
 				if err != nil {
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg apiKey", err))
+				}
+			}
+			var postKey *dagger.Secret
+			if inputArgs["postKey"] != nil {
+				err = json.Unmarshal([]byte(inputArgs["postKey"]), &postKey)
+				if err != nil {
+					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg postKey", err))
 				}
 			}
 			var noCanary bool
@@ -776,7 +790,7 @@ func invoke(ctx context.Context, parentJSON []byte, parentName string, fnName st
 					panic(fmt.Errorf("%s: %w", "failed to unmarshal input arg noCanary", err))
 				}
 			}
-			return (*Estela).Smoke(&parent, ctx, url, service, redis, apiKey, noCanary)
+			return (*Estela).Smoke(&parent, ctx, url, service, redis, post, apiKey, postKey, noCanary)
 		case "Submit":
 			var parent Estela
 			err = json.Unmarshal(parentJSON, &parent)

@@ -199,9 +199,15 @@ func (m *Estela) Smoke(
 	// looked at.
 	// +optional
 	redis *dagger.Secret,
+	// Where events are posted, to send the canary there: the URL of up, which may be the same, or of ingest.
+	// +optional
+	post string,
 	// An API key or identity token.
 	// +optional
 	apiKey *dagger.Secret,
+	// The API key to post with; without it, apiKey.
+	// +optional
+	postKey *dagger.Secret,
 	// Leave the canary out, of a pipeline without the dataset canary.
 	// +optional
 	noCanary bool,
@@ -216,7 +222,13 @@ func (m *Estela) Smoke(
 	if redis != nil {
 		c = c.WithSecretVariable("ESTELA_REDIS", redis)
 	}
+	if postKey != nil {
+		c = c.WithSecretVariable("ESTELA_SMOKE_POST_KEY", postKey)
+	}
 	args := []string{"estela", "smoke", "--url", url}
+	if post != "" {
+		args = append(args, "--post-url", post)
+	}
 	if noCanary {
 		args = append(args, "--no-canary")
 	}
@@ -253,7 +265,7 @@ func (m *Estela) deployment(s *stackOf, apiKey *dagger.Secret, floor float64) ro
 		Stack: s,
 		Name:  s.name,
 		Smoke: func(ctx context.Context, url string) error {
-			_, err := m.Smoke(ctx, url, nil, nil, apiKey, false)
+			_, err := m.Smoke(ctx, url, nil, nil, "", apiKey, nil, false)
 			return err
 		},
 		Budget: budget,

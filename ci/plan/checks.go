@@ -135,7 +135,7 @@ func unitChecks() []Check {
 		c.Doc = "tests of " + module + " with the race detector, in a random order"
 		c.Reads = sources(module)
 		if module == "services" {
-			c.Needs = append(c.Needs, Redis(), Node(), Python())
+			c.Needs = append(c.Needs, Redis(), Node(), Python(), Curl())
 			c.Privileged = true
 		}
 		if module == "infra" {

@@ -73,6 +73,15 @@ func Python() Need {
 	}
 }
 
+// Curl posts events as its users do.
+func Curl() Need {
+	return Need{
+		Name:     "curl",
+		Programs: []string{"curl"},
+		Packages: []string{"curl"},
+	}
+}
+
 // Git reads the revision that a change is compared with.
 func Git() Need {
 	return Need{

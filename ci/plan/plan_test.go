@@ -100,7 +100,7 @@ func TestChecksAreTheSameEachTime(t *testing.T) {
 func TestNeedsSayHowToGetThem(t *testing.T) {
 	t.Parallel()
 	all := []plan.Need{
-		plan.CCompiler(), plan.Redis(), plan.Promtool(), plan.Chromium(), plan.Git(), plan.Node(), plan.Python(),
+		plan.CCompiler(), plan.Redis(), plan.Promtool(), plan.Chromium(), plan.Git(), plan.Node(), plan.Python(), plan.Curl(),
 	}
 	for _, n := range all {
 		if n.Name == "" || len(n.Programs) == 0 || len(n.Packages) == 0 {

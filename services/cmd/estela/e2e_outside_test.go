@@ -125,7 +125,8 @@ func TestE2EOutside(t *testing.T) {
 	if (api == "") != (redis == "") {
 		t.Fatal("ESTELA_E2E_URL and ESTELA_E2E_REDIS belong together")
 	}
-	if api == "" {
+	own := api == ""
+	if own {
 		s := up(t, t.TempDir(), "--no-sample")
 		api, redis = "http://"+s.api, s.redisURL()
 	}
@@ -155,6 +156,11 @@ func TestE2EOutside(t *testing.T) {
 	out := must(t, "", "smoke", "--url", api, "--redis", redis)
 	if strings.Count(out, "ok  ") != 4 || !strings.Contains(out, "a canary was there after") {
 		t.Errorf("smoke says\n%s", out)
+	}
+	if own { // without keys, on this machine alone
+		if out := must(t, "", "smoke", "--url", api, "--post-url", api+"/"); strings.Count(out, "ok  ") != 4 || !strings.Contains(out, "a canary was there after") {
+			t.Errorf("smoke by POST says\n%s", out)
+		}
 	}
 	// The canary that was just stored is fresh enough for a look without Redis.
 	if out := must(t, "", "smoke", "--url", api); !strings.Contains(out, "the newest canary is") {

@@ -28,7 +28,7 @@ func TestEnvironment(t *testing.T) {
 		}
 		return next(nil)
 	})
-	all = append(all, "MOTHERDUCK_TOKEN", smokeToken, apiKeyVariable, "ESTELA_OPS_TOKEN")
+	all = append(all, "MOTHERDUCK_TOKEN", smokeToken, smokePostKey, apiKeyVariable, "ESTELA_OPS_TOKEN")
 	slices.Sort(all)
 	got := strings.Join(slices.Compact(all), "\n") + "\n"
 	const file = "testdata/environment.txt"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,28 +20,39 @@ import (
 
 type smokeCmd struct {
 	URL       string        `required:"" help:"URL of the API, with a path before /v1 if it has one." placeholder:"URL"`
+	PostURL   string        `help:"URL of 'up' or 'estela ingest', to send the canary by POST instead of to Redis. The key to write with is ESTELA_SMOKE_POST_KEY; without it, the key of the API." placeholder:"URL"`
 	Within    time.Duration `help:"How long a canary may take from the stream to a response." default:"30s"`
-	CanaryAge time.Duration `help:"How old the newest canary may be, without --redis to send one." default:"10m"`
+	CanaryAge time.Duration `help:"How old the newest canary may be, without --redis or --post-url to send one." default:"10m"`
 	NoCanary  bool          `help:"Skip the canary."`
 	Timeout   time.Duration `help:"How long the whole test may take." default:"2m"`
 
 	jsonFlag
 }
 
-// smokeToken is the variable with an identity token or an API key. It is no flag, because every user of
-// the machine can see flags.
-const smokeToken = "ESTELA_SMOKE_TOKEN"
+// smokeToken is the variable with an identity token or an API key, smokePostKey that with one to write with. They are no
+// flags, because every user of the machine can see flags.
+const (
+	smokeToken   = "ESTELA_SMOKE_TOKEN"
+	smokePostKey = "ESTELA_SMOKE_POST_KEY"
+)
 
 // Run is 'estela smoke'.
 func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
-	base, err := url.Parse(strings.TrimSuffix(c.URL, "/"))
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return fault.Usagef("--url %q: want http or https and a host, such as https://api.example", mask.URL(c.URL))
+	base, err := httpURL("--url", c.URL)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	t := smoke.Test{Base: base.String(), Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, CanaryTimeout: c.Within, MaxCanaryAge: c.CanaryAge}
-	if g.Redis != "" {
+	t := smoke.Test{Base: base, Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, CanaryTimeout: c.Within, MaxCanaryAge: c.CanaryAge}
+	switch {
+	case c.PostURL != "":
+		to, err := httpURL("--post-url", c.PostURL)
+		if err != nil {
+			return err
+		}
+		t.Publish = smoke.ByPost(to, cmp.Or(os.Getenv(smokePostKey), t.Token))
+	case g.Redis != "":
 		t.Publish = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
 	}
 	var failures []string
@@ -56,6 +68,15 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 		return fmt.Errorf("%s failed: %s", c.URL, strings.Join(failures, ", "))
 	}
 	return nil
+}
+
+// httpURL is the URL of a flag, without a slash at its end.
+func httpURL(flag, text string) (string, error) {
+	base, err := url.Parse(strings.TrimSuffix(text, "/"))
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return "", fault.Usagef("%s %q: want http or https and a host, such as https://api.example", flag, mask.URL(text))
+	}
+	return base.String(), nil
 }
 
 // timedOutcome is a check of which is said how long it took.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/estela-dev/estela/services/internal/smoke"
 )
 
 // pretend is an API that is well, but for what a test changes by path.
@@ -76,10 +79,50 @@ func TestSmokeNamesWhatIsNot(t *testing.T) {
 	}
 }
 
+// A canary by POST has the key to write with, and must be stored.
+func TestSmokeByPost(t *testing.T) {
+	const readKey, writeKey = "r34d-k3y", "wr1t3-k3y"
+	t.Setenv(smokeToken, readKey)
+	for _, c := range []struct {
+		key, sentKey  string
+		status, exits int
+		want          string
+	}{
+		{writeKey, writeKey, http.StatusOK, 0, "a canary was there after"},
+		{"", readKey, http.StatusOK, 0, "a canary was there after"},
+		{writeKey, writeKey, http.StatusAccepted, exitFailed, "status 202"},
+		{writeKey, writeKey, http.StatusForbidden, exitFailed, "status 403"},
+	} {
+		t.Setenv(smokePostKey, c.key)
+		var sent smoke.Canary
+		var header http.Header
+		to := pretend(t, map[string]http.HandlerFunc{"/v1/canary/events": func(w http.ResponseWriter, r *http.Request) {
+			header = r.Header
+			if r.Method != http.MethodPost || r.URL.RawQuery != "durability=stored" {
+				t.Errorf("%s %s", r.Method, r.URL)
+			}
+			if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+				t.Error(err)
+			}
+			text(c.status, "application/json", `{}`)(w, r)
+		}})
+		code, out, errs := command(t, "", "smoke", "--url", pretend(t, nil), "--post-url", to+"/")
+		if code != c.exits || !strings.Contains(out, c.want) || strings.Contains(out+errs, readKey) || strings.Contains(out+errs, writeKey) {
+			t.Errorf("%+v: exit %d\n%s%s", c, code, out, errs)
+		}
+		if sent.ID == "" || header.Get("Idempotency-Key") != sent.ID || header.Get("Authorization") != "Bearer "+c.sentKey || header.Get("Content-Type") != "application/json" {
+			t.Errorf("%+v: sent %+v with %v", c, sent, header)
+		}
+	}
+}
+
 func TestSmokeRefusesWhatIsNoURL(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"example.org", "file:///etc/passwd", "http://", ":"} {
 		if code, _, errs := command(t, "", "smoke", "--url", url); code != exitUsage || !strings.Contains(errs, "--url") {
+			t.Errorf("%s: exit %d, %s", url, code, errs)
+		}
+		if code, _, errs := command(t, "", "smoke", "--url", "http://127.0.0.1", "--post-url", url); code != exitUsage || !strings.Contains(errs, "--post-url") {
 			t.Errorf("%s: exit %d, %s", url, code, errs)
 		}
 	}

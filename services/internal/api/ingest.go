@@ -19,9 +19,10 @@ type Ingest interface {
 	// Takes reports whether the dataset takes events.
 	Takes(dataset string) bool
 	// Post reads the request's body and answers it. The client has the right to write to the
-	// dataset; rate is its own number of requests a second, 0 for the server's. It returns how many
+	// dataset; rate is its own number of requests a second, 0 for the server's. watch calls left when
+	// the client has closed the connection, or its half of it, until stop is called. It returns how many
 	// events were published, and the bytes that were received, without their compression.
-	Post(c *fiber.Ctx, dataset, client string, rate int) (events int, bytes int64, err error)
+	Post(c *fiber.Ctx, dataset, client string, rate int, watch func(left func()) (stop func())) (events int, bytes int64, err error)
 	// Observe is called after each answer to a POST to a dataset, with the slug of its problem, ""
 	// without one.
 	Observe(dataset string, status int, problem string)
@@ -76,8 +77,9 @@ func (s *Server) servePost(c *fiber.Ctx) error {
 	if !takes {
 		return notFound.new("", "No dataset takes events here: it is unknown, or another application's stream that only its own producers write to. GET /openapi.json lists those that do.")
 	}
+	watch := func(left func()) (stop func()) { return s.disconnects.watch(c.Context().Conn(), left) }
 	d := deliveryOf(c)
-	d.Rows, d.Bytes, err = s.cfg.Ingest.Post(c, dataset, clientOf(c.Context(), g), g.Rate)
+	d.Rows, d.Bytes, err = s.cfg.Ingest.Post(c, dataset, clientOf(c.Context(), g), g.Rate, watch)
 	return err
 }
 

@@ -23,6 +23,7 @@
 //	trim, loss                                Trim…, Loss…
 //	one warehouse                             OtherWarehouse, Identity
 //	backpressure                              Backpressure
+//	a POST that is acknowledged               Post…
 //	rebalance and stopping                    TwoWorkersShareShards, StopCommitsWhatWasRead, DrainedIsNotEarly
 //
 // TestChaosReport measures what each fault costs in terms of the objectives ([Report]): it

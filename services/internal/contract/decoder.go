@@ -106,13 +106,13 @@ func (b *Batch) rejectEntry(e event.Entry, message string) {
 // maxTraces bounds what a producer that marks every entry costs.
 const maxTraces = 16
 
-// sampled is a traceparent of version 00 with the sampled flag, an odd last digit.
+// Sampled matches a traceparent of version 00 with the sampled flag, an odd last digit.
 // https://www.w3.org/TR/trace-context/#traceparent-header
-var sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
+var Sampled = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f][13579bdf]$`)
 
 // trace records an entry whose traceparent says that it is sampled.
 func (b *Batch) trace(e event.Entry) {
-	if len(b.Traces) < maxTraces && sampled.Match(e.Trace) {
+	if len(b.Traces) < maxTraces && Sampled.Match(e.Trace) {
 		b.Traces = append(b.Traces, event.Traced{ID: e.ID, Parent: string(e.Trace)})
 	}
 }

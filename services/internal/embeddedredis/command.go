@@ -34,6 +34,7 @@ var commands = map[string]command{
 	"XPENDING":   {(*Server).xpending, 3, false},
 	"INFO":       {(*Server).info, 1, false},
 	"SELECT":     {(*Server).selectDB, 2, false},
+	"TIME":       {(*Server).time, 1, false},
 }
 
 // trimming is how XADD and XTRIM trim.

@@ -160,6 +160,7 @@ func (c *conn) execute() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.wake()
+	s.tick(c.peer)
 	switch c.name() {
 	case "MULTI":
 		c.multi()

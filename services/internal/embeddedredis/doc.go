@@ -14,12 +14,16 @@
 // has little to do, however long the backlog.
 //
 // Above MaxMemory an XADD is refused as redis-server refuses it, with OOM, until a trim has made room:
-// producers wait. What the streams hold is counted; keys of other types, which a pipeline has few of, are not.
+// producers wait. What the streams hold is counted, and keys of other types by their number: requests with an
+// Idempotency-Key leave some for a day.
 //
 // # Keys
 //
 // Each stream has an empty one of the same name in miniredis, so that EXISTS, TYPE, SCAN, DEL, EXPIRE and
 // FLUSHALL apply to it: a stream whose name is gone there, or another type, is gone. There is one database.
+//
+// A key expires a little late if there are many, and never early: miniredis looks at all of them each time its clock moves,
+// so that is moved seldom (tick), and a time to live is handed to it as the time of its end (absolute).
 //
 // # Order
 //

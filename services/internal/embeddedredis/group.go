@@ -145,6 +145,11 @@ func (s *Server) xread(c *call) {
 		}
 		sources[i].stream = st
 		if r.group == "" {
+			if id := r.ids[i]; id != "$" {
+				if _, ok := c.parseID(id, 0); !ok { // before the next stream is looked for
+					return
+				}
+			}
 			continue
 		}
 		if sources[i].group = st.group(r.group); sources[i].group == nil {

@@ -27,7 +27,7 @@ var delegated = makeSet(
 	"AUTH", "CLIENT", "DBSIZE", "DECR", "DECRBY", "DEL", "ECHO", "EVAL", "EVALSHA", "EXISTS", "EXPIRE", "EXPIREAT", "FLUSHALL", "FLUSHDB",
 	"GET", "HDEL", "HELLO", "HEXISTS", "HGET", "HGETALL", "HINCRBY", "HKEYS", "HLEN", "HMGET", "HMSET", "HSET", "HSETNX", "HVALS",
 	"INCR", "INCRBY", "KEYS", "LLEN", "LPUSH", "LRANGE", "MGET", "MSET", "PERSIST", "PEXPIRE", "PEXPIREAT", "PING", "PTTL", "SCAN", "SCRIPT", "SET", "SETNX",
-	"TIME", "TTL", "TYPE", "UNLINK", "WAIT",
+	"TTL", "TYPE", "UNLINK", "WAIT",
 	"ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE",
 )
 
@@ -50,7 +50,10 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream
-	used    int // bytes, of all streams
+	used    int // bytes, of all streams and, by their number, of the keys of other types
+	keys    int // when they were counted last
+	// tickAt is when keys are looked at next, to see which have expired.
+	tickAt time.Time
 	// changes counts commands that may have removed the name of a stream.
 	changes uint64
 	// notify is true if a command may have ended the wait of another connection.
@@ -203,6 +206,10 @@ func (s *Server) hook(peer *server.Peer, name string, args ...string) (done bool
 	}
 	if delegated[name] {
 		s.changes++
+		if command := absolute(name, args, time.Now()); command != nil {
+			peer.WriteRaw(s.pass(peer, command...))
+			return true
+		}
 		return false
 	}
 	c := &call{args: slices.Concat([]string{name}, args), peer: peer}

@@ -35,6 +35,8 @@ type Request struct {
 type Addition struct {
 	Shard   int
 	Entries []Payload
+	// Trace is the W3C traceparent of the first entry, if any.
+	Trace string
 	// Once is the request that this is a part of, if it may be repeated: the entries are added only if exactly
 	// Once.Before of its events are in the stream. Without entries the key is claimed.
 	Once *Request

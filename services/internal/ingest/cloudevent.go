@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"mime"
 	"net/url"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -106,26 +109,24 @@ func (c *cloudEvents) binary(h *fasthttp.RequestHeader, data []byte) ([]byte, *e
 	if jsontext.Space(data, 0) == len(data) {
 		data = nil
 	}
-	if string(h.Peek("Ce-Specversion")) != "1.0" {
+	if version, wrong := header(h, "specversion"); wrong != nil || version != "1.0" {
 		return nil, violation("/specversion", `must be "1.0": the header Ce-Specversion`)
 	}
 	for _, name := range []string{"id", "source", "type"} {
-		switch values := h.PeekAll("Ce-" + name); {
-		case len(values) == 0 || len(values[0]) == 0:
+		switch text, wrong := header(h, name); {
+		case wrong != nil:
+			return nil, wrong
+		case text == "":
 			return nil, violation("/"+name, "must be a text that is not empty: the header Ce-"+name)
-		case len(values) > 1:
-			return nil, violation("/"+name, "is there twice: the header Ce-"+name)
 		}
 	}
 	var wrong *event.Violation
 	doc, invalid := c.compose(data, func(shape contract.Shape, name string) []byte {
-		values := h.PeekAll("Ce-" + name)
-		if len(values) == 0 {
-			return nil
+		text, bad := header(h, name)
+		if bad != nil {
+			wrong = bad
 		}
-		text, err := url.PathUnescape(string(values[0]))
-		if err != nil || len(values) > 1 {
-			wrong = violation("/"+name, "is not percent-encoded text, given once: the header Ce-"+name)
+		if text == "" {
 			return nil
 		}
 		value, _ := shape.AppendText(nil, []byte(text))
@@ -135,6 +136,33 @@ func (c *cloudEvents) binary(h *fasthttp.RequestHeader, data []byte) ([]byte, *e
 		return nil, wrong
 	}
 	return doc, invalid
+}
+
+// quotedPair is an escaped byte of a quoted string (RFC 9110).
+var quotedPair = regexp.MustCompile(`\\(.)`)
+
+// header returns an attribute in binary mode, "" if it is not there. A value in quotation marks is one of an earlier
+// version of the binding.
+func header(h *fasthttp.RequestHeader, name string) (text string, wrong *event.Violation) {
+	values := h.PeekAll("Ce-" + name)
+	if name == "datacontenttype" {
+		values = h.PeekAll(fiber.HeaderContentType)
+	}
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", violation("/"+name, "is there twice: the header Ce-"+name)
+	}
+	text = string(values[0])
+	if inner, ok := strings.CutPrefix(text, `"`); ok && strings.HasSuffix(inner, `"`) {
+		text = quotedPair.ReplaceAllString(inner[:len(inner)-1], "$1")
+	}
+	text, err := url.PathUnescape(text)
+	if err != nil || !utf8.ValidString(text) {
+		return "", violation("/"+name, "is not percent-encoded UTF-8: the header Ce-"+name)
+	}
+	return text, nil
 }
 
 // isJSON reports whether a media type is one of JSON.

@@ -32,6 +32,7 @@ func TestCloudEvents(t *testing.T) {
 		"a batch":         {"application/cloudevents-batch+json", `[{` + head + `,"subject":"x"},` + "\n" + `{` + head + `,"subject":"y"}]`, nil, []string{`{"id":"a","p":"x","kind":"made"}`, `{"id":"a","p":"y","kind":"made"}`}},
 		"binary":          {"application/json", `{"text":"hello"}`, []string{"ce-specversion", "1.0", "ce-id", "a", "ce-source", "/s", "ce-type", "made", "ce-subject", "x", "ce-level", "7"}, []string{`{"id":"a","p":"x","n":7,"kind":"made","text":"hello"}`}},
 		"binary, no data": {"", ``, []string{"ce-specversion", "1.0", "ce-id", "a%20%C3%A9", "ce-source", "/s", "ce-type", "made", "ce-subject", "x"}, []string{`{"id":"a é","p":"x","kind":"made"}`}},
+		"binary, quoted":  {"application/json", `{}`, []string{"ce-specversion", "1.0", "ce-id", `"a \\ \" %C3%A9"`, "ce-source", "/s", "ce-type", "made", "ce-subject", `"`}, []string{`{"id":"a \\ \" é","p":"\"","kind":"made"}`}},
 		"binary, pretty":  {"application/vnd.thing+json", "{\n}", []string{"ce-specversion", "1.0", "ce-id", "7", "ce-source", "/s", "ce-type", "made", "ce-subject", "x"}, []string{`{"id":"7","p":"x","kind":"made" }`}},
 	} {
 		s.redis.Do("DEL", "estela:{things:0}")
@@ -79,6 +80,8 @@ func TestCloudEventsRefused(t *testing.T) {
 		"binary, bad escape":   {"application/json", `{}`, binary("ce-subject", "ce-subject", "%zz"), "/subject", "cloudevent"},
 		"binary, version":      {"application/json", `{}`, binary("ce-specversion", "ce-specversion", "2.0"), "/specversion", "cloudevent"},
 		"binary, no object":    {"application/json", `7`, binary(""), "/data", "cloudevent"},
+		"binary, no UTF-8":     {"application/json", `{}`, binary("ce-source", "ce-source", "%C0%A0"), "/source", "cloudevent"},
+		"binary, only quotes":  {"application/json", `{}`, binary("ce-type", "ce-type", `""`), "/type", "cloudevent"},
 		"binary, no number":    {"application/json", `{}`, binary("", "ce-level", "high"), "/n", "type"},
 	} {
 		// Also where invalid events become rejects: what is no CloudEvent is no event.
@@ -93,6 +96,7 @@ func TestCloudEventsRefused(t *testing.T) {
 		}
 	}
 	s.post(t, "", "text/xml", []byte(`<a/>`), binary("")...).wants(t, "binary XML", http.StatusUnsupportedMediaType, "unsupported-media-type")
+	s.post(t, "", ndjson, []byte(thing("a", "x")), binary("")...).wants(t, "binary lines", http.StatusUnsupportedMediaType, "unsupported-media-type")
 	if got := s.events(t); len(got) > 0 {
 		t.Errorf("published: %q", got)
 	}
@@ -104,6 +108,17 @@ func TestCloudEventsWithoutAttributes(t *testing.T) {
 	s := setup(t, parse(t, "things", `{"type": "object", "x-estela": {"key": "id"}, "required": ["id"], "properties": {"id": {"type": "string"}}}`))
 	s.post(t, "", "application/cloudevents+json", []byte(`{"specversion":"1.0","id":"a","source":"/s","type":"t","data":{"id":"b"}}`)).wants(t, "data", http.StatusAccepted, "")
 	equal(t, "published", s.events(t), []string{`{"id":"b"}`})
+}
+
+// In binary mode datacontenttype is Content-Type.
+func TestCloudEventsContentType(t *testing.T) {
+	t.Parallel()
+	s := setup(t, parse(t, "things", `{"type": "object", "x-estela": {"key": "id", "cloudevents": {"id": "id", "datacontenttype": "kind"}}, "required": ["id"],
+		"properties": {"id": {"type": "string"}, "kind": {"type": "string"}}}`))
+	s.post(t, "", "application/vnd.a+json", []byte(`{}`), "ce-specversion", "1.0", "ce-id", "a", "ce-source", "/s", "ce-type", "t").wants(t, "binary", http.StatusAccepted, "")
+	s.post(t, "", "application/cloudevents+json", []byte(`{"specversion":"1.0","id":"a","source":"/s","type":"t","datacontenttype":"application/vnd.a+json","data":{}}`)).wants(t, "structured", http.StatusAccepted, "")
+	const want = `{"id":"a","kind":"application/vnd.a+json"}`
+	equal(t, "published", s.events(t), []string{want, want})
 }
 
 // The sender of the CloudEvents SDK, in both of its modes.

@@ -27,6 +27,8 @@
 // none; several shards, or several windows, can fail one after the other. Then the answer is 503,
 // what is there stays there, and the request is sent again: events with a key are not stored twice.
 //
+// A sampled traceparent of the request goes with the first entry of each stream, so that the worker's spans join its trace.
+//
 // # Idempotency-Key
 //
 // A request with an Idempotency-Key is published once within 24 hours, whether its events have a key or
@@ -48,7 +50,8 @@
 //
 // 202 says that Redis has the events. With ?durability=stored the answer is 200, once a worker has committed
 // them, with the position that it reported in Redis. Those who wait cost a channel each: one goroutine
-// of the process reads the positions ([Publisher]). A request that waits too long is answered with 202.
+// of the process reads the positions ([Publisher]). A request that waits too long is answered with 202; one whose
+// client has left waits no longer.
 //
 // # Limits
 //

@@ -44,7 +44,7 @@ func Packed(k *contract.Contract, form int, in io.Reader) (valid, invalid int, p
 	}
 	data := p.data
 	for _, e := range p.entries {
-		payloads = append(payloads, event.Payload{Kind: e.kind, Events: e.events, Data: data[:e.size]})
+		payloads = append(payloads, event.Payload{Kind: e.kind, Events: int(e.events), Data: data[:int(e.size)]})
 		data = data[e.size:]
 	}
 	return p.taken - p.invalid, p.invalid, payloads, nil

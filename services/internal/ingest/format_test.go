@@ -131,7 +131,7 @@ func TestBodiesRefused(t *testing.T) {
 	} {
 		s.post(t, "", c.contentType, []byte(c.body), "Content-Encoding", c.coding).wants(t, name, c.status, c.kind)
 	}
-	for query, parameter := range map[string]string{"?on-invalid=drop": "on-invalid", "?durability=disk": "durability", "?dry-run=1": "dry-run"} {
+	for query, parameter := range map[string]string{"?on-invalid=drop": "on-invalid", "?durability=disk": "durability", "?dry-run=1": "dry-run", "?durability=stored&durability=accepted": "durability"} {
 		if r := s.post(t, query, ndjson, []byte(a)); r.status != 400 || r.Parameter != parameter {
 			t.Errorf("%s: %d %s", query, r.status, r.text)
 		}

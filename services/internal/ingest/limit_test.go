@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -363,4 +364,28 @@ func TestDurabilityStored(t *testing.T) {
 	if !r.Stored || len(r.Streams) != 2 {
 		t.Errorf("%s", r.text)
 	}
+}
+
+// Who leaves waits no longer: there is room for the next one.
+func TestWaitingEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	s := setup(t, things(t, 1), limits(func(cfg *ingest.Config) { cfg.MaxWaiting, cfg.StoredTimeout = 1, time.Hour }))
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := s.send(ctx, "?durability=stored", ndjson, strings.NewReader(thing("a", "x")))
+		left <- err
+	}()
+	eventually(t, "it waits", func() bool { return len(s.events(t)) == 1 })
+	s.post(t, "?durability=stored", ndjson, []byte(thing("b", "x"))).wants(t, "one more", http.StatusServiceUnavailable, "ingest-overloaded")
+	leave()
+	if err := <-left; err == nil {
+		t.Error("it got an answer")
+	}
+	eventually(t, "room again", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		r, err := s.send(ctx, "?durability=stored", ndjson, strings.NewReader(thing("c", "x")))
+		return err != nil || r.status != http.StatusServiceUnavailable
+	})
 }

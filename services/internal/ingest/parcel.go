@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
+	"strconv"
 
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
@@ -45,6 +46,7 @@ type parcel struct {
 	keep           bool // invalid events are published
 	hashed         bool // there is an Idempotency-Key
 	hash           hash.Hash
+	size           []byte // of an event, for hash
 }
 
 // pack is an entry that is being filled.
@@ -55,7 +57,7 @@ type pack struct {
 
 // entry is an entry whose payload is the next size bytes of the parcel's data.
 type entry struct {
-	shard, events, size int
+	shard, events, size int32 // a request may have a million
 	kind                event.Kind
 }
 
@@ -75,6 +77,9 @@ func (p *parcel) reset(opts options, spill func() *spool.Writer) {
 	buf := kept(p.splitter.buf)
 	p.splitter.buf = buf[:cap(buf)]
 	p.packed, p.entries, p.data = 0, p.entries[:0], p.data[:0]
+	if cap(p.entries) > maxWindowEntries {
+		p.entries = nil
+	}
 	p.taken, p.invalid, p.errors = 0, 0, nil
 	p.keep, p.hashed, p.spill = opts.keep, opts.key != "", spill
 	p.hash.Reset()
@@ -145,8 +150,9 @@ func (p *parcel) pack(doc []byte, shard int, valid bool) error {
 	}
 	doc = to.lines[before:]
 	if p.hashed {
+		p.size = append(strconv.AppendInt(p.size[:0], int64(len(doc)), 10), ' ') // so that one of two lines is not two
+		p.hash.Write(p.size)
 		p.hash.Write(doc)
-		p.hash.Write([]byte{'\n'})
 	}
 	if p.contract.Stream.EventField() != "" || !valid && !isLine(doc) {
 		own := bytes.Clone(doc)
@@ -154,7 +160,7 @@ func (p *parcel) pack(doc []byte, shard int, valid bool) error {
 		if err := p.seal(shard); err != nil {
 			return err
 		}
-		return p.store(entry{shard: shard, events: 1, kind: event.Single}, own)
+		return p.store(entry{shard: int32(shard), events: 1, kind: event.Single}, own)
 	}
 	to.lines = append(to.lines, '\n')
 	to.events++
@@ -180,7 +186,7 @@ func (p *parcel) seal(shard int) error {
 		return nil
 	}
 	p.packed -= len(from.lines)
-	e, payload := entry{shard: shard, events: from.events, kind: event.Lines}, from.lines
+	e, payload := entry{shard: int32(shard), events: int32(from.events), kind: event.Lines}, from.lines
 	if from.events == 1 {
 		e.kind, payload = event.Single, payload[:len(payload)-1]
 	}
@@ -199,7 +205,7 @@ func (p *parcel) sealAll() error {
 
 // store appends an entry's payload to the data: in memory, or on disk.
 func (p *parcel) store(e entry, payload []byte) error {
-	e.size = len(payload)
+	e.size = int32(len(payload))
 	p.entries = append(p.entries, e)
 	if p.spilled == nil && len(p.data)+len(payload) <= maxInMemory {
 		p.data = append(p.data, payload...)

@@ -32,15 +32,17 @@ var (
 	badRequest       = problem.Kind{Slug: "bad-request", Title: "Bad request", Status: http.StatusBadRequest}
 )
 
+const again = "Send the request again after what Retry-After says: events with a key, and requests with an Idempotency-Key, are not stored twice."
+
 // publishProblem is the problem of a request whose events could not be published.
 func publishProblem(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, event.ErrOtherRequest):
 		return otherRequest.WithCause(err, "The Idempotency-Key is that of a request with other events. Nothing was published.")
 	case errors.Is(err, event.ErrFull):
-		return streamFull.WithCause(err, "Redis has no memory for more events. Send the request again after what Retry-After says.")
+		return streamFull.WithCause(err, "Redis has no memory for more events; some of a large request may be published. "+again)
 	default:
-		return streamGone.WithCause(err, "Redis did not confirm the events. Send the request again after what Retry-After says.")
+		return streamGone.WithCause(err, "Redis did not confirm the events: all, some or none of them may be published. "+again)
 	}
 }
 

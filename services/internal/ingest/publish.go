@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -10,12 +11,17 @@ import (
 	"github.com/estela-dev/estela/services/internal/event"
 )
 
+// maxWindowEntries is the most entries of a window: while Redis adds them, it answers nobody else.
+const maxWindowEntries = 4096
+
 // publication is pass two of a request: its entries go to the streams, a window at a time.
 type publication struct {
 	parcel *parcel
 	to     Publisher
 	// once is nil without an Idempotency-Key.
 	once *event.Request
+	// trace is the traceparent of the request, "" without.
+	trace string
 
 	window    []byte           // payloads that were read from disk
 	additions []event.Addition // of the window, one a shard
@@ -53,8 +59,8 @@ func (u *publication) run() ([]event.Range, error) {
 	data := p.data
 	for rest := p.entries; len(rest) > 0; {
 		n, size := 0, 0
-		for n < len(rest) && (n == 0 || size+rest[n].size <= maxInMemory) {
-			size += rest[n].size
+		for n < min(len(rest), maxWindowEntries) && (n == 0 || size+int(rest[n].size) <= maxInMemory) {
+			size += int(rest[n].size)
 			n++
 		}
 		if from != nil {
@@ -95,11 +101,11 @@ func (u *publication) send(entries []entry, data []byte) error {
 	clear(u.at)
 	for _, e := range entries {
 		if u.at[e.shard] == 0 {
-			u.additions = append(u.additions, event.Addition{Shard: e.shard})
+			u.additions = append(u.additions, event.Addition{Shard: int(e.shard), Trace: u.trace})
 			u.at[e.shard] = len(u.additions)
 		}
 		to := &u.additions[u.at[e.shard]-1]
-		to.Entries = append(to.Entries, event.Payload{Kind: e.kind, Events: e.events, Data: data[:e.size]})
+		to.Entries = append(to.Entries, event.Payload{Kind: e.kind, Events: int(e.events), Data: data[:e.size]})
 		data = data[e.size:]
 	}
 	if u.once != nil {
@@ -118,12 +124,17 @@ func (u *publication) send(entries []entry, data []byte) error {
 	return nil
 }
 
+var errForgotten = errors.New("the server has lost events of the request that it had confirmed")
+
 // sendOnce publishes what of the additions is not published yet, by this process or by one before.
 func (u *publication) sendOnce() error {
 	for {
 		var left []event.Addition
 		for _, a := range u.additions {
 			before := u.added[a.Shard].Events
+			if before < u.passed[a.Shard] {
+				return publishProblem(errForgotten)
+			}
 			if a.Entries = after(a.Entries, before-u.passed[a.Shard]); len(a.Entries) == 0 {
 				continue
 			}

@@ -191,3 +191,25 @@ func TestRedisFullAndGone(t *testing.T) {
 		t.Errorf("%s\n%s", r.text, s.log)
 	}
 }
+
+// The traceparent of a request, if it is sampled, goes with its first entry to the worker.
+func TestTraces(t *testing.T) {
+	t.Parallel()
+	const sampled, not = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+	body := []byte("[" + thing("a", "x") + ",\n1\n2]") // two entries
+	for _, key := range [][]string{nil, {"Idempotency-Key", "k"}} {
+		s := setup(t, things(t, 1))
+		s.post(t, "?on-invalid=reject", "application/json", body, append(key, "Traceparent", sampled)...).wants(t, "sampled", http.StatusAccepted, "")
+		s.post(t, "", ndjson, []byte(thing("b", "x")), "Traceparent", not).wants(t, "not sampled", http.StatusAccepted, "")
+		s.post(t, "", ndjson, []byte(thing("c", "x")), "Traceparent", sampled+"x").wants(t, "none", http.StatusAccepted, "")
+		s.post(t, "", ndjson, []byte(thing("d", "x")), "Traceparent", sampled).wants(t, "of one", http.StatusAccepted, "")
+		var traced []string
+		entries, _ := s.redis.Do("XRANGE", "estela:{things:0}", "-", "+").([]any)
+		for i, e := range entries {
+			if fields := e.([]any)[1].([]any); len(fields) > 2 {
+				traced = append(traced, fmt.Sprint(i, " ", fields[2], " ", fields[3]))
+			}
+		}
+		equal(t, fmt.Sprint("traces, ", key), traced, []string{"0 traceparent " + sampled, "4 traceparent " + sampled})
+	}
+}

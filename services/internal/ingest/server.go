@@ -67,6 +67,7 @@ func (s *Server) Load() (inFlight, waiting int) { return s.limiter.load() }
 type options struct {
 	keep, stored bool
 	key          string // Idempotency-Key
+	trace        string // traceparent, if it is sampled
 	layout       layout
 	events       form
 }
@@ -81,9 +82,9 @@ const (
 )
 
 // Post takes the events of a request to the dataset, which takes some, and answers it. rate is the client's own
-// number of requests a second, 0 for the server's. It returns how many events were published, and the bytes
-// that were received, without their compression.
-func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) (events int, bytes int64, err error) {
+// number of requests a second, 0 for the server's; watch calls left when the client has left. It returns how many
+// events were published, and the bytes that were received, without their compression.
+func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int, watch func(left func()) (stop func())) (events int, bytes int64, err error) {
 	opts, err := optionsOf(c.Context())
 	if err != nil {
 		return 0, 0, err
@@ -100,7 +101,7 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) (events in
 	admitted.published()
 	answer := taken.answer()
 	status := http.StatusAccepted
-	if opts.stored && s.await(taken, answer) {
+	if opts.stored && s.await(taken, answer, watch) {
 		status = http.StatusOK
 	}
 	return taken.events, bytes, c.Status(status).JSON(answer)
@@ -110,6 +111,8 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int) (events in
 func optionsOf(c *fasthttp.RequestCtx) (opts options, err error) {
 	for name, value := range c.QueryArgs().All() {
 		switch text := string(value); {
+		case len(c.QueryArgs().PeekMultiBytes(name)) > 1:
+			return opts, invalidParameter.New(strings.ToValidUTF8(string(name[:min(len(name), 64)]), "?"), "It is given more than once.")
 		case string(name) == "on-invalid" && (text == "reject" || text == "refuse"):
 			opts.keep = text == "reject"
 		case string(name) == "durability" && (text == "stored" || text == "accepted"):
@@ -121,6 +124,9 @@ func optionsOf(c *fasthttp.RequestCtx) (opts options, err error) {
 		default:
 			return opts, unknownParameter.New(strings.ToValidUTF8(string(name[:min(len(name), 64)]), "?"), "A POST of events has the parameters on-invalid and durability.")
 		}
+	}
+	if trace := c.Request.Header.Peek("Traceparent"); contract.Sampled.Match(trace) {
+		opts.trace = string(trace)
 	}
 	if opts.key, err = idempotencyKey(c); err != nil {
 		return opts, err
@@ -148,17 +154,18 @@ func idempotencyKey(c *fasthttp.RequestCtx) (string, error) {
 
 // contentType decides by Content-Type what the body has.
 func (o *options) contentType(c *fasthttp.RequestCtx) error {
-	given := c.Request.Header.PeekAll(fiber.HeaderContentType)
 	kind, params, err := mime.ParseMediaType(string(c.Request.Header.ContentType()))
 	charset := strings.ToLower(params["charset"])
 	switch {
-	case len(given) > 1, err != nil && len(c.Request.Header.ContentType()) > 0, charset != "" && charset != "utf-8" && charset != "us-ascii":
+	case err != nil && len(c.Request.Header.ContentType()) > 0, charset != "" && charset != "utf-8" && charset != "us-ascii":
 		return unsupportedType.New("", "The Content-Type is not one media type in UTF-8.")
 	case kind == "application/cloudevents+json":
 		o.layout, o.events = one, structured
 	case kind == "application/cloudevents-batch+json":
 		o.layout, o.events = array, structured
-	case isBinary(&c.Request.Header) && (kind == "" || isJSON(kind)):
+	case isBinary(&c.Request.Header) && kind != "" && !isJSON(kind):
+		return unsupportedType.New("", "The headers ce-… make it a CloudEvent, whose data is one JSON object. Send events of another type without them.")
+	case isBinary(&c.Request.Header):
 		o.layout, o.events = one, binary
 	case kind == "application/json":
 		o.layout = document
@@ -199,7 +206,11 @@ func (s *Server) take(c *fasthttp.RequestCtx, dataset, client string, opts optio
 	if opts.key != "" {
 		once = &event.Request{Key: client + "\n" + opts.key, Body: p.fingerprint()}
 	}
-	added, err := newPublication(p, s.cfg.Publisher, once).run()
+	publication := newPublication(p, s.cfg.Publisher, once)
+	if p.contract.Stream == nil { // else entries are what its own producers write
+		publication.trace = opts.trace
+	}
+	added, err := publication.run()
 	if err != nil {
 		return nil, size, err
 	}
@@ -286,10 +297,11 @@ func (t *taken) answer() *answer {
 	return a
 }
 
-// await waits until all is stored, and reports whether it is.
-func (s *Server) await(t *taken, a *answer) bool {
+// await waits until all is stored or the client leaves, and reports whether it is stored.
+func (s *Server) await(t *taken, a *answer, watch func(left func()) (stop func())) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.StoredTimeout)
 	defer cancel()
+	defer watch(cancel)()
 	for i := range a.Streams {
 		one := &a.Streams[i]
 		at, err := s.cfg.Publisher.Await(ctx, t.contract, one.Shard, t.added[one.Shard].Last)

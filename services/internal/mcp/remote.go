@@ -52,7 +52,7 @@ func Serve(ctx context.Context, api *Remote, in io.Reader, out io.Writer) error 
 	s.AddReceivingMiddleware(s.refreshing)
 	err = s.Run(ctx, &sdk.IOTransport{Reader: io.NopCloser(in), Writer: unclosed{out}})
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was asked to end
 	}
 	return err
 }

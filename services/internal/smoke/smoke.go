@@ -22,7 +22,7 @@ type Test struct {
 	Base string
 	// Token is an identity token or an API key, empty for none.
 	Token string
-	// Publish sends a canary to the stream; nil: there is no Redis to send it to.
+	// Publish sends a canary to the stream; nil: there is no Redis to send it to. See [ByPost].
 	Publish func(context.Context, Canary) error
 	// NoCanary skips the freshness check.
 	NoCanary bool
@@ -44,10 +44,7 @@ type Result struct {
 
 // Run runs the checks in order and reports each as it ends.
 func (t *Test) Run(ctx context.Context, report func(Result)) {
-	t.client = &http.Client{
-		// A redirect is reported, not followed: as a rule it leads to a login page.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	t.client = &http.Client{CheckRedirect: noRedirect}
 	for _, check := range []struct {
 		name string
 		do   func(context.Context) (string, error)
@@ -57,6 +54,9 @@ func (t *Test) Run(ctx context.Context, report func(Result)) {
 		report(Result{check.name, found, err, time.Since(began)})
 	}
 }
+
+// noRedirect has a redirect reported, not followed: as a rule it leads to a login page.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // health checks that /v1 lists an endpoint.
 func (t *Test) health(ctx context.Context) (string, error) {
@@ -144,6 +144,31 @@ type Canary struct {
 	Source string    `json:"source"`
 }
 
+// ByPost returns what publishes canaries by POST to the API at base, with an API key, empty for none. It fails unless
+// the answer says that the warehouse has the canary.
+func ByPost(base, key string) func(context.Context, Canary) error {
+	return func(ctx context.Context, canary Canary) error {
+		body, err := json.Marshal(canary)
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/canary/events?durability=stored", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Idempotency-Key", canary.ID)
+		answer, err := request(&http.Client{CheckRedirect: noRedirect}, req, key)
+		if err != nil {
+			return err
+		}
+		if answer.status != http.StatusOK {
+			return fmt.Errorf("%s: status %d, %.300q; want 200, which says that it is stored", req.URL.Path, answer.status, bytes.TrimSpace(answer.body))
+		}
+		return nil
+	}
+}
+
 // freshness checks that a canary arrives in time, or that a scheduled one has.
 func (t *Test) freshness(ctx context.Context) (string, error) {
 	switch {
@@ -177,7 +202,7 @@ func (t *Test) newestCanary(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", errors.New("no canary was ever stored; send one with --redis, or leave it out with --no-canary")
+		return "", errors.New("no canary was ever stored; send one with --redis or --post-url, or leave it out with --no-canary")
 	}
 	exact := time.Since(found[0].SentAt)
 	age := exact.Round(time.Second)
@@ -218,14 +243,27 @@ func (t *Test) fetch(ctx context.Context, path string) (status int, kind string,
 	if err != nil {
 		return 0, "", nil, err
 	}
-	if t.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+t.Token)
+	r, err := request(t.client, req, t.Token)
+	return r.status, r.kind, r.body, err
+}
+
+// response is what a request was answered with.
+type response struct {
+	status int
+	kind   string // Content-Type
+	body   []byte
+}
+
+// request sends a request with a token, empty for none.
+func request(client *http.Client, req *http.Request, token string) (r response, err error) {
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := t.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return 0, "", nil, err
+		return r, err
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponse))
-	return resp.StatusCode, resp.Header.Get("Content-Type"), body, err
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
+	return response{resp.StatusCode, resp.Header.Get("Content-Type"), body}, err
 }

@@ -37,17 +37,19 @@ const plainShebang = "#!lua\n"
 // An embedded server may be full half-way: what was added until then is recorded, and the caller goes on.
 //
 // Keys: stream, record. Args: hash of the request's events, events of it that should be in the stream, time to
-// live of the record in ms, then field, payload and number of events of each entry. Returns whether the record is of
+// live of the record in ms, traceparent of the first entry or nothing, then field, payload and number of events of each entry. Returns whether the record is of
 // these events, how many of them are in the stream now, and the first and the last ID of their entries.
 const onceScript = plainShebang + `
 local known = redis.call('HMGET', KEYS[2], 'body', 'events', 'first', 'last')
 if known[1] and known[1] ~= ARGV[1] then return {0, 0, '0-0', '0-0'} end
 local events, first, last = tonumber(known[2] or '0'), known[3], known[4]
 if events == tonumber(ARGV[2]) then
-  for i = 4, #ARGV, 3 do
-    local id = redis.pcall('XADD', KEYS[1], '*', ARGV[i], ARGV[i + 1])
+  for i = 5, #ARGV, 3 do
+    local fields = {ARGV[i], ARGV[i + 1]}
+    if i == 5 and ARGV[4] ~= '' then fields = {ARGV[i], ARGV[i + 1], 'traceparent', ARGV[4]} end
+    local id = redis.pcall('XADD', KEYS[1], '*', unpack(fields))
     if type(id) == 'table' then -- an error
-      if i == 4 then return id end
+      if i == 5 then return id end
       break
     end
     first, last = first or id, id
@@ -206,23 +208,29 @@ func (g *group) add(at address, to *event.Addition) {
 	case to.Once != nil:
 		g.commands = append(g.commands, redis.NewSliceCmd(noContext, onceArgs(at, to)...))
 	case len(to.Entries) == 1:
-		g.commands = append(g.commands, redis.NewStringCmd(noContext, at.xadd(to.Entries[0])...))
+		g.commands = append(g.commands, redis.NewStringCmd(noContext, at.xadd(to.Entries[0], to.Trace)...))
 	default:
 		g.commands = append(g.commands, redis.NewStatusCmd(noContext, "MULTI"))
+		trace := to.Trace
 		for _, e := range to.Entries {
-			g.commands = append(g.commands, redis.NewStatusCmd(noContext, at.xadd(e)...)) // "QUEUED"
+			g.commands = append(g.commands, redis.NewStatusCmd(noContext, at.xadd(e, trace)...)) // "QUEUED"
+			trace = ""
 		}
 		g.commands = append(g.commands, redis.NewSliceCmd(noContext, "EXEC"))
 	}
 }
 
-func (a address) xadd(e event.Payload) []any {
-	return []any{"XADD", a.stream, "*", a.fieldOf(e.Kind), e.Data}
+func (a address) xadd(e event.Payload, trace string) []any {
+	args := []any{"XADD", a.stream, "*", a.fieldOf(e.Kind), e.Data}
+	if trace != "" {
+		args = append(args, "traceparent", trace)
+	}
+	return args
 }
 
 // onceArgs is the call of onceScript.
 func onceArgs(at address, to *event.Addition) []any {
-	args := []any{"EVAL", onceScript, 2, at.stream, at.request(to.Once.Key), to.Once.Body, to.Once.Before, RequestTTL.Milliseconds()}
+	args := []any{"EVAL", onceScript, 2, at.stream, at.request(to.Once.Key), to.Once.Body, to.Once.Before, RequestTTL.Milliseconds(), to.Trace}
 	for _, e := range to.Entries {
 		args = append(args, at.fieldOf(e.Kind), e.Data, e.Events)
 	}

@@ -62,8 +62,7 @@ var transientCodes = map[string]bool{
 // IsTransient reports whether a retry of what failed may succeed: the network may be back, or the server
 // have memory again.
 func IsTransient(err error) bool {
-	var refused redis.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[redis.Error](err); ok {
 		return ReplyError(refused.Error()).isTransient()
 	}
 	return !errors.Is(err, errProtocol)
