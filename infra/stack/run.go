@@ -54,6 +54,7 @@ func serving(cfg Config, system, database, part string) program {
 	p.observed(cfg, system)
 	p.Env["ESTELA_WAREHOUSE"] = database
 	p.Env["ESTELA_MEMORY"] = "1GB"
+	p.Env["ESTELA_SPILL"] = "256MB" // Cloud Run's disk is the container's memory
 	p.Secrets["MOTHERDUCK_TOKEN"] = system + "-" + motherduckToken
 	return p
 }
