@@ -177,7 +177,7 @@ func (e *encoder) addCell(chunk *result.Chunk, i int, x float64) {
 		x, y = day*secondsOfDay, math.Floor((x-day*secondsOfDay)/3600)
 	}
 	if e.value >= 0 {
-		value = number(&e.columns[e.value].Type, &chunk.Vectors[e.value], i)
+		value = number(&e.columns[e.value].Type, &chunk.Vectors[e.value], i) / sumUnit
 	}
 	e.add(0, x, y, value)
 }

@@ -108,6 +108,18 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+// The mean of the largest numbers is one too.
+func TestMeanDoesNotOverflow(t *testing.T) {
+	t.Parallel()
+	most := []float64{math.MaxFloat64, math.MaxFloat64, math.MaxFloat64}
+	rows := table{{"x", []float64{1, 1, 1}}, {"y", []float64{1, 1, 1}}, {"v", most}}
+	for _, m := range marks(rows.picture(t, chart.Spec{Kind: chart.Heatmap, X: "x", Y: []string{"y"}, Value: "v"})) {
+		if m.Value < math.MaxFloat64*0.999 {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
 // The picture has a name and a description that say what it shows, and its series differ by more
 // than their colour.
 func TestAccessible(t *testing.T) {
@@ -165,6 +177,8 @@ func FuzzChart(f *testing.F) {
 	f.Add(uint8(2), uint8(2), uint8(200), "\xff\ufffe", []byte("aaaaaaaaaaaaaaaa"))
 	f.Add(uint8(5), uint8(1), uint8(30), "", []byte("zyxwvutsrqponmlkjihgfedcba"))
 	f.Add(uint8(5), uint8(2), uint8(40), "one large value", []byte{8})
+	f.Add(uint8(0), uint8(0), uint8(40), "one value of the largest", []byte{5 + 7*12})
+	f.Add(uint8(4), uint8(0), uint8(40), "as far apart as can be", []byte{247, 210})
 	extremes := []float64{0, 1, -1, math.NaN(), math.Inf(1), math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 1e308, 0.1, 1e15, math.Copysign(0, -1)}
 	kinds := []string{chart.Bar, chart.Line, chart.Area, chart.Scatter, chart.Histogram, chart.Heatmap}
 	f.Fuzz(func(t *testing.T, kind, axis, width uint8, text string, raw []byte) {

@@ -26,10 +26,13 @@ type place struct {
 type cell struct {
 	// first and last are the points of the lowest and the highest x, low and high those of y.
 	first, last, low, high point
-	// rows counts the rows that have a value, sum is that of their values.
+	// rows counts the rows that have a value, sum is that of their values, of a column's in sumUnit.
 	rows int
 	sum  float64
 }
+
+// sumUnit is the unit of sums of a column, which do not overflow in it: a power of two above MaxRows.
+const sumUnit = 1 << 20
 
 type point struct{ x, y float64 }
 
@@ -250,7 +253,7 @@ func (b *binning) bucket(n int) (to func(float64) float64) {
 	exact := b.exact != nil
 	if exact {
 		apart := distance(b.exact)
-		for stepWidth(b.least, b.clock) < apart*(1-1e-9) {
+		for b.least < coarsestStep && stepWidth(b.least, b.clock) < apart*(1-1e-9) {
 			b.least++
 		}
 		b.most, b.mostExact = n*10, -1
@@ -299,8 +302,11 @@ func distance(values map[float64]struct{}) float64 {
 	return least
 }
 
-// finestStep is the step of the narrowest bins that a float64 tells apart.
-const finestStep = -640
+// The steps of the narrowest bins that a float64 tells apart, and of the widest whose width is one.
+const (
+	finestStep   = -640
+	coarsestStep = 616
+)
 
 // stepWidth returns the width of bins of a step, which is a whole multiple of that of the step
 // before: 1, 2, 10, 20, 100, …; of times seconds, minutes, hours, days and weeks.

@@ -142,14 +142,17 @@ func (b *binning) extent(scale string) extents {
 		if apart == 0 {
 			apart = max(1, stepWidth(max(b.least, 0), b.clock), math.Abs(b.high)*1e-6)
 		}
-		return func(at float64) (float64, float64) { return at - apart/2, at + apart/2 }
+		return func(at float64) (float64, float64) { return finite(at - apart/2), finite(at + apart/2) }
 	}
 	shift := 0.0
 	if scale == nameScale || b.least == 0 && b.width == 1 { // whole numbers
 		shift = 0.5
 	}
-	return func(at float64) (float64, float64) { return b.edge(at) - shift, b.edge(at+1) - shift }
+	return func(at float64) (float64, float64) { return finite(b.edge(at) - shift), finite(b.edge(at+1) - shift) }
 }
+
+// finite returns the number that is nearest to v: what is around the largest ones has none of its own.
+func finite(v float64) float64 { return max(-math.MaxFloat64, min(v, math.MaxFloat64)) }
 
 // bar returns a bar from zero to its value, in all of its place.
 func bar(at place, c *cell, x extents) Mark {
@@ -166,7 +169,7 @@ func (e *encoder) cell(at place, c *cell, x, y extents) Mark {
 	m.X, m.X1 = x(at.x)
 	m.Y, m.Y1 = y(at.y)
 	if e.value >= 0 {
-		m.Value /= float64(c.rows)
+		m.Value = finite(m.Value / float64(c.rows) * sumUnit)
 	}
 	return m
 }

@@ -3,9 +3,9 @@ package chart_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -87,7 +87,7 @@ func (t table) write(tb testing.TB, spec chart.Spec, write func(*chart.Picture, 
 	if err := enc.End(encode.Meta{AsOf: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), Rows: chunk.Rows}); err != nil {
 		tb.Fatal(err)
 	}
-	_ = fmt.Sprint(t) // the strings live until here
+	runtime.KeepAlive(t) // its strings
 }
 
 func (t table) svg(tb testing.TB, spec chart.Spec) string {
