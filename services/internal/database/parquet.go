@@ -38,12 +38,16 @@ var parquetSettings = [][2]string{
 	{"autoload_known_extensions", "false"},
 }
 
-// parquetOptions are COPY's. Snappy is what every reader supports.
-const parquetOptions = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 65536, ROW_GROUP_SIZE_BYTES '32MB', USE_TMP_FILE false"
+// parquetOptions are COPY's. Snappy is what every reader supports. A file takes a few times the bytes of a row group,
+// and the files of all read connections have to fit.
+const parquetOptions = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 65536, ROW_GROUP_SIZE_BYTES '8MB', USE_TMP_FILE false"
 
-// parquetRows is how many rows COPY takes at once: fewer than a chunk has, because a row group's limit in
-// bytes is checked only in between. It is a multiple of 64, so that validity masks can be split.
-const parquetRows = 256
+// parquetRows and parquetBytes are about how much COPY takes at once: less than a chunk has, because a row group's
+// limit in bytes is checked only in between.
+const (
+	parquetRows  = 256
+	parquetBytes = 2 << 20
+)
 
 // chunksFunction is a table function that returns the rows given to the ParquetWriter whose handle is its
 // argument.
@@ -235,12 +239,23 @@ func (p *ParquetWriter) next(to mapping.DataChunk) error {
 		}
 	}
 	n := min(parquetRows, o.to-o.from)
+	for n > 1 && p.size(n) > parquetBytes {
+		n /= 2
+	}
 	for i := range o.vectors {
-		fillVector(mapping.DataChunkGetVector(to, mapping.IdxT(i)), &p.columns[i].Type, &o.vectors[i], o.from, n)
+		fillColumn(mapping.DataChunkGetVector(to, mapping.IdxT(i)), &p.columns[i].Type, &o.vectors[i], o.from, n)
 	}
 	o.from += n
 	mapping.DataChunkSetSize(to, mapping.IdxT(n))
 	return nil
+}
+
+// size is about how many bytes the next n rows have.
+func (p *ParquetWriter) size(n int) (size int) {
+	for i := range p.current.vectors {
+		size += sizeOf(&p.columns[i].Type, &p.current.vectors[i], p.current.from, n)
+	}
+	return size
 }
 
 // estelaChunksBind gives the columns and keeps the handle for estelaChunksNext.

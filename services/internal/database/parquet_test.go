@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/estela-dev/estela/services/internal/database"
@@ -18,7 +19,11 @@ import (
 // export writes a query's rows as Parquet to w, up to `most` of each chunk.
 func export(t *testing.T, w io.Writer, query string, most int) error {
 	t.Helper()
-	d := open(t, database.Config{})
+	return exportFrom(t, open(t, database.Config{}), w, query, most)
+}
+
+func exportFrom(t *testing.T, d *database.DB, w io.Writer, query string, most int) error {
+	t.Helper()
 	return d.Read(t.Context(), func(ctx context.Context, conn *database.Conn) error {
 		return conn.Stream(ctx, query, nil, func(rows result.Rows) error {
 			var columns []result.Field
@@ -114,11 +119,50 @@ func TestParquetWriterFails(t *testing.T) {
 	}
 }
 
-// Values that fill the limit of the instance many times over in one chunk are written in parts.
+// Values that fill the limit of the instance many times over in one chunk are written in parts, also for all read
+// connections at once.
 func TestParquetOfLargeValues(t *testing.T) {
 	t.Parallel()
-	size := refusing{left: 1 << 40}
-	if err := export(t, &size, "SELECT repeat(md5(range::VARCHAR), 3000) FROM range(8192)", 2048); err != nil {
-		t.Error(err)
+	d := open(t, database.Config{})
+	for _, query := range []string{
+		"SELECT repeat(md5(range::VARCHAR), 3000) FROM range(2048)",
+		"SELECT range(10000) FROM range(2048)", // to reserve all of them ended the process
+	} {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if err := exportFrom(t, d, io.Discard, query, 2048); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// Parts that begin anywhere have the values and the NULLs of their rows.
+func TestParquetInParts(t *testing.T) {
+	t.Parallel()
+	const query = `SELECT range AS n, CASE WHEN range % 3 > 0 THEN repeat('x' || range, (range * 7919 % 30000)::INTEGER) END AS a,
+		CASE WHEN range % 5 > 0 THEN [range, NULL, range + 1][:(range % 4)::INTEGER] END AS l,
+		CASE WHEN range % 7 > 0 THEN {'a': nullif(range % 2, 0), 'b': CASE WHEN range % 2 = 0 THEN [repeat('y', (range % 50000)::INTEGER)] END} END AS s
+		FROM range(3000)`
+	file := filepath.Join(t.TempDir(), "a.parquet")
+	var text bytes.Buffer
+	if err := export(t, &text, query, 2048); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var rows, different int
+	err = db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM '"+file+"'), count(*) FROM ((FROM '"+file+"') EXCEPT ALL ("+query+"))").Scan(&rows, &different)
+	if err != nil || rows != 3000 || different > 0 {
+		t.Errorf("%v: %d rows, %d differ", err, rows, different)
 	}
 }
