@@ -17,7 +17,7 @@ type Config struct {
 	// URL is where the API is, such as https://api.example.org.
 	URL string
 
-	// Key is the API key. Take it from the environment or a file.
+	// Key is the API key. Take it from the environment or a file; space around it does no harm.
 	//
 	// Default: none, for a server that asks for none.
 	Key string
@@ -52,8 +52,12 @@ func New(cfg Config) (*Client, error) {
 	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("the URL of the API at %s has more than scheme, host and path: the key is Config.Key", base.Host)
 	}
+	key := strings.TrimSpace(cfg.Key)
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the key is not one: it has a space, a line break or a letter that is not ASCII")
+	}
 	return &Client{
-		url: strings.TrimRight(base.String(), "/"), key: cfg.Key, http: cmp.Or(cfg.HTTP, http.DefaultClient),
+		url: strings.TrimRight(base.String(), "/"), key: key, http: cmp.Or(cfg.HTTP, http.DefaultClient),
 		patience: cmp.Or(cfg.Patience, 30*time.Second),
 	}, nil
 }

@@ -53,10 +53,10 @@ type PublisherConfig struct {
 }
 
 func (c PublisherConfig) withDefaults() PublisherConfig {
-	c.BatchEvents = cmp.Or(c.BatchEvents, 1000)
-	c.BatchBytes = cmp.Or(c.BatchBytes, 1<<20)
+	c.BatchEvents = cmp.Or(max(c.BatchEvents, 0), 1000)
+	c.BatchBytes = cmp.Or(max(c.BatchBytes, 0), 1<<20)
 	c.Linger = cmp.Or(c.Linger, 20*time.Millisecond)
-	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.Timeout = cmp.Or(max(c.Timeout, 0), time.Minute)
 	return c
 }
 

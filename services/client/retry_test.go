@@ -262,3 +262,58 @@ func TestReadRetries(t *testing.T) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A key that was read from a file ends with a line break; one that no request can carry is refused, not retried.
+func TestAPIKey(t *testing.T) {
+	t.Parallel()
+	var sent string
+	to := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		sent = req.Header.Get("Authorization")
+		return answer(http.StatusOK, `{"data":[],"meta":{}}`), nil
+	})}
+	c, err := client.New(client.Config{URL: "http://a.example", Key: "secret\n", HTTP: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Get[thing](t.Context(), c, "things/all", nil); err != nil || sent != "Bearer secret" {
+		t.Errorf("%v: sent %q", err, sent)
+	}
+	for _, key := range []string{"two\nlines", "a b", "ñ", "\x00"} {
+		if _, err := client.New(client.Config{URL: "http://a.example", Key: key}); err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
+// Limits below zero are the default ones.
+func TestNegativeLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []attempt
+		c, err := client.New(client.Config{URL: "http://a.example", HTTP: &http.Client{Transport: script(&attempts, answers(http.StatusOK, accepted))}})
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		p := c.Publisher(ctx, "things", client.PublisherConfig{BatchEvents: -1, BatchBytes: -1, Timeout: -1})
+		must(t, p.Publish(ctx, numbered(1)))
+		must(t, p.Close(ctx))
+		if len(attempts) != 1 {
+			t.Errorf("%d attempts", len(attempts))
+		}
+	})
+}
+
+// A server that asks for more time than a duration has is not asked again at once.
+func TestEndlessRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []attempt
+		c, err := client.New(client.Config{URL: "http://a.example", Patience: time.Hour, HTTP: &http.Client{
+			Transport: script(&attempts, answers(http.StatusServiceUnavailable, "", "Retry-After", "18446744074")),
+		}})
+		must(t, err)
+		if _, err := client.Get[thing](t.Context(), c, "things/all", nil); err == nil || len(attempts) != 1 {
+			t.Errorf("%v after %d attempts", err, len(attempts))
+		}
+	})
+}
