@@ -253,7 +253,7 @@ func (p *ParquetWriter) next(to mapping.DataChunk) error {
 // size is about how many bytes the next n rows have.
 func (p *ParquetWriter) size(n int) (size int) {
 	for i := range p.current.vectors {
-		size += sizeOf(&p.columns[i].Type, &p.current.vectors[i], p.current.from, n)
+		size += p.current.vectors[i].Size(p.current.from, n)
 	}
 	return size
 }

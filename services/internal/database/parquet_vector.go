@@ -39,32 +39,6 @@ func parquetType(t *result.Type) mapping.LogicalType {
 	}
 }
 
-// sizeOf is about how many bytes n values have.
-func sizeOf(t *result.Type, v *result.Vector, row, n int) (size int) {
-	size = n * column.RecordSize
-	switch {
-	case t.Kind.IsText():
-		for i := row; i < row+n; i++ {
-			if !v.Null(i) {
-				size += int(result.At[column.Record](*v, i).Length)
-			}
-		}
-	case t.Kind == column.Struct:
-		for k := range t.Fields {
-			size += sizeOf(&t.Fields[k].Type, &v.Children[k], row, n)
-		}
-	case len(t.Fields) > 0:
-		for i := row; i < row+n; i++ {
-			if e := result.At[result.ListEntry](*v, i); !v.Null(i) {
-				for k := range t.Fields {
-					size += sizeOf(&t.Fields[k].Type, &v.Children[k], int(e.Offset), int(e.Length))
-				}
-			}
-		}
-	}
-	return size
-}
-
 // fillColumn copies n values to a vector of a chunk, or makes it a reference to their copy: what is inside of lists can't be
 // reserved in the chunk, for beyond the instance's memory limit that ends the process. COPY fails as it should.
 func fillColumn(to mapping.Vector, t *result.Type, from *result.Vector, row, n int) {

@@ -11,7 +11,11 @@ import (
 	"github.com/estela-dev/estela/services/internal/result"
 )
 
-// arrowEncoder writes an Arrow IPC stream: a message with the schema, then one for each chunk.
+// arrowBytes is about how much is in a batch: it is in memory, also where many rows share a text, and Arrow's offsets have
+// 31 bits.
+const arrowBytes = 16 << 20
+
+// arrowEncoder writes an Arrow IPC stream: a message with the schema, then one for each chunk, or more.
 type arrowEncoder struct {
 	plainer
 	w       io.Writer
@@ -37,10 +41,25 @@ func (e *arrowEncoder) Rows(chunk *result.Chunk, n int) error {
 		return err
 	}
 	defer e.release()
+	return e.rows(vectors, 0, n)
+}
+
+// rows writes n rows.
+func (e *arrowEncoder) rows(vectors []result.Vector, from, n int) error {
+	size := 0
+	for i := range vectors {
+		size += vectors[i].Size(from, n)
+	}
+	if half := n / 2; half > 0 && size > arrowBytes {
+		if err := e.rows(vectors, from, half); err != nil {
+			return err
+		}
+		return e.rows(vectors, from+half, n-half)
+	}
 	var batch arrowBatch
 	for i := range e.columns {
 		e.columns[i].reset()
-		e.columns[i].append(&vectors[i], 0, n)
+		e.columns[i].append(&vectors[i], from, n)
 		e.columns[i].describe(&batch)
 	}
 	return batch.writeTo(e.w, e.message, n)

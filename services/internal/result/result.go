@@ -72,6 +72,33 @@ func (v Vector) Inside(row, n int) int {
 	return int(end)
 }
 
+// Size is about how many bytes n values have, those inside included.
+func (v Vector) Size(row, n int) (size int) {
+	size = n * column.RecordSize
+	switch v.Kind {
+	case column.Varchar, column.Blob:
+		for i := row; i < row+n; i++ {
+			if !v.Null(i) {
+				size += int(At[column.Record](v, i).Length)
+			}
+		}
+	case column.Struct:
+		for _, inside := range v.Children {
+			size += inside.Size(row, n)
+		}
+	case column.List, column.Map:
+		for i := row; i < row+n; i++ {
+			if e := At[ListEntry](v, i); !v.Null(i) {
+				for _, inside := range v.Children {
+					size += inside.Size(int(e.Offset), int(e.Length))
+				}
+			}
+		}
+	default:
+	}
+	return size
+}
+
 // Chunk is some rows of an answer, valid until the next call of Rows.Next.
 type Chunk struct {
 	Rows    int
