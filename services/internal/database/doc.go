@@ -7,7 +7,7 @@
 // else of the machine. Both hold for the whole instance, so files are read by
 // temporary instances (OpenScratch), and answers are written as Parquet by another
 // (ParquetExporter). That one has 512 MB beside the memory limit, of which a file takes
-// little more than a row group: 65,536 rows or 32 MB.
+// little more than a row group: 65,536 rows or 8 MB.
 //
 // # When things fail
 //
