@@ -11,7 +11,8 @@ import (
 type Answer struct {
 	// Subject is the credential's, empty without a valid one. Nothing else of a client is told.
 	Subject string
-	// Endpoint is that of Config.Observe; of a POST of events, with Write, DATASET/events.
+	// Endpoint is that of Config.Observe; of a POST of events, with Write, DATASET/events; and "other" of what
+	// the credential does not open, for a subject that reads its usage would see what is there.
 	Endpoint string
 	Write    bool
 	Status   int
@@ -57,6 +58,9 @@ func (s *Server) account(c *fiber.Ctx, label string, status int, took time.Durat
 	d := deliveryOf(c)
 	d.Subject, d.Endpoint, d.Status, d.Took = grantOf(c).Subject, label, status, took
 	_, d.Write = c.Locals(ingestKey).(string)
+	if status == http.StatusForbidden {
+		d.Endpoint, d.Write = "other", false
+	}
 	switch {
 	case d.Write:
 	case c.Response().IsBodyStream():

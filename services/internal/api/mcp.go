@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func (s *Server) serveMCP(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	agents, err := k.agents(toolTransport{s})
+	agents, err := k.agents(toolTransport{s}, s.cfg.Logger)
 	if err != nil {
 		return err
 	}
@@ -78,8 +79,8 @@ func (s *Server) originAllowed(c *fiber.Ctx) bool {
 }
 
 // agents returns the handler of POST /mcp for those who see this catalog.
-func (k *catalog) agents(api http.RoundTripper) (http.Handler, error) {
-	k.tools.Do(func() { k.agent, k.agentErr = mcp.NewHandler(k.openAPI, api) })
+func (k *catalog) agents(api http.RoundTripper, log *slog.Logger) (http.Handler, error) {
+	k.tools.Do(func() { k.agent, k.agentErr = mcp.NewHandler(k.openAPI, api, log) })
 	return k.agent, k.agentErr
 }
 

@@ -281,7 +281,7 @@ func TestTenantsAreApart(t *testing.T) { //nolint:tparallel // its parts count a
 	s := newTenants(t)
 	for name, try := range map[string]func(*testing.T){
 		"formats": s.formats, "overrides": s.override, "conditions": s.conditions, "cursors": s.cursors, "paths": s.paths,
-		"headers": s.headers, "documents": s.documents, "tokens": s.forged, "together": s.together,
+		"headers": s.headers, "documents": s.documents, "tokens": s.forged, "together": s.together, "tools": s.tools,
 	} {
 		before := s.attempts
 		t.Run(name, func(t *testing.T) { try(t) })
@@ -567,6 +567,81 @@ func (s *tenants) together(t *testing.T) {
 			s.attempts++
 			if a.status != http.StatusOK || !strings.Contains(a.text, own) || strings.Contains(a.all, others) {
 				t.Errorf("%s: %d %.300s", path, a.status, a.text)
+			}
+		}
+	}
+}
+
+// tools: an agent sees what its token opens, without the pinned parameter, and no argument gets around the pin.
+// Both tenants see the same document, whose tools one handler has for both.
+func (s *tenants) tools(t *testing.T) {
+	post := func(credential, method, params string, lines ...string) string {
+		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, method, params)
+		return request11("POST", "/mcp", append([]string{
+			"Content-Type: application/json", "Accept: application/json, text/event-stream", "Authorization: Bearer " + credential, fmt.Sprint("Content-Length: ", len(body)),
+		}, lines...)...) + body
+	}
+	call := func(credential, name, arguments string, lines ...string) string {
+		return post(credential, "tools/call", fmt.Sprintf(`{"name":"test_%s","arguments":%s}`, name, arguments), lines...)
+	}
+	for _, method := range []string{"tools/list", "ping", "initialize", "resources/list", "prompts/list"} {
+		const params = `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}`
+		theirs, a := s.send(t, post(s.victim, method, params)), s.attempt(t, method, post(s.mallory, method, params), http.StatusOK)
+		if a.text != theirs.text || strings.Contains(a.text, `"tenant"`) || strings.Contains(a.text, "test_other") || strings.Contains(a.text, "test_plain") {
+			t.Errorf("%s shows\n%s", method, a.text)
+		}
+		if method == "tools/list" && strings.Count(a.text, `"name":"test_`) != len(tenantEndpoints) {
+			t.Errorf("not %d tools: %s", len(tenantEndpoints), a.text)
+		}
+	}
+	cursor := regexp.MustCompile(`"next":"([^"]+)"`)
+	for _, name := range tenantEndpoints {
+		for _, arguments := range []string{
+			`{"tenant":"BRAVO"}`, `{"tenant":"ALPHA"}`, `{"tenant":null}`, `{"Tenant":"BRAVO"}`, `{"\u0074enant":"BRAVO"}`, `{"tenant":"BRAVO","tenant":"ALPHA"}`, `{"tenant=BRAVO&x":"1"}`, `{"tenant[]":["BRAVO"]}`, `{"format":"csv"}`, `["tenant","BRAVO"]`, `"tenant=BRAVO"`,
+		} {
+			if a := s.attempt(t, "argument", call(s.mallory, name, arguments), http.StatusOK); !strings.Contains(a.text, `"isError":true`) {
+				t.Errorf("%s takes %s: %.300s", name, arguments, a.text)
+			}
+		}
+		for _, arguments := range []string{`{"since":"a&tenant=BRAVO"}`, `{"since":"a%26tenant=BRAVO"}`, `{"since":"' OR tenant = 'BRAVO"}`, `{"since":"a;tenant=BRAVO"}`, `{"limit":"5&tenant=BRAVO"}`, `{"cursor":"x&tenant=BRAVO"}`} {
+			s.attempt(t, "argument", call(s.mallory, name, arguments), http.StatusOK)
+		}
+		s.attempt(t, "in the URL", strings.Replace(call(s.mallory, name, `{}`), "POST /mcp ", "POST /mcp?tenant=BRAVO ", 1), http.StatusOK)
+		s.attempt(t, "in a header", call(s.mallory, name, `{}`, "Tenant: BRAVO", "Mcp-Param-Tenant: BRAVO", "X-Original-URL: /v1/test/"+name+"?tenant=BRAVO"), http.StatusOK)
+		s.attempt(t, "two credentials", call(s.mallory, name, `{}`, "Authorization: Bearer "+s.victim), http.StatusBadRequest)
+		s.attempt(t, "two credentials", call(s.victim, name, `{}`, "Authorization: Bearer "+s.mallory), http.StatusBadRequest)
+		for _, theirs := range []string{call(s.victim, name, `{"limit":5}`), call(s.key, name, `{"limit":5,"tenant":"BRAVO"}`)} {
+			if next := cursor.FindStringSubmatch(strings.ReplaceAll(s.send(t, theirs).text, `\"`, `"`)); next != nil {
+				a := s.attempt(t, "cursor", call(s.mallory, name, fmt.Sprintf(`{"limit":5,"cursor":%q}`, next[1])), http.StatusOK)
+				if !strings.Contains(a.text, "Invalid cursor") {
+					t.Errorf("%s takes the victim's cursor: %.300s", name, a.text)
+				}
+			} else if name == "list" || name == "every" {
+				t.Errorf("%s has no next page", name)
+			}
+		}
+	}
+	for _, name := range []string{"other", "plain", "gone", "list?tenant=BRAVO", "list/../other"} {
+		if a := s.attempt(t, "tool", call(s.mallory, name, `{"tenant":"BRAVO"}`), http.StatusOK); !strings.Contains(a.text, "unknown tool") {
+			t.Errorf("%s: %s", name, a.text)
+		}
+	}
+	for round := range 6 { // both at once, by the same handler
+		name := []string{"list", "every", "now"}[round%3]
+		var group sync.WaitGroup
+		answers := make([]tenantAnswer, 8)
+		for n := range answers {
+			group.Go(func() { answers[n] = s.send(t, call([]string{s.mallory, s.victim}[n%2], name, `{}`)) })
+		}
+		group.Wait()
+		for n, a := range answers {
+			own, others := "alpha-note", "bravo"
+			if n%2 == 1 {
+				own, others = "bravo-note", "alpha"
+			}
+			s.attempts++
+			if a.status != http.StatusOK || !strings.Contains(a.text, own) || strings.Contains(a.all, others) {
+				t.Errorf("%s: %d %.300s", name, a.status, a.text)
 			}
 		}
 	}

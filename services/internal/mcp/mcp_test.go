@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -272,4 +273,30 @@ type answers func(r *http.Request) string
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a(r)))}, nil
+}
+
+// tripper is an API.
+type tripper func(*http.Request) (*http.Response, error)
+
+func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A panic in a goroutine of the SDK doesn't end the process, and its reason is in the log alone.
+func TestPanicIsAnError(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	h, err := mcp.NewHandler([]byte(document(map[string]string{"/v1/d/a": ""})), tripper(func(*http.Request) (*http.Response, error) { panic("a secret") }), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"d_a"}}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if text := w.Body.String(); !strings.Contains(text, `"message":"the server failed; its log has the reason"`) || strings.Contains(text, "secret") {
+		t.Error(text)
+	}
+	if text := log.String(); !strings.Contains(text, `panic="a secret"`) || !strings.Contains(text, "method=tools/call") {
+		t.Error(text)
+	}
 }
