@@ -36,7 +36,7 @@ var examples = map[string]string{
 	"endpoint run":      "estela endpoint run delays --param width=60 --sample",
 	"client":            "estela client flights --lang typescript -o client.ts",
 	"mcp":               "estela mcp --api https://api.example",
-	"key new":           "estela key new partner --read flights --expires 720h --append --keys keys.json",
+	"key new":           "estela key new partner --read flights --expires 30d --append --keys keys.json",
 	"key list":          "estela key list --keys keys.json",
 	"key revoke":        "estela key revoke partner --keys keys.json",
 	"token new":         "estela token new --endpoint flights/departures --pin airport=ATL --ttl 1h --subject customer-42 --signing-key signing-key.json",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/estela-dev/estela/services/internal/access"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/fault"
 )
 
@@ -24,7 +25,7 @@ type keyNewCmd struct {
 	Read    []string `help:"Datasets that it may read, with commas between them; may be given several times. Default: all, none with --write." placeholder:"NAME" aliases:"dataset" env:"ESTELA_READ,ESTELA_DATASET" complete:"dataset"`
 	Write   []string `help:"Datasets that it may write to, by POST of events. Default: none; a key for writing alone reads nothing." placeholder:"NAME" complete:"dataset"`
 	Rate    int      `name:"rate-limit" env:"-" help:"Most requests a second. Default: that of the API."`
-	Expires string   `help:"When it becomes invalid: a duration such as 720h, a date (its beginning, UTC) or a time (RFC 3339). Default: never." placeholder:"WHEN"`
+	Expires string   `help:"When it becomes invalid: a duration such as 30d or 12h, a date (its beginning, UTC) or a time (RFC 3339). Default: never." placeholder:"WHEN"`
 	Append  bool     `help:"Append the entry to the file of --keys, which is created if there is none."`
 	Keys    string   `help:"File of API keys." placeholder:"FILE"`
 }
@@ -81,11 +82,11 @@ func expiry(text string, now time.Time) (*time.Time, error) {
 	}
 	if err != nil {
 		var d time.Duration
-		d, err = time.ParseDuration(text)
+		d, err = contract.ParseDuration(text)
 		at = now.Add(d)
 	}
 	if err != nil {
-		return nil, fault.Usagef("--expires %q is no duration (720h), date (2027-01-31) or time (2027-01-31T12:00:00Z)", text)
+		return nil, fault.Usagef("--expires %q is no duration (30d, 12h), date (2027-01-31) or time (2027-01-31T12:00:00Z)", text)
 	}
 	if at = at.UTC().Truncate(time.Second); !at.After(now) {
 		return nil, fault.Usagef("--expires %s is in the past: the key would never be valid", text)

@@ -15,7 +15,7 @@ func TestKeyListAndRevoke(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
 	for _, args := range [][]string{
-		{"partner", "--read", "flights,canary", "--expires", "720h", "--rate-limit", "5"},
+		{"partner", "--read", "flights,canary", "--expires", "30d", "--rate-limit", "5"},
 		{"sensor", "--write", "flights"},
 		{"former", "--dataset", "flights", "--dataset", "canary", "--expires", "2999-01-31"},
 		{"all"},
@@ -113,7 +113,9 @@ func TestTokenNew(t *testing.T) {
 		{"DATASET/NAME", append(base, "--endpoint", "departures")},
 		{"it has no parameter city", append(base, "--endpoint", "flights/departures", "--pin", "city=ATL")},
 		{"must match", append(base, "--endpoint", "flights/departures", "--pin", "airport=atlanta")},
-		{"at most 24h", append(base, "--endpoint", "flights/departures", "--ttl", "25h")},
+		{"--ttl 25h0m0s: a token is valid for 24h at most", append(base, "--endpoint", "flights/departures", "--ttl", "25h")},
+		{"--ttl -1h0m0s", append(base, "--endpoint", "flights/departures", "--ttl=-1h")},
+		{"--data", append(base, "--endpoint", "readings/warmest")},
 		{"is there already", []string{"token", "key", "new", "--signing-key", signing}},
 		{"the kid mine is taken", []string{"token", "key", "new", "--kid", "mine", "--signing-key", filepath.Join(dir, "twice.json"), "--token-keys", writeFile(t, filepath.Join(dir, "set.json"), `{"keys":[{"kid":"mine","kty":"oct","k":"`+strings.Repeat("A", 43)+`"}]}`)}},
 		{"estela token key new", []string{"up", "--token-keys", "/nowhere", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}},

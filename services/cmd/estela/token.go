@@ -43,6 +43,9 @@ func (c *tokenNewCmd) Run(g *Globals, s *streams) error {
 	if err := c.checkEndpoints(g); err != nil {
 		return err
 	}
+	if c.TTL <= 0 || c.TTL > access.MaxLifetime {
+		return fault.Usagef("--ttl %s: a token is valid for 24h at most", c.TTL)
+	}
 	now := time.Now()
 	claims := &access.Claims{Endpoints: c.Endpoint, Pins: c.Pin, Rate: c.Rate}
 	if claims.Pins == nil {
@@ -81,7 +84,7 @@ func (c *tokenNewCmd) checkEndpoints(g *Globals) error {
 		}
 		if !found {
 			names := slices.DeleteFunc(endpointNames(all), func(n string) bool { return !strings.Contains(n, "/") })
-			return fault.Usagef("no endpoint %q, which is DATASET/NAME%s: estela endpoint list shows those there are", name, fault.DidYouMean(name, names))
+			return fault.Usagef("no endpoint %q, which is DATASET/NAME%s: estela endpoint list shows those there are; give another folder with --data", name, fault.DidYouMean(name, names))
 		}
 	}
 	return nil

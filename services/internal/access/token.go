@@ -52,7 +52,7 @@ func (c *Claims) UnmarshalJSON(text []byte) error {
 	} {
 		if value, ok := given[name]; ok {
 			if err := json.Unmarshal(value, to); err != nil {
-				return fmt.Errorf("claim %s: %w", name, err)
+				return refuse("Its %s is of another type than is documented.", name)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func (c *Claims) UnmarshalJSON(text []byte) error {
 		for name, value := range pins {
 			var text string
 			if err := json.Unmarshal(value, &text); err != nil {
-				return fmt.Errorf("claim pins: %s must be a text: %w", name, err)
+				return refuse("Its pins must each have a text as value: \"42\", not 42.")
 			}
 			c.Pins[name] = text
 		}
@@ -204,7 +204,7 @@ var (
 	errExpired   = refuse("It has expired: ask for a new one.")
 	errUnsigned  = refuse("It is not signed by a key that this API knows, or not by that key's algorithm.")
 	errTooLong   = refuse("It has more than %d bytes.", maxToken)
-	errMalformed = refuse("It is no JWT (RFC 7519), or a claim of it is of another type than is documented.")
+	errMalformed = refuse("It is no JWT (RFC 7519).")
 )
 
 // check verifies a token's signature first, then its claims.
@@ -243,12 +243,12 @@ func (s *keySet) key(t *jwt.Token) (any, error) {
 func refusal(err error) *RefusedError {
 	own, ok := errors.AsType[*RefusedError](err)
 	switch {
+	case ok:
+		return own
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return errMalformed
 	case errors.Is(err, jwt.ErrTokenUnverifiable), errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return errUnsigned
-	case ok:
-		return own
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return errExpired
 	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):

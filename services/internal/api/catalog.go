@@ -82,6 +82,8 @@ func (k *catalog) notFoundProblem(path string) *problem {
 		names[i] = d.Name
 	}
 	switch {
+	case slices.ContainsFunc(k.posts, func(name string) bool { return path == "/v1/"+name+"/events" }):
+		return notFound.new("", "Events are sent here by POST; there is nothing to read. GET /v1 lists what there is.")
 	case near != "":
 		return notFound.new("", "Nothing is here. Did you mean "+near+"? GET /v1 lists what there is.")
 	case slices.Contains(names, strings.Trim(strings.TrimPrefix(path, "/v1"), "/")):

@@ -41,6 +41,29 @@ func raw(t *testing.T, url, text string) (statuses []int, closed bool) {
 	}
 }
 
+// A header that can't be parsed may be the key: the answer doesn't quote it.
+func TestBrokenHeadersAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	i := setup(t, "SELECT 1", map[string]string{"one": "-- One.\nSELECT 1 AS n"})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(i.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /v1/test/one HTTP/1.1\r\nHost: a\r\nAuthorization Bearer estela_secret\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "The request is no valid HTTP/1.1.") || strings.Contains(string(text)+i.log.String(), "estela_secret") {
+		t.Errorf("%v %d %s %s", err, res.StatusCode, text, i.log.String())
+	}
+}
+
 // Request smuggling: ambiguous framing is rejected, and nothing after it is answered.
 func TestFramingIsRefused(t *testing.T) {
 	t.Parallel()

@@ -101,6 +101,8 @@ func problemOf(err error) *problem {
 		return notFound.new("", "Nothing is here; GET /v1 lists what is.")
 	case errors.As(err, &f) && f.Code == http.StatusMethodNotAllowed:
 		return methodNotAllowed.new("", "Only GET and HEAD are answered.")
+	case errors.As(err, &f) && f.Code == http.StatusBadRequest: // its text quotes a header, which may be the key
+		return badRequest.withCause(err, "The request is no valid HTTP/1.1.")
 	case errors.As(err, &f) && f.Code < http.StatusInternalServerError:
 		p := badRequest.new("", f.Message)
 		p.Status = f.Code

@@ -151,7 +151,7 @@ func (c *compiler) shards(n node, at string) int {
 }
 
 func (c *compiler) duration(n node, at string) time.Duration {
-	d, err := parseDuration(n.text)
+	d, err := ParseDuration(n.text)
 	if n.kind != kindString || err != nil || d < 0 || d%time.Millisecond != 0 {
 		c.problem(at, `must be a duration in whole milliseconds, such as "90m", "24h", "7d" or "0", found %s`, n.raw)
 		return 0
@@ -159,8 +159,8 @@ func (c *compiler) duration(n node, at string) time.Duration {
 	return d
 }
 
-// parseDuration reads Go's durations and, in front of them, days.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration reads Go's durations and, in front of them, days.
+func ParseDuration(text string) (time.Duration, error) {
 	count, rest, ok := strings.Cut(text, "d")
 	if !ok {
 		return time.ParseDuration(text)

@@ -115,6 +115,14 @@ func TestWhereEventsAreTaken(t *testing.T) {
 	}
 	s = setup(t, things(t, 1), func(_ *ingest.Config, cfg *api.Config) { cfg.LocalOnly = true })
 	s.post(t, "", ndjson, []byte(thing("a", "x"))).wants(t, "here", http.StatusAccepted, "")
+	res, err := http.Get(strings.Replace(s.url, "127.0.0.1", "localhost", 1) + "/v1/things/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusNotFound || !strings.Contains(string(text), "Events are sent here by POST") {
+		t.Errorf("GET: %v %d %s", err, res.StatusCode, text)
+	}
 	for request, want := range map[string]int{
 		"POST /v1/other/events HTTP/1.1\r\nHost: localhost":                        404,
 		"POST /v1/things/other HTTP/1.1\r\nHost: localhost":                        405,

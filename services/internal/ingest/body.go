@@ -119,6 +119,8 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.decoded.Read(p)
 	b.size += int64(n)
 	switch {
+	case b.size == int64(n) && n > 0 && p[0] == 0x1f: // as gzip begins, and no JSON
+		return 0, invalidBody.New("", "The body is compressed, and its Content-Encoding does not say so: send gzip there.")
 	case b.size > b.cfg.MaxDecoded:
 		return 0, tooLarge.New("", fmt.Sprintf("The body has more than %d bytes without its compression. Send several requests.", b.cfg.MaxDecoded))
 	case err == nil || errors.Is(err, io.EOF):

@@ -113,6 +113,8 @@ func TestBodiesRefused(t *testing.T) {
 		"a batch that is none":   {"application/cloudevents-batch+json", a, "", 400, "invalid-body"},
 		"no gzip":                {ndjson, a, "gzip", 400, "invalid-body"},
 		"no zstd":                {ndjson, a, "zstd", 400, "invalid-body"},
+		"gzip, not said":         {ndjson, string(gzipped(t, []byte(a))), "", 400, "invalid-body"},
+		"gzip twice":             {ndjson, string(gzipped(t, gzipped(t, []byte(a)))), "gzip", 400, "invalid-body"},
 		"gzip without end":       {ndjson, string(gzipped(t, []byte(a)))[:20], "gzip", 400, "invalid-body"},
 		"gzip, then more":        {ndjson, string(gzipped(t, []byte(a))) + "x", "gzip", 400, "invalid-body"},
 		"lines as JSON":          {"application/json", a + "\n" + a, "", 422, "invalid-events"},

@@ -233,6 +233,9 @@ func TestServe(t *testing.T) {
 	if err := mcp.Serve(t.Context(), remote, strings.NewReader(""), io.Discard); err != nil {
 		t.Errorf("no input: %v", err)
 	}
+	if err := mcp.Serve(t.Context(), remote, strings.NewReader("garbage\n"), io.Discard); err == nil || !strings.Contains(err.Error(), "read a message, which is JSON-RPC on a line: ") {
+		t.Errorf("garbage: %v", err)
+	}
 	in, client := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, stop)

@@ -54,7 +54,10 @@ func Serve(ctx context.Context, api *Remote, in io.Reader, out io.Writer) error 
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was asked to end
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("read a message, which is JSON-RPC on a line: %w", err)
+	}
+	return nil
 }
 
 // refreshing has each list show the API's endpoints of the moment.
