@@ -51,8 +51,6 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("the URL of the API is not understood: write https://api.example.org")
 	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("the URL of the API at %s has more than scheme, host and path: the key is Config.Key", base.Host)
-	case strings.ContainsFunc(cfg.Key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return nil, errors.New("the API key has white space or another character that no key has: trim what was read from a file")
 	}
 	key := strings.TrimSpace(cfg.Key)
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
