@@ -93,19 +93,19 @@ func TestE2EUsage(t *testing.T) {
 			expect("partner", "read readings/warmest", totals{1, rows, int64(len(body)), 0})
 		}
 	}
-	refused := func(address, key, subject string, wants int) {
+	refused := func(address, key, subject, counted string, wants int) {
 		t.Helper()
 		status, body := keyedGet(t, address, "/v1/usage/subjects", key)
 		if status != wants {
 			t.Fatalf("%d %s", status, body)
 		}
-		expect(subject, "read usage/subjects", totals{1, 0, int64(len(body)), 1})
+		expect(subject, counted, totals{1, 0, int64(len(body)), 1})
 	}
 
 	send(s.api, "?durability=stored", rows(1, 5))
 	ask(s.api, 5)
-	refused(s.api, partner, "partner", http.StatusForbidden)
-	refused(s.api, "estela_unknown", "%28anonymous%29", http.StatusUnauthorized)
+	refused(s.api, partner, "partner", "read other", http.StatusForbidden) // not what it may not see
+	refused(s.api, "estela_unknown", "%28anonymous%29", "read usage/subjects", http.StatusUnauthorized)
 	if status, text := post(t, s.api, "", "", rows(1, 1)); status != http.StatusUnauthorized {
 		t.Errorf("%d %s", status, text)
 	}
