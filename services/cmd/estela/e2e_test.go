@@ -623,9 +623,12 @@ func TestE2EEmbedded(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	data, dir := ownDataset(t), t.TempDir()
 	s := up(t, dir, "--data", data)
-	if !strings.Contains(s.out.String(), "embedded") {
-		t.Errorf("the greeting does not say which Redis:\n%s", &s.out)
-	}
+	eventually(t, "the greeting says which Redis", func() error { // it is ready before it has said all
+		if text := s.out.String(); !strings.Contains(text, "embedded") {
+			return errors.New(text)
+		}
+		return nil
+	})
 	must(t, `{"id":"a","measured_at":"2026-01-01T00:00:00Z","celsius":21.5}`, "publish", "readings", "--data", data, "--data-dir", dir)
 	if code := s.interrupt(); code != 0 {
 		t.Fatalf("Ctrl-C: exit %d", code)

@@ -186,7 +186,7 @@ func (s *tenants) send(t *testing.T, raw string) tenantAnswer {
 	}
 	var all strings.Builder
 	_ = res.Header.Write(&all)
-	end := max(0, strings.LastIndex(a.text, `"next":`))
+	end := max(0, len(a.text)-4<<10) // where JSON has the next page's
 	for _, found := range cursors.FindAllString(all.String()+a.text[end:], -1) {
 		if plain, err := base64.RawURLEncoding.DecodeString(found); err == nil {
 			all.Write(plain)
