@@ -126,6 +126,7 @@ type additions struct {
 
 	key     string
 	events  [][]byte
+	server  string            // of before the first of them was added
 	entries [][]event.Payload // by shard, those that are left; nil until the events are checked
 	added   []event.Range     // by shard
 }
@@ -135,6 +136,13 @@ func (a *additions) send(ctx context.Context) error {
 	if a.entries == nil {
 		if err := a.pack(ctx); err != nil {
 			return redisError(err)
+		}
+		if a.cfg.Stored {
+			var err error
+			if a.server, err = a.redis.watcher.Server(ctx); err != nil {
+				a.entries = nil
+				return redisError(err)
+			}
 		}
 	}
 	for {
@@ -227,7 +235,12 @@ func (a *additions) await(ctx context.Context) error {
 		if !a.cfg.Stored || added.Events == 0 {
 			continue
 		}
-		if _, err := a.redis.watcher.Await(ctx, a.contract, shard, added.Last); err != nil {
+		_, err := a.redis.watcher.Await(ctx, a.server, a.contract, shard, added.Last)
+		if errors.Is(err, stream.ErrOtherServer) {
+			a.entries = nil // all over again, of which the record knows what is there
+			return redisError(err)
+		}
+		if err != nil {
 			return err
 		}
 	}

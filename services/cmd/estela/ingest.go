@@ -230,10 +230,18 @@ func (p *streamPublisher) Append(k *contract.Contract, additions []event.Additio
 	return errNotOpen
 }
 
-// Await implements ingest.Publisher.
-func (p *streamPublisher) Await(ctx context.Context, k *contract.Contract, shard int, id event.ID) (event.ID, error) {
+// Server implements ingest.Publisher.
+func (p *streamPublisher) Server(ctx context.Context) (string, error) {
 	if to := p.opened.Load(); to != nil {
-		return to.Await(ctx, k, shard, id)
+		return to.Server(ctx)
+	}
+	return "", errNotOpen
+}
+
+// Await implements ingest.Publisher.
+func (p *streamPublisher) Await(ctx context.Context, server string, k *contract.Contract, shard int, id event.ID) (event.ID, error) {
+	if to := p.opened.Load(); to != nil {
+		return to.Await(ctx, server, k, shard, id)
 	}
 	return event.ID{}, errNotOpen
 }

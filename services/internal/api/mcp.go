@@ -176,7 +176,11 @@ func (w *buffer) send(c *fiber.Ctx) error {
 	mediaType := w.header.Get(fiber.HeaderContentType)
 	if w.status >= http.StatusBadRequest && !strings.HasPrefix(mediaType, fiber.MIMEApplicationJSON) {
 		c.Context().SetConnectionClose()
-		return fiber.NewError(w.status, strings.TrimSpace(w.String()))
+		text := strings.TrimSpace(w.String())
+		if w.status == http.StatusBadRequest { // else the text of a fiber.Error is HTTP's own
+			return badRequest.new("", text)
+		}
+		return fiber.NewError(w.status, text)
 	}
 	if mediaType != "" {
 		c.Set(fiber.HeaderContentType, mediaType)

@@ -18,9 +18,12 @@ type Publisher interface {
 	// [event.ErrOtherRequest].
 	Append(k *contract.Contract, additions []event.Addition) error
 
-	// Await returns the position up to which the shard is stored, once it is the entry's or above; or
-	// the error of ctx.
-	Await(ctx context.Context, k *contract.Contract, shard int, id event.ID) (event.ID, error)
+	// Server returns what names the server until it restarts or another takes its place.
+	Server(ctx context.Context) (string, error)
+
+	// Await returns the position up to which the shard is stored, once it is the entry's or above. It
+	// fails with ctx, and if the server is another than that of before the entry was added, which may be lost.
+	Await(ctx context.Context, server string, k *contract.Contract, shard int, id event.ID) (event.ID, error)
 }
 
 // Observer is told what is taken and refused.

@@ -94,6 +94,12 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int, watch func
 		return 0, 0, err
 	}
 	defer admitted.release()
+	var server string // of before the events are added to it
+	if opts.stored {
+		if server, err = s.cfg.Publisher.Server(s.ctx); err != nil {
+			return 0, 0, publishProblem(err)
+		}
+	}
 	taken, bytes, err := s.take(c.Context(), dataset, client, opts, admitted)
 	if err != nil {
 		return 0, bytes, err
@@ -101,7 +107,7 @@ func (s *Server) Post(c *fiber.Ctx, dataset, client string, rate int, watch func
 	admitted.published()
 	answer := taken.answer()
 	status := http.StatusAccepted
-	if opts.stored && s.await(taken, answer, watch) {
+	if opts.stored && s.await(server, taken, answer, watch) {
 		status = http.StatusOK
 	}
 	return taken.events, bytes, c.Status(status).JSON(answer)
@@ -298,13 +304,13 @@ func (t *taken) answer() *answer {
 }
 
 // await waits until all is stored or the client leaves, and reports whether it is stored.
-func (s *Server) await(t *taken, a *answer, watch func(left func()) (stop func())) bool {
+func (s *Server) await(server string, t *taken, a *answer, watch func(left func()) (stop func())) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.StoredTimeout)
 	defer cancel()
 	defer watch(cancel)()
 	for i := range a.Streams {
 		one := &a.Streams[i]
-		at, err := s.cfg.Publisher.Await(ctx, t.contract, one.Shard, t.added[one.Shard].Last)
+		at, err := s.cfg.Publisher.Await(ctx, server, t.contract, one.Shard, t.added[one.Shard].Last)
 		if err != nil {
 			return false
 		}

@@ -178,14 +178,16 @@ func TestStoredWatcher(t *testing.T) {
 	defer running.Wait()
 	defer cancel()
 	report := func(shard int, at string) { server.Do("HSET", stream.Key(k, shard)+":stored", "last", at) }
+	life, err := w.Server(ctx)
+	must(t, err)
 	report(0, "5-0")
-	at, err := w.Await(ctx, k, 0, event.ID{MS: 5})
+	at, err := w.Await(ctx, life, k, 0, event.ID{MS: 5})
 	must(t, err)
 	want(t, "stored already", at, event.ID{MS: 5})
 	results := make(chan event.ID, 3)
 	for _, ms := range []uint64{6, 7, 9} {
 		running.Go(func() {
-			if at, err := w.Await(ctx, k, 0, event.ID{MS: ms}); err == nil {
+			if at, err := w.Await(ctx, life, k, 0, event.ID{MS: ms}); err == nil {
 				results <- at
 			}
 		})
@@ -203,9 +205,17 @@ func TestStoredWatcher(t *testing.T) {
 	// One that gives up; one to whom Redis says nothing for a while.
 	bounded, stop := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer stop()
-	_, err = w.Await(bounded, k, 1, event.ID{MS: 10})
+	_, err = w.Await(bounded, life, k, 1, event.ID{MS: 10})
 	wantErr(t, err, context.DeadlineExceeded)
 	server.Do("DEL", stream.Key(k, 0)+":stored")
 	report(0, "10-0")
 	want(t, "stored at last", <-results, event.ID{MS: 10})
+	// A server that has restarted, of whose later entries the position may be.
+	lost := make(chan error, 1)
+	running.Go(func() { _, err := w.Await(ctx, life, k, 0, event.ID{MS: 11}); lost <- err })
+	server.Restart()
+	report(0, "12-0")
+	wantErr(t, <-lost, stream.ErrOtherServer)
+	_, err = w.Await(ctx, life, k, 0, event.ID{MS: 11})
+	wantErr(t, err, stream.ErrOtherServer)
 }
