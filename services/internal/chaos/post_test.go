@@ -34,10 +34,13 @@ func TestChaosPostRedisKilled(t *testing.T) {
 	w := p.work()
 	posts := p.posting()
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 8 {
+	for turn := range 8 {
 		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
 		p.redis.Kill()
 		time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
+		if turn == 0 { // the others may fall between two requests
+			eventually(t, "a request meets the fault", func() bool { return posts.refused("stream-unavailable") > 0 })
+		}
 		p.redis.Restart()
 	}
 	posts.finish()
