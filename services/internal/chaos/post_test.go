@@ -28,8 +28,7 @@ import (
 
 // TestChaosPostRedisKilled kills a server that logs every write before it answers, and restarts it, while events are
 // posted: it comes back under another run ID, as after a failover.
-func TestChaosPostRedisKilled(t *testing.T) {
-	t.Parallel()
+func TestChaosPostRedisKilled(t *testing.T) { //nolint:paralleltest // alone: its producers would take the others' time
 	p := setup(t, setting{shards: 2, redis: []redistest.Option{redistest.WithAOF()}})
 	w := p.work()
 	posts := p.posting()
@@ -49,8 +48,7 @@ func TestChaosPostRedisKilled(t *testing.T) {
 }
 
 // TestChaosPostRedisFull fills the server up while no worker runs: events are refused until one does.
-func TestChaosPostRedisFull(t *testing.T) {
-	t.Parallel()
+func TestChaosPostRedisFull(t *testing.T) { //nolint:paralleltest // alone: its producers would take the others' time
 	p := setup(t, setting{shards: 2, redis: []redistest.Option{redistest.WithMaxMemory(2 << 20)}})
 	posts := p.posting(func(s *posts) { s.storedOneIn = 10 })
 	for range 2 {
@@ -69,8 +67,7 @@ func TestChaosPostRedisFull(t *testing.T) {
 
 // TestChaosPostRedisEmptied restarts a server that keeps nothing. What was only accepted is lost with it; what was
 // answered as stored is not.
-func TestChaosPostRedisEmptied(t *testing.T) {
-	t.Parallel()
+func TestChaosPostRedisEmptied(t *testing.T) { //nolint:paralleltest // alone: its producers would take the others' time
 	p := setup(t, setting{shards: 2})
 	w := p.work()
 	posts := p.posting(func(s *posts) { s.storedOnly = true })
@@ -86,8 +83,7 @@ func TestChaosPostRedisEmptied(t *testing.T) {
 
 // TestChaosPostWorkerKilled kills workers at each step of a batch and of its commit while requests wait until their
 // events are stored.
-func TestChaosPostWorkerKilled(t *testing.T) {
-	t.Parallel()
+func TestChaosPostWorkerKilled(t *testing.T) { //nolint:paralleltest // alone: its producers would take the others' time
 	p := setup(t, setting{shards: 2, apart: true, lease: killLease})
 	posts := p.posting()
 	random := rand.New(rand.NewPCG(5, 6))
