@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"sync"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -111,7 +110,7 @@ func (s *streams) check(events [][]byte) (shards []int, invalid invalidEventsErr
 			continue
 		}
 		// A reject has no place among the events of a partition, and may have none.
-		shards = append(shards, int(crc32.ChecksumIEEE(doc)%uint32(s.contract.Shards)))
+		shards = append(shards, event.Shard(string(doc), s.contract.Shards))
 		for _, v := range s.row.Rejects[0].Violations {
 			invalid.add(i, Violation{Pointer: v.Pointer, Keyword: v.Keyword, Detail: v.Message})
 		}

@@ -2,10 +2,8 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/estela-dev/estela/services/client"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/apitest"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/ingest"
@@ -91,7 +90,11 @@ func setup(t *testing.T, cfg ingest.Config, options ...redistest.Option) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.addr = serve(t, api.Config{Datasets: []endpoint.Dataset{{Name: "things"}}, Logger: cfg.Logger, Ingest: posts})
+	server, err := api.New(t.Context(), api.Config{Datasets: []endpoint.Dataset{{Name: "things"}}, Logger: cfg.Logger, Ingest: posts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = apitest.Serve(t, server).Listener.Addr().String()
 	return s
 }
 
@@ -106,30 +109,6 @@ func (s *site) register(t *testing.T, schema string) {
 		t.Fatal(err)
 	}
 	s.contract = k
-}
-
-// serve serves an API until the test ends.
-func serve(t *testing.T, cfg api.Config) (addr string) {
-	t.Helper()
-	server, err := api.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(l) }()
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		if err := errors.Join(server.Shutdown(ctx), <-done); err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
 }
 
 // transports are the ways of an event to Redis. addr is where the way begins: the server of POST, or Redis.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/fault"
-	"github.com/estela-dev/estela/services/internal/mask"
 	"github.com/estela-dev/estela/services/internal/mcp"
 )
 
@@ -35,11 +34,7 @@ func (c *mcpCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 // url returns the API's URL.
 func (c *mcpCmd) url(ctx context.Context, g *Globals) (*url.URL, error) {
 	if c.API != "" {
-		to, err := url.Parse(c.API)
-		if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-			return nil, fault.Usagef("--api %q: want http or https and a host, such as https://api.example", mask.URL(c.API))
-		}
-		return to, nil
+		return httpURL("--api", c.API)
 	}
 	running, err := datadir.Running(ctx, g.DataDir)
 	switch {

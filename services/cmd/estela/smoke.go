@@ -44,14 +44,14 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	t := smoke.Test{Base: base, Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, CanaryTimeout: c.Within, MaxCanaryAge: c.CanaryAge}
+	t := smoke.Test{Base: base.String(), Token: os.Getenv(smokeToken), NoCanary: c.NoCanary, CanaryTimeout: c.Within, MaxCanaryAge: c.CanaryAge}
 	switch {
 	case c.PostURL != "":
 		to, err := httpURL("--post-url", c.PostURL)
 		if err != nil {
 			return err
 		}
-		t.Publish = smoke.ByPost(to, cmp.Or(os.Getenv(smokePostKey), t.Token))
+		t.Publish = smoke.ByPost(to.String(), cmp.Or(os.Getenv(smokePostKey), t.Token))
 	case g.Redis != "":
 		t.Publish = func(ctx context.Context, canary smoke.Canary) error { return sendCanary(ctx, g, s, canary) }
 	}
@@ -71,12 +71,12 @@ func (c *smokeCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 }
 
 // httpURL is the URL of a flag, without a slash at its end.
-func httpURL(flag, text string) (string, error) {
+func httpURL(flag, text string) (*url.URL, error) {
 	base, err := url.Parse(strings.TrimSuffix(text, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return "", fault.Usagef("%s %q: want http or https and a host, such as https://api.example", flag, mask.URL(text))
+		return nil, fault.Usagef("%s %q: want http or https and a host, such as https://api.example", flag, mask.URL(text))
 	}
-	return base.String(), nil
+	return base, nil
 }
 
 // timedOutcome is a check of which is said how long it took.

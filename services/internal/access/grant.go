@@ -26,6 +26,9 @@ type Grant struct {
 	pins      Pins
 }
 
+// expired reports whether it has ended.
+func (g *Grant) expired(now time.Time) bool { return !g.Expires.IsZero() && !now.Before(g.Expires) }
+
 // TokenPrefix begins the Subject of a token's Grant; no key's name has its colon.
 const TokenPrefix = "token:"
 

@@ -44,7 +44,7 @@ func (k *Keys) lookup(sum secretSum, now time.Time) (*Grant, error) {
 	if grants == nil {
 		return nil, errMissing
 	}
-	if g := (*grants)[sum]; g != nil && (g.Expires.IsZero() || now.Before(g.Expires)) {
+	if g := (*grants)[sum]; g != nil && !g.expired(now) {
 		return g, nil
 	}
 	return nil, nil

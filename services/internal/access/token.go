@@ -194,7 +194,7 @@ func (t *Tokens) verify(sum secretSum, token []byte, now time.Time) (*Grant, err
 		}
 		set.verified.Set(sum, g)
 	}
-	if !now.Before(g.Expires) {
+	if g.expired(now) {
 		return nil, errExpired
 	}
 	return g, nil

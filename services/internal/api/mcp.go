@@ -110,7 +110,7 @@ func (s toolTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	post.asked.Store(true)
 	c := post.get(r)
 	s.app.Server().Handler(c)
-	res := &http.Response{StatusCode: c.Response.StatusCode(), Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(nil))}
+	res := &http.Response{StatusCode: c.Response.StatusCode(), Header: http.Header{}}
 	if after := c.Response.Header.Peek(fiber.HeaderRetryAfter); len(after) > 0 {
 		res.Header.Set(fiber.HeaderRetryAfter, string(after))
 	}

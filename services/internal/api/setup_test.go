@@ -17,16 +17,17 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/apitest"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/result"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
 // reader is a warehouse of the simplest kind: a DuckDB in memory.
@@ -113,7 +114,7 @@ type instance struct {
 	*httptest.Server
 	db  *sql.DB
 	api *api.Server
-	log *syncBuffer
+	log *telemetrytest.Log
 }
 
 // setup serves the given endpoint files (name -> text) over a database prepared
@@ -146,7 +147,7 @@ func serve(t *testing.T, db *sql.DB, dataset endpoint.Dataset, change ...func(*a
 
 func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset endpoint.Dataset, change ...func(*api.Config)) instance {
 	t.Helper()
-	var log syncBuffer
+	var log telemetrytest.Log
 	if db != nil {
 		dataset.Tables = append(dataset.Tables, tablesOf(t, db)...)
 	}
@@ -162,7 +163,7 @@ func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset endpoint.Dat
 	if err != nil {
 		t.Fatal(err)
 	}
-	return instance{listen(t, s), db, s, &log}
+	return instance{apitest.Serve(t, s), db, s, &log}
 }
 
 // tablesOf are the names of the database's tables, so that a dataset may have them all.
@@ -193,41 +194,6 @@ func flightsDataset(endpoints []endpoint.Endpoint) endpoint.Dataset {
 		panic(err)
 	}
 	return endpoint.Dataset{Name: "flights", Endpoints: endpoints, Views: dataFile("views.sql"), Tables: []string{"airports"}, Columns: c.Columns}
-}
-
-// listen starts the server on a free port and stops it at the test's end.
-func listen(t *testing.T, s *api.Server) *httptest.Server {
-	t.Helper()
-	front := httptest.NewUnstartedServer(nil) // for its listener and client only
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(front.Listener) }()
-	front.URL = "http://" + front.Listener.Addr().String()
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		if err := errors.Join(s.Shutdown(ctx), <-done); err != nil {
-			t.Error(err)
-		}
-	})
-	return front
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // reply is an answer or a problem.

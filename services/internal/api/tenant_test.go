@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -17,11 +16,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/estela-dev/estela/services/internal/access"
@@ -204,33 +198,9 @@ func rowsOf(t *testing.T, mediaType string, body []byte) string {
 	var records []arrow.RecordBatch
 	switch mediaType {
 	case "application/vnd.apache.arrow.stream":
-		r, err := ipc.NewReader(bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Release()
-		for r.Next() {
-			r.RecordBatch().Retain()
-			records = append(records, r.RecordBatch())
-		}
+		records = arrowRecords(t, body)
 	case "application/vnd.apache.parquet":
-		pf, err := file.NewParquetReader(bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-		if err != nil {
-			t.Fatal(err)
-		}
-		table, err := r.ReadTable(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		tr := array.NewTableReader(table, 0)
-		for tr.Next() {
-			tr.RecordBatch().Retain()
-			records = append(records, tr.RecordBatch())
-		}
+		records, _ = parquetRecords(t, body)
 	}
 	return arrowRows(t, records)
 }
@@ -553,21 +523,27 @@ func (s *tenants) together(t *testing.T) {
 		if name := []string{"list", "every", "large"}[round%3]; name != "large" {
 			path = fmt.Sprintf("/v1/test/%s?limit=%d", name, 10+round)
 		}
-		var group sync.WaitGroup
-		answers := make([]tenantAnswer, 8)
-		for n := range answers {
-			group.Go(func() { answers[n] = s.send(t, get(path, []string{s.mallory, s.victim}[n%2])) })
+		s.askAtOnce(t, path, func(credential string) string { return get(path, credential) })
+	}
+}
+
+// askAtOnce sends the request of both at the same time, several times, and fails the test if one gets the other's rows.
+func (s *tenants) askAtOnce(t *testing.T, what string, request func(credential string) string) {
+	t.Helper()
+	var group sync.WaitGroup
+	answers := make([]tenantAnswer, 8)
+	for n := range answers {
+		group.Go(func() { answers[n] = s.send(t, request([]string{s.mallory, s.victim}[n%2])) })
+	}
+	group.Wait()
+	for n, a := range answers {
+		own, others := "alpha-note", "bravo"
+		if n%2 == 1 {
+			own, others = "bravo-note", "alpha"
 		}
-		group.Wait()
-		for n, a := range answers {
-			own, others := "alpha-note", "bravo"
-			if n%2 == 1 {
-				own, others = "bravo-note", "alpha"
-			}
-			s.attempts++
-			if a.status != http.StatusOK || !strings.Contains(a.text, own) || strings.Contains(a.all, others) {
-				t.Errorf("%s: %d %.300s", path, a.status, a.text)
-			}
+		s.attempts++
+		if a.status != http.StatusOK || !strings.Contains(a.text, own) || strings.Contains(a.all, others) {
+			t.Errorf("%s: %d %.300s", what, a.status, a.text)
 		}
 	}
 }
@@ -628,22 +604,7 @@ func (s *tenants) tools(t *testing.T) {
 	}
 	for round := range 6 { // both at once, by the same handler
 		name := []string{"list", "every", "now"}[round%3]
-		var group sync.WaitGroup
-		answers := make([]tenantAnswer, 8)
-		for n := range answers {
-			group.Go(func() { answers[n] = s.send(t, call([]string{s.mallory, s.victim}[n%2], name, `{}`)) })
-		}
-		group.Wait()
-		for n, a := range answers {
-			own, others := "alpha-note", "bravo"
-			if n%2 == 1 {
-				own, others = "bravo-note", "alpha"
-			}
-			s.attempts++
-			if a.status != http.StatusOK || !strings.Contains(a.text, own) || strings.Contains(a.all, others) {
-				t.Errorf("%s: %d %.300s", name, a.status, a.text)
-			}
-		}
+		s.askAtOnce(t, name, func(credential string) string { return call(credential, name, `{}`) })
 	}
 }
 

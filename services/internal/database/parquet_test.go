@@ -22,6 +22,25 @@ func export(t *testing.T, w io.Writer, query string, most int) error {
 	return exportFrom(t, open(t, database.Config{}), w, query, most)
 }
 
+// exported returns the file of a query's rows, and a DuckDB to read it with.
+func exported(t *testing.T, query string, most int) (db *sql.DB, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "a.parquet")
+	var text bytes.Buffer
+	if err := export(t, &text, query, most); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db, file
+}
+
 func exportFrom(t *testing.T, d *database.DB, w io.Writer, query string, most int) error {
 	t.Helper()
 	return d.Read(t.Context(), func(ctx context.Context, conn *database.Conn) error {
@@ -61,23 +80,11 @@ func TestParquetWriter(t *testing.T) {
 		CASE WHEN range %% 6 > 0 THEN MAP {range: 'y' || range, range + 1: NULL} END AS m
 		FROM range(%s) WHERE range %% 2048 < %d`
 	for _, most := range []int{2048, 300} {
-		file := filepath.Join(t.TempDir(), "a.parquet")
-		var text bytes.Buffer
-		if err := export(t, &text, fmt.Sprintf(query, "70000", 2048), most); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		db, err := sql.Open("duckdb", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
+		db, file := exported(t, fmt.Sprintf(query, "70000", 2048), most)
 		var rows, misplaced, different int
 		var metadata string
 		want := fmt.Sprintf(query, "70000", most)
-		err = db.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER ("c""0" <> file_row_number // $most * 2048 + file_row_number % $most) FROM read_parquet('`+file+`', file_row_number = true)`,
+		err := db.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER ("c""0" <> file_row_number // $most * 2048 + file_row_number % $most) FROM read_parquet('`+file+`', file_row_number = true)`,
 			sql.Named("most", most)).Scan(&rows, &misplaced)
 		err = errors.Join(err, db.QueryRowContext(t.Context(), "SELECT count(*) FROM ((FROM '"+file+"' EXCEPT ALL ("+want+")) UNION ALL (("+want+") EXCEPT ALL FROM '"+file+"'))").Scan(&different))
 		err = errors.Join(err, db.QueryRowContext(t.Context(), "SELECT string_agg(decode(key) || '=' || decode(value)) FROM parquet_kv_metadata('"+file+"')").Scan(&metadata))
@@ -147,21 +154,9 @@ func TestParquetInParts(t *testing.T) {
 		CASE WHEN range % 5 > 0 THEN [range, NULL, range + 1][:(range % 4)::INTEGER] END AS l,
 		CASE WHEN range % 7 > 0 THEN {'a': nullif(range % 2, 0), 'b': CASE WHEN range % 2 = 0 THEN [repeat('y', (range % 50000)::INTEGER)] END} END AS s
 		FROM range(3000)`
-	file := filepath.Join(t.TempDir(), "a.parquet")
-	var text bytes.Buffer
-	if err := export(t, &text, query, 2048); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("duckdb", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, file := exported(t, query, 2048)
 	var rows, different int
-	err = db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM '"+file+"'), count(*) FROM ((FROM '"+file+"') EXCEPT ALL ("+query+"))").Scan(&rows, &different)
+	err := db.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM '"+file+"'), count(*) FROM ((FROM '"+file+"') EXCEPT ALL ("+query+"))").Scan(&rows, &different)
 	if err != nil || rows != 3000 || different > 0 {
 		t.Errorf("%v: %d rows, %d differ", err, rows, different)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"hash/crc32"
 	"strconv"
 
 	"github.com/estela-dev/estela/services/internal/contract"
@@ -113,7 +112,7 @@ func (p *parcel) add(doc []byte, line int) error {
 	}
 	p.report(line, p.batch.Rejects[0].Violations)
 	// A reject has no place among the events of a partition, and may have none.
-	return p.pack(doc, int(crc32.ChecksumIEEE(doc)%uint32(len(p.packs))), false)
+	return p.pack(doc, event.Shard(string(doc), len(p.packs)), false)
 }
 
 // shard is that of the row in the batch.

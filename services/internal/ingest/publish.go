@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
 
@@ -83,7 +82,7 @@ func (u *publication) claim() error {
 	if u.once == nil || len(u.at) == 1 {
 		return nil
 	}
-	home := int(crc32.ChecksumIEEE([]byte(u.once.Key)) % uint32(len(u.at)))
+	home := event.Shard(u.once.Key, len(u.at))
 	once := *u.once
 	return u.append([]event.Addition{{Shard: home, Once: &once}})
 }

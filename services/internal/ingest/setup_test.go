@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -20,12 +18,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/apitest"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/event"
 	"github.com/estela-dev/estela/services/internal/ingest"
 	"github.com/estela-dev/estela/services/internal/redistest"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 )
 
 func TestMain(m *testing.M) {
@@ -98,7 +98,7 @@ type site struct {
 	redis    *redistest.Server
 	contract *contract.Contract
 	observer *observer
-	log      *syncBuffer
+	log      *telemetrytest.Log
 }
 
 // setting changes a site.
@@ -127,7 +127,7 @@ func over(t *testing.T, redis *redistest.Server, k *contract.Contract, settings 
 		to.Close()
 		_ = client.Close()
 	})
-	s := &site{redis: redis, contract: k, observer: &observer{posted: map[string]int{}}, log: &syncBuffer{}}
+	s := &site{redis: redis, contract: k, observer: &observer{posted: map[string]int{}}, log: &telemetrytest.Log{}}
 	cfg := ingest.Config{Contracts: []*contract.Contract{k}, Publisher: to, Observer: s.observer, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	front := api.Config{Datasets: []endpoint.Dataset{{Name: k.Name}}, Logger: cfg.Logger}
 	for _, set := range settings {
@@ -138,32 +138,12 @@ func over(t *testing.T, redis *redistest.Server, k *contract.Contract, settings 
 		t.Fatal(err)
 	}
 	front.Ingest, s.server = posts, posts
-	s.url = serve(t, front)
+	server, err := api.New(t.Context(), front)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url = apitest.Serve(t, server).URL
 	return s
-}
-
-// serve starts the server on a free port and stops it at the test's end.
-func serve(t *testing.T, cfg api.Config) (url string) {
-	t.Helper()
-	server, err := api.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(l) }()
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		if err := errors.Join(server.Shutdown(ctx), <-done); err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + l.Addr().String()
 }
 
 // reply is the answer to a POST, or its problem.
@@ -278,23 +258,6 @@ func (s *site) decoded(t *testing.T) (rows, rejects int) {
 		}
 	}
 	return batch.Rows, len(batch.Rejects)
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func equal(t *testing.T, what string, got, want []string) {

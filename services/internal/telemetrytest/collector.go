@@ -1,4 +1,4 @@
-// Package telemetrytest stands in for the collector that telemetry is sent to.
+// Package telemetrytest stands in for what telemetry is sent to: a collector, a log.
 package telemetrytest
 
 import (

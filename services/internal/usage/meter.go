@@ -204,7 +204,9 @@ func (m *Meter) publish(ctx context.Context) error {
 		if err := m.append(ctx, next); err != nil {
 			return err
 		}
-		m.remove()
+		m.pendingMu.Lock()
+		m.removeOldest()
+		m.pendingMu.Unlock()
 	}
 }
 
@@ -230,10 +232,8 @@ func (m *Meter) oldest() *minute {
 	return m.pending[0]
 }
 
-// remove removes the oldest minute.
-func (m *Meter) remove() {
-	m.pendingMu.Lock()
-	defer m.pendingMu.Unlock()
+// removeOldest removes the oldest minute; m.pendingMu is held.
+func (m *Meter) removeOldest() {
 	m.pendingBytes -= m.pending[0].bytes
 	m.pending = m.pending[1:]
 }
@@ -245,8 +245,7 @@ func (m *Meter) giveUp(holds func(first *minute) bool, why error) {
 	for len(m.pending) > 0 && holds(m.pending[0]) {
 		first := m.pending[0]
 		m.lost += first.requests
-		m.pendingBytes -= first.bytes
-		m.pending = m.pending[1:]
+		m.removeOldest()
 		m.log.Error("lost usage of a minute",
 			slog.Time("minute", first.began.Truncate(time.Minute)), slog.Int64("requests", first.requests), slog.Any("error", why))
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/estela-dev/estela/data"
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/event"
+	"github.com/estela-dev/estela/services/internal/telemetrytest"
 	"github.com/estela-dev/estela/services/internal/usage"
 )
 
@@ -103,13 +104,13 @@ func (r *redis) requests() (n int64) {
 }
 
 // setup returns a meter that runs until stop, which closes it within the time.
-func setup(t *testing.T, fail func() error) (m *usage.Meter, to *redis, log *syncBuffer, stop func(within time.Duration)) {
+func setup(t *testing.T, fail func() error) (m *usage.Meter, to *redis, log *telemetrytest.Log, stop func(within time.Duration)) {
 	t.Helper()
 	k, err := contract.Load(data.FS, "usage")
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, log = &redis{t: t, decoder: k.NewDecoder(), batch: k.NewBatch(0, 2*usage.MaxSeries), fail: fail, rows: map[string]row{}, text: map[string]string{}}, &syncBuffer{}
+	to, log = &redis{t: t, decoder: k.NewDecoder(), batch: k.NewBatch(0, 2*usage.MaxSeries), fail: fail, rows: map[string]row{}, text: map[string]string{}}, &telemetrytest.Log{}
 	m = usage.New(k, to, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -121,24 +122,6 @@ func setup(t *testing.T, fail func() error) (m *usage.Meter, to *redis, log *syn
 		defer cancel()
 		m.Close(closing)
 	}
-}
-
-// syncBuffer is a log.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func answer(subject string) usage.Answer {
