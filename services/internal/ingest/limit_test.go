@@ -232,6 +232,8 @@ func TestInFlight(t *testing.T) {
 	t.Parallel()
 	s := setup(t, things(t, 1), limits(func(cfg *ingest.Config) { cfg.MaxInFlight = 4 }))
 	slow := []net.Conn{s.beginning(t, 100), s.beginning(t, 100)}
+	// A post before that could take the place of a slow one, which would be refused then.
+	eventually(t, "they are counted", func() bool { inFlight, _ := s.server.Load(); return inFlight == 2 })
 	eventually(t, "the client has all that it may", func() bool {
 		r := s.post(t, "", ndjson, []byte(thing("a", "x")))
 		return r.status == http.StatusTooManyRequests && r.kind() == "ingest-rate-limited" && r.header.Get("Retry-After") != ""
