@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/database"
 	"github.com/estela-dev/estela/services/internal/datadir"
 	"github.com/estela-dev/estela/services/internal/dataset"
@@ -190,33 +189,9 @@ func (g *Globals) examineStored(ctx context.Context, s *streams, all []*dataset.
 	if errors.Is(err, errNoWarehouse) {
 		return diagnosis.Streams(ctx, all, nil, client)
 	}
-	var by map[string]*contract.Contract
-	if err == nil {
-		by, err = known.Contracts()
-	}
 	if err != nil {
 		return append(diagnosis.Streams(ctx, all, nil, client),
 			diagnosis.Finding{Name: "stored contracts", Found: err.Error(), Fix: "see the warehouse's line above", Warning: true})
 	}
-	var found []diagnosis.Finding
-	for _, d := range all {
-		if broken, ok := errors.AsType[*breakError](checkCompatible(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
-			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.hint})
-		}
-	}
-	if client != nil {
-		found = append(found, diagnosis.Identity(ctx, all, known, client))
-	}
-	found = append(found, diagnosis.Streams(ctx, all, known, client)...)
-	left, err := known.Leftovers(ctx, dataset.Contracts(all), client)
-	for _, l := range left {
-		if _, err := dataset.Pick(all, l.Dataset); err == nil {
-			continue // diagnosis.Streams names them
-		}
-		found = append(found, diagnosis.Finding{Name: "dataset " + l.Dataset, Found: l.Found, Fix: l.Fix, Warning: true})
-	}
-	if err != nil {
-		found = append(found, diagnosis.Finding{Name: "streams", Found: err.Error(), Fix: "see the server's log"})
-	}
-	return found
+	return examineKnown(ctx, all, known, client)
 }

@@ -24,6 +24,7 @@ type keyNewCmd struct {
 	Name    string   `arg:"" help:"Name of its owner, for the log."`
 	Read    []string `help:"Datasets that it may read, with commas between them; may be given several times. Default: all, none with --write." placeholder:"NAME" aliases:"dataset" env:"ESTELA_READ,ESTELA_DATASET" complete:"dataset"`
 	Write   []string `help:"Datasets that it may write to, by POST of events. Default: none; a key for writing alone reads nothing." placeholder:"NAME" complete:"dataset"`
+	Inspect bool     `help:"May look at the whole warehouse on the pages: rows, rejects and any SQL of every dataset, and the pipeline's state."`
 	Rate    int      `name:"rate-limit" env:"-" help:"Most requests a second. Default: that of the API."`
 	Expires string   `help:"When it becomes invalid: a duration such as 30d or 12h, a date (its beginning, UTC) or a time (RFC 3339). Default: never." placeholder:"WHEN"`
 	Append  bool     `help:"Append the entry to the file of --keys, which is created if there is none."`
@@ -46,7 +47,7 @@ func (c *keyNewCmd) Run(g *Globals, s *streams) error {
 		}
 	}
 	secret, key := access.NewKey(c.Name, datasets, c.Write...)
-	key.Rate = c.Rate
+	key.Rate, key.Inspect = c.Rate, c.Inspect
 	var err error
 	if key.Expires, err = expiry(c.Expires, time.Now()); err != nil {
 		return err
@@ -110,6 +111,7 @@ type keyRow struct {
 	State   string     `json:"state"` // valid or expired
 	Read    []string   `json:"read"`
 	Write   []string   `json:"write"`
+	Inspect bool       `json:"inspect,omitempty"`
 	Rate    int        `json:"rate,omitempty"`
 	Expires *time.Time `json:"expires"`
 	Hash    string     `json:"hash"`
@@ -127,14 +129,14 @@ func (c *keyListCmd) Run(s *streams) error {
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if !c.JSON {
-		say(w, "NAME\tSTATE\tREAD\tWRITE\tRATE\tEXPIRES\tHASH")
+		say(w, "NAME\tSTATE\tREAD\tWRITE\tINSPECT\tRATE\tEXPIRES\tHASH")
 	}
 	for _, k := range keys {
-		row := keyRow{k.Name, "valid", append([]string{}, k.Datasets...), append([]string{}, k.Write...), k.Rate, k.Expires, k.SHA256[:8] + "…"}
+		row := keyRow{k.Name, "valid", append([]string{}, k.Datasets...), append([]string{}, k.Write...), k.Inspect, k.Rate, k.Expires, k.SHA256[:8] + "…"}
 		if k.Expired(time.Now()) {
 			row.State = "expired"
 		}
-		c.say(w, row, "%s\t%s\t%s\t%s\t%s\t%s\t%s", row.Name, row.State, listed(row.Read), listed(row.Write), rateText(k.Rate), expiryText(k.Expires), row.Hash)
+		c.say(w, row, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%s", row.Name, row.State, listed(row.Read), listed(row.Write), row.Inspect, rateText(k.Rate), expiryText(k.Expires), row.Hash)
 	}
 	return w.Flush()
 }

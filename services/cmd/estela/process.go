@@ -92,16 +92,24 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	posts := &streamPublisher{}
+	var starting *startingEngine
+	if p.worker != nil {
+		starting = newStartingEngine(c)
+	}
 	if p.api != nil {
-		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts, &end); err != nil {
+		pages := c.newPages(nil)
+		if starting != nil {
+			pages = c.newPages(starting)
+		}
+		parts.add(pages.Run)
+		if err := p.addAPI(ctx, c, s, tracing, public, posts, pages, &parts, &end); err != nil {
 			return err
 		}
 	}
 	// The worker last: from then on the streams belong to this warehouse.
 	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&onDemand{c})
 	if p.worker != nil {
-		var starting *startingEngine
-		if server, starting, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
+		if server, err = p.addWorker(ctx, c, starting, tracing, &parts, &end); err != nil {
 			return err
 		}
 		pipeline = starting
@@ -127,7 +135,8 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 
 // addAPI adds the API and the watcher that reloads its files.
 func (p *process) addAPI(
-	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group, end *cleanup,
+	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, pages servedPages, parts *group,
+	end *cleanup,
 ) (err error) {
 	if p.accounting, err = c.newAccounting(posts); err != nil {
 		return err
@@ -154,7 +163,7 @@ func (p *process) addAPI(
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {
 		p.api.configure(cfg)
 		p.accounting.configure(cfg)
-		cfg.Observe, cfg.Ingest = observe, taken
+		cfg.Observe, cfg.Ingest, cfg.Pages = observe, taken, pages
 	})
 	if err != nil {
 		return err
@@ -168,22 +177,21 @@ func (p *process) addAPI(
 // addWorker adds the worker and, if no URL is given, starts a redis-server. That one may have much to
 // load, so the worker starts behind what the process serves.
 func (p *process) addWorker(
-	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
-) (*redisserver.Server, *startingEngine, error) {
+	ctx context.Context, c *core, starting *startingEngine, tracing *telemetry.Tracing, parts *group, end *cleanup,
+) (*redisserver.Server, error) {
 	server := redisserver.Remote(p.redis)
 	if p.redis == "" {
 		var err error
 		if server, err = redisserver.Start(ctx, c.g.DataDir, c.log); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
-	starting := newStartingEngine(c)
 	start := func(ctx context.Context) { starting.start(ctx, server, p.worker.AcceptLoss, end) }
 	if p.redis == "" {
 		parts.add(func(ctx context.Context) error { start(ctx); return nil })
 	} else if start(ctx); starting.err != nil {
-		return nil, nil, starting.err
+		return nil, starting.err
 	}
 	parts.add(func(ctx context.Context) error {
 		e, err := starting.await(ctx)
@@ -195,7 +203,7 @@ func (p *process) addWorker(
 		}
 		return p.work(ctx, e, server, tracing)
 	})
-	return server, starting, nil
+	return server, nil
 }
 
 // work runs the worker, p.publish and what is beside them until ctx ends.

@@ -21,6 +21,8 @@ type Grant struct {
 
 	// read and write are the datasets of a key; "*" is all.
 	read, write []string
+	// inspect opens the whole warehouse and the pipeline's state.
+	inspect bool
 	// endpoints are those of a token, as DATASET/NAME.
 	endpoints []string
 	pins      Pins
@@ -50,6 +52,10 @@ func (g *Grant) Reads(dataset string) bool { return among(g.read, dataset) }
 
 // Writes reports whether it may write to the dataset; no token may.
 func (g *Grant) Writes(dataset string) bool { return among(g.write, dataset) }
+
+// Inspects reports whether it opens the whole warehouse for looking at: rows, rejects, any SQL, and the pipeline's
+// state. No token does.
+func (g *Grant) Inspects() bool { return g.inspect }
 
 // Opens reports whether it opens the endpoint, DATASET/NAME, which reads these datasets.
 func (g *Grant) Opens(endpoint string, reads []string) bool {

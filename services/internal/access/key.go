@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -28,6 +29,11 @@ type Key struct {
 	//
 	// Default: none.
 	Write []string `json:"write,omitempty"`
+	// Inspect is whether it may look at the whole warehouse: the rows and rejects of every dataset, by any SQL, and
+	// the pipeline's state.
+	//
+	// Default: false.
+	Inspect bool `json:"inspect,omitempty"`
 	// Rate is its number of requests a second.
 	//
 	// Default: that of the API.
@@ -56,7 +62,7 @@ func (k *Key) Expired(now time.Time) bool { return k.Expires != nil && !now.Befo
 
 // grant returns what the key opens.
 func (k *Key) grant() *Grant {
-	g := &Grant{Subject: k.Name, Rate: k.Rate, read: k.Datasets, write: k.Write}
+	g := &Grant{Subject: k.Name, Rate: k.Rate, read: k.Datasets, write: k.Write, inspect: k.Inspect}
 	if k.Expires != nil {
 		g.Expires = *k.Expires
 	}
@@ -99,6 +105,8 @@ func (k *Key) validate() error {
 		return errors.New("sha256 must be 64 hexadecimal digits: 'estela key new NAME' prints them")
 	case len(k.Datasets) == 0 && len(k.Write) == 0:
 		return errors.New(`datasets must name at least one to read, or write one to write to; "*" is all`)
+	case k.Inspect && !slices.Contains(k.Datasets, all):
+		return errors.New(`inspect opens all datasets, so datasets must be ["*"]`)
 	case k.Rate < 0:
 		return errors.New("rate must not be negative")
 	}

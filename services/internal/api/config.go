@@ -29,7 +29,7 @@ type Config struct {
 	Reader   Reader
 	Logger   *slog.Logger
 	// Observe is called after each answer with the endpoint as DATASET/NAME ("index" for
-	// GET /v1, "openapi" and "docs" for the documentation, "livez" for probes, "mcp" for POSTs
+	// GET /v1, "openapi" for the document, "page" for pages, "livez" for probes, "mcp" for POSTs
 	// of agents that asked no endpoint, "other" for unknown paths), the status and the duration.
 	//
 	// Default: a function that does nothing.
@@ -110,6 +110,10 @@ type Config struct {
 	//
 	// Default: none; there is no POST.
 	Ingest Ingest
+	// Pages serves what people look at, below / and /docs.
+	//
+	// Default: none.
+	Pages Pages
 	// AccessLog is which requests are logged: "all", "errors" (status 400 and
 	// above) or "none".
 	//

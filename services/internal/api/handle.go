@@ -47,13 +47,18 @@ func (s *Server) serveEndpoint(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	s.send(c, e, current)
+	return nil
+}
+
+// send answers with the entry.
+func (s *Server) send(c *fiber.Ctx, e *entry, cached bool) {
 	for name, value := range e.head.All() {
 		c.Response().Header.SetCanonical(name, value)
 	}
 	d := deliveryOf(c)
-	d.Rows, d.Cached = e.rows, current
+	d.Rows, d.Cached = e.rows, cached
 	e.send(c.Context(), time.Now(), joinedHeader(c.Context(), fiber.HeaderIfNoneMatch), s.accountStream(d))
-	return nil
 }
 
 // lookupCache returns the cached answer, nil if there is none, and whether to serve it at once.

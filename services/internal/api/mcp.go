@@ -108,42 +108,13 @@ type toolTransport struct{ *Server }
 func (s toolTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	post := r.Context().Value(agentPostKey{}).(*agentPost) //nolint:forcetypeassert // by serveMCP
 	post.asked.Store(true)
-	c := post.get(r)
+	c := innerRequest(post.c, r.URL.RequestURI(), r.Header.Get(fiber.HeaderAccept))
 	s.app.Server().Handler(c)
-	res := &http.Response{StatusCode: c.Response.StatusCode(), Header: http.Header{}}
+	res := responseOf(c)
 	if after := c.Response.Header.Peek(fiber.HeaderRetryAfter); len(after) > 0 {
 		res.Header.Set(fiber.HeaderRetryAfter, string(after))
 	}
-	if stream := c.Response.BodyStream(); stream != nil {
-		res.Body = bodyStream{stream, &c.Response}
-	} else {
-		res.Body = io.NopCloser(bytes.NewReader(c.Response.Body()))
-	}
 	return res, nil
-}
-
-// get returns the request of a tool. It has its own state of the connection, which watches for the
-// agent's end of it and knows nothing of how the POST was framed.
-func (p *agentPost) get(r *http.Request) *fasthttp.RequestCtx {
-	inner := p.c.Conn()
-	if ours, ok := inner.(*conn); ok {
-		inner = ours.Conn
-	}
-	c := &fasthttp.RequestCtx{}
-	c.Init2(&conn{Conn: inner}, p.c.Logger(), true)
-	c.SetUserValue(paidKey, true)
-	h := &c.Request.Header
-	h.SetMethod(http.MethodGet)
-	h.SetRequestURI(r.URL.RequestURI())
-	h.SetHostBytes(p.c.URI().Host())
-	h.Set(fiber.HeaderAccept, r.Header.Get(fiber.HeaderAccept))
-	h.SetCanonical(headerRequestID, p.c.Response.Header.PeekBytes(headerRequestID))
-	for _, name := range []string{fiber.HeaderAuthorization, "Traceparent"} {
-		if value := p.c.Request.Header.Peek(name); len(value) > 0 {
-			h.SetBytesV(name, value)
-		}
-	}
-	return c
 }
 
 // bodyStream is the body of a response that is a stream.

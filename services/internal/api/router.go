@@ -76,7 +76,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.app.Get("/v1", s.serveDocument("index", func(k *catalog) []byte { return k.index }, s.authorizeAny))
 	s.app.Get("/openapi.json", s.serveDocument("openapi", func(k *catalog) []byte { return k.openAPI }, s.authorizeDocs))
-	s.serveDocs()
+	s.app.Get(adhocPath, s.serveAdhoc)
+	s.servePages()
 	return s, nil
 }
 

@@ -19,6 +19,8 @@ import (
 // Metrics are the pipeline's metrics. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+	// promises has the metrics that objectives are made of: gathering it asks no Redis.
+	promises *prometheus.Registry
 
 	entries, events, retries, reconciled, lost, ahead *prometheus.CounterVec
 	batchRows, commitSeconds                          *prometheus.HistogramVec
@@ -32,7 +34,7 @@ type Metrics struct {
 // New returns the metrics of the given datasets, each series initialised, in their own registry.
 func New(datasets []string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), promises: prometheus.NewRegistry(),
 		entries: counter("estela_stream_entries_read_total",
 			"Stream entries read, each with one event or a batch of them."),
 		events: counter("estela_events_total",
@@ -82,6 +84,7 @@ func New(datasets []string) *Metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.entries, m.events, m.retries, m.reconciled, m.lost, m.ahead, m.batchRows, m.commitSeconds, m.freshness, m.requests, m.answered,
 		m.posts, m.acceptSeconds, m.posted, m.postedBytes)
+	m.promises.MustRegister(m.events, m.reconciled, m.lost, m.freshness, m.requests, m.answered)
 	return m
 }
 

@@ -281,17 +281,19 @@ func (w *Worker) owner(c *contract.Contract, number int) *committer {
 func Store(ctx context.Context, w *Worker, sink Sink, b *contract.Batch) error {
 	once := func(do func() error) error { return do() }
 	for attempt := 0; ; attempt++ {
-		c, err := committerOf(ctx, w, sink, b)
-		if err != nil {
-			return err
+		c, err := committerOf(ctx, w, sink, b) // fenced if another process takes the shard's first position meanwhile
+		if err == nil {
+			b.Last = event.ID{} // commit raises it to the position
+			err = c.commit(ctx, b, c.position().Last, nil, once)
 		}
-		b.Last = event.ID{} // commit raises it to the position
-		err = c.commit(ctx, b, c.position().Last, nil, once)
 		if !errors.Is(err, event.ErrFenced) || attempt == 20 {
 			return err
 		}
 		if !pause(ctx, time.Duration(attempt+1)*20*time.Millisecond) {
 			return ctx.Err()
+		}
+		if c == nil {
+			continue
 		}
 		if err := c.catchUp(ctx); err != nil && !errors.Is(err, event.ErrFenced) {
 			return err

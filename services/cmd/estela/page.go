@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/dataset"
+	"github.com/estela-dev/estela/services/internal/diagnosis"
+	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/page"
+	"github.com/estela-dev/estela/services/internal/stream"
+)
+
+// servedPages passes the API's visits on to the pages.
+type servedPages struct{ *page.Server }
+
+// Serve implements api.Pages.
+func (p servedPages) Serve(c *fiber.Ctx, v *api.Visit) error { return p.Server.Serve(c, v) }
+
+// newPages returns the pages of a process; pipeline is nil without a worker.
+func (c *core) newPages(pipeline page.Pipeline) servedPages {
+	return servedPages{page.New(page.Config{Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log})}
+}
+
+// sampleTimeout bounds a sample: one is taken every second.
+const sampleTimeout = 2 * time.Second
+
+// Sample implements page.Pipeline.
+func (s *startingEngine) Sample(ctx context.Context) page.Sample {
+	now := page.Sample{At: time.Now()}
+	select {
+	case <-s.ended:
+	default:
+		now.Unready = "the worker is starting: its Redis loads what it has, or is not there yet"
+		return now
+	}
+	if s.err != nil {
+		now.Unready = s.err.Error()
+		return now
+	}
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	return s.engine.sample(ctx, now)
+}
+
+// sample adds the state of the streams and of this process' shards. Nothing of it needs a query.
+func (e *engine) sample(ctx context.Context, now page.Sample) page.Sample {
+	lags := map[string][]stream.Lag{}
+	for _, d := range e.core.datasets {
+		all, err := e.redis.Lags(ctx, d.Contract)
+		if err != nil {
+			now.Unready = err.Error()
+			break
+		}
+		lags[d.Name] = all
+	}
+	for _, s := range e.worker.Status() {
+		sh := page.Shard{
+			Dataset: s.Dataset, Number: s.Shard, Owned: s.Owned, Reason: s.Reason, Oldest: s.Oldest, Published: -1, Position: s.Position.Last.String(),
+			Stored: s.Position.Rows, Rejected: s.Position.Rejected, Duplicates: s.Position.Duplicates, CommittedAt: s.Position.CommittedAt,
+		}
+		if of := lags[s.Dataset]; s.Shard < len(of) {
+			sh.Published, sh.Lag = of[s.Shard].Added, of[s.Shard].Entries
+		}
+		now.Shards = append(now.Shards, sh)
+	}
+	for _, o := range e.core.metrics.Objectives() {
+		now.Objectives = append(now.Objectives, page.Objective(o))
+	}
+	return now
+}
+
+// Findings implements page.Pipeline.
+func (s *startingEngine) Findings(ctx context.Context) []page.Finding {
+	var wrong []page.Finding
+	for _, f := range s.examine(ctx) {
+		if f.Fix != "" {
+			wrong = append(wrong, page.Finding{Name: f.Name, Found: f.Found, Fix: f.Fix, Warning: f.Warning})
+		}
+	}
+	return wrong
+}
+
+// examine makes the checks of 'estela doctor' from inside of the process.
+func (s *startingEngine) examine(ctx context.Context) []diagnosis.Finding {
+	all := s.core.datasets
+	found := examineContracts(all, nil)
+	e, err := s.await(ctx)
+	if err != nil {
+		return append(found, diagnosis.Finding{Name: "worker", Found: err.Error(), Fix: "see the process' log"})
+	}
+	info, err := e.redis.Info(ctx)
+	if err != nil {
+		return append(found, diagnosis.Finding{Name: "redis", Found: err.Error(), Fix: s.core.g.redisFix()})
+	}
+	found = append(found, diagnosis.Server(ctx, e.redis, info)...)
+	known, err := inventory.Take(ctx, s.core.store)
+	if err != nil {
+		return append(found, diagnosis.Finding{Name: "warehouse", Found: err.Error(), Fix: "see the process' log"})
+	}
+	found = append(found, examineKnown(ctx, all, known, e.redis)...)
+	for _, reason := range s.Unready(ctx) {
+		found = append(found, diagnosis.Finding{Name: "worker", Found: reason, Fix: "see the process' log"})
+	}
+	return append(found, examineVersion(s.core.g.Warehouse))
+}
+
+// examineKnown compares the contracts and Redis with a warehouse's inventory; client may be nil.
+func examineKnown(ctx context.Context, all []*dataset.Dataset, known *inventory.Inventory, client *stream.Client) []diagnosis.Finding {
+	by, err := known.Contracts()
+	if err != nil {
+		return append(diagnosis.Streams(ctx, all, nil, client),
+			diagnosis.Finding{Name: "stored contracts", Found: err.Error(), Fix: "see the warehouse's line above", Warning: true})
+	}
+	var found []diagnosis.Finding
+	for _, d := range all {
+		if broken, ok := errors.AsType[*breakError](checkCompatible(d, by[d.Name], "the warehouse "+known.Warehouse.Location)); ok {
+			found = append(found, diagnosis.Finding{Name: "contract " + d.Name, Found: broken.summary(), Fix: broken.hint})
+		}
+	}
+	if client != nil {
+		found = append(found, diagnosis.Identity(ctx, all, known, client))
+	}
+	found = append(found, diagnosis.Streams(ctx, all, known, client)...)
+	left, err := known.Leftovers(ctx, dataset.Contracts(all), client)
+	for _, l := range left {
+		if _, err := dataset.Pick(all, l.Dataset); err == nil {
+			continue // diagnosis.Streams names them
+		}
+		found = append(found, diagnosis.Finding{Name: "dataset " + l.Dataset, Found: l.Found, Fix: l.Fix, Warning: true})
+	}
+	if err != nil {
+		found = append(found, diagnosis.Finding{Name: "streams", Found: err.Error(), Fix: "see the server's log"})
+	}
+	return found
+}
