@@ -1,7 +1,20 @@
 package page
 
-// inSpanish are the pages' texts in Spanish, in the order in which pages have them.
-var inSpanish = map[string]string{
+import "maps"
+
+// inSpanish are the pages' texts in Spanish.
+var inSpanish = merged(commonSpanish, datasetSpanish, referenceSpanish, querySpanish, rejectSpanish)
+
+func merged(all ...map[string]string) map[string]string {
+	m := map[string]string{}
+	for _, one := range all {
+		maps.Copy(m, one)
+	}
+	return m
+}
+
+// commonSpanish are the texts that several pages have, and the overview's.
+var commonSpanish = map[string]string{
 	"Overview":                      "Resumen",
 	"Skip to the content":           "Ir al contenido",
 	"Pages":                         "Páginas",

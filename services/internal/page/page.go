@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -65,10 +66,8 @@ func New(cfg Config) *Server {
 	if cfg.Pipeline != nil {
 		s.checks.find = cfg.Pipeline.Findings
 	}
-	s.routes = []route{
-		{"/", s.overview},
-		{"/live", s.serveLive},
-	}
+	s.routes = slices.Concat([]route{{"/", s.overview}, {"/live", s.serveLive}},
+		s.datasetRoutes(), s.referenceRoutes(), s.queryRoutes(), s.rejectRoutes())
 	return s
 }
 

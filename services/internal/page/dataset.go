@@ -1,0 +1,3 @@
+package page
+
+func (s *Server) datasetRoutes() []route { return nil }
