@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -10,6 +11,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/api"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/diagnosis"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/page"
 	"github.com/estela-dev/estela/services/internal/stream"
@@ -23,7 +25,47 @@ func (p servedPages) Serve(c *fiber.Ctx, v *api.Visit) error { return p.Server.S
 
 // newPages returns the pages of a process; pipeline is nil without a worker.
 func (c *core) newPages(pipeline page.Pipeline) servedPages {
-	return servedPages{page.New(page.Config{Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log})}
+	return servedPages{page.New(page.Config{
+		Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
+		Cases: c.cases, Use: func(name string) page.Use { return page.Use(c.metrics.Use(name)) }, Edited: c.edited.findings,
+	})}
+}
+
+// cases reads the tests of an endpoint.
+func (c *core) cases(name string, e *endpoint.Endpoint) ([]endpoint.Case, error) {
+	d, err := dataset.Pick(c.datasets, name)
+	if err != nil {
+		return nil, err
+	}
+	return e.LoadCases(d.Folder, d.Name)
+}
+
+// edits is why the last edit of the files is not served.
+type edits struct{ err atomic.Pointer[error] }
+
+// set keeps the outcome of a reload.
+func (e *edits) set(err error) { e.err.Store(&err) }
+
+// findings are what is wrong, each place of a file by itself; none if nothing is.
+func (e *edits) findings() []page.Finding {
+	err := e.err.Load()
+	if err == nil || *err == nil {
+		return nil
+	}
+	return editFindings(*err)
+}
+
+func editFindings(err error) (all []page.Finding) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked into
+		for _, one := range many.Unwrap() {
+			all = append(all, editFindings(one)...)
+		}
+		return all
+	}
+	if fault, ok := errors.AsType[*endpoint.ParseError](err); ok {
+		return []page.Finding{{Name: fault.Place(), Found: fault.Reason, Fix: fault.Fix}}
+	}
+	return []page.Finding{{Name: "datasets", Found: err.Error(), Fix: "correct the files; what was there before is still served"}}
 }
 
 // sampleTimeout bounds a sample: one is taken every second.

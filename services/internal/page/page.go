@@ -48,7 +48,19 @@ type Config struct {
 	Pipeline Pipeline
 	// Contracts are the datasets' contracts.
 	Contracts []*contract.Contract
-	Logger    *slog.Logger
+	// Cases are the tests of a dataset's endpoint.
+	//
+	// Default: none are shown.
+	Cases func(dataset string, e *endpoint.Endpoint) ([]endpoint.Case, error)
+	// Use is how an endpoint, DATASET/NAME, was used since the process' start.
+	//
+	// Default: not shown.
+	Use func(name string) Use
+	// Edited is why the last edit of the files is not served; none if it is.
+	//
+	// Default: nobody edits them.
+	Edited func() []Finding
+	Logger *slog.Logger
 }
 
 // Server serves the pages.
