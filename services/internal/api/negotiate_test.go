@@ -189,7 +189,7 @@ func TestVary(t *testing.T) {
 			})
 			for _, path := range []string{
 				"/v1/test/kept", "/v1/test/fresh", "/v1/test/kept?format=csv", "/v1/test/kept?other=1", "/v1/test/kept?format=xml",
-				"/v1", "/v1/test/none", "/openapi.json", "/docs", "/docs/start.js", "/docs/problems", "/nothing", "/livez",
+				"/v1", "/v1/test/none", "/openapi.json", "/", "/docs", "/docs/problems", "/nothing", "/livez",
 			} {
 				var want []string
 				if strings.HasPrefix(path, "/v1/test/kept") || path == "/v1/test/fresh" {
@@ -245,7 +245,7 @@ func TestIfNoneMatch(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"rows": "-- Rows.\n-- cache: 1h\nSELECT range AS n FROM range(1000)"})
 	etags := map[string]string{}
-	for _, path := range []string{"/v1/test/rows", "/v1/test/rows?format=csv", "/v1", "/openapi.json", "/docs", "/docs/start.js"} {
+	for _, path := range []string{"/v1/test/rows", "/v1/test/rows?format=csv", "/v1", "/openapi.json"} {
 		for _, coding := range []string{"", "gzip", "zstd"} {
 			_, header, _ := i.send(t, http.MethodGet, path, http.Header{"Accept-Encoding": {coding}})
 			etag := header.Get("ETag")

@@ -443,7 +443,7 @@ func (s *tenants) headers(t *testing.T) {
 
 // documents: they show the token's endpoints, without the pinned parameter, and the same to both tenants.
 func (s *tenants) documents(t *testing.T) {
-	for _, path := range []string{"/v1", "/openapi.json", "/docs", "/docs/", "/docs/start.js", "/docs/problems", "/docs/problems/forbidden", "/v1?tenant=BRAVO", "/openapi.json?tenant=BRAVO", "/v1/"} {
+	for _, path := range []string{"/v1", "/openapi.json", "/", "/docs", "/docs/", "/docs/test/list", "/docs/problems", "/docs/problems/forbidden", "/sql", "/datasets/test", "/live", "/v1?tenant=BRAVO", "/openapi.json?tenant=BRAVO", "/v1/"} {
 		theirs := s.send(t, get(path, s.victim))
 		a := s.attempt(t, "document", get(path, s.mallory), http.StatusOK)
 		if a.text != theirs.text || strings.Contains(a.text, "tenant\"") || strings.Contains(a.text, "test/other") || strings.Contains(a.text, "test/plain") {
