@@ -32,8 +32,12 @@ func TestObjectives(t *testing.T) {
 		status   int
 		seconds  float64
 	}{
-		{"a/x", 200, 0.1}, {"a/x", 200, 0.3}, {"b/y", 503, 0.1}, {"b/y", 404, 0.001},
-		{"other", 500, 9}, {"page", 500, 9}, // no promise to a third party
+		{"a/x", 200, 0.1},
+		{"a/x", 200, 0.3},
+		{"b/y", 503, 0.1},
+		{"b/y", 404, 0.001},
+		{"other", 500, 9},
+		{"page", 500, 9}, // no promise to a third party
 	} {
 		m.Request(r.endpoint, r.status, r.seconds)
 	}
