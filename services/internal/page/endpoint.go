@@ -41,7 +41,7 @@ type endpointPage struct {
 
 	Wrong    []Finding
 	Dataset  string
-	Endpoint endpoint.Endpoint
+	Endpoint *endpoint.Endpoint
 	// Paragraphs are those of the description.
 	Paragraphs []string
 	Fields     []field
@@ -81,7 +81,7 @@ func (s *Server) endpoint(r *request) error {
 		return errNotFound
 	}
 	r.view.Title = r.path["dataset"] + "/" + e.Name
-	p := endpointPage{view: r.view, Wrong: s.wrong(r), Dataset: r.path["dataset"], Endpoint: e}
+	p := endpointPage{view: r.view, Wrong: s.wrong(r), Dataset: r.path["dataset"], Endpoint: &e}
 	for text := range strings.SplitSeq(e.Description, "\n\n") {
 		if text != "" {
 			p.Paragraphs = append(p.Paragraphs, text)
@@ -338,6 +338,14 @@ func (p endpointPage) Dictionary() string { return p.describing("dictionary") }
 // Whole writes a number of rows.
 func (p endpointPage) Whole(n int) string { return p.Number(int64(n)) }
 
+// Brief is the first sentence of a column's description, for the table's header: the whole is below.
+func (p endpointPage) Brief(description string) string {
+	if first, _, more := strings.Cut(description, ". "); more {
+		return first + ". …"
+	}
+	return description
+}
+
 // answer is an answer of the API as a table.
 type answer struct {
 	Header []endpoint.Column
@@ -363,8 +371,9 @@ type cell struct {
 	Null, Number bool
 }
 
-// Long reports whether it is too long to be seen whole at once, Start is its beginning.
+// Long reports whether it is too long to be seen whole at once, Short whether it is one line; Start is its beginning.
 func (c cell) Long() bool    { return len([]rune(c.Text)) > shownText }
+func (c cell) Short() bool   { return len(c.Text) <= 40 }
 func (c cell) Start() string { return string([]rune(c.Text)[:shownText]) + "…" }
 
 // readAnswer reads the API's JSON.
@@ -462,7 +471,7 @@ func (s *Server) inspect(r *request, p *endpointPage, path string) error {
 	if s.cfg.Cases == nil {
 		return nil
 	}
-	cases, err := s.cfg.Cases(p.Dataset, &p.Endpoint)
+	cases, err := s.cfg.Cases(p.Dataset, p.Endpoint)
 	if err != nil {
 		p.Wrong = append(p.Wrong, Finding{Name: r.view.T("Tests"), Found: err.Error(), Fix: p.Endpoint.CaseFile()})
 		return nil

@@ -2,7 +2,6 @@ package page_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -27,18 +26,17 @@ import (
 
 // reader is a visit that reads one dataset, "things".
 type reader struct {
-	inspects, guarded bool
-	posts             bool
-	endpoints         []endpoint.Endpoint
-	columns           []endpoint.Column
+	visit
+
+	guarded, posts bool
+	endpoints      []endpoint.Endpoint
+	columns        []endpoint.Column
 	// answer is the API's.
 	answer func(target string) (status int, body string)
 }
 
-func (v *reader) Inspects() bool                { return v.inspects }
-func (v *reader) Guarded() bool                 { return v.guarded }
-func (v *reader) Posts(string) bool             { return v.posts }
-func (v *reader) Send(string, url.Values) error { return errors.New("nothing is sent here") }
+func (v *reader) Guarded() bool     { return v.guarded }
+func (v *reader) Posts(string) bool { return v.posts }
 
 func (v *reader) Datasets() []endpoint.Dataset {
 	return []endpoint.Dataset{{Name: "things", Description: "All things.", Endpoints: v.endpoints}}
@@ -57,12 +55,8 @@ func (v *reader) Get(target, _ string) (int, http.Header, []byte, error) {
 	return status, http.Header{"Data-As-Of": {"2026-01-31T12:00:00Z"}}, []byte(body), nil
 }
 
-func (v *reader) Ask(string, url.Values) (int, http.Header, []byte, error) {
-	return 0, nil, nil, errors.New("nothing is asked here")
-}
-
-// visit gets a page.
-func visit(t *testing.T, cfg page.Config, v page.Visit, target string) (status int, body string) {
+// look gets a page.
+func look(t *testing.T, cfg page.Config, v page.Visit, target string) (status int, body string) {
 	t.Helper()
 	s := page.New(cfg)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
@@ -127,7 +121,7 @@ SELECT $code AS a, $part AS b, $n AS c, $x AS d, $day AS e, $since AS f, $late A
 		asked = target
 		return 200, `{"data":[],"meta":{"rows":0,"next":null}}`
 	}
-	status, body := visit(t, page.Config{}, v, "/docs/things/all")
+	status, body := look(t, page.Config{}, v, "/docs/things/all")
 	if status != 200 || asked != "" {
 		t.Errorf("%d, asked %q before the form was sent", status, asked)
 	}
@@ -140,14 +134,14 @@ SELECT $code AS a, $part AS b, $n AS c, $x AS d, $day AS e, $since AS f, $late A
 		`<option value="red">red</option><option value="green" selected>green</option>`, `name="id" type="text"`, `pattern="[0-9a-fA-F]{8}(-`,
 		`name="param.lang" type="text"`, `name="limit" type="number"`, `!id="answer"`, `!id="sql"`, `!id="tests"`)
 
-	_, body = visit(t, page.Config{}, v, "/docs/things/all?code=ABC&part=&n=&since=2026-01-02T03:04&param.lang=x&lang=es&limit=7")
+	_, body = look(t, page.Config{}, v, "/docs/things/all?code=ABC&part=&n=&since=2026-01-02T03:04&param.lang=x&lang=es&limit=7")
 	if want := "/v1/things/all?code=ABC&format=json&lang=x&limit=7&since=2026-01-02T03%3A04%3A00Z"; asked != want {
 		t.Errorf("asked %s, want %s", asked, want)
 	}
 	expect(t, "the form as it was sent", body, `value="ABC"`, `type="datetime-local" value="2026-01-02T03:04"`, `name="lang" value="es"`, `<html lang="es">`, "Respuesta")
 
 	// A browser empties an input that can't hold its value.
-	_, body = visit(t, page.Config{}, v, "/docs/things/all?code=ABC&n=many&day=today&since=2026-01-02T03:04:05.123456Z&late=maybe&color=blue")
+	_, body = look(t, page.Config{}, v, "/docs/things/all?code=ABC&n=many&day=today&since=2026-01-02T03:04:05.123456Z&late=maybe&color=blue")
 	expect(t, "values of another form", body, `name="n" type="text" value="many"`, `name="day" type="text" value="today"`,
 		`name="since" type="text" value="2026-01-02T03:04:05.123456Z"`, `<option value="maybe" selected>`, `<option value="blue" selected>`)
 }
@@ -166,20 +160,20 @@ func TestProblemsAreShownWhereTheyAre(t *testing.T) {
 			return 400, `{"type":"/docs/problems/invalid-parameter","title":"Invalid parameter","status":400,"detail":"It is <no> number.","parameter":"n"}`
 		}
 	}
-	status, body := visit(t, page.Config{}, v, "/docs/things/one?n=x%22%3E%3Cb%3E")
+	status, body := look(t, page.Config{}, v, "/docs/things/one?n=x%22%3E%3Cb%3E")
 	if status != 400 {
 		t.Error(status)
 	}
 	expect(t, "a field", body, `value="x&#34;&gt;&lt;b&gt;"`, `aria-describedby="param-n-hint param-n-error" aria-invalid="true"`,
 		`<p class="error" id="param-n-error">It is &lt;no&gt; number.</p>`, `!role="alert"`, `!id="answer"`)
-	status, body = visit(t, page.Config{}, v, "/docs/things/one?n=")
+	status, body = look(t, page.Config{}, v, "/docs/things/one?n=")
 	if status != 400 {
 		t.Errorf("sent without what is required: %d", status)
 	}
 	expect(t, "an empty field", body, `id="param-n-error"`)
-	_, body = visit(t, page.Config{}, v, "/docs/things/one?n=1&other=2")
+	_, body = look(t, page.Config{}, v, "/docs/things/one?n=1&other=2")
 	expect(t, "an unknown one", body, `role="alert">other: Unknown parameter: It has n.`, `!aria-invalid`)
-	status, body = visit(t, page.Config{}, v, "/docs/things/one?n=9")
+	status, body = look(t, page.Config{}, v, "/docs/things/one?n=9")
 	if status != 503 {
 		t.Error(status)
 	}
@@ -197,9 +191,9 @@ func TestAnswersAreShownAsTheyAre(t *testing.T) {
 		return 200, `{"data":[{"a<b>":123456789012345678901234567890.10,"n":null,"e":"","h":"` + strings.ReplaceAll(hostile, `"`, `\"`) + `","o":{"k":[1.0,"é"]},"l":"` +
 			strings.Repeat("ñ", 301) + `"}],"meta":{"rows":1,"next":"c&1"}}`
 	}}
-	_, body := visit(t, page.Config{}, v, "/docs/things/all?limit=1&cursor=x&p=q")
+	_, body := look(t, page.Config{}, v, "/docs/things/all?limit=1&cursor=x&p=q")
 	expect(t, "the answer", body, "!<script>alert", "!<b>", "!<i>", ">a&lt;b&gt; <small>(&lt;i&gt;)</small>", `<td class="number">123456789012345678901234567890.10</td>`,
-		`<td class="null">NULL</td><td></td>`, `&lt;script&gt;alert(&#34;x&#34;)`, `{&#34;k&#34;:[1.0,&#34;é&#34;]}`,
+		`<td class="null">NULL</td><td class="short"></td>`, `&lt;script&gt;alert(&#34;x&#34;)`, `{&#34;k&#34;:[1.0,&#34;é&#34;]}`,
 		"<summary>"+strings.Repeat("ñ", 300)+"…</summary>"+strings.Repeat("ñ", 301)+"</details>",
 		`href="/docs/things/all?cursor=c%261&amp;limit=1&amp;p=q" rel="next"`, `href="/docs/things/all?limit=1&amp;p=q">First page`,
 		`src="/v1/things/all?format=svg&amp;p=q"`, `href="/v1/things/all?cursor=x&amp;format=parquet&amp;limit=1&amp;p=q" download="all.parquet"`, "2026-01-31T12:00:00Z")
@@ -211,7 +205,7 @@ func TestAnswersAreShownAsTheyAre(t *testing.T) {
 // An inspecting visit sees the SQL, the tests and the use; another one nothing of them.
 func TestWhatInspectsSeesMore(t *testing.T) {
 	t.Parallel()
-	v := &reader{endpoints: []endpoint.Endpoint{parsed(t, "one", "-- One.\n-- param: n integer optional\nSELECT $n AS secret_name")}, inspects: true}
+	v := &reader{endpoints: []endpoint.Endpoint{parsed(t, "one", "-- One.\n-- param: n integer optional\nSELECT $n AS secret_name")}, visit: visit{inspects: true}}
 	v.answer = func(target string) (int, string) {
 		if strings.Contains(target, "n=2") {
 			return 200, `{"data":[{"n":3}],"meta":{"rows":1,"next":null}}`
@@ -230,19 +224,21 @@ func TestWhatInspectsSeesMore(t *testing.T) {
 			return []page.Finding{{Name: "one.sql:2:3", Found: "<reads> nothing", Fix: "correct it"}}
 		},
 	}
-	_, body := visit(t, cfg, v, "/docs/things/one")
+	_, body := look(t, cfg, v, "/docs/things/one")
 	expect(t, "before the tests", body, "secret_name", "<strong>good</strong>", "&lt;bad&gt;", "!passes", `href="/docs/things/one?run-tests=1#tests"`,
 		"<dd>1,234</dd>", "<dd>2.1 ms</dd>", "<dd>10.0 ms</dd>", "<strong>one.sql:2:3</strong> &lt;reads&gt; nothing<br>Fix: correct it")
-	_, body = visit(t, cfg, v, "/docs/things/one?run-tests=1")
+	_, body = look(t, cfg, v, "/docs/things/one?run-tests=1")
 	expect(t, "the tests", body, `<span class="well">passes</span> <strong>good</strong>`, `<span class="error">differs</span> <strong>&lt;bad&gt;</strong> <code>n=2</code><pre>first: expected {&#34;n&#34;:2}`,
 		"answered {&#34;n&#34;:3}")
-	_, body = visit(t, cfg, v, "/docs")
+	_, body = look(t, cfg, v, "/docs")
 	expect(t, "the reference", body, "one.sql:2:3")
-	_, body = visit(t, cfg, v, "/")
+	_, body = look(t, cfg, v, "/")
 	expect(t, "the overview", body, "one.sql:2:3")
+	_, body = look(t, page.Config{Cases: func(string, *endpoint.Endpoint) ([]endpoint.Case, error) { return nil, nil }}, v, "/docs/things/one")
+	expect(t, "without tests", body, "It has none. <code>things/endpoints/one.test.json</code>")
 	v.inspects = false
 	for _, path := range []string{"/", "/docs", "/docs/things/one", "/docs/things/one?run-tests=1"} {
-		_, body = visit(t, cfg, v, path)
+		_, body = look(t, cfg, v, path)
 		expect(t, path, body, "!secret_name", "!good", "!1,234", "!one.sql")
 	}
 }
@@ -257,19 +253,19 @@ func TestReference(t *testing.T) {
 	}
 	cfg := page.Config{Contracts: []*contract.Contract{k}}
 	v := &reader{posts: true, guarded: true}
-	_, body := visit(t, cfg, v, "/docs/")
+	_, body := look(t, cfg, v, "/docs/")
 	expect(t, "a visit that sends", body, "Authorization: Bearer estela_…", "-H &#34;Authorization: Bearer $ESTELA_API_KEY&#34;", "/v1/things/events&#39;", "Its &lt;name&gt;.", "a&lt;b",
 		"/docs/problems", "/openapi.json", `!id="answers"`, `!id="endpoints"`, "!No endpoint")
 	v = &reader{endpoints: []endpoint.Endpoint{parsed(t, "one", "-- One.\n-- param: n integer required\nSELECT $n AS n")}}
-	_, body = visit(t, cfg, v, "/docs")
+	_, body = look(t, cfg, v, "/docs")
 	expect(t, "a visit that reads", body, `<a href="/docs/things/one">one</a> One.`, "<code>n</code> (required)", "!Authorization", `!id="events"`, "/openapi.json")
-	_, body = visit(t, cfg, v, "/docs/problems")
+	_, body = look(t, cfg, v, "/docs/problems")
 	expect(t, "the problems", body, `href="/docs/problems/not-found"`, "Look elsewhere.")
-	if status, body := visit(t, cfg, v, "/docs/problems/not-found"); status != 200 || !strings.Contains(body, "Look elsewhere.") {
+	if status, body := look(t, cfg, v, "/docs/problems/not-found"); status != 200 || !strings.Contains(body, "Look elsewhere.") {
 		t.Errorf("%d %s", status, body)
 	}
 	for _, path := range []string{"/docs/problems/none", "/docs/things/none", "/docs/things", "/docs/none/one"} {
-		if status, _ := visit(t, cfg, v, path); status != 404 {
+		if status, _ := look(t, cfg, v, path); status != 404 {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
@@ -295,7 +291,7 @@ func TestExamplesAreTheRequest(t *testing.T) {
 	defer api.Close()
 	v := &reader{guarded: true, endpoints: []endpoint.Endpoint{parsed(t, "one", "-- One.\n-- param: p string required\n-- param: n integer optional\nSELECT $p AS p, $n AS n")}}
 	v.answer = func(string) (int, string) { return 200, `{"data":[],"meta":{"rows":0,"next":null}}` }
-	_, body := visit(t, page.Config{}, v, api.URL+"/docs/things/one?"+url.Values{"p": {value}, "n": {"5"}}.Encode())
+	_, body := look(t, page.Config{}, v, api.URL+"/docs/things/one?"+url.Values{"p": {value}, "n": {"5"}}.Encode())
 	programs := preformatted.FindAllStringSubmatch(body, -1)
 	var languages []string
 	dir := t.TempDir()
