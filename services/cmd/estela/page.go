@@ -56,7 +56,7 @@ func (e *edits) findings() []page.Finding {
 }
 
 func editFindings(err error) (all []page.Finding) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of them is looked into
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range many.Unwrap() {
 			all = append(all, editFindings(one)...)
 		}

@@ -76,7 +76,7 @@ type download struct{ Format, Path, File string }
 type usedFigures struct{ Requests, Errors, Median, P95 string }
 
 func (s *Server) endpoint(r *request) error {
-	e, ok := find(r.Visit.Datasets(), r.path["dataset"], r.path["endpoint"])
+	e, ok := find(r.Datasets(), r.path["dataset"], r.path["endpoint"])
 	if !ok {
 		return errNotFound
 	}
@@ -98,7 +98,7 @@ func (s *Server) endpoint(r *request) error {
 		}
 	}
 	var err error
-	if p.Columns, err = r.Visit.Columns(r.c.UserContext(), p.Dataset, e.Name); err != nil {
+	if p.Columns, err = r.Columns(r.c.UserContext(), p.Dataset, e.Name); err != nil {
 		return err
 	}
 	if p.Answer != nil {
@@ -112,7 +112,7 @@ func (s *Server) endpoint(r *request) error {
 			return err
 		}
 	}
-	return r.render(status, "endpoint", p)
+	return r.render(status, "endpoint", &p)
 }
 
 // find returns the endpoint of that name.
@@ -327,19 +327,19 @@ func (p *endpointPage) links(r *request, path string, query url.Values) {
 }
 
 // describing is the path of a format that describes a row.
-func (p endpointPage) describing(format string) string {
+func (p *endpointPage) describing(format string) string {
 	return target(pathTo("/v1", p.Dataset, p.Endpoint.Name), url.Values{"format": {format}})
 }
 
 // Schema is the path of the JSON Schema of a row, Dictionary that of a table of the columns.
-func (p endpointPage) Schema() string     { return p.describing("schema") }
-func (p endpointPage) Dictionary() string { return p.describing("dictionary") }
+func (p *endpointPage) Schema() string     { return p.describing("schema") }
+func (p *endpointPage) Dictionary() string { return p.describing("dictionary") }
 
 // Whole writes a number of rows.
-func (p endpointPage) Whole(n int) string { return p.Number(int64(n)) }
+func (p *endpointPage) Whole(n int) string { return p.Number(int64(n)) }
 
 // Brief is the first sentence of a column's description, for the table's header: the whole is below.
-func (p endpointPage) Brief(description string) string {
+func (p *endpointPage) Brief(description string) string {
 	if first, _, more := strings.Cut(description, ". "); more {
 		return first + ". …"
 	}
@@ -471,11 +471,11 @@ func (s *Server) inspect(r *request, p *endpointPage, path string) error {
 	if s.cfg.Cases == nil {
 		return nil
 	}
-	cases, err := s.cfg.Cases(p.Dataset, p.Endpoint)
-	if err != nil {
-		p.Wrong = append(p.Wrong, Finding{Name: r.view.T("Tests"), Found: err.Error(), Fix: p.Endpoint.CaseFile()})
-		return nil
+	cases, wrong := s.cfg.Cases(p.Dataset, p.Endpoint)
+	if wrong != nil {
+		p.Wrong = append(p.Wrong, Finding{Name: r.view.T("Tests"), Found: wrong.Error(), Fix: p.Endpoint.CaseFile()})
 	}
+	var err error
 	run := r.query.Has(runTests)
 	for i := range cases {
 		c := &cases[i]

@@ -34,7 +34,7 @@ type referencePage struct {
 func (s *Server) reference(r *request) error {
 	r.view.Title = r.view.T("Reference")
 	p := referencePage{view: r.view, Wrong: s.wrong(r), Base: r.base()}
-	for _, d := range r.Visit.Datasets() {
+	for _, d := range r.Datasets() {
 		if len(d.Endpoints) > 0 {
 			p.Opened = append(p.Opened, d)
 		}
