@@ -48,7 +48,11 @@ type Config struct {
 	Pipeline Pipeline
 	// Contracts are the datasets' contracts.
 	Contracts []*contract.Contract
-	Logger    *slog.Logger
+	// Rejects are the datasets' rejects.
+	//
+	// Default: none; their pages are not there.
+	Rejects Rejects
+	Logger  *slog.Logger
 }
 
 // Server serves the pages.
@@ -85,6 +89,7 @@ type request struct {
 	path  map[string]string
 	query url.Values
 	view  view
+	again string // the URL that a problem links to, empty for none
 }
 
 // errNotFound is answered with 404.
@@ -170,12 +175,17 @@ func (r *request) problem(status int, text string, detail ...string) error {
 
 		Status int
 		Detail string
-	}{r.view, status, strings.Join(detail, " ")})
+		Again  string
+	}{r.view, status, strings.Join(detail, " "), r.again})
 }
 
 // inspecting answers visits without the right to inspect with what to do.
 func inspecting(serve func(*request) error) func(*request) error {
 	return func(r *request) error {
+		if site := r.c.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+			r.again = target((&url.URL{Path: r.view.Path}).EscapedPath(), r.query)
+			return r.problem(http.StatusForbidden, "A page of another site asks for this one. It could have queries run here, so open it from here.")
+		}
 		if !r.Inspects() {
 			return r.problem(http.StatusForbidden, "This page needs a key with the right to inspect: estela key new NAME --inspect.")
 		}
