@@ -279,19 +279,26 @@ func sqlFaults(p apiProblem, added []int) (all []sqlFault) {
 		f := sqlFault{Text: match[3]}
 		f.Line, _ = strconv.Atoi(match[1])
 		f.Column, _ = strconv.Atoi(match[2])
-		before := 0
-		for _, n := range added {
-			if n == f.Line {
-				f.Line, f.Column = 0, 0
-			}
-			if n < f.Line {
-				before++
-			}
+		if f.Line = ownLine(f.Line, added); f.Line == 0 {
+			f.Column = 0
 		}
-		f.Line -= before
 		all = append(all, f)
 	}
 	return all
+}
+
+// ownLine returns the person's line of a file's line, 0 for one that was added.
+func ownLine(line int, added []int) int {
+	if slices.Contains(added, line) {
+		return 0
+	}
+	before := 0
+	for _, n := range added {
+		if n < line {
+			before++
+		}
+	}
+	return line - before
 }
 
 // faultyWord matches what is marked at a fault's column.
