@@ -65,8 +65,13 @@ type Visit struct {
 }
 
 // Inspects reports whether the whole warehouse is open to it: rows, rejects, SQL, the pipeline's state. That is a
-// right of a key; without keys, of whoever is on this machine.
-func (v *Visit) Inspects() bool { return v.server.inspects(grantOf(v.c)) }
+// right of a key; without keys, of whoever is on this machine. No script of another site has it, though its origin
+// may read answers (Config.Origins); a link from there leads a person here.
+func (v *Visit) Inspects() bool {
+	c := v.c.Context()
+	followed := string(c.Request.Header.Peek("Sec-Fetch-Mode")) == "navigate"
+	return v.server.inspects(grantOf(v.c)) && (followed || !foreign(c))
+}
 
 func (s *Server) inspects(g *access.Grant) bool {
 	if s.cfg.Access == nil {
@@ -129,13 +134,10 @@ func (v *Visit) Ask(file string, query url.Values) (status int, header http.Head
 // Send answers the visit with what Ask returns, of any size.
 func (v *Visit) Send(file string, query url.Values) error {
 	uri := v.c.Request().URI()
-	path, before := string(uri.PathOriginal()), string(uri.QueryString())
+	before := string(uri.QueryString())
 	uri.SetQueryString(query.Encode())
 	v.c.Context().SetUserValue(adhocKey, file)
-	defer func() { // for the problem's document, and the log
-		uri.SetPath(path)
-		uri.SetQueryString(before)
-	}()
+	defer func() { uri.SetQueryString(before) }()
 	return v.server.serveAdhoc(v.c)
 }
 

@@ -117,8 +117,8 @@ func (s *Server) queryAnswer(r *request) error {
 	format := cmp.Or(r.query.Get("format"), "json")
 	file, _ := a.file(format == "svg" && a.draws())
 	limit := a.limit(maxSentRows)
-	if format == "svg" && len(a.endpoint.Order) > 0 {
-		limit = "" // all that a chart can have
+	if format == "svg" {
+		limit = "" // all rows: a chart of some of them would be wrong
 	}
 	return r.Send(file, a.params(r.query, "format", format, "limit", limit))
 }
