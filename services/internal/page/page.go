@@ -34,7 +34,8 @@ type Visit interface {
 	// Get returns the API's answer to a GET of the path and query, up to some megabytes.
 	Get(target, accept string) (status int, header http.Header, body []byte, err error)
 	// Ask returns the answer of an endpoint whose file has this text, over all datasets, with the query's
-	// parameters, limit, cursor and format, as Get does.
+	// parameters, limit, cursor and format, as Get does; it needs the right to inspect. Without -- order: a limit
+	// cuts the answer, and the header Estela-More-Rows says so.
 	Ask(file string, query url.Values) (status int, header http.Header, body []byte, err error)
 	// Send answers the visit with what Ask returns, of any size.
 	Send(file string, query url.Values) error
