@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -193,7 +194,7 @@ func (s *Server) query(r *request) error {
 			return err
 		}
 	}
-	return r.render(status, "query", p)
+	return r.render(status, "query", &p)
 }
 
 // run asks, and returns the page's status.
@@ -204,7 +205,7 @@ func (p *queryPage) run(r *request) (status int, err error) {
 		return 0, err
 	}
 	if status != http.StatusOK {
-		p.failed(r, dictionary, added)
+		p.failed(dictionary, added)
 		return status, nil
 	}
 	start := time.Now()
@@ -214,7 +215,7 @@ func (p *queryPage) run(r *request) (status int, err error) {
 	}
 	p.Took = age(time.Since(start))
 	if status != http.StatusOK {
-		p.failed(r, body, added)
+		p.failed(body, added)
 		return status, nil
 	}
 	if p.Answer, err = newTable(body, dictionary); err != nil {
@@ -240,7 +241,7 @@ func (p *queryPage) run(r *request) (status int, err error) {
 }
 
 // failed takes over the API's problem.
-func (p *queryPage) failed(r *request, body []byte, added []int) {
+func (p *queryPage) failed(body []byte, added []int) {
 	detail := detailOf(body)
 	if i := slices.IndexFunc(p.Fields, func(f queryField) bool { return f.Name == detail.Parameter }); i >= 0 {
 		p.Fields[i].Fault = detail.Detail
@@ -347,7 +348,7 @@ const maxDescribed = 30
 // tables returns what can be read: the datasets' tables, their views and reference tables.
 func (r *request) tables() (all []queryTable) {
 	described := 0
-	for _, d := range r.Visit.Datasets() {
+	for _, d := range r.Datasets() {
 		own := queryTable{Name: d.Name}
 		for _, c := range d.Columns {
 			own.Columns = append(own.Columns, tableColumn{Name: c.Name, Type: c.Type.String(), Unit: c.Unit})
@@ -388,11 +389,9 @@ func (r *request) columns(name string) []tableColumn {
 }
 
 // NextPage returns this page's URL with a cursor.
-func (p queryPage) NextPage(cursor string) string {
+func (p *queryPage) NextPage(cursor string) string {
 	query := url.Values{}
-	for name, values := range p.view.query {
-		query[name] = values
-	}
+	maps.Copy(query, p.query)
 	query.Set("cursor", cursor)
 	return target("/sql", query)
 }

@@ -166,7 +166,7 @@ func (r *request) unread(err error) error {
 
 // hasDataset reports whether the visit opens the dataset.
 func (r *request) hasDataset(name string) bool {
-	return slices.ContainsFunc(r.Visit.Datasets(), func(d endpoint.Dataset) bool { return d.Name == name })
+	return slices.ContainsFunc(r.Datasets(), func(d endpoint.Dataset) bool { return d.Name == name })
 }
 
 // RejectPath returns the path of a reject's page.
