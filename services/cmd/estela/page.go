@@ -15,6 +15,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/inventory"
 	"github.com/estela-dev/estela/services/internal/page"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // servedPages passes the API's visits on to the pages.
@@ -25,10 +26,14 @@ func (p servedPages) Serve(c *fiber.Ctx, v *api.Visit) error { return p.Server.S
 
 // newPages returns the pages of a process; pipeline is nil without a worker.
 func (c *core) newPages(pipeline page.Pipeline) servedPages {
-	return servedPages{page.New(page.Config{
+	cfg := page.Config{
 		Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
 		Cases: c.cases, Use: func(name string) page.Use { return page.Use(c.metrics.Use(name)) }, Edited: c.edited.findings,
-	})}
+	}
+	if c.store != nil { // 'estela ingest' has none
+		cfg.Rejects = storedRejects{c.store}
+	}
+	return servedPages{page.New(cfg)}
 }
 
 // cases reads the tests of an endpoint.
@@ -66,6 +71,66 @@ func editFindings(err error) (all []page.Finding) {
 		return []page.Finding{{Name: fault.Place(), Found: fault.Reason, Fix: fault.Fix}}
 	}
 	return []page.Finding{{Name: "datasets", Found: err.Error(), Fix: "correct the files; what was there before is still served"}}
+}
+
+// storedRejects are the rejects in a warehouse.
+type storedRejects struct{ store *warehouse.Warehouse }
+
+// Groups implements page.Rejects.
+func (s storedRejects) Groups(ctx context.Context, dataset string, limit int) ([]page.RejectGroup, error) {
+	found, err := s.store.GroupRejects(ctx, dataset, limit)
+	all := make([]page.RejectGroup, len(found))
+	for i, g := range found {
+		all[i] = page.RejectGroup(g)
+	}
+	return all, err
+}
+
+// Newest implements page.Rejects.
+func (s storedRejects) Newest(ctx context.Context, dataset, keyword, place string, limit int) ([]page.Reject, error) {
+	found, err := s.store.NewestRejects(ctx, dataset, keyword, place, limit)
+	return pageRejects(found), err
+}
+
+// List implements page.Rejects.
+func (s storedRejects) List(ctx context.Context, dataset string, limit int, after string) ([]page.Reject, error) {
+	var from *warehouse.RejectKey
+	if after != "" {
+		key, err := warehouse.ParseRejectKey(after)
+		if err != nil {
+			return nil, page.ErrNoReject
+		}
+		from = &key
+	}
+	found, err := s.store.ListRejects(ctx, dataset, limit, from)
+	return pageRejects(found), err
+}
+
+// Get implements page.Rejects.
+func (s storedRejects) Get(ctx context.Context, dataset, id string) (page.Reject, error) {
+	key, err := warehouse.ParseRejectKey(id)
+	if err != nil {
+		return page.Reject{}, page.ErrNoReject
+	}
+	found, err := s.store.GetReject(ctx, dataset, key)
+	if errors.Is(err, warehouse.ErrNoReject) {
+		return page.Reject{}, page.ErrNoReject
+	}
+	if err != nil {
+		return page.Reject{}, err
+	}
+	return pageRejects([]warehouse.StoredReject{found})[0], nil
+}
+
+func pageRejects(found []warehouse.StoredReject) []page.Reject {
+	all := make([]page.Reject, len(found))
+	for i, r := range found {
+		all[i] = page.Reject{ID: r.Key().String(), SchemaVersion: r.SchemaVersion, At: r.RejectedAt, Payload: r.Payload}
+		for _, v := range r.Violations {
+			all[i].Violations = append(all[i].Violations, page.Violation(v))
+		}
+	}
+	return all
 }
 
 // sampleTimeout bounds a sample: one is taken every second.

@@ -93,8 +93,10 @@ func TestDocsFollowTheKeys(t *testing.T) {
 	if status, _, body := i.body(t, "/livez"); status != http.StatusOK || string(body) != "ok\n" {
 		t.Errorf("a probe without a key: %d %s", status, body)
 	}
-	if status, _, _ := i.body(t, "/v1/red/red_things", "Authorization", password); status != http.StatusUnauthorized {
-		t.Errorf("a browser's password opens data: %d", status)
+	for site, want := range map[string]int{"same-origin": http.StatusOK, "cross-site": http.StatusUnauthorized} {
+		if status, _, _ := i.body(t, "/v1/red/red_things", "Authorization", password, "Sec-Fetch-Site", site); status != want {
+			t.Errorf("a browser's password for data, %s: %d", site, status)
+		}
 	}
 	limited := 0
 	for range 30 {

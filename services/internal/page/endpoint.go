@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,9 +30,8 @@ const (
 	ownLang = "param.lang"
 )
 
-// shownRows is the number of rows of an answer in a page; shownText is that of the characters of a value that are seen
-// at once.
-const shownRows, shownText = 1000, 300
+// shownRows is the number of rows of an answer in a page.
+const shownRows = 1000
 
 // endpointPage is the page of an endpoint.
 type endpointPage struct {
@@ -70,8 +68,6 @@ type field struct {
 	Required, UTC           bool
 	Options                 []string
 }
-
-type download struct{ Format, Path, File string }
 
 type usedFigures struct{ Requests, Errors, Median, P95 string }
 
@@ -338,8 +334,8 @@ func (p *endpointPage) Dictionary() string { return p.describing("dictionary") }
 // Whole writes a number of rows.
 func (p *endpointPage) Whole(n int) string { return p.Number(int64(n)) }
 
-// Brief is the first sentence of a column's description, for the table's header: the whole is below.
-func (p *endpointPage) Brief(description string) string {
+// brief is the first sentence of a column's description, for the table's header: the whole is below.
+func brief(description string) string {
 	if first, _, more := strings.Cut(description, ". "); more {
 		return first + ". …"
 	}
@@ -348,15 +344,13 @@ func (p *endpointPage) Brief(description string) string {
 
 // answer is an answer of the API as a table.
 type answer struct {
-	Header []endpoint.Column
-	Rows   [][]cell
+	table
+
 	// Count is the number of the answer's rows, of which at most shownRows are shown.
 	Count int
 	AsOf  string
-	// Next is the link to the next page, First that to the first one; empty without.
-	Next, First string
-	cursor      string
-	names       []string
+	// Later is the link to the next page, First that to the first one; empty without.
+	Later, First string
 }
 
 // Cut reports whether there are more rows than are shown.
@@ -365,70 +359,29 @@ func (a *answer) Cut() bool { return len(a.Rows) < a.Count }
 // Shown is how many rows are shown at most.
 func (a *answer) Shown() int { return len(a.Rows) }
 
-// cell is a value: its text, with all digits.
-type cell struct {
-	Text         string
-	Null, Number bool
-}
-
-// Long reports whether it is too long to be seen whole at once, Short whether it is one line; Start is its beginning.
-func (c cell) Long() bool    { return len([]rune(c.Text)) > shownText }
-func (c cell) Short() bool   { return len(c.Text) <= 40 }
-func (c cell) Start() string { return string([]rune(c.Text)[:shownText]) + "…" }
-
 // readAnswer reads the API's JSON.
 func readAnswer(body []byte) (*answer, error) {
-	var doc struct {
-		Data []json.RawMessage
-		Meta struct{ Next *string }
+	t, err := newTable(body, nil)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
-	}
-	a := &answer{Count: len(doc.Data)}
-	if doc.Meta.Next != nil {
-		a.cursor = *doc.Meta.Next
-	}
-	for _, raw := range doc.Data[:min(len(doc.Data), shownRows)] {
-		names, values, err := endpoint.Members(raw)
-		if err != nil {
-			return nil, fmt.Errorf("read answer: %w", err)
-		}
-		a.names = names
-		row := make([]cell, len(values))
-		for i, v := range values {
-			row[i] = newCell(v)
-		}
-		a.Rows = append(a.Rows, row)
-	}
+	a := &answer{table: t, Count: len(t.Rows)}
+	a.Label, a.Rows = "answer", t.Rows[:min(len(t.Rows), shownRows)]
 	return a, nil
-}
-
-func newCell(value json.RawMessage) cell {
-	var text string
-	switch {
-	case string(value) == "null":
-		return cell{Null: true}
-	case value[0] == '"' && json.Unmarshal(value, &text) == nil:
-		return cell{Text: text}
-	default:
-		return cell{Text: string(bytes.TrimSpace(value)), Number: value[0] == '-' || value[0] >= '0' && value[0] <= '9'}
-	}
 }
 
 // document gives the table its header. Without rows the columns are those that the endpoint has.
 func (a *answer) document(columns []endpoint.Column) {
-	if a.names == nil {
-		a.Header = columns
-		return
-	}
-	for _, name := range a.names {
-		c := endpoint.Column{}
-		c.Name = name
-		if i := slices.IndexFunc(columns, func(c endpoint.Column) bool { return c.Name == name }); i >= 0 {
-			c = columns[i]
+	for _, c := range columns {
+		i := slices.IndexFunc(a.Columns, func(of tableColumn) bool { return of.Name == c.Name })
+		if i < 0 {
+			if a.Count > 0 {
+				continue
+			}
+			i = len(a.Columns)
+			a.Columns = append(a.Columns, tableColumn{Name: c.Name})
 		}
-		a.Header = append(a.Header, c)
+		a.Columns[i].Unit, a.Columns[i].Meaning, a.Columns[i].Number = c.Unit, brief(c.Description), isNumber(c.Type)
 	}
 }
 
@@ -446,8 +399,8 @@ func (a *answer) next(v view, path string, sent url.Values) {
 		}
 		return target((&url.URL{Path: path}).EscapedPath(), query)
 	}
-	if a.cursor != "" {
-		a.Next = link(a.cursor)
+	if a.table.Next != "" {
+		a.Later = link(a.table.Next)
 	}
 	if sent.Get("cursor") != "" {
 		a.First = link("")

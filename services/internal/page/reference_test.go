@@ -193,8 +193,8 @@ func TestAnswersAreShownAsTheyAre(t *testing.T) {
 	}}
 	_, body := look(t, page.Config{}, v, "/docs/things/all?limit=1&cursor=x&p=q")
 	expect(t, "the answer", body, "!<script>alert", "!<b>", "!<i>", ">a&lt;b&gt; <small>(&lt;i&gt;)</small>", `<td class="number">123456789012345678901234567890.10</td>`,
-		`<td class="null">NULL</td><td class="short"></td>`, `&lt;script&gt;alert(&#34;x&#34;)`, `{&#34;k&#34;:[1.0,&#34;é&#34;]}`,
-		"<summary>"+strings.Repeat("ñ", 300)+"…</summary>"+strings.Repeat("ñ", 301)+"</details>",
+		`<td class="short"><span class="null">NULL</span></td><td class="short"></td>`, `&lt;script&gt;alert(&#34;x&#34;)`, `{&#34;k&#34;:[1.0,&#34;é&#34;]}`,
+		"<summary>"+strings.Repeat("ñ", 200)+"…</summary>"+strings.Repeat("ñ", 301)+"</details>",
 		`href="/docs/things/all?cursor=c%261&amp;limit=1&amp;p=q" rel="next"`, `href="/docs/things/all?limit=1&amp;p=q">First page`,
 		`src="/v1/things/all?format=svg&amp;p=q"`, `href="/v1/things/all?cursor=x&amp;format=parquet&amp;limit=1&amp;p=q" download="all.parquet"`, "2026-01-31T12:00:00Z")
 	if n := strings.Count(body, "<script"); n != 1 {
