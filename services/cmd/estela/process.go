@@ -97,9 +97,9 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 		starting = newStartingEngine(c)
 	}
 	if p.api != nil {
-		pages := c.newPages(nil)
+		pages := c.newPages(nil, c.seenStreams(&onDemand{c}, func() string { return p.redis }))
 		if starting != nil {
-			pages = c.newPages(starting)
+			pages = c.newPages(starting, c.seenStreams(starting, starting.url))
 		}
 		parts.add(pages.Run)
 		if err := p.addAPI(ctx, c, s, tracing, public, posts, pages, &parts, &end); err != nil {

@@ -19,9 +19,11 @@ var pages = parseTemplates()
 
 func parseTemplates() map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
-		"asset": func(name string) string { return assetPaths[name] },
-		"path":  pathTo,
-		"line":  func(kind, dataset, points string) line { return line{kind + "." + dataset, points} },
+		"asset":  func(name string) string { return assetPaths[name] },
+		"path":   pathTo,
+		"inc":    func(i int) int { return i + 1 },
+		"number": isNumeric,
+		"line":   func(kind, dataset, points string) line { return line{kind + "." + dataset, points} },
 	}).ParseFS(templateFiles, "template/layout.html"))
 	entries, err := templateFiles.ReadDir("template")
 	if err != nil {
