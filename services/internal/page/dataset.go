@@ -225,7 +225,7 @@ func (s *Server) counts(r *request, d datasetView) error {
 	if countsOf(r.query, c) == "time" {
 		at = sqlName(c.Columns[c.Time].Name)
 	}
-	return r.Send("-- Events of "+c.Name+" by "+by+".\n-- limit: rows=1000000 time=10s\n-- column: events unit=events -- How many events there are.\n"+
+	return r.Send("-- Events of "+c.Name+" by "+by+".\n-- limit: rows=100000 time=10s\n-- column: events unit=events -- How many events there are.\n"+
 		"-- chart: bar x="+by+" y=events\n"+
 		"SELECT _at AS "+by+", count(*) AS events FROM (SELECT date_trunc('"+by+"', "+at+") AS _at FROM "+sqlName(c.Name)+") GROUP BY _at ORDER BY _at",
 		url.Values{"format": {formatOf(r.query, "svg")}})
