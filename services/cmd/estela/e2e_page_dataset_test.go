@@ -56,7 +56,8 @@ func (s *system) page(path string) string {
 	s.t.Helper()
 	status, body := s.visit(path)
 	if status != http.StatusOK {
-		s.t.Fatalf("%s: %d %s", path, status, body)
+		_, main, _ := strings.Cut(body, "<main")
+		s.t.Fatalf("%s: %d %s", path, status, main)
 	}
 	for _, not := range []string{"<script>", "<i>", "<b>", "<c>"} {
 		if strings.Contains(body, not) {
@@ -133,8 +134,7 @@ func TestE2EDatasetPages(t *testing.T) {
 		})
 	}
 
-	t.Run("rows", func(t *testing.T) {
-		t.Parallel()
+	t.Run("rows", func(t *testing.T) { //nolint:paralleltest // before sendExamples
 		s := &system{process: &process{t: t}, api: s.api}
 		for query, want := range map[string]int{
 			"":                           240,
@@ -189,8 +189,7 @@ func TestE2EDatasetPages(t *testing.T) {
 			}
 		}
 	})
-	t.Run("event", func(t *testing.T) {
-		t.Parallel()
+	t.Run("event", func(t *testing.T) { //nolint:paralleltest // before sendExamples
 		s := &system{process: &process{t: t}, api: s.api}
 		links := s.walk("/datasets/hostile/rows?" + filtered("", "select", "contains", "it's 12", "count", "lt", "1"))
 		if len(links) != 2 { // 120, 125
@@ -216,8 +215,7 @@ func TestE2EDatasetPages(t *testing.T) {
 			t.Error(status)
 		}
 	})
-	t.Run("profile", func(t *testing.T) {
-		t.Parallel()
+	t.Run("profile", func(t *testing.T) { //nolint:paralleltest // before sendExamples
 		s := &system{process: &process{t: t}, api: s.api}
 		body := s.page("/datasets/hostile/profile")
 		for _, want := range []string{"80 (33.33 %)", "≈ 2<", "$p0", "9007199254740993", "Most of its values are different ones."} {
@@ -275,13 +273,13 @@ func (s *system) sendExamples(t *testing.T) {
 		if err != nil || strings.TrimSpace(string(formatted)) != codes["Go"] {
 			t.Errorf("%v\n%s", err, codes["Go"])
 		}
+		if name == "plain" { // the other one has the harder texts, and one build is enough
+			continue
+		}
 		file := filepath.Join(t.TempDir(), "main.go")
 		writeFile(t, file, codes["Go"])
 		if out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
-		}
-		if name == "plain" {
-			s.awaitCount(name, before+3)
 		}
 	}
 }

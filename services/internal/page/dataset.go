@@ -315,9 +315,6 @@ func newCell(value json.RawMessage, kind column.Kind) cell {
 		return cell{Null: true}
 	}
 	c := cell{Text: contract.PlainText(value), Number: isNumeric(kind)}
-	if kind == column.JSON {
-		c.Text = string(value)
-	}
 	if len(c.Text) > cellLength {
 		if all := []rune(c.Text); len(all) > cellLength {
 			c.Short = string(all[:cellLength*3/4]) + "…"

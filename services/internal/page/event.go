@@ -131,7 +131,7 @@ func (p *eventPage) find(r *request) error {
 
 func (p *eventPage) ask(r *request, chosen *selection) error {
 	columns := columnsOf(p.Contract)
-	page, err := r.askRows(chosen.file(p.Contract, "-- order: _ingested_at desc, _line\n-- limit: time=10s\n", namesOf(columns), ""), chosen.with("limit", strconv.Itoa(eventRows)))
+	page, err := r.askRows(chosen.file(p.Contract, "-- order: _ingested_at desc, _line\n-- limit: time=10s\n", shownOf(columns), ""), chosen.with("limit", strconv.Itoa(eventRows)))
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ var datasetSpanish = map[string]string{
 	"First page":      "Primera página",
 	"Next page":       "Página siguiente",
 	"Download":        "Descargar",
-	"All rows that match, in this order, at most 100,000:":  "Todas las filas que coinciden, en este orden, como máximo 100 000:",
+	"All rows that match, in this order, at most 100,000:":    "Todas las filas que coinciden, en este orden, como máximo 100 000:",
 	"More rows match than a download has: filter them first.": "Coinciden más filas de las que caben en una descarga: fíltrelas antes.",
 
 	"Key, or ID of the stream's entry": "Clave, o ID de la entrada del stream",

@@ -17,7 +17,7 @@ import (
 const (
 	// maxFilters bounds the filters of a page of rows, pageRows is how many rows it has.
 	maxFilters, pageRows = 20, 50
-	// downloadRows is the most rows of a download, which the API cuts there, and countTime how long rows are counted.
+	// downloadRows is the most rows of a download, and countTime how long rows are counted.
 	downloadRows, countTime = 100_000, "2s"
 )
 
@@ -178,6 +178,17 @@ func namesOf(columns []rowColumn) string {
 	return strings.Join(names, ", ")
 }
 
+// shownOf are the columns as a page shows them: JSON as text, by which pages can be sorted.
+func shownOf(columns []rowColumn) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		if names[i] = sqlName(c.Name); c.Kind == column.JSON {
+			names[i] = "CAST(" + names[i] + " AS VARCHAR) AS " + names[i]
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // filtersOf reads the filters of the query: parameters column, op and value, the nth of each together. ok is false if
 // one is wrong; it says so.
 func filtersOf(v view, query url.Values, columns []rowColumn) (s *selection, all []filter, ok bool) {
@@ -280,6 +291,9 @@ func (r *request) download(d datasetView, chosen *selection, columns []rowColumn
 	if !slices.Contains(downloadFormats, format) {
 		return r.problem(http.StatusBadRequest, "There is no such format.")
 	}
+	if n, err := r.countRows(d.Contract, chosen, "10s"); err == nil && n > downloadRows { // the API would say so in JSON
+		return r.problem(http.StatusBadRequest, "More rows match than a download has: filter them first.")
+	}
 	r.c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+d.Dataset+"."+format+`"`)
 	file := chosen.file(d.Contract, fmt.Sprintf("-- limit: rows=%d time=60s\n", downloadRows), namesOf(columns), "\nORDER BY "+sqlOrder(order))
 	err := r.Send(file, chosen.with("format", format))
@@ -331,7 +345,7 @@ func (p *rowsPage) fill(r *request, chosen *selection, columns []rowColumn, orde
 	if cursor != "" {
 		p.First = p.linkWith(r)
 	}
-	page, err := r.askRows(chosen.file(c, "-- order: "+order+"\n-- limit: time=10s\n", namesOf(columns), ""), chosen.with("limit", strconv.Itoa(pageRows), "cursor", cursor))
+	page, err := r.askRows(chosen.file(c, "-- order: "+order+"\n-- limit: time=10s\n", shownOf(columns), ""), chosen.with("limit", strconv.Itoa(pageRows), "cursor", cursor))
 	if err != nil {
 		p.Fault = err.Error()
 		return
@@ -342,13 +356,18 @@ func (p *rowsPage) fill(r *request, chosen *selection, columns []rowColumn, orde
 	if page.Next != "" {
 		p.Next = p.linkWith(r, "cursor", page.Next)
 	}
-	counted, err := r.askRows(chosen.file(c, "-- limit: time="+countTime+"\n", "count(*)", ""), chosen.query)
-	if err == nil {
-		n, err := strconv.ParseInt(string(counted.Rows[0][0]), 10, 64)
-		if err == nil {
-			p.Count, p.Many = p.Number(n), n > downloadRows
-		}
+	if n, err := r.countRows(c, chosen, countTime); err == nil {
+		p.Count, p.Many = p.Number(n), n > downloadRows
 	}
+}
+
+// countRows counts the rows that are chosen, within the time.
+func (r *request) countRows(c *contract.Contract, chosen *selection, within string) (int64, error) {
+	counted, err := r.askRows(chosen.file(c, "-- limit: time="+within+"\n", "count(*)", ""), chosen.query)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(string(counted.Rows[0][0]), 10, 64)
 }
 
 func newRowLine(v view, c *contract.Contract, columns []rowColumn, page *rowsAnswer, row int) (l rowLine) {
