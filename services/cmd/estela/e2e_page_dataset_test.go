@@ -107,7 +107,7 @@ func filtered(sort string, triples ...string) string {
 }
 
 // TestE2EDatasetPages looks at datasets whose names, texts and values are hostile, or that have as little as there can be.
-func TestE2EDatasetPages(t *testing.T) {
+func TestE2EDatasetPages(t *testing.T) { //nolint:tparallel // one after the other: the last one adds events
 	t.Parallel()
 	data := things(t, "hostile", hostile)
 	writeFile(t, filepath.Join(data, "plain", "contract.json"), keyless)
@@ -134,7 +134,7 @@ func TestE2EDatasetPages(t *testing.T) {
 		})
 	}
 
-	t.Run("rows", func(t *testing.T) { //nolint:paralleltest // before sendExamples
+	t.Run("rows", func(t *testing.T) {
 		s := &system{process: &process{t: t}, api: s.api}
 		for query, want := range map[string]int{
 			"":                           240,
@@ -189,7 +189,7 @@ func TestE2EDatasetPages(t *testing.T) {
 			}
 		}
 	})
-	t.Run("event", func(t *testing.T) { //nolint:paralleltest // before sendExamples
+	t.Run("event", func(t *testing.T) {
 		s := &system{process: &process{t: t}, api: s.api}
 		links := s.walk("/datasets/hostile/rows?" + filtered("", "select", "contains", "it's 12", "count", "lt", "1"))
 		if len(links) != 2 { // 120, 125
@@ -215,7 +215,7 @@ func TestE2EDatasetPages(t *testing.T) {
 			t.Error(status)
 		}
 	})
-	t.Run("profile", func(t *testing.T) { //nolint:paralleltest // before sendExamples
+	t.Run("profile", func(t *testing.T) {
 		s := &system{process: &process{t: t}, api: s.api}
 		body := s.page("/datasets/hostile/profile")
 		for _, want := range []string{"80 (33.33 %)", "≈ 2<", "$p0", "9007199254740993", "Most of its values are different ones."} {

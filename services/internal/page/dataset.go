@@ -248,22 +248,22 @@ type rowsAnswer struct {
 	Next string
 }
 
-// rowsFault is the API's problem.
-type rowsFault struct {
+// refusalError is the API's problem.
+type refusalError struct {
 	Status                   int
 	Title, Detail, Parameter string
 }
 
-func (f *rowsFault) Error() string { return strings.TrimSuffix(f.Title+": "+f.Detail, ": ") }
+func (f *refusalError) Error() string { return strings.TrimSuffix(f.Title+": "+f.Detail, ": ") }
 
-// askRows returns the answer of an endpoint's text. What the API refuses is a *rowsFault.
+// askRows returns the answer of an endpoint's text. What the API refuses is a *refusalError.
 func (r *request) askRows(file string, query url.Values) (*rowsAnswer, error) {
 	status, _, body, err := r.Ask(file, query)
 	if err != nil {
 		return nil, err
 	}
 	if status != http.StatusOK {
-		f := &rowsFault{}
+		f := &refusalError{}
 		if err := json.Unmarshal(body, f); err != nil {
 			f.Detail = string(body)
 		}

@@ -73,7 +73,7 @@ func (s *Server) profile(r *request, d datasetView) error {
 		left := time.Until(until)
 		if left > time.Millisecond {
 			rows, err := one.fill(r, d, until)
-			if f := (*rowsFault)(nil); errors.As(err, &f) && f.Status == http.StatusServiceUnavailable {
+			if f := (*refusalError)(nil); errors.As(err, &f) && f.Status == http.StatusServiceUnavailable {
 				left = 0
 			} else if err != nil {
 				one.Fault = err.Error()

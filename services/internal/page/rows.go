@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,15 +72,25 @@ var filterSQL = map[string]string{
 
 func operatorsOf(v view) []operator {
 	return []operator{
-		{"eq", "="}, {"ne", "≠"}, {"lt", "<"}, {"le", "≤"}, {"gt", ">"}, {"ge", "≥"}, {"contains", v.T("contains")},
-		{"null", v.T("is null")}, {"notnull", v.T("is not null")},
+		{"eq", "="},
+		{"ne", "≠"},
+		{"lt", "<"},
+		{"le", "≤"},
+		{"gt", ">"},
+		{"ge", "≥"},
+		{"contains", v.T("contains")},
+		{"null", v.T("is null")},
+		{"notnull", v.T("is not null")},
 	}
 }
 
 // systemColumns are those of the pipeline that rows are shown with, after the contract's.
 var systemColumns = []rowColumn{
-	{Name: "_ingested_at", Kind: column.TimestampTZ}, {Name: "_shard", Kind: column.Integer}, {Name: "_stream_ms", Kind: column.BigInt},
-	{Name: "_stream_seq", Kind: column.BigInt}, {Name: "_line", Kind: column.BigInt},
+	{Name: "_ingested_at", Kind: column.TimestampTZ},
+	{Name: "_shard", Kind: column.Integer},
+	{Name: "_stream_ms", Kind: column.BigInt},
+	{Name: "_stream_seq", Kind: column.BigInt},
+	{Name: "_line", Kind: column.BigInt},
 }
 
 func columnsOf(c *contract.Contract) []rowColumn {
@@ -159,9 +170,7 @@ func (s *selection) file(c *contract.Contract, header, what, tail string) string
 // with returns the selection's parameters with others.
 func (s *selection) with(pairs ...string) url.Values {
 	query := url.Values{}
-	for name, values := range s.query {
-		query[name] = values
-	}
+	maps.Copy(query, s.query)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			query.Set(pairs[i], pairs[i+1])
