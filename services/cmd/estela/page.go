@@ -9,10 +9,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/diagnosis"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/page"
 	"github.com/estela-dev/estela/services/internal/stream"
 	"github.com/estela-dev/estela/services/internal/warehouse"
@@ -24,10 +26,10 @@ type servedPages struct{ *page.Server }
 // Serve implements api.Pages.
 func (p servedPages) Serve(c *fiber.Ctx, v *api.Visit) error { return p.Server.Serve(c, v) }
 
-// newPages returns the pages of a process; pipeline is nil without a worker.
-func (c *core) newPages(pipeline page.Pipeline) servedPages {
+// newPages returns the pages of a process; pipeline is nil without a worker, streams without a warehouse.
+func (c *core) newPages(pipeline page.Pipeline, streams page.Streams) servedPages {
 	cfg := page.Config{
-		Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
+		Pipeline: pipeline, Streams: streams, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
 		Cases: c.cases, Use: func(name string) page.Use { return page.Use(c.metrics.Use(name)) }, Edited: c.edited.findings,
 	}
 	if c.store != nil { // 'estela ingest' has none
@@ -131,6 +133,58 @@ func pageRejects(found []warehouse.StoredReject) []page.Reject {
 		}
 	}
 	return all
+}
+
+// seenStreams is what the pages see of the streams.
+type seenStreams struct {
+	operations *operation.Server
+	// url returns that of Redis, empty as long as it is not known.
+	url func() string
+}
+
+// seenStreams returns those that the pipeline gives access to.
+func (c *core) seenStreams(pipeline operation.Pipeline, url func() string) seenStreams {
+	return seenStreams{&operation.Server{Datasets: c.datasets, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}, url}
+}
+
+// Stream implements page.Streams.
+func (s seenStreams) Stream(c *contract.Contract, shard int) (url, key string) {
+	return withoutPassword(s.url()), stream.Key(c, shard)
+}
+
+// locateTimeout bounds the search for an event.
+const locateTimeout = 15 * time.Second
+
+// Locate implements page.Streams.
+func (s seenStreams) Locate(ctx context.Context, name, asked string) (page.Located, error) {
+	d, err := dataset.Pick(s.operations.Datasets, name)
+	if err != nil {
+		return page.Located{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
+	defer cancel()
+	found, err := s.operations.Search(ctx, []*dataset.Dataset{d}, asked)
+	if err != nil {
+		return page.Located{}, err
+	}
+	all := page.Located{Searched: found.Searched}
+	for _, e := range found.Events {
+		one := page.Event{
+			Shard: e.Shard, ID: e.ID, Line: e.Line, Key: e.Key, State: e.State, InStream: e.InStream,
+			DuplicateOf: e.DuplicateOf, Position: e.Position, Stream: e.Stream,
+		}
+		if e.PublishedAt != nil {
+			one.PublishedAt = *e.PublishedAt
+		}
+		if e.CommittedAt != nil {
+			one.CommittedAt = *e.CommittedAt
+		}
+		for _, v := range e.Violations {
+			one.Violations = append(one.Violations, v.String())
+		}
+		all.Events = append(all.Events, one)
+	}
+	return all, nil
 }
 
 // sampleTimeout bounds a sample: one is taken every second.

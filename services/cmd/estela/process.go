@@ -153,9 +153,9 @@ func (p *process) addAPI(
 		}
 		taken = server
 	}
-	pages := c.newPages(nil)
+	pages := c.newPages(nil, c.seenStreams(&onDemand{c}, func() string { return p.redis }))
 	if p.worker != nil {
-		pages = c.newPages(p.starting)
+		pages = c.newPages(p.starting, c.seenStreams(p.starting, p.starting.url))
 	}
 	parts.add(pages.Run)
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {

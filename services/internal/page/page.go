@@ -47,6 +47,10 @@ type Config struct {
 	//
 	// Default: none; the overview lists the datasets only.
 	Pipeline Pipeline
+	// Streams is what this process knows of the streams.
+	//
+	// Default: nothing; events are looked up in the tables only.
+	Streams Streams
 	// Contracts are the datasets' contracts.
 	Contracts []*contract.Contract
 	// Cases are the tests of a dataset's endpoint.
