@@ -399,8 +399,8 @@ func (a *answer) next(v view, path string, sent url.Values) {
 		}
 		return target((&url.URL{Path: path}).EscapedPath(), query)
 	}
-	if a.table.Next != "" {
-		a.Later = link(a.table.Next)
+	if a.Next != "" {
+		a.Later = link(a.Next)
 	}
 	if sent.Get("cursor") != "" {
 		a.First = link("")

@@ -184,16 +184,15 @@ func (r *request) render(status int, name string, data any) error {
 	return nil
 }
 
-// problem answers with a page that says what is wrong, in a sentence of language.go, and a detail as it is.
-func (r *request) problem(status int, text string, detail ...string) error {
+// problem answers with a page that says what is wrong, in a sentence of language.go.
+func (r *request) problem(status int, text string) error {
 	r.view.Title = r.view.T(text)
 	return r.render(status, "problem", struct {
 		view
 
 		Status int
-		Detail string
 		Again  string
-	}{r.view, status, strings.Join(detail, " "), r.again})
+	}{r.view, status, r.again})
 }
 
 // inspecting answers visits without the right to inspect with what to do.

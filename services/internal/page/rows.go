@@ -360,7 +360,7 @@ func (p *rowsPage) fill(r *request, chosen *selection, columns []rowColumn, orde
 		return
 	}
 	for i := range page.Rows {
-		p.Rows = append(p.Rows, newRowLine(p.view, c, columns, page, i))
+		p.Rows = append(p.Rows, newRowLine(p.view, c, page, i))
 	}
 	if page.Next != "" {
 		p.Next = p.linkWith(r, "cursor", page.Next)
@@ -379,7 +379,7 @@ func (r *request) countRows(c *contract.Contract, chosen *selection, within stri
 	return strconv.ParseInt(string(counted.Rows[0][0]), 10, 64)
 }
 
-func newRowLine(v view, c *contract.Contract, columns []rowColumn, page *rowsAnswer, row int) (l rowLine) {
+func newRowLine(v view, c *contract.Contract, page *rowsAnswer, row int) (l rowLine) {
 	for _, value := range page.Rows[row] {
 		l.Cells = append(l.Cells, newCell(value))
 	}
