@@ -30,7 +30,7 @@ func TestChaosStopCommitsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, staged bool) {
 		p := setup(t, setting{staged: staged, shards: 2, lease: time.Minute})
-		stop := p.publishing(p.client, 100, 5*time.Millisecond)
+		stop := p.publishing(p.client, 20, 5*time.Millisecond)
 		for range 10 {
 			seen := &committedCounts{Observer: &counts{}}
 			w := p.work(func(cfg *worker.Config) { cfg.Observer, cfg.Renew = seen, 100*time.Millisecond })
