@@ -4,6 +4,7 @@
 package browsertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -42,7 +43,7 @@ func Start(t testing.TB) *Browser {
 		chromedp.WSURLReadTimeout(within))...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
-		family := descendants(os.Getpid(), "chrom")
+		family := (&Browser{ctx: ctx}).processes()
 		cancel()
 		stop()
 		awaitEnd(t, family)
@@ -53,9 +54,13 @@ func Start(t testing.TB) *Browser {
 	return &Browser{ctx: ctx, axe: installAxe(t)}
 }
 
-// descendants are the processes that a process has started, and theirs, whose name begins so. Without /proc there
-// are none.
-func descendants(of int, name string) (pids []int) {
+// processes are the browser's. Without /proc none is known.
+func (b *Browser) processes() (pids []int) {
+	running := chromedp.FromContext(b.ctx).Browser
+	if running == nil {
+		return nil
+	}
+	first := running.Process().Pid
 	parents := map[int]int{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
@@ -64,15 +69,12 @@ func descendants(of int, name string) (pids []int) {
 			continue // it has ended
 		}
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		_, command, _ := strings.Cut(string(text), "(")
-		after := strings.Fields(command[strings.LastIndex(command, ")")+1:])
-		if strings.HasPrefix(command, name) && after[0] != "Z" {
-			parents[pid], _ = strconv.Atoi(after[1])
-		}
+		after := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the state, the parent
+		parents[pid], _ = strconv.Atoi(after[1])
 	}
 	for pid := range parents {
 		for at := pid; at != 0; at = parents[at] {
-			if parents[at] == of {
+			if at == first {
 				pids = append(pids, pid)
 			}
 		}

@@ -1,6 +1,4 @@
 package browsertest
 
-import "os"
-
-// Processes are chromium's.
-func (*Browser) Processes() []int { return descendants(os.Getpid(), "chrom") }
+// Processes are the browser's.
+func (b *Browser) Processes() []int { return b.processes() }

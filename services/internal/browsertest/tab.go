@@ -171,7 +171,7 @@ func (tab *Tab) see(event any) {
 			tab.problems = append(tab.problems, fmt.Sprintf("console.%s of a script", e.Type))
 		}
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError && (e.Entry.Source != log.EntrySourceNetwork || e.Entry.URL != tab.document) {
+		if e.Entry.Level == log.EntryLevelError && (e.Entry.Source != log.EntrySourceNetwork || !tab.forgives(e.Entry.URL)) {
 			tab.problems = append(tab.problems, strings.TrimSpace(e.Entry.Text+" "+e.Entry.URL))
 		}
 	case *page.EventJavascriptDialogOpening:
@@ -188,6 +188,12 @@ func (tab *Tab) see(event any) {
 			tab.status = int(e.Response.Status)
 		}
 	}
+}
+
+// forgives reports whether an answer that is an error is for the test to judge: the document, or the icon that the browser
+// asks for itself where there is no page.
+func (tab *Tab) forgives(target string) bool {
+	return target == tab.document || target == tab.origin+"/favicon.ico"
 }
 
 func originOf(text string) string {
@@ -260,15 +266,17 @@ func (tab *Tab) Texts(script string) []string {
 	return value[[]string](tab, "Array.from("+script+", String)")
 }
 
-// Await waits until a script's expression is true.
+// Await waits until a script's expression is true, over navigations too.
 func (tab *Tab) Await(what, script string) {
 	tab.t.Helper()
+	var err error
 	for start := time.Now(); time.Since(start) < within; time.Sleep(50 * time.Millisecond) {
-		if value[bool](tab, "!!("+script+")") {
+		var done bool
+		if done, err = ask(tab, chromedp.Evaluate[bool]("!!("+script+")")); done {
 			return
 		}
 	}
-	tab.t.Fatalf("%s: %s: not within %s: %s", tab.at, what, within, script)
+	tab.t.Fatalf("%s: %s: not within %s: %s: %v", tab.at, what, within, script, err)
 }
 
 // Hide minimizes the tab's window, or shows it again.
