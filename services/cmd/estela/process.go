@@ -34,6 +34,8 @@ type process struct {
 	worker *workerFlags
 	// ingest is nil in a process that takes no events by POST.
 	ingest *ingestFlags
+	// starting is the worker, once run has opened the warehouse.
+	starting *startingEngine
 	// redis is the URL of the worker's server; empty starts one.
 	redis string
 	// publish runs once beside the worker, which outlives it.
@@ -92,30 +94,22 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 	parts := group{func(ctx context.Context) error { return c.pushMetrics(ctx, &p.ops.otlpFlags) }}
 	// The API checks every endpoint against the tables: no stream is touched if one is wrong.
 	posts := &streamPublisher{}
-	var starting *startingEngine
-	if p.worker != nil {
-		starting = newStartingEngine(c)
-	}
+	p.starting = newStartingEngine(c)
 	if p.api != nil {
-		pages := c.newPages(nil)
-		if starting != nil {
-			pages = c.newPages(starting)
-		}
-		parts.add(pages.Run)
-		if err := p.addAPI(ctx, c, s, tracing, public, posts, pages, &parts, &end); err != nil {
+		if err := p.addAPI(ctx, c, s, tracing, public, posts, &parts, &end); err != nil {
 			return err
 		}
 	}
 	// The worker last: from then on the streams belong to this warehouse.
 	server, pipeline := redisserver.Remote(p.redis), operation.Pipeline(&onDemand{c})
 	if p.worker != nil {
-		if server, err = p.addWorker(ctx, c, starting, tracing, &parts, &end); err != nil {
+		if server, err = p.addWorker(ctx, c, tracing, &parts, &end); err != nil {
 			return err
 		}
-		pipeline = starting
+		pipeline = p.starting
 		if p.ingest != nil {
 			end.add(posts.close)
-			parts.add(func(ctx context.Context) error { return posts.publishWith(ctx, starting) })
+			parts.add(func(ctx context.Context) error { return posts.publishWith(ctx, p.starting) })
 		}
 	}
 	// Other commands find the process only now that it can serve them, or have them wait for the worker.
@@ -135,8 +129,7 @@ func (p *process) run(ctx context.Context, g *Globals, s *streams) (err error) {
 
 // addAPI adds the API and the watcher that reloads its files.
 func (p *process) addAPI(
-	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, pages servedPages, parts *group,
-	end *cleanup,
+	ctx context.Context, c *core, s *streams, tracing *telemetry.Tracing, l net.Listener, posts *streamPublisher, parts *group, end *cleanup,
 ) (err error) {
 	if p.accounting, err = c.newAccounting(posts); err != nil {
 		return err
@@ -160,6 +153,11 @@ func (p *process) addAPI(
 		}
 		taken = server
 	}
+	pages := c.newPages(nil)
+	if p.worker != nil {
+		pages = c.newPages(p.starting)
+	}
+	parts.add(pages.Run)
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {
 		p.api.configure(cfg)
 		p.accounting.configure(cfg)
@@ -177,7 +175,7 @@ func (p *process) addAPI(
 // addWorker adds the worker and, if no URL is given, starts a redis-server. That one may have much to
 // load, so the worker starts behind what the process serves.
 func (p *process) addWorker(
-	ctx context.Context, c *core, starting *startingEngine, tracing *telemetry.Tracing, parts *group, end *cleanup,
+	ctx context.Context, c *core, tracing *telemetry.Tracing, parts *group, end *cleanup,
 ) (*redisserver.Server, error) {
 	server := redisserver.Remote(p.redis)
 	if p.redis == "" {
@@ -187,14 +185,14 @@ func (p *process) addWorker(
 		}
 	}
 	end.add(func() error { server.Stop(); return nil })
-	start := func(ctx context.Context) { starting.start(ctx, server, p.worker.AcceptLoss, end) }
+	start := func(ctx context.Context) { p.starting.start(ctx, server, p.worker.AcceptLoss, end) }
 	if p.redis == "" {
 		parts.add(func(ctx context.Context) error { start(ctx); return nil })
-	} else if start(ctx); starting.err != nil {
-		return nil, starting.err
+	} else if start(ctx); p.starting.err != nil {
+		return nil, p.starting.err
 	}
 	parts.add(func(ctx context.Context) error {
-		e, err := starting.await(ctx)
+		e, err := p.starting.await(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped before it had started
 		}

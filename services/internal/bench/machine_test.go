@@ -169,10 +169,11 @@ type machine struct {
 	b         *testing.B
 	file, dir string
 	server    *redistest.Server
+	tabs      int // live pages
 }
 
 func newMachine(b *testing.B, file string) *machine {
-	return &machine{b, file, b.TempDir(), redistest.Start(b)}
+	return &machine{b: b, file: file, dir: b.TempDir(), server: redistest.Start(b)}
 }
 
 // close gives memory and disk back before the benchmark ends.
@@ -193,6 +194,7 @@ type cost struct {
 	peak     int64         // bytes of the program's memory
 	disk     int64         // bytes of the warehouse
 	stored   int           // events in the warehouse
+	frames   int64         // of all live pages
 }
 
 func (c cost) rate() float64        { return float64(c.events) / c.wall.Seconds() }
@@ -220,8 +222,10 @@ func (m *machine) store(from, n, perEntry int) cost {
 	before := p.cpu()
 	p.signal(syscall.SIGUSR1)
 	p.awaitReady()
+	closed := p.open(m.tabs)
 	p.awaitCounted(n)
 	c.wall = time.Since(attached)
+	c.frames = closed()
 	p.signal(syscall.SIGUSR2)
 	c.stages = p.profiled()
 	stored := p.cpu()

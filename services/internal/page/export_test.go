@@ -1,4 +1,20 @@
 package page
 
+import "context"
+
 // Spanish are the translated texts.
 func Spanish() map[string]string { return inSpanish }
+
+// Rates is what a line is drawn from.
+var Rates = rates
+
+// Checks are those of a pipeline that finds what find returns.
+type Checks struct{ checks }
+
+func NewChecks(find func() []Finding) *Checks {
+	return &Checks{checks{find: func(context.Context) []Finding { return find() }}}
+}
+
+func (c *Checks) Latest(ctx context.Context) ([]Finding, bool) { return c.latest(ctx) }
+
+func (c *Checks) Wait() { c.tasks.Wait() }

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/gofiber/fiber/v2"
 
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/page"
@@ -61,17 +58,6 @@ func wave(n int64, d, shard int) int64 {
 	return int64((1200*x + 9000 - 9000*math.Cos(x/15+float64(d))) / float64(1+d+shard))
 }
 
-// watcher is a visit that inspects.
-type watcher struct {
-	page.Visit
-
-	datasets []endpoint.Dataset
-}
-
-func (watcher) Inspects() bool                 { return true }
-func (watcher) Guarded() bool                  { return false }
-func (w watcher) Datasets() []endpoint.Dataset { return w.datasets }
-
 // serving is a server of pages on a port of its own.
 type serving struct {
 	*page.Server
@@ -80,23 +66,20 @@ type serving struct {
 	addr string
 }
 
-func serve(tb testing.TB, pipeline page.Pipeline) *serving {
+// listen serves the pages to who inspects.
+func listen(tb testing.TB, pipeline page.Pipeline) *serving {
 	tb.Helper()
-	s := &serving{Server: page.New(page.Config{Pipeline: pipeline})}
-	visit := watcher{datasets: []endpoint.Dataset{
+	server, app := serve(tb, pipeline, visit{inspects: true, datasets: []endpoint.Dataset{
 		{Name: "flights", Description: "A flight's departure, as it happened.", Endpoints: []endpoint.Endpoint{
 			{Name: "delays", Summary: "Average delays by airport."}, {Name: "latest", Summary: "The newest flights."}, {Name: "punctuality", Summary: "Punctual flights by route and hour."},
 		}},
 		{Name: "orders", Description: "An order of the shop.", Endpoints: []endpoint.Endpoint{{Name: "revenue", Summary: "Revenue by day."}}},
-	}}
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/assets/*", s.ServeAsset)
-	app.Get("/*", func(c *fiber.Ctx) error { return s.Serve(c, visit) })
+	}})
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.addr = listener.Addr().String()
+	s := &serving{Server: server, addr: listener.Addr().String()}
 	s.url = "http://" + s.addr
 	ended := make(chan error, 1)
 	go func() { ended <- app.Listener(listener) }()
@@ -117,14 +100,4 @@ func (s *serving) tick(tb testing.TB, times int) {
 			tb.Fatal(err)
 		}
 	}
-}
-
-// get returns a status and a body.
-func (s *serving) get(tb testing.TB, path string) (status int, header http.Header, body []byte) {
-	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.url+path, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return ask(tb, req)
 }

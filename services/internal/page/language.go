@@ -14,7 +14,7 @@ func merged(all ...map[string]string) map[string]string {
 }
 
 // commonSpanish are the texts that several pages have, and the overview's.
-var commonSpanish = map[string]string{
+var commonSpanish = map[string]string{ //nolint:gosec // texts about keys, none of them a key
 	"Overview":                      "Resumen",
 	"Skip to the content":           "Ir al contenido",
 	"Pages":                         "Páginas",

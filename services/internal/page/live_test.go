@@ -3,7 +3,6 @@ package page_test
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -13,20 +12,6 @@ import (
 	"testing"
 	"time"
 )
-
-func ask(tb testing.TB, req *http.Request) (status int, header http.Header, body []byte) {
-	tb.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	if body, err = io.ReadAll(res.Body); err != nil {
-		tb.Fatal(err)
-	}
-	return res.StatusCode, res.Header, body
-}
 
 // tab is a connection to /live.
 type tab struct {
@@ -101,7 +86,7 @@ func (s *serving) awaitTabs(tb testing.TB, n int) {
 // A tab that doesn't read holds no other, and the server keeps no frame for it: when it reads, it misses most, and gets
 // the newest.
 func TestSlowTab(t *testing.T) { //nolint:paralleltest // it measures memory
-	s := serve(t, &flowing{datasets: 40})
+	s := listen(t, &flowing{datasets: 40})
 	s.tick(t, 301) // as many samples as are kept
 	slow := s.openTab(t)
 	quick := s.openTab(t).read(t)
@@ -139,7 +124,7 @@ func TestSlowTab(t *testing.T) { //nolint:paralleltest // it measures memory
 // A tab that comes back gets the newest frame once, and none that it has.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &flowing{datasets: 1})
+	s := listen(t, &flowing{datasets: 1})
 	first := s.openTab(t).read(t)
 	s.awaitTabs(t, 1)
 	s.tick(t, 1)
@@ -162,25 +147,25 @@ const firstPaint = 100_000
 // TestFirstPaint adds up the page and all that it loads.
 func TestFirstPaint(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &flowing{datasets: 3})
-	s.tick(t, 301)
-	_, header, body := s.get(t, "/")
-	sum := len(body)
-	paths := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(string(body), -1)
-	seen := map[string]bool{}
-	for _, p := range paths {
-		if seen[p[1]] {
-			continue
+	server, app := serve(t, &flowing{datasets: 3}, visit{inspects: true})
+	for range 301 {
+		if err := server.Tick(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		seen[p[1]] = true
-		status, _, asset := s.get(t, p[1])
-		if status != http.StatusOK {
-			t.Errorf("%s: %d", p[1], status)
-		}
-		t.Logf("%s: %d bytes", p[1], len(asset))
-		sum += len(asset)
 	}
-	t.Logf("the page: %d bytes, all: %d", len(body), sum)
+	_, header, body := get(t, app, "/")
+	sum, seen := len(body), map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(body, -1) {
+		if path := found[1]; !seen[path] {
+			seen[path] = true
+			status, _, asset := get(t, app, path)
+			if status != http.StatusOK {
+				t.Errorf("%s: %d", path, status)
+			}
+			sum += len(asset)
+		}
+	}
+	t.Logf("the page: %d bytes, with all that it loads: %d", len(body), sum)
 	if len(seen) != 3 || sum > firstPaint {
 		t.Errorf("%d bytes of the page and %v, at most %d", sum, seen, firstPaint)
 	}
@@ -193,7 +178,7 @@ func TestFirstPaint(t *testing.T) {
 // that each tab gets its own. Both ends of the connections are paid for.
 func BenchmarkLive(b *testing.B) {
 	const tabs = 100
-	s := serve(b, &flowing{datasets: 3})
+	s := listen(b, &flowing{datasets: 3})
 	s.tick(b, 301)
 	var open []*tab
 	for range tabs {
@@ -209,17 +194,6 @@ func BenchmarkLive(b *testing.B) {
 	}
 	// A frame is sent each second, so 10 ms of it are a percent of a core.
 	b.ReportMetric((cpu(b)-begun).Seconds()/float64(b.N)*100, "%core")
-}
-
-// BenchmarkOverview measures how long the server takes for the page.
-func BenchmarkOverview(b *testing.B) {
-	s := serve(b, &flowing{datasets: 3})
-	s.tick(b, 301)
-	for b.Loop() {
-		if status, _, body := s.get(b, "/"); status != http.StatusOK || len(body) == 0 {
-			b.Fatal(status)
-		}
-	}
 }
 
 // cpu is the time that this process has computed.

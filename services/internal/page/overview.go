@@ -57,7 +57,7 @@ type objectiveFigures struct {
 }
 
 func (s *Server) overview(r *request) error {
-	p := overviewPage{view: r.view, Opened: r.Visit.Datasets()}
+	p := overviewPage{view: r.view, Opened: r.Datasets()}
 	p.Title = r.view.T("Overview")
 	if r.view.Inspects && s.cfg.Pipeline != nil {
 		f := s.figures(r.c.UserContext(), r.view)

@@ -29,7 +29,7 @@ const (
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	browser := browsertest.Start(t)
-	s := serve(t, &flowing{datasets: 2, findings: []page.Finding{
+	s := listen(t, &flowing{datasets: 2, findings: []page.Finding{
 		{Name: "redis maxmemory-policy", Found: "allkeys-lru evicts streams", Fix: "redis-cli config set maxmemory-policy noeviction", Warning: true},
 	}})
 	s.tick(t, 301)
@@ -111,7 +111,7 @@ func far(a, b image.Image, x, y int) bool {
 // A tab that isn't seen disconnects, and connects again when it is.
 func TestHiddenTab(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &flowing{datasets: 1})
+	s := listen(t, &flowing{datasets: 1})
 	s.tick(t, 1)
 	tab := browsertest.Start(t).Open(t)
 	tab.Go(s.url + "/")

@@ -3,6 +3,7 @@ package page
 import (
 	"embed"
 	"html/template"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -90,10 +91,7 @@ func (v view) Link(path string, pairs ...string) string {
 
 // InLanguage returns this page's URL in another language.
 func (v view) InLanguage(lang string) string {
-	query := url.Values{}
-	for name, values := range v.query {
-		query[name] = values
-	}
+	query := maps.Clone(v.query)
 	query.Set("lang", lang)
 	return target((&url.URL{Path: v.Path}).EscapedPath(), query)
 }

@@ -1,0 +1,143 @@
+package page_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/page"
+)
+
+const hostile = `'"><script>alert(1)</script>`
+
+// Nothing that comes from elsewhere is more than text, and all of it is there.
+func TestOverviewShowsText(t *testing.T) {
+	t.Parallel()
+	p := pipeline{
+		func() page.Sample {
+			return page.Sample{
+				At: time.Now(), Unready: hostile + "unready",
+				Shards:     []page.Shard{{Dataset: hostile + "dataset", Reason: hostile + "reason", Position: hostile + "position", Stored: 1234567}},
+				Objectives: []page.Objective{{Title: hostile + "title", Target: 0.99, Good: 98, Total: 100}},
+			}
+		},
+		func() []page.Finding {
+			return []page.Finding{{Name: hostile + "name", Found: hostile + "found", Fix: hostile + "fix"}}
+		},
+	}
+	v := visit{true, []endpoint.Dataset{{Name: hostile + "opened", Description: hostile + "description", Endpoints: []endpoint.Endpoint{{Name: hostile + "endpoint", Summary: hostile + "summary"}}}}}
+	_, app := serve(t, p, v)
+	status, header, body := get(t, app, "/?x="+"%22%3E%3Cscript%3E", "Accept-Language", hostile)
+	if status != 200 || strings.Contains(body, "<script>") || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'") {
+		t.Errorf("%d %v\n%s", status, header, body)
+	}
+	for _, part := range []string{
+		"unready", "dataset", "reason", "position", "title", "name", "found", "fix", "opened", "description", "endpoint", "summary",
+	} {
+		if !strings.Contains(body, "&#39;&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"+part) {
+			t.Errorf("%s is not on the page as it is", part)
+		}
+	}
+	for _, text := range []string{"1,234,567", "98 %", "-100 %"} { // twice as many bad ones as may be
+		if !strings.Contains(body, text) {
+			t.Errorf("no %q", text)
+		}
+	}
+}
+
+// Whoever may not inspect sees the endpoints, and nothing of the pipeline.
+func TestOverviewOfReaders(t *testing.T) {
+	t.Parallel()
+	p := pipeline{
+		func() page.Sample {
+			return page.Sample{Unready: "secret", Shards: []page.Shard{{Dataset: "secret"}}}
+		}, func() []page.Finding { return []page.Finding{{Name: "secret"}} },
+	}
+	_, app := serve(t, p, visit{false, []endpoint.Dataset{{Name: "open", Endpoints: []endpoint.Endpoint{{Name: "rows"}}}}})
+	status, _, body := get(t, app, "/")
+	if status != 200 || strings.Contains(body, "secret") || !strings.Contains(body, `href="/docs/open/rows"`) || strings.Contains(body, "/sql") || !strings.Contains(body, "estela key new NAME --inspect") {
+		t.Errorf("%d\n%s", status, body)
+	}
+	if status, _, _ := get(t, app, "/live"); status != 404 {
+		t.Errorf("live: %d", status)
+	}
+	if status, _, body := get(t, app, "/nothing?lang=es"); status != 404 || !strings.Contains(body, "Aquí no hay nada.") || !strings.Contains(body, `<html lang="es">`) {
+		t.Errorf("nothing: %d\n%s", status, body)
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	_, app := serve(t, nil, visit{true, nil})
+	for _, c := range []struct{ path, accept, want, other string }{
+		{"/", "", "en", `href="/?lang=es"`},
+		{"/", "es-CL,es;q=0.9,en;q=0.8", "es", `href="/?lang=en"`},
+		{"/", "de, en;q=0.5", "en", ""},
+		{"/", "pt", "en", ""},
+		{"/?lang=en", "es", "en", `href="/docs?lang=en"`},
+		{"/?lang=es", "en", "es", `href="/docs?lang=es"`},
+		{"/?lang=xx", "es", "es", ""},
+		{"/?lang=es&q=a%26b", "en", "es", `href="/?lang=en&amp;q=a%26b"`},
+	} {
+		_, header, body := get(t, app, c.path, "Accept-Language", c.accept)
+		if header.Get("Content-Language") != c.want || !strings.Contains(body, c.other) || header.Get("Vary") != "Accept-Language" {
+			t.Errorf("%s %s: %s, no %s\n%s", c.path, c.accept, header.Get("Content-Language"), c.other, body)
+		}
+	}
+}
+
+// A course adds up to the growth of the count that it is of, whatever the steps.
+func TestRates(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		start := time.Now()
+		var samples []page.Sample
+		n := int64(0)
+		for i := range 1 + rand.IntN(40) {
+			samples = append(samples, page.Sample{At: start.Add(time.Duration(i) * time.Second), Shards: []page.Shard{{Stored: n}}})
+			n += rand.Int64N(1000)
+		}
+		step := 1 + rand.IntN(5)
+		all := page.Rates(samples, step, func(s page.Sample) int64 { return s.Shards[0].Stored })
+		sum := 0.0
+		for _, r := range all {
+			sum += r * float64(step)
+		}
+		last := len(samples) - 1
+		if want := float64(samples[last].Shards[0].Stored - samples[last-len(all)*step].Shards[0].Stored); sum < want-0.5 || sum > want+0.5 || len(all) != last/step {
+			t.Fatalf("%d samples by %d: %v add up to %v, want %v", len(samples), step, all, sum, want)
+		}
+	}
+	now := time.Now()
+	back := []page.Sample{{At: now, Shards: []page.Shard{{Stored: 5}}}, {At: now.Add(time.Second), Shards: []page.Shard{{Stored: 3}}}, {At: now.Add(time.Second), Shards: []page.Shard{{Stored: 9}}}}
+	if all := page.Rates(back, 1, func(s page.Sample) int64 { return s.Shards[0].Stored }); all[0] != 0 || all[1] != 0 {
+		t.Errorf("a count that went back, and no time between: %v", all)
+	}
+}
+
+// However many look, one check runs, and nobody but the first waits for one.
+func TestOneCheckForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ran atomic.Int64
+		c := page.NewChecks(func() []page.Finding { ran.Add(1); time.Sleep(time.Minute); return []page.Finding{{Name: "x"}} })
+		start := time.Now()
+		if _, ok := c.Latest(t.Context()); ok || time.Since(start) > time.Second {
+			t.Errorf("first: %v after %s", ok, time.Since(start))
+		}
+		for range 100 {
+			c.Latest(t.Context())
+		}
+		time.Sleep(2 * time.Minute)
+		start = time.Now()
+		found, ok := c.Latest(t.Context())
+		if !ok || len(found) != 1 || time.Since(start) > 0 || ran.Load() > 2 {
+			t.Errorf("%v %v after %s, %d checks", found, ok, time.Since(start), ran.Load())
+		}
+		c.Wait()
+	})
+}
