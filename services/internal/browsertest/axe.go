@@ -48,7 +48,7 @@ type violation struct {
 	Nodes            []struct{ HTML, FailureSummary string }
 }
 
-// Barriers are what axe-core calls serious or critical in the page as it is now.
+// Barriers are the kinds of what axe-core calls serious or critical in the page as it is now.
 func (tab *Tab) Barriers() (found []string) {
 	tab.t.Helper()
 	all := value[[]violation](tab, tab.browser.axe+"; axe.run().then(r => r.violations)")
@@ -56,13 +56,13 @@ func (tab *Tab) Barriers() (found []string) {
 		if v.Impact != "serious" && v.Impact != "critical" {
 			continue
 		}
-		for _, n := range v.Nodes {
-			found = append(found, fmt.Sprintf("%s: %s (%s)\n%s\n%s", v.Impact, v.Help, v.ID, n.HTML, strings.TrimSpace(n.FailureSummary)))
-		}
+		n := v.Nodes[0]
+		found = append(found, fmt.Sprintf("%s: %s (%s), %d times, first:\n%s\n%s", v.Impact, v.Help, v.ID, len(v.Nodes), n.HTML, strings.TrimSpace(n.FailureSummary)))
 	}
 	return found
 }
 
+// value is what a script's expression evaluates to, or its promise.
 func value[T any](tab *Tab, script string) T {
 	tab.t.Helper()
 	v, err := ask(tab, chromedp.Evaluate[T](script, func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))

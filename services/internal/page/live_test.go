@@ -175,25 +175,29 @@ func TestFirstPaint(t *testing.T) {
 }
 
 // BenchmarkLive measures what a second of a hundred open tabs costs: the sample, the frames in two languages, and
-// that each tab gets its own. Both ends of the connections are paid for.
+// that each tab gets its own; of few and of hundreds of streams. Both ends of the connections are paid for.
 func BenchmarkLive(b *testing.B) {
 	const tabs = 100
-	s := listen(b, &flowing{datasets: 3})
-	s.tick(b, 301)
-	var open []*tab
-	for range tabs {
-		open = append(open, s.openTab(b).read(b))
+	for _, datasets := range []int{3, 50} {
+		b.Run(fmt.Sprintf("streams=%d", 4*datasets), func(b *testing.B) {
+			s := listen(b, &flowing{datasets: datasets})
+			s.tick(b, 301)
+			var open []*tab
+			for range tabs {
+				open = append(open, s.openTab(b).read(b))
+			}
+			s.awaitTabs(b, tabs)
+			begun := cpu(b)
+			for b.Loop() {
+				s.tick(b, 1)
+				for _, t := range open {
+					t.frame(b)
+				}
+			}
+			// A frame is sent each second, so 10 ms of it are a percent of a core.
+			b.ReportMetric((cpu(b)-begun).Seconds()/float64(b.N)*100, "%core")
+		})
 	}
-	s.awaitTabs(b, tabs)
-	begun := cpu(b)
-	for b.Loop() {
-		s.tick(b, 1)
-		for _, t := range open {
-			t.frame(b)
-		}
-	}
-	// A frame is sent each second, so 10 ms of it are a percent of a core.
-	b.ReportMetric((cpu(b)-begun).Seconds()/float64(b.N)*100, "%core")
 }
 
 // cpu is the time that this process has computed.
