@@ -24,14 +24,14 @@ func figure(name string) string {
 }
 
 // TestE2EPage uses the pages as people do, while flights are published.
-func TestE2EPage(t *testing.T) {
+func TestE2EPage(t *testing.T) { //nolint:tparallel // its parts share a browser and a server, which the last one ends
 	t.Parallel()
 	dir := t.TempDir()
 	s := up(t, dir, "--rate", "3000")
 	browser := browsertest.Start(t)
 	root := "http://" + s.api
 
-	t.Run("figures move", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("figures move", func(t *testing.T) {
 		tab := browser.Open(t)
 		tab.Go(root + "/")
 		tab.Text(`window.loaded = true`)
@@ -45,7 +45,7 @@ func TestE2EPage(t *testing.T) {
 			t.Error("the page was loaded again")
 		}
 	})
-	t.Run("without script", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("without script", func(t *testing.T) {
 		scripted, plain := browser.Open(t), browser.Open(t, browsertest.WithoutScript)
 		const parts = `[...document.querySelectorAll("h1, h2, h3, th, dt, a")].map(e => e.textContent).join()`
 		scripted.Go(root + "/")
@@ -62,7 +62,7 @@ func TestE2EPage(t *testing.T) {
 			return nil
 		})
 	})
-	t.Run("language", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("language", func(t *testing.T) {
 		tab := browser.Open(t, browsertest.Language("es-CL,es;q=0.9,en;q=0.5"))
 		shown := func(title, lang, total string) {
 			t.Helper()
@@ -80,13 +80,13 @@ func TestE2EPage(t *testing.T) {
 		tab.Go(root + "/?lang=en")
 		shown("Overview", "en", ",")
 	})
-	t.Run("keyboard", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("keyboard", func(t *testing.T) {
 		keyboard(t, browser, root)
 	})
-	t.Run("crawl", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("crawl", func(t *testing.T) {
 		crawl(t, browser, root)
 	})
-	t.Run("restart", func(t *testing.T) { //nolint:paralleltest // they share a browser and a server
+	t.Run("restart", func(t *testing.T) {
 		tab := browser.Open(t)
 		tab.Go(root + "/")
 		tab.Await("live", `source?.readyState === EventSource.OPEN`)
@@ -122,7 +122,7 @@ func keyboard(t *testing.T, browser *browsertest.Browser, root string) {
 	if box := tab.Text(`(b => b.left >= 0 && b.top >= 0 && b.width > 0)(document.activeElement.getBoundingClientRect())`); box != "true" {
 		t.Error("the skip link is not seen when it has the focus")
 	}
-	for now := first; now != "" && !(len(reached) > 1 && now == first); now = tab.Text(at) {
+	for now := first; now != "" && (len(reached) <= 1 || now != first); now = tab.Text(at) {
 		reached[now] = true
 		if tab.Text(`(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)(getComputedStyle(document.activeElement))`) != "true" {
 			t.Errorf("%s: the focus is not seen", now)
@@ -271,11 +271,11 @@ func (c *crawler) sendForms(t *testing.T, tab *browsertest.Tab, at string) {
 			fields = append(fields, name)
 		}
 		slices.Sort(fields)
-		if kind := u.Path + " " + strings.Join(fields, " "); c.forms[kind] {
+		kind := u.Path + " " + strings.Join(fields, " ")
+		if c.forms[kind] {
 			continue
-		} else {
-			c.forms[kind] = true
 		}
+		c.forms[kind] = true
 		c.send(t, tab, target, http.StatusOK, http.StatusBadRequest) // a field may be required
 		_, target, _ = strings.Cut(spoilt[i], " ")
 		c.send(t, tab, target, http.StatusOK, http.StatusBadRequest, http.StatusNotFound)

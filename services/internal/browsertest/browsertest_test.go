@@ -75,7 +75,7 @@ func TestProblems(t *testing.T) {
 }
 
 // Nothing is left of a browser.
-func TestEnd(t *testing.T) {
+func TestEnd(t *testing.T) { //nolint:tparallel // the browser ends with the inner test
 	t.Parallel()
 	var pids []int
 	t.Run("run", func(t *testing.T) {

@@ -48,15 +48,9 @@ func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.V
 	})
 }
 
-// The sizes of windows.
-const (
-	DesktopWidth, DesktopHeight = 1280, 800
-	PhoneWidth, PhoneHeight     = 390, 844
-)
-
-// Phone is a small window that is touched. Default: a desktop's.
+// Phone is a window of 390 by 844 that is touched. Default: a desktop's, 1280 by 800.
 func Phone(*Tab) []chromedp.Action[chromedp.Void] {
-	return []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(PhoneWidth, PhoneHeight, chromedp.EmulateMobile, chromedp.EmulatePortrait, chromedp.EmulateTouch)}
+	return []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulatePortrait, chromedp.EmulateTouch)}
 }
 
 // Dark prefers dark colours. Default: light ones.
@@ -124,7 +118,7 @@ func (b *Browser) Open(t testing.TB, options ...Option) *Tab {
 		cancel()
 		tab.answering.Wait()
 	})
-	setup := slices.Concat([]chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(DesktopWidth, DesktopHeight)}, scheme("light"), Language("en")(tab))
+	setup := slices.Concat([]chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(1280, 800)}, scheme("light"), Language("en")(tab))
 	for _, option := range options {
 		setup = append(setup, option(tab)...)
 	}
