@@ -99,6 +99,7 @@ func TestE2EPage(t *testing.T) { //nolint:tparallel // its parts share a browser
 		tab.Await("live again", `!document.body.classList.contains("stale")`)
 		before := tab.Text(figure("shard.committed.flights.0"))
 		tab.Await("figures move again", figure("shard.committed.flights.0")+` !== "`+before+`"`)
+		tab.Go("about:blank") // before the server ends
 		for _, p := range tab.Problems() {
 			if !strings.Contains(p, "ERR_CONNECTION_REFUSED") && !strings.Contains(p, "ERR_INCOMPLETE_CHUNKED_ENCODING") && !strings.Contains(p, "503") {
 				t.Errorf("beside the server's end: %s", p)

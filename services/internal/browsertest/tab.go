@@ -174,7 +174,7 @@ func (tab *Tab) see(event any) {
 		if e.Type == network.ResourceTypeDocument {
 			tab.document = e.Request.URL
 		}
-		if inside := strings.HasPrefix(e.Request.URL, "data:"); tab.origin != "" && !inside && originOf(e.Request.URL) != tab.origin {
+		if inside := strings.HasPrefix(e.Request.URL, "data:") || e.Request.URL == "about:blank"; tab.origin != "" && !inside && originOf(e.Request.URL) != tab.origin {
 			tab.problems = append(tab.problems, "a request to elsewhere: "+e.Request.URL)
 		}
 	case *network.EventResponseReceived:

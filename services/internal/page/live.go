@@ -103,7 +103,7 @@ func (s *Server) serveLive(r *request) error {
 	}
 	if !s.live.enter() {
 		r.c.Set(fiber.HeaderRetryAfter, "10")
-		return fiber.NewError(http.StatusServiceUnavailable)
+		return r.c.SendStatus(http.StatusServiceUnavailable)
 	}
 	last, _ := strconv.ParseUint(r.c.Get("Last-Event-ID"), 10, 64)
 	language := r.view.Language

@@ -141,6 +141,16 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// Whoever comes when the server ends is told to come again.
+func TestLiveEnds(t *testing.T) {
+	t.Parallel()
+	server, app := serve(t, &flowing{datasets: 1}, visit{inspects: true})
+	server.End()
+	if status, header, _ := get(t, app, "/live"); status != http.StatusServiceUnavailable || header.Get("Retry-After") != "10" {
+		t.Errorf("%d %v", status, header)
+	}
+}
+
 // firstPaint is the most that a first look at the overview transfers. Nothing is compressed: it is not worth it.
 const firstPaint = 100_000
 
