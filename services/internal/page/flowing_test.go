@@ -66,6 +66,17 @@ type serving struct {
 	addr string
 }
 
+// narrow accepts connections that hold little of what isn't read.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		err = errors.Join(err, tcp.SetWriteBuffer(16<<10))
+	}
+	return conn, err
+}
+
 // listen serves the pages to who inspects.
 func listen(tb testing.TB, pipeline page.Pipeline) *serving {
 	tb.Helper()
@@ -82,7 +93,7 @@ func listen(tb testing.TB, pipeline page.Pipeline) *serving {
 	s := &serving{Server: server, addr: listener.Addr().String()}
 	s.url = "http://" + s.addr
 	ended := make(chan error, 1)
-	go func() { ended <- app.Listener(listener) }()
+	go func() { ended <- app.Listener(narrow{listener}) }()
 	tb.Cleanup(func() {
 		s.End()
 		if err := errors.Join(app.ShutdownWithTimeout(10*time.Second), <-ended); err != nil {

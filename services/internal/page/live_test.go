@@ -86,7 +86,7 @@ func (s *serving) awaitTabs(tb testing.TB, n int) {
 // A tab that doesn't read holds no other, and the server keeps no frame for it: when it reads, it misses most, and gets
 // the newest.
 func TestSlowTab(t *testing.T) { //nolint:paralleltest // it measures memory
-	s := listen(t, &flowing{datasets: 40})
+	s := listen(t, &flowing{datasets: 12})
 	s.tick(t, 301) // as many samples as are kept
 	slow := s.openTab(t)
 	quick := s.openTab(t).read(t)
@@ -106,7 +106,7 @@ func TestSlowTab(t *testing.T) { //nolint:paralleltest // it measures memory
 	}
 	next(20)
 	before := heap()
-	last := next(200) // of more than 40 KB each, more than a socket holds
+	last := next(100) // of some 10 KB each, more than a socket holds
 	if after := heap(); after > before+4<<20 {
 		t.Errorf("the heap grew from %d to %d KiB", before>>10, after>>10)
 	}
@@ -115,10 +115,10 @@ func TestSlowTab(t *testing.T) { //nolint:paralleltest // it measures memory
 	for slow.frame(t) != last {
 		got++
 	}
-	if got > 150 {
+	if got > 80 {
 		t.Errorf("the slow tab got %d frames", got)
 	}
-	t.Logf("the slow tab got %d of 220 frames", got)
+	t.Logf("the slow tab got %d of 120 frames", got)
 }
 
 // A tab that comes back gets the newest frame once, and none that it has.
