@@ -17,7 +17,7 @@ var (
 
 	fuzzed = []packages{
 		{"ci", []string{"./host/internal/testlog"}},
-		{"services", []string{"./internal/access", "./internal/api", "./internal/automaton", "./internal/chart", "./internal/client", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/inference", "./internal/ingest", "./internal/mask", "./internal/mcp", "./internal/scaffold", "./internal/stream", "./internal/tabular"}},
+		{"services", []string{"./internal/access", "./internal/api", "./internal/automaton", "./internal/chart", "./internal/client", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/inference", "./internal/ingest", "./internal/mask", "./internal/mcp", "./internal/page", "./internal/scaffold", "./internal/stream", "./internal/tabular"}},
 	}
 	benched = packages{"services", []string{
 		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/page", "./internal/scaffold", "./internal/stream", "./internal/usage", "./internal/warehouse", "./internal/worker",

@@ -94,7 +94,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *Globals, s *streams) (err error)
 	}
 	cfg := api.Config{
 		Datasets: unread(taken), Logger: log, Observe: n.metrics.Request, Ingest: posts,
-		Access: keys, LocalOnly: keys == nil, AccessLog: c.AccessLog, Pages: n.newPages(nil),
+		Access: keys, LocalOnly: keys == nil, AccessLog: c.AccessLog, Pages: n.newPages(nil, nil),
 	}
 	accounting, err := n.newAccounting(to)
 	if err != nil {

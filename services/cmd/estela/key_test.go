@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func TestKeyListAndRevoke(t *testing.T) {
 		{"sensor", "--write", "flights"},
 		{"former", "--dataset", "flights", "--dataset", "canary", "--expires", "2999-01-31"},
 		{"all"},
+		{"looks", "--inspect"},
 	} {
 		if code, _, errs := command(t, "", append(append([]string{"key", "new"}, args...), "--append", "--keys", file)...); code != 0 {
 			t.Fatalf("%v: %d %s", args, code, errs)
@@ -33,7 +35,7 @@ func TestKeyListAndRevoke(t *testing.T) {
 		}
 		rows[row.Name] = row
 	}
-	if partner := rows["partner"]; code != 0 || len(rows) != 4 || strings.Join(partner.Read, " ") != "flights canary" || len(partner.Write) != 0 || partner.Rate != 5 || partner.Expires == nil || time.Until(*partner.Expires).Round(time.Hour) != 720*time.Hour {
+	if partner := rows["partner"]; code != 0 || len(rows) != 5 || strings.Join(partner.Read, " ") != "flights canary" || len(partner.Write) != 0 || partner.Rate != 5 || partner.Expires == nil || time.Until(*partner.Expires).Round(time.Hour) != 720*time.Hour {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
 	if sensor := rows["sensor"]; len(sensor.Read) != 0 || strings.Join(sensor.Write, " ") != "flights" || sensor.State != "valid" || len(sensor.Hash) > 12 {
@@ -41,6 +43,12 @@ func TestKeyListAndRevoke(t *testing.T) {
 	}
 	if strings.Join(rows["former"].Read, " ") != "flights canary" || !rows["former"].Expires.Equal(time.Date(2999, 1, 31, 0, 0, 0, 0, time.UTC)) || strings.Join(rows["all"].Read, " ") != "*" {
 		t.Errorf("%+v", rows)
+	}
+	if !rows["looks"].Inspect || rows["all"].Inspect || rows["partner"].Inspect || strings.Join(rows["looks"].Read, " ") != "*" {
+		t.Errorf("%+v", rows)
+	}
+	if _, table, _ := command(t, "", "key", "list", "--keys", file); !regexp.MustCompile(`(?m)^NAME +STATE +READ +WRITE +INSPECT +RATE +EXPIRES +HASH$`).MatchString(table) || !regexp.MustCompile(`(?m)^looks +valid +\* +- +true `).MatchString(table) || !regexp.MustCompile(`(?m)^all +valid +\* +- +false `).MatchString(table) {
+		t.Error(table)
 	}
 	if code, out, errs = command(t, "", "key", "revoke", "partner", "--keys", file); code != 0 || out != "" {
 		t.Errorf("%d %s %s", code, out, errs)
@@ -61,6 +69,8 @@ func TestKeyListAndRevoke(t *testing.T) {
 		{"is no duration", []string{"key", "new", "x", "--expires", "soon"}},
 		{"creates the file", []string{"key", "list", "--keys", file + "x"}},
 		{"--keys", []string{"key", "list"}},
+		{`datasets must be ["*"]`, []string{"key", "new", "x", "--inspect", "--read", "flights"}},
+		{`datasets must be ["*"]`, []string{"key", "new", "x", "--inspect", "--write", "flights"}},
 	} {
 		if code, _, errs := command(t, "", c.args...); code != 2 || !strings.Contains(errs, c.says) {
 			t.Errorf("%v: %d %s", c.args, code, errs)

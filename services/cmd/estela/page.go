@@ -3,16 +3,21 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/estela-dev/estela/services/internal/api"
+	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/dataset"
 	"github.com/estela-dev/estela/services/internal/diagnosis"
+	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/inventory"
+	"github.com/estela-dev/estela/services/internal/operation"
 	"github.com/estela-dev/estela/services/internal/page"
 	"github.com/estela-dev/estela/services/internal/stream"
+	"github.com/estela-dev/estela/services/internal/warehouse"
 )
 
 // servedPages passes the API's visits on to the pages.
@@ -21,9 +26,165 @@ type servedPages struct{ *page.Server }
 // Serve implements api.Pages.
 func (p servedPages) Serve(c *fiber.Ctx, v *api.Visit) error { return p.Server.Serve(c, v) }
 
-// newPages returns the pages of a process; pipeline is nil without a worker.
-func (c *core) newPages(pipeline page.Pipeline) servedPages {
-	return servedPages{page.New(page.Config{Pipeline: pipeline, Contracts: dataset.Contracts(c.datasets), Logger: c.log})}
+// newPages returns the pages of a process; pipeline is nil without a worker, streams without a warehouse.
+func (c *core) newPages(pipeline page.Pipeline, streams page.Streams) servedPages {
+	cfg := page.Config{
+		Pipeline: pipeline, Streams: streams, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
+		Cases: c.cases, Use: func(name string) page.Use { return page.Use(c.metrics.Use(name)) }, Edited: c.edited.findings,
+	}
+	if c.store != nil { // 'estela ingest' has none
+		cfg.Rejects = storedRejects{c.store}
+	}
+	return servedPages{page.New(cfg)}
+}
+
+// cases reads the tests of an endpoint.
+func (c *core) cases(name string, e *endpoint.Endpoint) ([]endpoint.Case, error) {
+	d, err := dataset.Pick(c.datasets, name)
+	if err != nil {
+		return nil, err
+	}
+	return e.LoadCases(d.Folder, d.Name)
+}
+
+// edits is why the last edit of the files is not served.
+type edits struct{ err atomic.Pointer[error] }
+
+// set keeps the outcome of a reload.
+func (e *edits) set(err error) { e.err.Store(&err) }
+
+// findings are what is wrong, each place of a file by itself; none if nothing is.
+func (e *edits) findings() []page.Finding {
+	err := e.err.Load()
+	if err == nil || *err == nil {
+		return nil
+	}
+	return editFindings(*err)
+}
+
+func editFindings(err error) (all []page.Finding) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range many.Unwrap() {
+			all = append(all, editFindings(one)...)
+		}
+		return all
+	}
+	if fault, ok := errors.AsType[*endpoint.ParseError](err); ok {
+		return []page.Finding{{Name: fault.Place(), Found: fault.Reason, Fix: fault.Fix}}
+	}
+	return []page.Finding{{Name: "datasets", Found: err.Error(), Fix: "correct the files; what was there before is still served"}}
+}
+
+// storedRejects are the rejects in a warehouse.
+type storedRejects struct{ store *warehouse.Warehouse }
+
+// Groups implements page.Rejects.
+func (s storedRejects) Groups(ctx context.Context, dataset string, limit int) ([]page.RejectGroup, error) {
+	found, err := s.store.GroupRejects(ctx, dataset, limit)
+	all := make([]page.RejectGroup, len(found))
+	for i, g := range found {
+		all[i] = page.RejectGroup(g)
+	}
+	return all, err
+}
+
+// Newest implements page.Rejects.
+func (s storedRejects) Newest(ctx context.Context, dataset, keyword, place string, limit int) ([]page.Reject, error) {
+	found, err := s.store.NewestRejects(ctx, dataset, keyword, place, limit)
+	return pageRejects(found), err
+}
+
+// List implements page.Rejects.
+func (s storedRejects) List(ctx context.Context, dataset string, limit int, after string) ([]page.Reject, error) {
+	var from *warehouse.RejectKey
+	if after != "" {
+		key, err := warehouse.ParseRejectKey(after)
+		if err != nil {
+			return nil, page.ErrNoReject
+		}
+		from = &key
+	}
+	found, err := s.store.ListRejects(ctx, dataset, limit, from)
+	return pageRejects(found), err
+}
+
+// Get implements page.Rejects.
+func (s storedRejects) Get(ctx context.Context, dataset, id string) (page.Reject, error) {
+	key, err := warehouse.ParseRejectKey(id)
+	if err != nil {
+		return page.Reject{}, page.ErrNoReject
+	}
+	found, err := s.store.GetReject(ctx, dataset, key)
+	if errors.Is(err, warehouse.ErrNoReject) {
+		return page.Reject{}, page.ErrNoReject
+	}
+	if err != nil {
+		return page.Reject{}, err
+	}
+	return pageRejects([]warehouse.StoredReject{found})[0], nil
+}
+
+func pageRejects(found []warehouse.StoredReject) []page.Reject {
+	all := make([]page.Reject, len(found))
+	for i, r := range found {
+		all[i] = page.Reject{ID: r.Key().String(), SchemaVersion: r.SchemaVersion, At: r.RejectedAt, Payload: r.Payload}
+		for _, v := range r.Violations {
+			all[i].Violations = append(all[i].Violations, page.Violation(v))
+		}
+	}
+	return all
+}
+
+// seenStreams is what the pages see of the streams.
+type seenStreams struct {
+	operations *operation.Server
+	// url returns that of Redis, empty as long as it is not known.
+	url func() string
+}
+
+// seenStreams returns those that the pipeline gives access to.
+func (c *core) seenStreams(pipeline operation.Pipeline, url func() string) seenStreams {
+	return seenStreams{&operation.Server{Datasets: c.datasets, Store: c.store, Metrics: c.metrics, Pipeline: pipeline}, url}
+}
+
+// Stream implements page.Streams.
+func (s seenStreams) Stream(c *contract.Contract, shard int) (url, key string) {
+	return withoutPassword(s.url()), stream.Key(c, shard)
+}
+
+// locateTimeout bounds the search for an event.
+const locateTimeout = 15 * time.Second
+
+// Locate implements page.Streams.
+func (s seenStreams) Locate(ctx context.Context, name, asked string) (page.Located, error) {
+	d, err := dataset.Pick(s.operations.Datasets, name)
+	if err != nil {
+		return page.Located{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
+	defer cancel()
+	found, err := s.operations.Search(ctx, []*dataset.Dataset{d}, asked)
+	if err != nil {
+		return page.Located{}, err
+	}
+	all := page.Located{Searched: found.Searched}
+	for _, e := range found.Events {
+		one := page.Event{
+			Shard: e.Shard, ID: e.ID, Line: e.Line, Key: e.Key, State: e.State, InStream: e.InStream,
+			DuplicateOf: e.DuplicateOf, Position: e.Position, Stream: e.Stream,
+		}
+		if e.PublishedAt != nil {
+			one.PublishedAt = *e.PublishedAt
+		}
+		if e.CommittedAt != nil {
+			one.CommittedAt = *e.CommittedAt
+		}
+		for _, v := range e.Violations {
+			one.Violations = append(one.Violations, v.String())
+		}
+		all.Events = append(all.Events, one)
+	}
+	return all, nil
 }
 
 // sampleTimeout bounds a sample: one is taken every second.

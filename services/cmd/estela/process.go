@@ -153,9 +153,9 @@ func (p *process) addAPI(
 		}
 		taken = server
 	}
-	pages := c.newPages(nil)
+	pages := c.newPages(nil, c.seenStreams(&onDemand{c}, func() string { return p.redis }))
 	if p.worker != nil {
-		pages = c.newPages(p.starting)
+		pages = c.newPages(p.starting, c.seenStreams(p.starting, p.starting.url))
 	}
 	parts.add(pages.Run)
 	app, err := c.newAPI(ctx, func(cfg *api.Config) {
@@ -255,6 +255,8 @@ type core struct {
 	datasets []*dataset.Dataset
 	store    *warehouse.Warehouse
 	metrics  *telemetry.Metrics
+	// edited is the outcome of the last reload of the files.
+	edited edits
 }
 
 // newCore opens the warehouse of the flags and registers the datasets.
@@ -266,7 +268,7 @@ func newCore(ctx context.Context, g *Globals, all []*dataset.Dataset, readOnly b
 	m := telemetry.New(dataset.Names(all))
 	duckdb := database.Version()
 	m.Build(telemetry.Build{Version: version(), DuckDB: duckdb, Supported: database.MotherDuckTakes(duckdb)})
-	return &core{g, log, all, store, m}, nil
+	return &core{g: g, log: log, datasets: all, store: store, metrics: m}, nil
 }
 
 // newAPI creates the API and checks every endpoint against the tables.

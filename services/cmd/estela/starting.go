@@ -17,6 +17,7 @@ type startingEngine struct {
 	ended  chan struct{} // closed when the start has ended: with the engine, or an error
 	engine *engine
 	err    error
+	server *redisserver.Server // set when the start ends
 }
 
 func newStartingEngine(c *core) *startingEngine {
@@ -26,6 +27,7 @@ func newStartingEngine(c *core) *startingEngine {
 // start waits for Redis to load its data, connects to it and creates the engine. It is called once.
 func (s *startingEngine) start(ctx context.Context, server *redisserver.Server, acceptLoss bool, end *cleanup) {
 	defer close(s.ended)
+	s.server = server
 	s.engine, s.err = s.open(ctx, server, acceptLoss, end)
 }
 
@@ -55,6 +57,16 @@ func (s *startingEngine) await(ctx context.Context) (*engine, error) {
 		return nil, fmt.Errorf("wait for the start of the worker: %w", ctx.Err())
 	}
 	return s.engine, s.err
+}
+
+// url returns that of Redis, empty before the start has ended.
+func (s *startingEngine) url() string {
+	select {
+	case <-s.ended:
+		return s.server.URL
+	default:
+		return ""
+	}
 }
 
 // Unready implements operation.Pipeline.

@@ -104,8 +104,8 @@ func TestPipelineStatus(t *testing.T) {
 	got := pipelineStatus([]worker.ShardStatus{
 		{Dataset: "things", Position: event.Position{Rows: 10, Rejected: 2}, Oldest: 1234 * time.Millisecond},
 		{Dataset: "things", Shard: 1, Position: event.Position{Rows: 5, Rejected: 1}, Reason: "lease held"},
-	}, "http://127.0.0.1:8080/docs", reason, rejects)
-	const want = "15 stored | 3 rejected | lag 1.2s | http://127.0.0.1:8080/docs | things shard 1: lease held" +
+	}, "http://127.0.0.1:8080/", reason, rejects)
+	const want = "15 stored | 3 rejected | lag 1.2s | http://127.0.0.1:8080/ | things shard 1: lease held" +
 		" | 2 rejected for: things /n: expected integer, found \"\ufffd[2J\""
 	if got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -29,16 +29,16 @@ func (c *upCmd) Run(ctx context.Context, g *Globals, s *streams) error {
 	if !c.NoSample {
 		p.publish = (&sampler{rate: c.Rate, s: s}).publish
 	}
-	var docs string
+	var page string
 	p.started = func(n *core, at *datadir.Process, redis *redisserver.Server) {
-		docs = "http://" + at.API + "/docs"
+		page = "http://" + at.API + "/"
 		printStartup(s.out, n, at, redis)
 	}
 	if line != nil {
 		p.beside = func(ctx context.Context, e *engine) error {
 			return line.follow(ctx, func() string {
 				reason, rejects := e.rejects.mostFrequent()
-				return pipelineStatus(e.worker.Status(), docs, reason, rejects)
+				return pipelineStatus(e.worker.Status(), page, reason, rejects)
 			})
 		}
 	}
@@ -53,6 +53,7 @@ func printStartup(out io.Writer, c *core, at *datadir.Process, redis *redisserve
 		say(out, "             %s", stream.Redact(redis.URL))
 	}
 	say(out, "  warehouse  %s", c.store.Location())
+	say(out, "  page       http://%s/", at.API)
 	say(out, "  API        http://%s/v1  /docs", at.API)
 	say(out, "  ops        http://%s/readyz  /metrics", at.Ops)
 	if path := dataset.Example(c.datasets); path != "" {

@@ -80,6 +80,7 @@ func (w *watcher) reload(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	w.core.edited.set(err)
 	if err != nil {
 		w.core.log.Error("reload of endpoints failed, keeping the previous ones", slog.Any("error", err))
 		return

@@ -97,6 +97,51 @@ func TestRightsOfKeys(t *testing.T) {
 	}
 }
 
+// The right to inspect is a key's that reads all; nothing else has it, whatever it reads.
+func TestRightToInspect(t *testing.T) {
+	t.Parallel()
+	const sum = `"sha256":"0000000000000000000000000000000000000000000000000000000000000000"`
+	for rest, want := range map[string]string{
+		`"datasets":["*"],"inspect":true`:              "",
+		`"datasets":["a","*"],"inspect":true`:          "",
+		`"datasets":["*"],"inspect":false`:             "",
+		`"datasets":["a"],"inspect":true`:              `datasets must be ["*"]`,
+		`"write":["*"],"inspect":true`:                 `datasets must be ["*"]`,
+		`"datasets":["*"],"inspect":"yes"`:             "no JSON array",
+		`"datasets":["*"],"inspect":true,"inspects":1`: "no JSON array",
+	} {
+		keys, err := access.ParseKeys([]byte(`[{"name":"a",` + sum + "," + rest + "}]"))
+		if want == "" && (err != nil || keys[0].Inspect != strings.Contains(rest, "true")) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", rest, err, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "keys.json")
+	secret, key := access.NewKey("looks", []string{"*"})
+	other, reads := access.NewKey("reads", []string{"*"}, "*")
+	key.Inspect = true
+	for _, k := range []access.Key{key, reads} {
+		if err := access.AppendKey(file, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := access.RevokeKey(file, "none"); err == nil {
+		t.Error("a key that is not there is revoked")
+	}
+	keys, err := access.LoadKeys(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &access.Authenticator{Keys: keys}
+	for secret, want := range map[string]bool{secret: true, other: false} {
+		if g, err := a.Authenticate([]byte(secret), now); err != nil || g.Inspects() != want {
+			t.Errorf("%v %v", g, err)
+		}
+	}
+	if access.Anyone.Inspects() || (&access.Grant{}).Inspects() {
+		t.Error("anyone inspects")
+	}
+}
+
 func TestRevokeKey(t *testing.T) {
 	t.Parallel()
 	entry := func(name string) string {

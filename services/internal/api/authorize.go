@@ -108,7 +108,16 @@ func clientOf(c *fasthttp.RequestCtx, g *access.Grant) string {
 
 // authorize accepts a request whose credential opens what is asked for, within its rate limit.
 func (s *Server) authorize(c *fiber.Ctx, open func(*access.Grant) error) error {
-	return s.authorizeWith(c, bearer, open)
+	return s.authorizeWith(c, readSecret, open)
+}
+
+// readSecret returns the secret of a Bearer header or, of a GET, a browser's password, with which it asks for what
+// the pages link to. A browser adds that to requests of any page: those for one of another site have no use of it.
+func readSecret(c *fasthttp.RequestCtx) ([]byte, error) {
+	if (c.IsGet() || c.IsHead()) && !foreign(c) {
+		return basicOrBearer(c)
+	}
+	return bearer(c)
 }
 
 // anything opens to every valid credential.

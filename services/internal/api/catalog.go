@@ -23,6 +23,7 @@ type catalog struct {
 	pins     access.Pins // of parameters that the documents leave out
 
 	cfg      *Config
+	checker  *endpoint.Checker // of all datasets; nil in a filtered catalog
 	filtered filteredCatalogs
 
 	// tools makes the handler of POST /mcp when the first agent comes.
@@ -43,14 +44,14 @@ type filteredCatalogs struct {
 // newCatalog returns the catalog of the datasets; two endpoints with one path are an error.
 func newCatalog(cfg *Config, datasets []endpoint.Dataset) (*catalog, error) {
 	k := &catalog{datasets: datasets, routes: map[string]*route{}, posts: cfg.postable(datasets, access.Anyone), cfg: cfg}
-	checker := endpoint.NewChecker(cfg.Reader, datasets)
+	k.checker = endpoint.NewChecker(cfg.Reader, datasets)
 	var views strings.Builder
 	for _, d := range datasets {
 		views.WriteString(d.Views + "\n")
 	}
 	for _, d := range datasets {
 		for _, e := range d.Endpoints {
-			r := newRoute(cfg, checker, d, e, views.String())
+			r := newRoute(cfg, k.checker, d, e, views.String())
 			if other, ok := k.routes[r.path]; ok {
 				return nil, &endpoint.ParseError{File: e.File, Reason: r.path + " is the path of " + other.File + " already", Fix: "rename one of them"}
 			}

@@ -67,8 +67,13 @@
 // # Access
 //
 // With Config.Access a request under /v1 needs an API key or a signed token (Authorization: Bearer …;
-// package access). /docs and /openapi.json need one too, which a browser may send as a password
-// (Basic), and list only what it opens. /livez needs none.
+// package access). Pages and /openapi.json need one too, which a browser may send as a password
+// (Basic), and list only what it opens. A GET under /v1 takes the password as well, for what pages link to,
+// unless Sec-Fetch-Site says that a page of another site asks. /livez needs none.
+//
+// A page may ask SQL of its own (Visit.Ask), if its credential has the right to inspect or, without
+// Access, with Config.LocalOnly. Such a query is checked and limited as an endpoint's is, takes a turn for the check
+// too, runs for Config.QueryTimeout at most, and its answer is not cached. DuckDB's message goes to the client then.
 //
 // A token may pin parameters. They are no parameters of its requests: giving one is answered as an
 // unknown one is, and documents and errors leave it out. Their values are among the query's, in the

@@ -46,7 +46,7 @@ func TestKeysSeeWhatTheyOpen(t *testing.T) {
 	i, _, secrets, _ := setupTwo(t)
 	for _, path := range []string{
 		"/v1", "/openapi.json", "/v1/red/red_thing", "/v1/blue/blue_thing", "/v1/blue/blue_things", "/v1/blue/", "/v1/blue", "/v1/none/blue_things",
-		"/v1/red/blue_things", "/docs", "/docs/problems", "/v1/blue/x?format=csv", "/v1/red/red_things?blu=1",
+		"/v1/red/blue_things", "/", "/docs", "/docs/blue/x", "/docs/problems", "/datasets/blue", "/v1/blue/x?format=csv", "/v1/red/red_things?blu=1",
 	} {
 		for name, secret := range secrets {
 			status, _, body := i.body(t, path, "Authorization", "Bearer "+secret)
@@ -77,7 +77,7 @@ func TestKeysSeeWhatTheyOpen(t *testing.T) {
 func TestDocsFollowTheKeys(t *testing.T) {
 	t.Parallel()
 	i, _, secrets, _ := setupTwo(t, func(cfg *api.Config) { cfg.Rate = 20 })
-	paths := []string{"/docs", "/docs/", "/docs/start.js", "/docs/swagger-ui.css", "/docs/problems", "/docs/problems/internal", "/openapi.json"}
+	paths := []string{"/", "/docs", "/docs/", "/docs/red/red_things", "/docs/problems", "/docs/problems/internal", "/datasets/red", "/sql", "/live", "/openapi.json"}
 	password := "Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+secrets["red"]))
 	for _, path := range paths {
 		for authorization, want := range map[string]int{"": 401, "Basic !": 401, "Basic " + secrets["red"]: 401, "Bearer estela_x": 401, password: 200} {
@@ -85,7 +85,7 @@ func TestDocsFollowTheKeys(t *testing.T) {
 			if status != want || status == 401 && !strings.HasPrefix(header.Get("WWW-Authenticate"), "Basic ") {
 				t.Errorf("%s with %.9s…: %d %v %.100s", path, authorization, status, header, body)
 			}
-			if status == 200 && !strings.HasPrefix(header.Get("Cache-Control"), "private") {
+			if kept := header.Get("Cache-Control"); status == 200 && kept != "no-store" && !strings.HasPrefix(kept, "private") {
 				t.Errorf("%s: %v", path, header)
 			}
 		}
@@ -93,12 +93,14 @@ func TestDocsFollowTheKeys(t *testing.T) {
 	if status, _, body := i.body(t, "/livez"); status != http.StatusOK || string(body) != "ok\n" {
 		t.Errorf("a probe without a key: %d %s", status, body)
 	}
-	if status, _, _ := i.body(t, "/v1/red/red_things", "Authorization", password); status != http.StatusUnauthorized {
-		t.Errorf("a browser's password opens data: %d", status)
+	for site, want := range map[string]int{"same-origin": http.StatusOK, "cross-site": http.StatusUnauthorized} {
+		if status, _, _ := i.body(t, "/v1/red/red_things", "Authorization", password, "Sec-Fetch-Site", site); status != want {
+			t.Errorf("a browser's password for data, %s: %d", site, status)
+		}
 	}
 	limited := 0
 	for range 30 {
-		if status, _, _ := i.body(t, "/docs/start.js", "Authorization", "Bearer "+secrets["red"]); status == http.StatusTooManyRequests {
+		if status, _, _ := i.body(t, "/docs", "Authorization", "Bearer "+secrets["red"]); status == http.StatusTooManyRequests {
 			limited++
 		}
 	}

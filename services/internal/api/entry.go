@@ -53,6 +53,12 @@ func newEntry(r *route, q request, body *spool.Body, m encode.Meta, at result.Sn
 	if !at.AsOf.IsZero() {
 		e.head.SetCanonical(headerAsOf, encode.AppendTime(nil, column.TimestampTZ, at.AsOf))
 	}
+	if r.adhoc { // its path is none to link to
+		if m.Cut {
+			e.head.Set(headerCut, "true")
+		}
+		return e
+	}
 	var links []string
 	if m.Next != "" {
 		links = append(links, "<"+q.linkTo("cursor", m.Next)+`>; rel="next"`)

@@ -75,7 +75,7 @@ func (s *Server) resolve(c *fiber.Ctx, r *route, q request, old *entry) (*entry,
 	ctx, cancel := context.WithTimeout(ctx, r.Limit.Time)
 	defer cancel()
 	defer s.disconnects.watch(c.Context().Conn(), func() { end(errClientClosed) })()
-	client := clientOf(c.Context(), grantOf(c))
+	client := r.client(c)
 	if old == nil && !r.volatile {
 		if e := s.notModified(ctx, client, r, q, joinedHeader(c.Context(), fiber.HeaderIfNoneMatch)); e != nil {
 			return e, nil
@@ -90,6 +90,9 @@ func (s *Server) resolve(c *fiber.Ctx, r *route, q request, old *entry) (*entry,
 	}
 	if errors.Is(context.Cause(ctx), errClientClosed) {
 		c.Context().SetConnectionClose()
+	}
+	if fault := r.QueryError(err); r.adhoc && ctx.Err() == nil && fault != nil {
+		return nil, sqlProblem(fault)
 	}
 	p := queryProblem(ctx, err)
 	busy := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage
@@ -163,7 +166,7 @@ func (s *Server) revalidate(ctx context.Context, client string, r *route, q requ
 		return nil, err
 	}
 	e.validatedAt.Store(now.UnixNano())
-	if e.InMemory() {
+	if e.InMemory() && !r.adhoc {
 		s.cache.Set(q.key, e)
 	}
 	return e, nil

@@ -189,7 +189,7 @@ func TestVary(t *testing.T) {
 			})
 			for _, path := range []string{
 				"/v1/test/kept", "/v1/test/fresh", "/v1/test/kept?format=csv", "/v1/test/kept?other=1", "/v1/test/kept?format=xml",
-				"/v1", "/v1/test/none", "/openapi.json", "/docs", "/docs/start.js", "/docs/problems", "/nothing", "/livez",
+				"/v1", "/v1/test/none", "/openapi.json", "/", "/docs", "/docs/problems", "/nothing", "/livez",
 			} {
 				var want []string
 				if strings.HasPrefix(path, "/v1/test/kept") || path == "/v1/test/fresh" {
@@ -245,7 +245,7 @@ func TestIfNoneMatch(t *testing.T) {
 	t.Parallel()
 	i := setup(t, "SELECT 1", map[string]string{"rows": "-- Rows.\n-- cache: 1h\nSELECT range AS n FROM range(1000)"})
 	etags := map[string]string{}
-	for _, path := range []string{"/v1/test/rows", "/v1/test/rows?format=csv", "/v1", "/openapi.json", "/docs", "/docs/start.js"} {
+	for _, path := range []string{"/v1/test/rows", "/v1/test/rows?format=csv", "/v1", "/openapi.json"} {
 		for _, coding := range []string{"", "gzip", "zstd"} {
 			_, header, _ := i.send(t, http.MethodGet, path, http.Header{"Accept-Encoding": {coding}})
 			etag := header.Get("ETag")
@@ -306,7 +306,9 @@ func TestAuthorization(t *testing.T) {
 		{"/v1/test/one", []string{"bearer"}, 401, `Bearer realm="Estela"`},
 		{"/v1/test/one", []string{"bearer "}, 401, `Bearer realm="Estela"`},
 		{"/v1/test/one", []string{"Bearer" + secret}, 401, `Bearer realm="Estela"`},
-		{"/v1/test/one", []string{basic}, 401, `Bearer realm="Estela"`},
+		{"/v1/test/one", []string{basic}, 200, ""},
+		{"/v1/test/one", []string{"Basic " + basicAuth("me", "wrong")}, 401, invalid},
+		{"/v1/test/one", []string{"Basic " + secret}, 401, `Bearer realm="Estela"`},
 		{"/v1/test/one", []string{"bearer " + strings.ToLower(secret)}, 401, invalid},
 		{"/v1/test/one", []string{"bearer " + secret + " " + secret}, 401, invalid},
 		{"/v1/test/one", []string{"Bearer " + secret, "Bearer " + secret}, 400, ""},

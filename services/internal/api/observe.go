@@ -69,6 +69,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	status := c.Response().StatusCode()
 	took := time.Since(start)
 	seconds := took.Seconds()
+	if isAsked(c.Context()) {
+		return err
+	}
 	asked := c.Locals(askedKey) != nil // the tool's GET is what is observed and accounted
 	if !s.observePost(c) && !asked {
 		s.cfg.Observe(label, status, seconds)

@@ -288,31 +288,6 @@ func trials(p *openapi3.Parameter) map[string]int {
 	return trials
 }
 
-// The page and all it loads are served here; each kind of problem has its page.
-func TestDocs(t *testing.T) {
-	t.Parallel()
-	i := setupFlights(t)
-	_, header, page := i.body(t, "/docs")
-	if !strings.HasPrefix(header.Get("Content-Type"), "text/html") || strings.Contains(string(page), "//") && strings.Contains(string(page), "https://") {
-		t.Errorf("%v\n%s", header, page)
-	}
-	for _, path := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "start.js", "favicon-32x32.png"} {
-		if status, _, body := i.body(t, "/docs/"+path); status != http.StatusOK || len(body) == 0 || path != "favicon-32x32.png" && !strings.Contains(string(page), "/docs/"+path) {
-			t.Errorf("%s: %d", path, status)
-		}
-	}
-	if status, _, root := i.body(t, "/"); status != http.StatusOK || string(root) != string(page) {
-		t.Errorf("/ leads elsewhere than to the documentation: %d", status)
-	}
-	_, _, all := i.body(t, "/docs/problems")
-	for _, path := range []string{"/nothing", "/v1/flights/departures", "/v1/flights/departures?airport=1", "/v1/flights/departures?airport=ATL&cursor=1", "/v1/flights/events?a=1"} {
-		kind := i.get(t, path).Type
-		if status, _, body := i.body(t, kind); status != http.StatusOK || !strings.Contains(string(body), kind) || !strings.Contains(string(all), kind) {
-			t.Errorf("%s: %d", kind, status)
-		}
-	}
-}
-
 // Every parameter and every column of the bundled endpoints has a description.
 func TestEndpointsOfDataAreDescribed(t *testing.T) {
 	t.Parallel()

@@ -2,17 +2,19 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/estela-dev/estela/services/internal/access"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	rfc9457 "github.com/estela-dev/estela/services/internal/problem"
 )
@@ -26,7 +28,7 @@ type Pages interface {
 }
 
 // pagePaths are the paths of Pages.
-var pagePaths = []string{"/", "/docs", "/docs/*", "/datasets/*", "/sql", "/live"}
+var pagePaths = []string{"/", "/docs", "/docs/*", "/datasets/*", "/sql", "/sql/*", "/live"}
 
 // servePages routes the pages. They need a credential if the API does, which a browser may send as a
 // password.
@@ -63,12 +65,27 @@ type Visit struct {
 }
 
 // Inspects reports whether the whole warehouse is open to it: rows, rejects, SQL, the pipeline's state. That is a
-// right of a key; without keys, of whoever is on this machine.
+// right of a key; without keys, of whoever is on this machine. No script of another site has it, though its origin
+// may read answers (Config.Origins); a link from there leads a person here.
 func (v *Visit) Inspects() bool {
-	if v.server.cfg.Access == nil {
-		return v.server.cfg.LocalOnly
+	c := v.c.Context()
+	followed := string(c.Request.Header.Peek("Sec-Fetch-Mode")) == "navigate"
+	return v.server.inspects(grantOf(v.c)) && (followed || !foreign(c))
+}
+
+func (s *Server) inspects(g *access.Grant) bool {
+	if s.cfg.Access == nil {
+		return s.cfg.LocalOnly
 	}
-	return grantOf(v.c).Inspects()
+	return g.Inspects()
+}
+
+// foreign reports whether a browser sends the request for a page of another site. Such a page can't read the
+// answer, but it could have the warehouse run queries; older browsers, and those that reach the server without TLS
+// and not on this machine, don't say.
+func foreign(c *fasthttp.RequestCtx) bool {
+	site := string(c.Request.Header.Peek("Sec-Fetch-Site"))
+	return site == "cross-site" || site == "same-site"
 }
 
 // Guarded reports whether the API needs a credential.
@@ -107,15 +124,20 @@ func (v *Visit) Get(target, accept string) (status int, header http.Header, body
 }
 
 // Ask returns the answer of an endpoint whose file has this text, as Get does: checked, limited and encoded as
-// those of a dataset are, with the query's parameters, limit, cursor and format. It reads every dataset.
+// those of a dataset are, with the query's parameters, limit, cursor and format. It reads every dataset, and needs
+// the right to inspect. Without -- order: a limit cuts the answer; the header headerCut then says that there are
+// more rows.
 func (v *Visit) Ask(file string, query url.Values) (status int, header http.Header, body []byte, err error) {
 	return v.reply(v.inner(adhocPath+"?"+query.Encode(), "", &file))
 }
 
 // Send answers the visit with what Ask returns, of any size.
 func (v *Visit) Send(file string, query url.Values) error {
-	v.c.Request().SetRequestURI(adhocPath + "?" + query.Encode())
+	uri := v.c.Request().URI()
+	before := string(uri.QueryString())
+	uri.SetQueryString(query.Encode())
 	v.c.Context().SetUserValue(adhocKey, file)
+	defer func() { uri.SetQueryString(before) }()
 	return v.server.serveAdhoc(v.c)
 }
 
@@ -131,6 +153,7 @@ func (v *Visit) inner(target, accept string, file *string) *fasthttp.RequestCtx 
 	return c
 }
 
+// reply answers the inner request by the server's own handler.
 func (v *Visit) reply(c *fasthttp.RequestCtx) (status int, header http.Header, body []byte, err error) {
 	v.server.app.Server().Handler(c)
 	res := responseOf(c)
@@ -154,26 +177,36 @@ const (
 	adhocKey  = "adhoc"
 )
 
-// serveAdhoc answers what a Visit asks.
+// isAsked reports whether the request is a Visit's own: it is part of a page, which is what is observed.
+func isAsked(c *fasthttp.RequestCtx) bool {
+	return c.UserValue(adhocKey) != nil && c.UserValue(paidKey) != nil
+}
+
+// headerCut is in answers to ad hoc queries that have been cut at their limit.
+const headerCut = "Estela-More-Rows"
+
+// maxAdhocRows is the highest number of rows of an ad hoc query's answer.
+const maxAdhocRows = 100_000
+
+// serveAdhoc answers what a Visit asks. To everyone else nothing is here.
 func (s *Server) serveAdhoc(c *fiber.Ctx) error {
 	text, ok := c.Context().UserValue(adhocKey).(string)
 	if !ok {
 		return c.Next()
 	}
 	c.Locals(labelKey, "page")
-	c.Append(fiber.HeaderVary, string(varyValue))
-	if c.Context().UserValue(paidKey) != nil { // else the visit is authorized
+	if isAsked(c.Context()) { // else the visit is authorized
 		if err := s.authorize(c, anything); err != nil {
 			return err
 		}
 	}
-	r, err := s.catalog.Load().adhoc(text)
-	if err == nil {
-		_, err = r.describe(c.UserContext())
+	switch {
+	case foreign(c.Context()):
+		return foreignOrigin.new("", "A page of another site may not have queries run here.")
+	case !s.inspects(grantOf(c)):
+		return forbidden.new("", "SQL of one's own needs a key with the right to inspect: estela key new NAME --inspect.")
 	}
-	if fault, ok := errors.AsType[*endpoint.ParseError](err); ok {
-		return badRequest.new("", fault.Error())
-	}
+	r, err := s.prepareAdhoc(c, text)
 	if err != nil {
 		return err
 	}
@@ -182,7 +215,9 @@ func (s *Server) serveAdhoc(c *fiber.Ctx) error {
 		return err
 	}
 	if q.format.describe != nil {
-		return s.serveDescription(c, r, q)
+		err := s.serveDescription(c, r, q)
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		return err
 	}
 	if q, err = r.parse(c.Context(), s.cfg.PageRows, q); err != nil {
 		return err
@@ -195,6 +230,36 @@ func (s *Server) serveAdhoc(c *fiber.Ctx) error {
 	return nil
 }
 
+// prepareAdhoc parses and checks an endpoint without a file. The check asks the warehouse, which takes a turn.
+func (s *Server) prepareAdhoc(c *fiber.Ctx, text string) (*route, error) {
+	r, err := s.catalog.Load().adhoc(text)
+	if err != nil {
+		return nil, sqlProblem(err)
+	}
+	ctx, cancel := context.WithTimeout(c.UserContext(), r.Limit.Time)
+	defer cancel()
+	turn, err := s.queue.Acquire(ctx, r.client(c))
+	if err != nil {
+		return nil, err
+	}
+	defer s.queue.Release(turn)
+	if _, err := r.describe(ctx); err != nil {
+		if p := sqlProblem(err); p != nil {
+			return nil, p
+		}
+		return nil, queryProblem(ctx, err)
+	}
+	return r, nil
+}
+
+// sqlProblem returns the problem of faults in the text, one a line with its place; nil for other errors.
+func sqlProblem(err error) error {
+	if _, ok := errors.AsType[*endpoint.ParseError](err); !ok {
+		return nil
+	}
+	return badRequest.new("", err.Error())
+}
+
 // adhocName is the name of an endpoint without a file.
 const adhocName = "query"
 
@@ -204,23 +269,29 @@ func (k *catalog) adhoc(text string) (*route, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Reads = nil
-	datasets := slices.Clone(k.datasets)
-	var views strings.Builder
-	for i, d := range datasets {
-		datasets[i].Endpoints = nil
-		views.WriteString(d.Views + "\n")
-		if i > 0 {
-			e.Reads = append(e.Reads, d.Name)
-		}
-	}
-	if len(datasets) == 0 {
+	if len(k.datasets) == 0 {
 		return nil, notFound.new("", "There is no dataset.")
 	}
-	datasets[0].Endpoints = []endpoint.Endpoint{e}
-	r := newRoute(k.cfg, endpoint.NewChecker(k.cfg.Reader, datasets), datasets[0], e, views.String())
-	r.path, r.cacheControl = adhocPath, []byte("no-store")
+	e.Limit.Rows = min(cmp.Or(e.Limit.Rows, maxAdhocRows), maxAdhocRows)
+	e.Limit.Time = min(cmp.Or(e.Limit.Time, k.cfg.QueryTimeout), k.cfg.QueryTimeout)
+	e.Cache = 0
+	r := newRoute(k.cfg, k.checker, endpoint.Dataset{}, e, "")
+	r.adhoc, r.path, r.label, r.cacheControl = true, adhocPath, "page", []byte("no-store")
+	// Its answers are never cached, and shared only by those who ask the same text at once. A hash that one can't
+	// choose keeps them apart from the answers of endpoints.
+	id := sha256.Sum256([]byte(text))
+	r.id, r.volatile = string(id[:]), true
 	return r, nil
+}
+
+// client is who takes the turns of the request's query. Without keys all are on this machine: then ad hoc queries
+// leave a turn to whoever reads endpoints.
+func (r *route) client(c *fiber.Ctx) string {
+	g := grantOf(c)
+	if r.adhoc && g.Subject == "" {
+		return "page"
+	}
+	return clientOf(c.Context(), g)
 }
 
 // innerRequest returns a GET of the server's own to one of its paths, over the connection of outer. It has its own
@@ -241,7 +312,7 @@ func innerRequest(outer *fasthttp.RequestCtx, target, accept string) *fasthttp.R
 		h.Set(fiber.HeaderAccept, accept)
 	}
 	h.SetCanonical(headerRequestID, outer.Response.Header.PeekBytes(headerRequestID))
-	for _, name := range []string{fiber.HeaderAuthorization, "Traceparent"} {
+	for _, name := range []string{fiber.HeaderAuthorization, "Sec-Fetch-Site", "Traceparent"} {
 		if value := outer.Request.Header.Peek(name); len(value) > 0 {
 			h.SetBytesV(name, value)
 		}

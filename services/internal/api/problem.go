@@ -103,6 +103,10 @@ func problemOf(err error) *problem {
 		return methodNotAllowed.new("", "Only GET and HEAD are answered.")
 	case errors.As(err, &f) && f.Code == http.StatusBadRequest: // its text quotes a header, which may be the key
 		return badRequest.withCause(err, "The request is no valid HTTP/1.1.")
+	case errors.As(err, &f) && f.Code == http.StatusRequestHeaderFieldsTooLarge:
+		p := badRequest.withCause(err, "The request's line and its headers have more than the 16 KiB that the server reads. Write a shorter URL.")
+		p.Status = f.Code
+		return p
 	case errors.As(err, &f) && f.Code < http.StatusInternalServerError:
 		p := badRequest.new("", f.Message)
 		p.Status = f.Code

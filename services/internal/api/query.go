@@ -125,6 +125,8 @@ func (s *Server) encodeRows(w io.Writer, r *route, sh *endpoint.Shape, q request
 		}
 	}
 	switch {
+	case more && q.cut:
+		m.Cut = true
 	case more && len(r.Order) == 0:
 		return m, tooManyRows.new("", fmt.Sprintf("The answer has more than %d rows. %s", q.limit, r.narrowHint(q.pins)))
 	case more:

@@ -29,6 +29,8 @@ type request struct {
 	args map[string]any
 	// limit is the highest number of rows to answer with.
 	limit int
+	// cut: more rows than limit are no error, but left out.
+	cut bool
 	// after is the cursor, nil without one.
 	after *endpoint.Cursor
 }
@@ -78,6 +80,11 @@ func (r *route) parse(c *fasthttp.RequestCtx, pageRows int, q request) (request,
 	}
 	if len(r.Order) > 0 {
 		if err := r.paging(pageRows, &q, given); err != nil {
+			return q, err
+		}
+	}
+	if r.adhoc && len(r.Order) == 0 { // an answer in one piece, which may be cut
+		if err := r.cut(&q, given); err != nil {
 			return q, err
 		}
 	}
@@ -144,6 +151,17 @@ func paramValue(p endpoint.Param, given map[string]string) (any, error) {
 		return nil, invalidParameter.new(p.Name, "It "+err.Error()+".")
 	}
 	return value, nil
+}
+
+// cut parses the limit of an ad hoc query without pages.
+func (r *route) cut(q *request, given map[string]string) error {
+	if _, ok := given["limit"]; !ok {
+		return nil
+	}
+	q.cut = true
+	err := r.paging(q.limit, q, map[string]string{"limit": given["limit"]})
+	delete(given, "limit")
+	return err
 }
 
 // paging parses limit and cursor, which every ordered endpoint has; usual is the default limit.

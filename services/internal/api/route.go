@@ -30,7 +30,9 @@ type route struct {
 	// chartRows is the highest number of rows in a chart.
 	chartRows int
 	// volatile is true if the answer may change though the data don't.
-	volatile     bool
+	volatile bool
+	// adhoc: it has no file, and is of a page (see Visit.Ask).
+	adhoc        bool
 	offers       []*format
 	mediaTypes   []string
 	cacheControl []byte
@@ -68,7 +70,13 @@ func (r *route) describe(ctx context.Context) (*endpoint.Shape, error) {
 	if sh := r.shape.Load(); sh != nil {
 		return sh, nil
 	}
-	sh, err := r.checker.Shape(ctx, r.dataset, &r.Endpoint)
+	check := func(ctx context.Context) (*endpoint.Shape, error) {
+		return r.checker.Shape(ctx, r.dataset, &r.Endpoint)
+	}
+	if r.adhoc {
+		check = func(ctx context.Context) (*endpoint.Shape, error) { return r.checker.AdhocShape(ctx, &r.Endpoint) }
+	}
+	sh, err := check(ctx)
 	if err == nil {
 		r.shape.Store(sh)
 	}

@@ -155,6 +155,7 @@ func serveReader(t *testing.T, from api.Reader, db *sql.DB, dataset endpoint.Dat
 		Datasets: []endpoint.Dataset{dataset},
 		Reader:   from,
 		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+		Pages:    apitest.Pages{},
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -34,6 +34,8 @@ type Meta struct {
 	Rows int
 	// Next is the cursor of the next page, empty if there is none.
 	Next string
+	// Cut: there are more rows, which no page has. The answer doesn't say so.
+	Cut bool
 }
 
 // append appends it as JSON.

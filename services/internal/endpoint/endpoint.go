@@ -85,7 +85,10 @@ type ParseError struct {
 	Reason, Fix  string
 }
 
-func (e *ParseError) Error() string {
+func (e *ParseError) Error() string { return fmt.Sprintf("%s: %s; %s", e.Place(), e.Reason, e.Fix) }
+
+// Place is where it is: FILE:LINE:COLUMN.
+func (e *ParseError) Place() string {
 	at := e.File
 	if e.Line > 0 {
 		at += fmt.Sprintf(":%d", e.Line)
@@ -93,7 +96,7 @@ func (e *ParseError) Error() string {
 	if e.Column > 0 {
 		at += fmt.Sprintf(":%d", e.Column)
 	}
-	return fmt.Sprintf("%s: %s; %s", at, e.Reason, e.Fix)
+	return at
 }
 
 // parseError returns an error on a line of the file; 0 is the whole file.

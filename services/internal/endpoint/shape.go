@@ -84,6 +84,15 @@ func (e *Endpoint) describe(ctx context.Context, from Describer, v vetted) (*Sha
 	return sh, errors.Join(e.resolveColumns(sh), e.document(sh, v.inherited))
 }
 
+// QueryError returns the *ParseError of a query that DuckDB could not run for its SQL or the values that it met, nil
+// for other errors.
+func (e *Endpoint) QueryError(err error) error {
+	if err == nil || !sqlError.MatchString(err.Error()) {
+		return nil
+	}
+	return source{e.File, e.SQL, e.Line, 0}.translateError(err, 2) // Query puts one line before it
+}
+
 // resolveColumns finds the columns that the header names among those of the answer.
 func (e *Endpoint) resolveColumns(sh *Shape) error {
 	var errs []error

@@ -30,6 +30,7 @@ type Checker struct {
 	mu     sync.Mutex
 	done   bool
 	all    error // of views
+	vetter *vetter
 	vetted map[vettedKey]vetted
 }
 
@@ -58,14 +59,40 @@ func (c *Checker) Shape(ctx context.Context, dataset string, e *Endpoint) (*Shap
 	return e.describe(ctx, c.reader, v)
 }
 
-func (c *Checker) vet(ctx context.Context, dataset string, e *Endpoint) (vetted, error) {
+// AdhocShape is Shape for an endpoint without a file, which may read all datasets.
+func (c *Checker) AdhocShape(ctx context.Context, e *Endpoint) (*Shape, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	v := c.vetter
+	file := source{e.File, e.SQL, e.Line, 0}
+	s, err := v.checkQuery(ctx, file, e.SQL, e.paramBounds())
+	if err == nil {
+		err = errors.Join(c.all, v.checkTables(file, s), v.checkDeterministic(file, e, s))
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := *e
+	all.Reads = v.datasets
+	return e.describe(ctx, c.reader, vetted{hidden: v.hiddenColumns(e, s), inherited: v.inherited("", &all, s)})
+}
+
+// ready checks all statements, once; then nothing of the checker changes.
+func (c *Checker) ready(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.done {
-		if err := c.vetAll(ctx); err != nil {
-			return vetted{}, err
-		}
-		c.done = true
+	if c.done {
+		return nil
+	}
+	err := c.vetAll(ctx)
+	c.done = err == nil
+	return err
+}
+
+func (c *Checker) vet(ctx context.Context, dataset string, e *Endpoint) (vetted, error) {
+	if err := c.ready(ctx); err != nil {
+		return vetted{}, err
 	}
 	v := c.vetted[vettedKey{dataset, e.Name}]
 	return v, errors.Join(c.all, v.fault)
@@ -77,7 +104,7 @@ func (c *Checker) vetAll(ctx context.Context) error {
 		return err
 	}
 	v, err := newVetter(ctx, c.parse, c.datasets, stored)
-	c.all, c.vetted = err, map[vettedKey]vetted{}
+	c.all, c.vetter, c.vetted = err, v, map[vettedKey]vetted{}
 	for _, d := range c.datasets {
 		for _, e := range d.Endpoints {
 			s, err := v.vetEndpoint(ctx, d.Name, &e)

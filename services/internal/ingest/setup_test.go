@@ -129,7 +129,7 @@ func over(t *testing.T, redis *redistest.Server, k *contract.Contract, settings 
 	})
 	s := &site{redis: redis, contract: k, observer: &observer{posted: map[string]int{}}, log: &telemetrytest.Log{}}
 	cfg := ingest.Config{Contracts: []*contract.Contract{k}, Publisher: to, Observer: s.observer, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
-	front := api.Config{Datasets: []endpoint.Dataset{{Name: k.Name}}, Logger: cfg.Logger}
+	front := api.Config{Datasets: []endpoint.Dataset{{Name: k.Name}}, Logger: cfg.Logger, Pages: apitest.Pages{}}
 	for _, set := range settings {
 		set(&cfg, &front)
 	}

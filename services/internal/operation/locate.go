@@ -83,11 +83,11 @@ func (s *Server) locate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.search(r.Context(), in, r.PathValue("id"))
+	return s.Search(r.Context(), in, r.PathValue("id"))
 }
 
-// search searches by stream ID, if asked is one, and else by key.
-func (s *Server) search(ctx context.Context, in []*dataset.Dataset, asked string) (f Located, err error) {
+// Search searches by the ID of a stream entry, if asked is one, and else by key.
+func (s *Server) Search(ctx context.Context, in []*dataset.Dataset, asked string) (f Located, err error) {
 	f = Located{Events: []Event{}, Searched: "tables and rejects"}
 	redis, release, err := s.Pipeline.Redis(ctx)
 	if err == nil {

@@ -4,7 +4,10 @@
 //	overview   /                            figures that move, shards, what is wrong
 //	dataset    /datasets/NAME               contract, how to send, rows, profile, rejects
 //	reference  /docs, /docs/DATASET/NAME    every endpoint with a form, its answer, its chart
-//	query      /sql                         any SQL, as an endpoint without a file
+//	query      /sql, /sql/answer            any SQL, as an endpoint without a file; its answer for downloads and pictures
+//	reject     /datasets/NAME/rejects       rejects by reason, and one with its place marked
+//	payload                                 the bytes of an event that a JSON pointer names
+//	table                                   an answer of the API as a table, all digits, NULL apart
 //	history    the samples of the last minutes, taken by one ticker
 //	live       /live                        frames of server-sent events, made once a second for all
 //	language   English and Spanish

@@ -1,4 +1,38 @@
 package page
 
-// rejectSpanish are the texts of reject.go and its template.
-var rejectSpanish = map[string]string{}
+// rejectSpanish are the texts of reject.go and its templates.
+var rejectSpanish = map[string]string{
+	"An event that breaks its contract is kept as it came, until it is replayed or purged. Each is counted by its first violation.": "Un evento que incumple su contrato se conserva tal como llegó, hasta que se reprocesa o se purga. Cada uno se cuenta por su primer incumplimiento.",
+	"Rejects":                             "Rechazos",
+	"Reject":                              "Rechazo",
+	"Reasons":                             "Motivos",
+	"Property":                            "Propiedad",
+	"What failed":                         "Qué falló",
+	"First (UTC)":                         "Primero (UTC)",
+	"Last (UTC)":                          "Último (UTC)",
+	"For example":                         "Por ejemplo",
+	"(document)":                          "(documento)",
+	"All rejects":                         "Todos los rechazos",
+	"Rejected at (UTC)":                   "Rechazado (UTC)",
+	"Expected and found":                  "Esperado y encontrado",
+	"First page":                          "Primera página",
+	"Next page":                           "Página siguiente",
+	"Replay or purge":                     "Reprocesar o purgar",
+	"Copy":                                "Copiar",
+	"Bytes":                               "Bytes",
+	"What is wrong":                       "Qué está mal",
+	"There are no rejects.":               "No hay rechazos.",
+	"There are no rejects here any more.": "Aquí ya no hay rechazos.",
+	"There are more reasons, of fewer rejects each.":                 "Hay más motivos, cada uno con menos rechazos.",
+	"Newest of this reason":                                          "Los más recientes de este motivo",
+	"In the order of the streams":                                    "En el orden de los streams",
+	"Version of the contract":                                        "Versión del contrato",
+	"The event as it came":                                           "El evento tal como llegó",
+	"Its beginning is left out; the command below writes all of it.": "Se omite su comienzo; la orden de abajo lo escribe completo.",
+	"Its end is left out; the command below writes all of it.":       "Se omite su final; la orden de abajo lo escribe completo.",
+	"Its bytes, as they were sent:":                                  "Sus bytes, tal como se enviaron:",
+	"This page changes nothing. On the machine of the data directory, once the contract takes the events:": "Esta página no cambia nada. En la máquina del directorio de datos, cuando el contrato ya acepte los eventos:",
+	"Or delete those that are older than 30 days, for good:":                                               "O borre definitivamente los de hace más de 30 días:",
+	"There is no such reject: it may have been replayed or purged.":                                        "No existe ese rechazo: puede haberse reprocesado o purgado.",
+	"The warehouse took too long to answer. Try again later.":                                              "El almacén tardó demasiado en responder. Inténtelo más tarde.",
+}

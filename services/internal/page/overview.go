@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type overviewPage struct {
 	Opened []endpoint.Dataset
 	// Live is nil for a visit that doesn't inspect, or without a pipeline.
 	Live *figures
+	// Wrong is why the last edit of the files is not served; it is one of the findings of Live.
+	Wrong []Finding
 }
 
 // figures is the pipeline's state as it is shown.
@@ -62,6 +65,8 @@ func (s *Server) overview(r *request) error {
 	if r.view.Inspects && s.cfg.Pipeline != nil {
 		f := s.figures(r.c.UserContext(), r.view)
 		p.Live = &f
+	} else {
+		p.Wrong = s.wrong(r)
 	}
 	return r.render(http.StatusOK, "overview", p)
 }
@@ -75,6 +80,9 @@ func (s *Server) figures(ctx context.Context, v view) figures {
 	now := samples[len(samples)-1]
 	f := figures{Unready: now.Unready}
 	f.Findings, f.Checked = s.checks.latest(ctx)
+	if s.cfg.Edited != nil {
+		f.Findings = slices.Concat(s.cfg.Edited(), f.Findings)
+	}
 	for _, name := range datasetsOf(now) {
 		f.Datasets = append(f.Datasets, s.datasetFigures(v, name, samples))
 	}

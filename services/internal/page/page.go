@@ -34,7 +34,8 @@ type Visit interface {
 	// Get returns the API's answer to a GET of the path and query, up to some megabytes.
 	Get(target, accept string) (status int, header http.Header, body []byte, err error)
 	// Ask returns the answer of an endpoint whose file has this text, over all datasets, with the query's
-	// parameters, limit, cursor and format, as Get does.
+	// parameters, limit, cursor and format, as Get does; it needs the right to inspect. Without -- order: a limit
+	// cuts the answer, and the header Estela-More-Rows says so.
 	Ask(file string, query url.Values) (status int, header http.Header, body []byte, err error)
 	// Send answers the visit with what Ask returns, of any size.
 	Send(file string, query url.Values) error
@@ -46,9 +47,29 @@ type Config struct {
 	//
 	// Default: none; the overview lists the datasets only.
 	Pipeline Pipeline
+	// Streams is what this process knows of the streams.
+	//
+	// Default: nothing; events are looked up in the tables only.
+	Streams Streams
 	// Contracts are the datasets' contracts.
 	Contracts []*contract.Contract
-	Logger    *slog.Logger
+	// Cases are the tests of a dataset's endpoint.
+	//
+	// Default: none are shown.
+	Cases func(dataset string, e *endpoint.Endpoint) ([]endpoint.Case, error)
+	// Use is how an endpoint, DATASET/NAME, was used since the process' start.
+	//
+	// Default: not shown.
+	Use func(name string) Use
+	// Edited is why the last edit of the files is not served; none if it is.
+	//
+	// Default: nobody edits them.
+	Edited func() []Finding
+	// Rejects are the datasets' rejects.
+	//
+	// Default: none; their pages are not there.
+	Rejects Rejects
+	Logger  *slog.Logger
 }
 
 // Server serves the pages.
@@ -85,6 +106,7 @@ type request struct {
 	path  map[string]string
 	query url.Values
 	view  view
+	again string // the URL that a problem links to, empty for none
 }
 
 // errNotFound is answered with 404.
@@ -170,12 +192,17 @@ func (r *request) problem(status int, text string, detail ...string) error {
 
 		Status int
 		Detail string
-	}{r.view, status, strings.Join(detail, " ")})
+		Again  string
+	}{r.view, status, strings.Join(detail, " "), r.again})
 }
 
 // inspecting answers visits without the right to inspect with what to do.
 func inspecting(serve func(*request) error) func(*request) error {
 	return func(r *request) error {
+		if site := r.c.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+			r.again = target((&url.URL{Path: r.view.Path}).EscapedPath(), r.query)
+			return r.problem(http.StatusForbidden, "A page of another site asks for this one. It could have queries run here, so open it from here.")
+		}
 		if !r.Inspects() {
 			return r.problem(http.StatusForbidden, "This page needs a key with the right to inspect: estela key new NAME --inspect.")
 		}

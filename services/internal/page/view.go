@@ -20,10 +20,14 @@ var pages = parseTemplates()
 
 func parseTemplates() map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
-		"asset": func(name string) string { return assetPaths[name] },
-		"path":  pathTo,
-		"line":  func(kind, dataset, points string) line { return line{kind + "." + dataset, points} },
-	}).ParseFS(templateFiles, "template/layout.html"))
+		"asset":  func(name string) string { return assetPaths[name] },
+		"path":   pathTo,
+		"number": isNumeric,
+		"int64":  func(n int) int64 { return int64(n) },
+		"inc":    func(i int) int { return i + 1 },
+		"long":   longCell,
+		"line":   func(kind, dataset, points string) line { return line{kind + "." + dataset, points} },
+	}).ParseFS(templateFiles, "template/layout.html", "template/table.html", "template/change.html"))
 	entries, err := templateFiles.ReadDir("template")
 	if err != nil {
 		panic(err) // embedded: a test would fail

@@ -187,7 +187,16 @@ func (s *Shard) State(ctx context.Context) (event.StreamState, error) {
 }
 
 func (s *Shard) state(ctx context.Context) (state event.StreamState, err error) {
+	// The bound comes first: another owner may be trimming, and one that is ahead of the first entry is the mark of
+	// a stream that was replaced. A transaction is refused on a full server.
+	trimmed, err := s.client.rdb.Get(ctx, s.at.trimmedTo()).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return state, err
+	}
 	if state, err = s.client.streamInfo(ctx, s.key); err != nil {
+		return state, err
+	}
+	if err = setID(&state.TrimmedTo, trimmed); err != nil {
 		return state, err
 	}
 	if state.Known, err = s.checkCursor(ctx); err != nil {
@@ -201,15 +210,7 @@ func (s *Shard) state(ctx context.Context) (state event.StreamState, err error) 
 		return state, err
 	}
 	state.Now = uint64(max(now.UnixMilli(), 0))
-	trimmed, err := s.client.rdb.Get(ctx, s.at.trimmedTo()).Result()
-	if errors.Is(err, redis.Nil) {
-		return state, nil
-	}
-	if err != nil {
-		return state, err
-	}
-	state.TrimmedTo, err = event.ParseID(trimmed)
-	return state, err
+	return state, nil
 }
 
 // checkCursor reports whether the stream has a cursor of this pipeline, and fails if the

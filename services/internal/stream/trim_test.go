@@ -151,3 +151,46 @@ func TestKeepMaxLimitsKeepFor(t *testing.T) {
 		want(t, "length", lengths[i], expected)
 	}
 }
+
+// A bound that is ahead of the first entry would be the mark of a stream that was replaced, and who takes a
+// shard over may look while the last owner still trims.
+func TestStateWhileAnotherTrims(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, client *stream.Client) {
+		owner, next := shard(t, client, stream.ShardConfig{}), shard(t, client, stream.ShardConfig{})
+		attach(t, owner, 1, event.ID{})
+		publish(t, client, 1, 500, stream.ProducerConfig{})
+		var all []event.ID
+		for len(all) < 500 {
+			entries, release, err := owner.Read(t.Context())
+			must(t, err)
+			for _, e := range entries {
+				all = append(all, e.ID)
+			}
+			release()
+		}
+		trimmed := make(chan error, 1)
+		go func() {
+			for _, id := range all[:len(all)-1] {
+				if err := owner.Trim(t.Context(), id); err != nil {
+					trimmed <- err
+					return
+				}
+			}
+			close(trimmed)
+		}()
+		for {
+			state, err := next.State(t.Context())
+			must(t, err)
+			if state.First.Compare(state.TrimmedTo) <= 0 {
+				t.Fatalf("trimmed to %s, and %s is still there", state.TrimmedTo, state.First)
+			}
+			select {
+			case err := <-trimmed:
+				must(t, err)
+				return
+			default:
+			}
+		}
+	})
+}

@@ -78,6 +78,55 @@ func (w *Warehouse) ListRejects(ctx context.Context, dataset string, limit int, 
 	return all, nil
 }
 
+// RejectGroup is the rejects of a dataset whose first violation is of the same keyword at the same place.
+type RejectGroup struct {
+	Keyword string
+	// Place is the JSON pointer, with * for the indexes of lists.
+	Place string
+	// Message is the first violation of one of the newest.
+	Message     string
+	Rejects     int64
+	First, Last time.Time
+}
+
+// The SQL of a reject's group. The pattern takes the slash behind an index, so that a second pass finds the index
+// behind that.
+const (
+	rejectKeyword = `coalesce(violations->>'$[0].keyword', '')`
+	rejectPlace   = `regexp_replace(regexp_replace(coalesce(violations->>'$[0].pointer', ''), '/[0-9]+(/|$)', '/*\1', 'g'), '/[0-9]+(/|$)', '/*\1', 'g')`
+)
+
+// GroupRejects returns at most limit groups of the dataset's rejects, those with the most rejects first.
+func (w *Warehouse) GroupRejects(ctx context.Context, dataset string, limit int) ([]RejectGroup, error) {
+	var all []RejectGroup
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = database.Collect(ctx, conn, func(rows *sql.Rows) (g RejectGroup, err error) {
+			err = rows.Scan(&g.Keyword, &g.Place, &g.Message, &g.Rejects, &g.First, &g.Last)
+			g.First, g.Last = g.First.UTC(), g.Last.UTC()
+			return g, err
+		}, `SELECT `+rejectKeyword+` AS keyword, `+rejectPlace+` AS place, arg_max(coalesce(violations->>'$[0].message', ''), rejected_at), count(*), min(rejected_at), max(rejected_at)
+			FROM warehouse.estela.rejects WHERE dataset = ? GROUP BY ALL ORDER BY count(*) DESC, max(rejected_at) DESC, keyword, place LIMIT ?`, dataset, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group rejects of %s: %w", dataset, err)
+	}
+	return all, nil
+}
+
+// NewestRejects returns at most limit rejects of a group, by its keyword and place, the newest first.
+func (w *Warehouse) NewestRejects(ctx context.Context, dataset, keyword, place string, limit int) ([]StoredReject, error) {
+	var all []StoredReject
+	err := w.db.Read(ctx, func(ctx context.Context, conn *database.Conn) (err error) {
+		all, err = queryRejects(ctx, conn, "AND "+rejectKeyword+" = ? AND "+rejectPlace+" = ? ORDER BY rejected_at DESC, stream_ms DESC, stream_seq DESC, line DESC, shard LIMIT ?", dataset, keyword, place, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list newest rejects of %s: %w", dataset, err)
+	}
+	return all, nil
+}
+
 // RejectsByID returns the rejects of one stream entry, by line.
 func (w *Warehouse) RejectsByID(ctx context.Context, dataset string, shard int, id event.ID) ([]StoredReject, error) {
 	var all []StoredReject

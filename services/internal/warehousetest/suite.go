@@ -43,6 +43,7 @@ func Suite(t *testing.T, open func(t *testing.T, hook func(warehouse.Point) erro
 		"rejects byte for byte":                            rejectBytes,
 		"replayed rejects are deleted":                     replayedRejects,
 		"rejects are paged and purged":                     pagedRejects,
+		"rejects are grouped by reason":                    groupedRejects,
 		"lookup finds stored rows and duplicates":          lookup,
 		"lookup of many spans":                             lookupSpans,
 		"lookup takes any key":                             lookupAnyKey,

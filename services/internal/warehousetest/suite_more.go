@@ -100,6 +100,44 @@ func pagedRejects(t *testing.T, f *fixture) {
 	}
 }
 
+func groupedRejects(t *testing.T, f *fixture) {
+	const many = 20_000
+	b := NewBatch(f.c, 0)
+	for i := range many {
+		v := event.Violation{Pointer: fmt.Sprintf("/list/%d/%d/n", i, i), Keyword: "type", Message: fmt.Sprint("want integer, found ", i)}
+		switch {
+		case i%10 == 0:
+			v = event.Violation{Pointer: "/a'b\"\n<b>", Keyword: "enum", Message: "x"}
+		case i == 1:
+			v = event.Violation{Keyword: "json", Message: "ends early"}
+		}
+		b.Reject(id(uint64(i)+1, 0), 0, "{", v, event.Violation{Pointer: "/other", Keyword: "type"})
+	}
+	f.commit(t, f.takeOver(t), b)
+	all, err := f.GroupRejects(t.Context(), "sample", 10)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%+v %v", all, err)
+	}
+	for i, want := range []warehouse.RejectGroup{
+		{Keyword: "type", Place: "/list/*/*/n", Rejects: many*9/10 - 1}, {Keyword: "enum", Place: "/a'b\"\n<b>", Rejects: many / 10}, {Keyword: "json", Rejects: 1},
+	} {
+		g := all[i]
+		if g.Keyword != want.Keyword || g.Place != want.Place || g.Rejects != want.Rejects || g.Message == "" || g.First.After(g.Last) || time.Since(g.Last) > time.Minute || g.Last.Location() != time.UTC {
+			t.Errorf("group %d: %+v", i, g)
+		}
+		newest, err := f.NewestRejects(t.Context(), "sample", g.Keyword, g.Place, 2)
+		if err != nil || len(newest) != int(min(2, want.Rejects)) || newest[0].Violations[0].Keyword != g.Keyword || len(newest) > 1 && newest[0].ID.Compare(newest[1].ID) <= 0 {
+			t.Errorf("newest of %+v: %v %v", g, newest, err)
+		}
+	}
+	if few, err := f.GroupRejects(t.Context(), "sample", 1); err != nil || len(few) != 1 {
+		t.Errorf("%v %v", few, err)
+	}
+	if none, err := f.GroupRejects(t.Context(), "other", 10); err != nil || len(none) != 0 {
+		t.Errorf("%v %v", none, err)
+	}
+}
+
 func lookup(t *testing.T, f *fixture) {
 	pos := f.takeOver(t)
 	f.commit(t, pos, f.simples(10, 100).Reject(id(150, 1), 0, "bad").Reject(id(150, 1), 1, "worse"))

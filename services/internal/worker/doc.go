@@ -62,6 +62,9 @@
 // longer has are counted as lost and logged (gap). The worker continues, for stopping would not
 // bring them back. Until the counts agree, nothing beyond the last agreement is trimmed.
 //
+// A former owner may be trimming until Attach destroys its group. So the count of a reread starts with the
+// stream's state after Attach, and entries are lost by the position only if it is still this worker's own.
+//
 // # Foreign streams
 //
 // A contract may name a stream of somebody else, which others read and its owner trims. Nothing of it is

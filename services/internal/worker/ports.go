@@ -18,8 +18,8 @@ type Source interface {
 	// Release releases the lease if it is still owned.
 	Release(ctx context.Context) error
 
-	// State returns the state of the stream and its server. After Attach it fails with
-	// event.ErrCursorMoved if the group's cursor is not where Read has left it.
+	// State returns the state of the stream and its server. TrimmedTo is below First also while another
+	// worker trims. After Attach it fails with event.ErrCursorMoved if the group's cursor is not where Read has left it.
 	State(ctx context.Context) (event.StreamState, error)
 	// Attach creates a group that reads after the given ID, named by the owner's epoch and a
 	// counter, and destroys every older group of Estela's. It fails with

@@ -128,48 +128,57 @@ func (s *shard) renewWhile(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// runPipeline attaches to the stream, after checks of the lease and the stream's state, and runs a
-// pipeline until all that it has read is committed.
+// runPipeline attaches to the stream and runs a pipeline until all that it has read is committed.
 func (s *shard) runPipeline(soft, hard context.Context, c *committer) (readErr, err error) {
-	owned, err := s.ensureLease(soft)
-	if err != nil {
+	from, err := s.attach(soft, c)
+	switch _, lost := errors.AsType[*LossError](err); {
+	case lost, errors.Is(err, event.ErrFenced):
+		return nil, err
+	case err != nil:
 		return err, nil
 	}
-	if !owned {
-		return nil, errNotOwner
+	s.setStatus("")
+	s.backoff.reset(s.log)
+	return newPipeline(s, from).run(soft, hard)
+}
+
+// attach attaches to the stream, after checks of the lease and the stream's state.
+func (s *shard) attach(ctx context.Context, c *committer) (from origin, err error) {
+	if err := s.ensureLease(ctx, c); err != nil {
+		return from, err
 	}
-	state, err := s.source.State(soft)
+	state, err := s.source.State(ctx)
 	if err != nil {
-		return err, nil
+		return from, err
 	}
 	s.clock.set(state.Now)
 	pos := c.position()
-	lost, err := s.checkLoss(pos, state)
+	lost, err := s.checkLoss(ctx, c, state)
 	if err != nil {
-		return nil, err
+		return from, err
 	}
-	from := s.resume(pos, state)
-	begun, err := s.source.Attach(soft, pos.Epoch, from.after)
+	from = s.resume(pos, state)
+	begun, err := s.source.Attach(ctx, pos.Epoch, from.after)
 	if err != nil {
-		if errors.Is(err, event.ErrFenced) {
-			return nil, err
-		}
-		return err, nil
+		return from, err
 	}
 	if begun != from.after {
 		s.streamReplaced(pos, state)
 		if oldest := s.beforeOldest(pos, state); !oldest.IsZero() { // now that the group is there, it can begin later
-			if begun, err = s.source.Attach(soft, pos.Epoch, oldest); err != nil {
-				return err, nil
+			if begun, err = s.source.Attach(ctx, pos.Epoch, oldest); err != nil {
+				return from, err
 			}
 		}
 		from = from.fromOldest(pos, begun)
 	}
+	if from.rereadRunID != "" { // the count restarts at the oldest entry: a former owner trimmed until its group was gone
+		if state, err = s.source.State(ctx); err != nil {
+			return from, err
+		}
+	}
 	from.noCount = s.rereads >= maxRereads || !from.counted && from.rereadRunID != "" && !from.after.IsZero()
 	s.reconciler = newReconciler(pos, state, from, lost)
-	s.setStatus("")
-	s.backoff.reset(s.log)
-	return newPipeline(s, from).run(soft, hard)
+	return from, nil
 }
 
 // streamReplaced logs that the stream was replaced, or got other entries at or below the
@@ -271,14 +280,22 @@ func (s *shard) goesOn(pos event.Position, state event.StreamState) bool {
 		pos.Added != uncounted && state.Added >= pos.Added
 }
 
-// ensureLease renews the lease or, where it has expired, acquires it.
-func (s *shard) ensureLease(ctx context.Context) (bool, error) {
+// ensureLease renews the lease or, where it has expired, acquires it. errNotOwner: another worker has it;
+// event.ErrFenced: another worker had it meanwhile.
+func (s *shard) ensureLease(ctx context.Context, c *committer) error {
 	s.renewed = time.Now()
 	renewed, err := s.source.Renew(ctx)
 	if renewed || err != nil {
-		return renewed, err
+		return err
 	}
-	return s.source.Acquire(ctx)
+	acquired, err := s.source.Acquire(ctx)
+	if err == nil && !acquired {
+		err = errNotOwner
+	}
+	if err != nil {
+		return err
+	}
+	return c.catchUp(ctx)
 }
 
 // renewIfDue renews the lease and reconciles, when that is due. errNotOwner: the lease was lost,
@@ -343,11 +360,13 @@ func (s *shard) trimAtEnd(ctx context.Context) error {
 }
 
 // checkLoss reports a loss that was found and accepted. What the owner of a foreign stream has removed is
-// no reason to stop: it is not Estela's to restore, and reconciliation counts it.
-func (s *shard) checkLoss(pos event.Position, state event.StreamState) (lost bool, err error) {
+// no reason to stop: it is not Estela's to restore, and reconciliation counts it. event.ErrFenced: another
+// worker has taken the shard over, and may have stored what it trimmed.
+func (s *shard) checkLoss(ctx context.Context, c *committer, state event.StreamState) (lost bool, err error) {
 	if s.contract.Stream != nil {
 		return false, nil
 	}
+	pos := c.position()
 	loss := &LossError{Dataset: s.contract.Name, Shard: s.number, Position: pos.Last}
 	switch {
 	case state.TrimmedTo.Compare(pos.Last) > 0:
@@ -356,6 +375,9 @@ func (s *shard) checkLoss(pos event.Position, state event.StreamState) (lost boo
 		loss.Gone, loss.Reason = state.MaxDeleted, "deleted from"
 	default:
 		return false, nil
+	}
+	if err := c.catchUp(ctx); err != nil {
+		return false, err
 	}
 	entries := int64(1) // at least
 	if pos.Added > 0 && state.Added != uncounted && (state.Length == 0 || state.First.Compare(pos.Last) > 0) {

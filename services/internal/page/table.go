@@ -1,0 +1,129 @@
+package page
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/estela-dev/estela/services/internal/endpoint"
+)
+
+// table is the rows of an answer as text, for the template "table".
+type table struct {
+	// Label is the ID of its heading.
+	Label   string
+	Columns []tableColumn
+	Rows    [][]cell
+	// Next is the cursor of the next page, empty without one.
+	Next string
+}
+
+type tableColumn struct {
+	Name string
+	// Type is DuckDB's, empty if unknown.
+	Type, Unit string
+	// Meaning is a sentence.
+	Meaning string
+	Number  bool
+}
+
+// download is a link to an answer in a format, and the name of the file.
+type download struct{ Format, Path, File string }
+
+// cell is a value. A number has all of its digits.
+type cell struct {
+	// Text is the beginning of a long value, Rest what follows.
+	Text, Rest   string
+	Null, Number bool
+}
+
+// Short reports whether it is one line.
+func (c cell) Short() bool { return c.Rest == "" && len(c.Text) <= 40 }
+
+// cellRunes is the length from which a value is long.
+const cellRunes = 200
+
+// newTable reads the API's answer in JSON, and its columns from the answer's dictionary, nil without one: rows
+// know no types, and an answer without rows no columns.
+func newTable(answer, dictionary []byte) (table, error) {
+	var doc struct {
+		Data []json.RawMessage
+		Meta struct{ Next *string }
+	}
+	if err := json.Unmarshal(answer, &doc); err != nil {
+		return table{}, fmt.Errorf("read answer: %w", err)
+	}
+	var t table
+	if doc.Meta.Next != nil {
+		t.Next = *doc.Meta.Next
+	}
+	var err error
+	if t.Columns, err = tableColumns(dictionary); err != nil {
+		return t, err
+	}
+	for _, row := range doc.Data {
+		names, values, err := endpoint.Members(row)
+		if err != nil {
+			return t, fmt.Errorf("read row: %w", err)
+		}
+		if t.Columns == nil {
+			for _, name := range names {
+				t.Columns = append(t.Columns, tableColumn{Name: name})
+			}
+		}
+		cells := make([]cell, len(values))
+		for i, value := range values {
+			cells[i] = newCell(value)
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t, nil
+}
+
+// tableColumns reads an answer's dictionary (?format=dictionary): name, type, unit and what else it has.
+func tableColumns(dictionary []byte) (all []tableColumn, err error) {
+	lines, err := csv.NewReader(bytes.NewReader(dictionary)).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("read dictionary: %w", err)
+	}
+	for i, line := range lines {
+		if i > 0 && len(line) > 2 { // the first names the others
+			all = append(all, tableColumn{Name: line[0], Type: line[1], Unit: line[2], Number: isNumber(line[1])})
+		}
+	}
+	return all, nil
+}
+
+// isNumber reports whether a type of DuckDB's is one of numbers.
+func isNumber(sqlType string) bool {
+	return endpoint.IsInteger(sqlType) || sqlType == "FLOAT" || sqlType == "DOUBLE" || strings.HasPrefix(sqlType, "DECIMAL(")
+}
+
+// newCell returns a value of JSON: a text without its quotes, everything else as it is written.
+func newCell(value json.RawMessage) cell {
+	c := cell{Text: string(value)}
+	switch value[0] {
+	case 'n':
+		return cell{Null: true}
+	case '"':
+		if err := json.Unmarshal(value, &c.Text); err != nil {
+			c.Text = string(value)
+		}
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		c.Number = true
+		return c
+	}
+	return longCell(c.Text)
+}
+
+// longCell returns a text, cut visibly if it is long.
+func longCell(text string) cell {
+	if utf8.RuneCountInString(text) <= cellRunes {
+		return cell{Text: text}
+	}
+	at := len(string([]rune(text)[:cellRunes]))
+	return cell{Text: text[:at], Rest: text[at:]}
+}
