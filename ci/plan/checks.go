@@ -20,7 +20,7 @@ var (
 		{"services", []string{"./internal/access", "./internal/api", "./internal/automaton", "./internal/chart", "./internal/client", "./internal/contract", "./internal/encode", "./internal/endpoint", "./internal/inference", "./internal/ingest", "./internal/mask", "./internal/mcp", "./internal/page", "./internal/scaffold", "./internal/stream", "./internal/tabular"}},
 	}
 	benched = packages{"services", []string{
-		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/scaffold", "./internal/stream", "./internal/usage", "./internal/warehouse", "./internal/worker",
+		"./internal/api", "./internal/bench", "./internal/contract", "./internal/embeddedredis", "./internal/importer", "./internal/page", "./internal/scaffold", "./internal/stream", "./internal/usage", "./internal/warehouse", "./internal/worker",
 	}}
 )
 
@@ -135,7 +135,7 @@ func unitChecks() []Check {
 		c.Doc = "tests of " + module + " with the race detector, in a random order"
 		c.Reads = sources(module)
 		if module == "services" {
-			c.Needs = append(c.Needs, Redis(), Node(), Python(), Curl())
+			c.Needs = append(c.Needs, Redis(), Chromium(), Node(), Python(), Curl())
 			c.Privileged = true
 		}
 		if module == "infra" {
@@ -196,7 +196,7 @@ func e2eCheck() Check {
 		"README.md", "README.es.md", ".github/CHALLENGE.md", ".github/CHALLENGE.es.md", ".github/CONTRIBUTING.md",
 		"ci/README.md", "ci/README.es.md", "data/README.md", "data/README.es.md", "infra/README.md", "services/README.md",
 	)
-	c.Needs = append(c.Needs, Redis())
+	c.Needs = append(c.Needs, Redis(), Chromium(), Node())
 	c.Alone = true
 	return c
 }

@@ -46,12 +46,12 @@ func Promtool() Need {
 	}
 }
 
-// Chromium opens the pages.
+// Chromium opens the pages; pictures of them are compared, so its font is given too.
 func Chromium() Need {
 	return Need{
 		Name:     "Chromium",
 		Programs: []string{"chromium"},
-		Packages: []string{"chromium"},
+		Packages: []string{"chromium", "fonts-dejavu-core"},
 	}
 }
 

@@ -22,6 +22,33 @@ type Sample struct {
 	Shards  []Shard
 	// Objectives are the service level objectives, as this process has met them since its start.
 	Objectives []Objective
+
+	totals map[string]totals // of Shards, by dataset
+}
+
+// totals are the counts of a dataset's shards together.
+type totals struct {
+	published, stored, rejected, lag int64 // published is -1 if it is unknown for one
+	oldest                           time.Duration
+}
+
+// withTotals returns the sample with its totals.
+func (s Sample) withTotals() Sample {
+	s.totals = map[string]totals{}
+	for _, sh := range s.Shards {
+		t := s.totals[sh.Dataset]
+		if sh.Published < 0 || t.published < 0 {
+			t.published = -1
+		} else {
+			t.published += sh.Published
+		}
+		t.stored += sh.Stored
+		t.rejected += sh.Rejected
+		t.lag += sh.Lag
+		t.oldest = max(t.oldest, sh.Oldest)
+		s.totals[sh.Dataset] = t
+	}
+	return s
 }
 
 // Shard is the state of a shard of a dataset.
@@ -74,7 +101,7 @@ const (
 	sampled     = 301
 )
 
-// history is the samples of the last five minutes.
+// history is the samples of the last five minutes: the newest one, and the totals of those before.
 type history struct {
 	mu      sync.Mutex
 	samples []Sample // oldest first
@@ -87,7 +114,10 @@ func (h *history) add(s Sample) {
 		copy(h.samples, h.samples[1:])
 		h.samples = h.samples[:sampled-1]
 	}
-	h.samples = append(h.samples, s)
+	if n := len(h.samples); n > 0 {
+		h.samples[n-1].Shards = nil
+	}
+	h.samples = append(h.samples, s.withTotals())
 }
 
 // last returns the samples, oldest first.

@@ -103,7 +103,7 @@ func (s *Server) serveLive(r *request) error {
 	}
 	if !s.live.enter() {
 		r.c.Set(fiber.HeaderRetryAfter, "10")
-		return fiber.NewError(http.StatusServiceUnavailable)
+		return r.c.SendStatus(http.StatusServiceUnavailable)
 	}
 	last, _ := strconv.ParseUint(r.c.Get("Last-Event-ID"), 10, 64)
 	language := r.view.Language
@@ -139,15 +139,8 @@ func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
-		s.history.add(s.cfg.Pipeline.Sample(ctx))
-		if s.live.watched() {
-			frames := map[locale]frame{}
-			for _, in := range []locale{english, spanish} {
-				frames[in] = s.frame(ctx, in)
-			}
-			if err := s.live.publish(frames); err != nil {
-				return err
-			}
+		if err := s.tick(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -155,4 +148,17 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// tick takes a sample, and renders it if somebody looks.
+func (s *Server) tick(ctx context.Context) error {
+	s.history.add(s.cfg.Pipeline.Sample(ctx))
+	if !s.live.watched() {
+		return nil
+	}
+	frames := map[locale]frame{}
+	for _, in := range []locale{english, spanish} {
+		frames[in] = s.frame(ctx, in)
+	}
+	return s.live.publish(frames)
 }

@@ -75,7 +75,7 @@ func (s *Server) overview(r *request) error {
 func (s *Server) figures(ctx context.Context, v view) figures {
 	samples := s.history.last()
 	if len(samples) == 0 {
-		samples = []Sample{s.cfg.Pipeline.Sample(ctx)}
+		samples = []Sample{s.cfg.Pipeline.Sample(ctx).withTotals()}
 	}
 	now := samples[len(samples)-1]
 	f := figures{Unready: now.Unready}
@@ -106,32 +106,20 @@ func datasetsOf(s Sample) (names []string) {
 }
 
 func (s *Server) datasetFigures(v view, name string, samples []Sample) datasetFigures {
-	now := samples[len(samples)-1]
-	total := func(of func(Shard) int64) func(Sample) int64 {
-		return func(s Sample) (n int64) {
-			for _, sh := range s.Shards {
-				if sh.Dataset == name {
-					if of(sh) < 0 {
-						return -1
-					}
-					n += of(sh)
-				}
+	now := samples[len(samples)-1].totals[name]
+	count := func(of func(totals) int64) func(Sample) int64 {
+		return func(s Sample) int64 {
+			if t, ok := s.totals[name]; ok {
+				return of(t)
 			}
-			return n
+			return -1 // as before the worker has started
 		}
 	}
-	published := total(func(sh Shard) int64 { return sh.Published })
-	stored := total(func(sh Shard) int64 { return sh.Stored })
-	rejected := total(func(sh Shard) int64 { return sh.Rejected })
-	var oldest time.Duration
-	for _, sh := range now.Shards {
-		if sh.Dataset == name {
-			oldest = max(oldest, sh.Oldest)
-		}
-	}
+	published := count(func(t totals) int64 { return t.published })
+	stored := count(func(t totals) int64 { return t.stored })
+	rejected := count(func(t totals) int64 { return t.rejected })
 	f := datasetFigures{
-		Name: name, Total: v.Number(stored(now)), TotalRejected: v.Number(rejected(now)),
-		Lag: v.Number(total(func(sh Shard) int64 { return sh.Lag })(now)), Age: age(oldest),
+		Name: name, Total: v.Number(now.stored), TotalRejected: v.Number(now.rejected), Lag: v.Number(now.lag), Age: age(now.oldest),
 	}
 	f.Published, f.PublishedLine = course(v, samples, published)
 	f.Stored, f.StoredLine = course(v, samples, stored)

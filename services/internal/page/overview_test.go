@@ -141,3 +141,37 @@ func TestOneCheckForAll(t *testing.T) {
 		c.Wait()
 	})
 }
+
+// What was stored before the worker of this process has started, or its Redis was there, came at no rate.
+func TestRatesAfterStart(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	start := time.Now()
+	p := pipeline{func() page.Sample {
+		taken++
+		s := page.Sample{At: start.Add(time.Duration(taken) * time.Second)}
+		if taken > 1 {
+			sh := page.Shard{Dataset: "flights", Published: 5_000_000, Stored: 5_000_000, Rejected: 5_000_000}
+			if taken == 2 {
+				sh.Published = -1
+			}
+			other := sh
+			other.Number, other.Published = 1, 5_000_000
+			s.Shards = []page.Shard{sh, other}
+		}
+		return s
+	}, func() []page.Finding { return nil }}
+	server, app := serve(t, p, visit{inspects: true})
+	for range 3 {
+		if err := server.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, _, body := get(t, app, "/")
+		for _, name := range []string{"published", "stored", "rejected"} {
+			if taken > 1 && !strings.Contains(body, `data-text="`+name+`.flights">0</span>/s`) {
+				t.Errorf("after %d samples: %s at a rate", taken, name)
+			}
+		}
+	}
+	server.End()
+}

@@ -45,8 +45,8 @@ func (p pipeline) Sample(context.Context) page.Sample      { return p.sample() }
 func (p pipeline) Findings(context.Context) []page.Finding { return p.find() }
 
 // serve returns an application that answers with the pages for the visit.
-func serve(t *testing.T, p page.Pipeline, v visit) (*page.Server, *fiber.App) {
-	t.Helper()
+func serve(tb testing.TB, p page.Pipeline, v visit) (*page.Server, *fiber.App) {
+	tb.Helper()
 	s := page.New(page.Config{Pipeline: p, Logger: slog.New(slog.DiscardHandler)})
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/assets/*", s.ServeAsset)

@@ -1,0 +1,4 @@
+package browsertest
+
+// Processes are the browser's.
+func (b *Browser) Processes() []int { return b.processes() }
