@@ -2,7 +2,7 @@ package page
 
 // datasetSpanish are the texts of dataset.go and its templates.
 var datasetSpanish = map[string]string{
-	"Parts of the dataset": "Partes del conjunto de datos",
+	"Parts of the dataset": "Partes del dataset",
 	"Rows":                 "Filas",
 	"Profile":              "Perfil",
 	"Rejects":              "Rechazos",

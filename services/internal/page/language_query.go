@@ -2,7 +2,7 @@ package page
 
 // querySpanish are the texts of query.go and its template.
 var querySpanish = map[string]string{
-	"One SELECT on the datasets' tables and views": "Un SELECT sobre las tablas y vistas de los conjuntos de datos",
+	"One SELECT on the datasets' tables and views": "Un SELECT sobre las tablas y vistas de los datasets",
 	"It may begin with the header of an endpoint, such as -- Summary and -- param: name string. It runs for 10 seconds at most, and shows 1,000 rows; it changes nothing.": "Puede empezar con la cabecera de un endpoint, como -- Resumen y -- param: nombre string. Se ejecuta 10 segundos como máximo y muestra 1000 filas; no cambia nada.",
 	"Line":                           "Línea",
 	"column":                         "columna",

@@ -3,7 +3,7 @@ package page
 // referenceSpanish are the texts of reference.go, endpoint.go and their templates.
 var referenceSpanish = map[string]string{ //nolint:gosec // texts about keys, none of them a key
 	"Key": "Clave",
-	"Each request needs an API key or a token, in this header. In a browser it is the password; the name is any.": "Cada petición requiere una clave de API o un token, en esta cabecera. En un navegador es la contraseña; el nombre es cualquiera.",
+	"Each request needs an API key or a token, in this header. In a browser it is the password; the name is any.": "Cada petición requiere una llave de API o un token, en esta cabecera. En un navegador es la contraseña; el nombre es cualquiera.",
 	"Copy":    "Copiar",
 	"Copied":  "Copiado",
 	"Answers": "Respuestas",
