@@ -211,6 +211,7 @@ func (s *startingEngine) Sample(ctx context.Context) page.Sample {
 // sample adds the state of the streams and of this process' shards. Nothing of it needs a query.
 func (e *engine) sample(ctx context.Context, now page.Sample) page.Sample {
 	lags := map[string][]stream.Lag{}
+	now.Freshness = map[string]page.Freshness{}
 	for _, d := range e.core.datasets {
 		all, err := e.redis.Lags(ctx, d.Contract)
 		if err != nil {
@@ -218,6 +219,10 @@ func (e *engine) sample(ctx context.Context, now page.Sample) page.Sample {
 			break
 		}
 		lags[d.Name] = all
+	}
+	for _, d := range e.core.datasets {
+		bounds, events := e.core.metrics.Freshness(d.Name)
+		now.Freshness[d.Name] = page.Freshness{Bounds: bounds, Events: events}
 	}
 	for _, s := range e.worker.Status() {
 		sh := page.Shard{

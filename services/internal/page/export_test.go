@@ -8,6 +8,9 @@ func Spanish() map[string]string { return inSpanish }
 // Rates is what a line is drawn from.
 var Rates = rates
 
+// Fresh is what the overview shows of freshness.
+var Fresh = fresh
+
 // Checks are those of a pipeline that finds what find returns.
 type Checks struct{ checks }
 

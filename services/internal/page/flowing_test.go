@@ -30,13 +30,14 @@ func (f *flowing) Sample(context.Context) page.Sample {
 	n := f.taken.Add(1)
 	s := page.Sample{At: began.Add(time.Duration(n) * time.Second), Objectives: []page.Objective{
 		{Title: "Events are queryable within 5 s", Target: 0.99, Good: 2_000_000 - 3_210, Total: 2_000_000},
-		{Title: "Requests are answered", Target: 0.999, Good: 99_950, Total: 100_000},
-	}}
+		{Title: "Reads are answered", Target: 0.999, Good: 99_950, Total: 100_000},
+	}, Freshness: map[string]page.Freshness{}}
 	for d := range f.datasets {
 		name := []string{"flights", "orders", "readings"}[d%3]
 		if d >= 3 {
 			name = fmt.Sprintf("dataset_%d", d)
 		}
+		s.Freshness[name] = page.Freshness{Bounds: []float64{0.01, 0.025, 0.05}, Events: []uint64{uint64(900 * n), uint64(95 * n), uint64(5 * n), 0}}
 		for shard := range 4 {
 			sh := page.Shard{
 				Dataset: name, Number: shard, Owned: shard != 3, Position: fmt.Sprintf("%d-0", began.UnixMilli()+n*1000),
@@ -44,7 +45,7 @@ func (f *flowing) Sample(context.Context) page.Sample {
 				Rejected: 40*int64(d) + wave(n, d, shard)/500, Lag: (80 + n%40) / int64(1+d), Oldest: 420 * time.Millisecond, CommittedAt: s.At.Add(-300 * time.Millisecond),
 			}
 			if shard == 3 {
-				sh.Reason = "another worker has it"
+				sh.Reason = "owned by another worker"
 			}
 			s.Shards = append(s.Shards, sh)
 		}

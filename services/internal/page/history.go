@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,6 +23,8 @@ type Sample struct {
 	Shards  []Shard
 	// Objectives are the service level objectives, as this process has met them since its start.
 	Objectives []Objective
+	// Freshness is, by dataset, how soon events became queryable since the process' start.
+	Freshness map[string]Freshness
 
 	totals map[string]totals // of Shards, by dataset
 }
@@ -69,6 +72,38 @@ type Shard struct {
 	Oldest time.Duration
 	// CommittedAt is the time of the last commit, zero if there was none.
 	CommittedAt time.Time
+}
+
+// Freshness counts events by the time from their publishing until they were queryable.
+type Freshness struct {
+	// Bounds are upper bounds in seconds, Events how many events were within each and not within the one before; the last
+	// are those above all bounds.
+	Bounds []float64
+	Events []uint64
+}
+
+// since returns the events that were counted after an earlier state of the same counts.
+func (f Freshness) since(earlier Freshness) Freshness {
+	grown := Freshness{f.Bounds, slices.Clone(f.Events)}
+	for i, n := range earlier.Events {
+		grown.Events[i] -= n
+	}
+	return grown
+}
+
+// within returns the least bound that so large a share of the events is within; ok is false without events, and if
+// it is above all bounds.
+func (f Freshness) within(share float64) (bound time.Duration, ok bool) {
+	var all, sum uint64
+	for _, n := range f.Events {
+		all += n
+	}
+	for i, b := range f.Bounds {
+		if sum += f.Events[i]; all > 0 && float64(sum) >= share*float64(all) {
+			return time.Duration(b * float64(time.Second)), true
+		}
+	}
+	return 0, false
 }
 
 // Objective is a service level objective.
@@ -141,8 +176,6 @@ func rates(samples []Sample, step int, count func(Sample) int64) []float64 {
 		}
 		all = append(all, rate)
 	}
-	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
-		all[i], all[j] = all[j], all[i]
-	}
+	slices.Reverse(all)
 	return all
 }

@@ -45,6 +45,8 @@ type datasetFigures struct {
 	PublishedLine, StoredLine, RejectedLine,
 	Total, TotalRejected string
 	Lag, Age string
+	// Fresh is the time within which nearly all events of the last minute were queryable.
+	Fresh string
 }
 
 type shardFigures struct {
@@ -121,10 +123,23 @@ func (s *Server) datasetFigures(v view, name string, samples []Sample) datasetFi
 	f := datasetFigures{
 		Name: name, Total: v.Number(now.stored), TotalRejected: v.Number(now.rejected), Lag: v.Number(now.lag), Age: age(now.oldest),
 	}
+	f.Fresh = fresh(samples, name)
 	f.Published, f.PublishedLine = course(v, samples, published)
 	f.Stored, f.StoredLine = course(v, samples, stored)
 	f.Rejected, f.RejectedLine = course(v, samples, rejected)
 	return f
+}
+
+// fresh is the time within which 99 % of the dataset's events of the last minute were queryable.
+func fresh(samples []Sample, name string) string {
+	now := samples[len(samples)-1].Freshness[name]
+	if len(samples) > 60 {
+		now = now.since(samples[len(samples)-61].Freshness[name])
+	}
+	if bound, ok := now.within(0.99); ok {
+		return "≤ " + age(bound)
+	}
+	return "–"
 }
 
 // course returns the rate of the last seconds and the points of its line.
@@ -215,7 +230,7 @@ func (s *Server) frame(ctx context.Context, in locale) frame {
 	for _, d := range f.Datasets {
 		for name, text := range map[string]string{
 			"published": d.Published, "stored": d.Stored, "rejected": d.Rejected,
-			"total": d.Total, "invalid": d.TotalRejected, "lag": d.Lag, "age": d.Age,
+			"total": d.Total, "invalid": d.TotalRejected, "lag": d.Lag, "age": d.Age, "fresh": d.Fresh,
 		} {
 			out.Text[name+"."+d.Name] = text
 		}

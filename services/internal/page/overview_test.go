@@ -175,3 +175,33 @@ func TestRatesAfterStart(t *testing.T) {
 	}
 	server.End()
 }
+
+// How fresh events are is that of the last minute, and an upper bound.
+func TestFreshnessOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	counts := func(a, b, c, above uint64) page.Sample {
+		return page.Sample{Freshness: map[string]page.Freshness{"x": {Bounds: []float64{0.01, 0.5, 60}, Events: []uint64{a, b, c, above}}}}
+	}
+	for i, c := range []struct {
+		first, last page.Sample
+		between     int
+		want        string
+	}{
+		{counts(0, 0, 0, 0), counts(99, 1, 0, 0), 1, "≤ 10 ms"},
+		{counts(0, 0, 0, 0), counts(98, 2, 0, 0), 1, "≤ 500 ms"},
+		{counts(1000, 0, 0, 0), counts(1000, 0, 5, 0), 60, "≤ 1 min 0 s"},
+		{counts(1000, 0, 0, 0), counts(1000, 0, 5, 0), 10, "≤ 10 ms"}, // not yet a minute: since the start
+		{counts(7, 7, 7, 7), counts(7, 7, 7, 7), 60, "–"},
+		{counts(0, 0, 0, 0), counts(9, 0, 0, 9), 60, "–"},
+		{page.Sample{}, page.Sample{}, 60, "–"},
+		{page.Sample{}, counts(5, 0, 0, 0), 60, "≤ 10 ms"},
+	} {
+		samples := []page.Sample{c.first}
+		for range c.between {
+			samples = append(samples, c.last)
+		}
+		if got := page.Fresh(samples, "x"); got != c.want {
+			t.Errorf("%d: %s, want %s", i, got, c.want)
+		}
+	}
+}

@@ -134,6 +134,14 @@ func (f *freshness) observe(dataset string, publishedMS []uint64, now time.Time)
 	}
 }
 
+// Freshness returns how many events of the dataset were queryable within each bound, in seconds, and not within the one
+// before; the last are those above all bounds.
+func (m *Metrics) Freshness(dataset string) (bounds []float64, events []uint64) {
+	m.freshness.mu.Lock()
+	defer m.freshness.mu.Unlock()
+	return freshnessBounds, slices.Clone(m.freshness.byName[dataset].counts)
+}
+
 // bucketOf returns the age of an event in seconds and its bucket.
 func bucketOf(ms uint64, now time.Time) (age float64, bucket int) {
 	age = max(0, now.Sub(time.UnixMilli(int64(ms))).Seconds())
