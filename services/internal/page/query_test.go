@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"html"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,20 +56,8 @@ func visited(t *testing.T, cfg page.Config, v askedVisit, target string, header 
 		v.c = c
 		return s.Serve(c, v)
 	})
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	res, err := app.Test(req, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(body)
+	status, _, body := get(t, app, target, header...)
+	return status, body
 }
 
 func sqlURL(sql string, more ...string) string {

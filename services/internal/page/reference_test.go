@@ -61,24 +61,8 @@ func look(t *testing.T, cfg page.Config, v page.Visit, target string) (status in
 	s := page.New(cfg)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/*", func(c *fiber.Ctx) error { return s.Serve(c, v) })
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := httptest.NewRequest(http.MethodGet, u.RequestURI(), nil)
-	if u.Host != "" {
-		req.Host = u.Host
-	}
-	res, err := app.Test(req, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	status, _, body = get(t, app, target)
+	return status, body
 }
 
 func parsed(t *testing.T, name, text string) endpoint.Endpoint {

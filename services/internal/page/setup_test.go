@@ -54,14 +54,21 @@ func serve(tb testing.TB, p page.Pipeline, v visit) (*page.Server, *fiber.App) {
 	return s, app
 }
 
-// get returns the answer to a GET; header has names and values.
+// get returns the answer to a GET of a path or a URL; header has names and values.
 func get(t *testing.T, app *fiber.App, path string, header ...string) (int, http.Header, string) {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+	u, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, u.RequestURI(), nil)
+	if u.Host != "" {
+		r.Host = u.Host
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	res, err := app.Test(r, 10_000)
+	res, err := app.Test(r, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
