@@ -15,11 +15,11 @@ import (
 
 func (s *Server) datasetRoutes() []route {
 	return []route{
-		{"/datasets/{dataset}", s.ofDataset(s.dataset)},
-		{"/datasets/{dataset}/counts", s.ofDataset(s.counts)},
-		{"/datasets/{dataset}/rows", s.ofDataset(s.rows)},
-		{"/datasets/{dataset}/event", s.ofDataset(s.event)},
-		{"/datasets/{dataset}/profile", s.ofDataset(s.profile)},
+		{"/datasets/{dataset}", s.ofDataset("", s.dataset)},
+		{"/datasets/{dataset}/counts", s.ofDataset("", s.counts)},
+		{"/datasets/{dataset}/rows", s.ofDataset("Rows", s.rows)},
+		{"/datasets/{dataset}/event", s.ofDataset("Find an event", s.event)},
+		{"/datasets/{dataset}/profile", s.ofDataset("Profile", s.profile)},
 	}
 }
 
@@ -31,8 +31,8 @@ type datasetView struct {
 	Contract *contract.Contract
 }
 
-// ofDataset serves a page of the path's dataset to visits that inspect.
-func (s *Server) ofDataset(serve func(*request, datasetView) error) func(*request) error {
+// ofDataset serves a page of the path's dataset, titled with the part that it shows, to visits that inspect.
+func (s *Server) ofDataset(part string, serve func(*request, datasetView) error) func(*request) error {
 	return inspecting(func(r *request) error {
 		name := r.path["dataset"]
 		i := slices.IndexFunc(s.cfg.Contracts, func(c *contract.Contract) bool { return c.Name == name })
@@ -40,6 +40,9 @@ func (s *Server) ofDataset(serve func(*request, datasetView) error) func(*reques
 			return errNotFound
 		}
 		r.view.Title = name
+		if part != "" {
+			r.view.Title += ": " + r.view.T(part)
+		}
 		return serve(r, datasetView{view: r.view, Dataset: name, Contract: s.cfg.Contracts[i]})
 	})
 }
@@ -172,8 +175,8 @@ func newCountsChart(r *request, c *contract.Contract, from, to string, n int64) 
 	}
 	if c.Time >= 0 {
 		chart.Of = []choice{
-			{v.T("By their own time"), v.Link(base, "of", "time"), of == "time"},
-			{v.T("By when they were stored"), v.Link(base, "of", "stored"), of == "stored"},
+			{v.T("By event time"), v.Link(base, "of", "time"), of == "time"},
+			{v.T("By time of storage"), v.Link(base, "of", "stored"), of == "stored"},
 		}
 	}
 	for _, u := range countUnits {

@@ -132,7 +132,7 @@ func TestDownloadOfTooMany(t *testing.T) {
 	app := readingsPages(t, asking{inspector, func(string, url.Values) (int, string) {
 		return http.StatusOK, `{"data":[{"n":100001}],"meta":{}}`
 	}}, nil)
-	if status, header, body := get(t, app, "/datasets/readings/rows?format=csv"); status != http.StatusBadRequest || !strings.Contains(body, "More rows match than a download has") || header.Get("Content-Disposition") != "" {
+	if status, header, body := get(t, app, "/datasets/readings/rows?format=csv"); status != http.StatusBadRequest || !strings.Contains(body, "More rows match than the 100,000 of a download") || header.Get("Content-Disposition") != "" {
 		t.Errorf("%d %v %s", status, header, body)
 	}
 }
@@ -160,12 +160,18 @@ func TestJourney(t *testing.T) {
 		return page.Located{Events: []page.Event{e}}, nil
 	}))
 	for asked, want := range map[string]string{
-		"waiting": "not stored up to it yet", "stored": "1.5 s", "rejected": "It is against the contract", "duplicate": "key=0-9", "unsettled": "estela replay readings",
+		"waiting": "not stored up to it yet", "stored": "1.5 s", "rejected": "It violates the contract", "duplicate": "key=0-9", "unsettled": "estela replay readings",
 		"astray": "estela:{old:0}", "nobody": "tables and rejects", "broken": "redis is &lt;b&gt;gone",
 	} {
 		status, _, body := get(t, app, "/datasets/readings/event?key="+asked)
 		if wanted := map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[asked == "nobody"]; status != wanted || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, no %s in\n%s", asked, status, want, body)
+		}
+		if strings.Contains(body, `href="/datasets/readings/rejects/0/1-2/3"`) != (asked == "rejected") {
+			t.Errorf("%s: a link to the reject, or none, in\n%s", asked, body)
+		}
+		if !strings.Contains(body, "<title>readings: Find an event - Estela</title>") {
+			t.Errorf("%s: the title does not name the page in\n%s", asked, body)
 		}
 		if strings.Contains(body, "<b>") || strings.Contains(body, "<i>") {
 			t.Errorf("%s: markup of an event's in\n%s", asked, body)

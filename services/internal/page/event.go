@@ -63,6 +63,8 @@ type journey struct {
 	Event
 
 	State, Hint, Published, Committed, Took string
+	// Reject links to its page; empty without one.
+	Reject string
 	// Waits: it is not stored yet; Lost: it needs somebody.
 	Waits, Lost bool
 }
@@ -92,7 +94,7 @@ func (s *Server) event(r *request, d datasetView) error {
 		}
 		p.Searched = found.Searched
 		for _, e := range found.Events {
-			p.Journeys = append(p.Journeys, newJourney(d.view, e))
+			p.Journeys = append(p.Journeys, newJourney(d, e))
 		}
 	}
 	if p.Fault == "" && len(p.Journeys) == 0 && len(p.Rows) == 0 {
@@ -147,7 +149,7 @@ func (p *eventPage) ask(r *request, chosen *selection) error {
 	return nil
 }
 
-func newJourney(v view, e Event) journey {
+func newJourney(v datasetView, e Event) journey {
 	j := journey{Event: e, State: e.State, Published: exactly(e.PublishedAt), Committed: exactly(e.CommittedAt)}
 	if !e.PublishedAt.IsZero() && !e.CommittedAt.IsZero() {
 		j.Took = age(max(0, e.CommittedAt.Sub(e.PublishedAt)))
@@ -161,16 +163,18 @@ func newJourney(v view, e Event) journey {
 		j.Hint = v.T("It is a row of the table.")
 	case "rejected":
 		j.State, j.Lost = v.T("Rejected"), true
-		j.Hint = v.T("It is against the contract, so it is no row.")
-		if e.CommittedAt.IsZero() {
-			j.Hint = v.T("It was against the contract, and its reject has been purged.")
+		j.Hint = v.T("It violates the contract, so it is kept as a reject.")
+		if !e.CommittedAt.IsZero() {
+			j.Reject = v.Link(pathTo("/datasets", v.Dataset, "rejects", strconv.Itoa(e.Shard), e.ID, strconv.FormatUint(uint64(e.Line), 10)))
+		} else {
+			j.Hint = v.T("It violated the contract, and its reject has been purged.")
 		}
 	case "duplicate":
 		j.State = v.T("Duplicate")
 		j.Hint = v.T("It was dropped, for an event with its key was stored before.")
 	case "unsettled":
 		j.State, j.Lost = v.T("Not stored"), true
-		j.Hint = v.T("It is below the shard's position and in no table. This reads it again: estela replay") + " " + v.Title
+		j.Hint = v.T("It is below the shard's position and in no table. This reads it again: estela replay") + " " + v.Dataset
 	case "astray":
 		j.State, j.Lost = v.T("In a stream without a worker"), true
 		j.Hint = v.T("No worker reads its stream. This shows how to publish its entries: estela doctor")

@@ -31,7 +31,7 @@ type Sample struct {
 
 // totals are the counts of a dataset's shards together.
 type totals struct {
-	published, stored, rejected, lag int64 // published is -1 if it is unknown for one
+	published, stored, rejected, lag int64 // published and lag are -1 if they are unknown for one
 	oldest                           time.Duration
 }
 
@@ -41,13 +41,13 @@ func (s Sample) withTotals() Sample {
 	for _, sh := range s.Shards {
 		t := s.totals[sh.Dataset]
 		if sh.Published < 0 || t.published < 0 {
-			t.published = -1
+			t.published, t.lag = -1, -1
 		} else {
 			t.published += sh.Published
+			t.lag += sh.Lag
 		}
 		t.stored += sh.Stored
 		t.rejected += sh.Rejected
-		t.lag += sh.Lag
 		t.oldest = max(t.oldest, sh.Oldest)
 		s.totals[sh.Dataset] = t
 	}

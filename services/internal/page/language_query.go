@@ -3,7 +3,7 @@ package page
 // querySpanish are the texts of query.go and its template.
 var querySpanish = map[string]string{
 	"One SELECT on the datasets' tables and views": "Un SELECT sobre las tablas y vistas de los datasets",
-	"It may begin with the header of an endpoint, such as -- Summary and -- param: name string. It runs for 10 seconds at most, and shows 1,000 rows; it changes nothing.": "Puede empezar con la cabecera de un endpoint, como -- Resumen y -- param: nombre string. Se ejecuta 10 segundos como máximo y muestra 1000 filas; no cambia nada.",
+	"It may begin with the header of an endpoint, such as -- Summary and -- param: name string. It runs for 10 seconds at most, and shows 1,000 rows; it changes nothing.": "Puede empezar con la cabecera de un endpoint, como -- Resumen y -- param: nombre string. Se ejecuta 10 segundos como máximo y muestra 1.000 filas; no cambia nada.",
 	"Line":                           "Línea",
 	"column":                         "columna",
 	"The SQL with its faults marked": "El SQL con sus errores marcados",
@@ -18,7 +18,7 @@ var querySpanish = map[string]string{
 	"A chart of the answer, whose rows are in the table below": "Un gráfico de la respuesta, cuyas filas están en la tabla de abajo",
 	"Answer":  "Respuesta",
 	"rows in": "filas en",
-	"There are more rows, which are not shown: a download has up to 100,000.": "Hay más filas, que no se muestran: una descarga tiene hasta 100 000.",
+	"There are more rows, which are not shown: a download has up to 100,000.": "Hay más filas, que no se muestran: una descarga tiene hasta 100.000.",
 	"Download":         "Descargar",
 	"Save as endpoint": "Guardar como endpoint",
 	"This page changes nothing. Write this file in the folder of --data:": "Esta página no cambia nada. Escriba este archivo en la carpeta de --data:",

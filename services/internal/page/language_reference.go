@@ -6,6 +6,7 @@ var referenceSpanish = map[string]string{ //nolint:gosec // texts about keys, no
 	"Each request needs an API key or a token, in this header. In a browser it is the password; the name is any.": "Cada petición requiere una llave de API o un token, en esta cabecera. En un navegador es la contraseña; el nombre es cualquiera.",
 	"Copy":    "Copiar",
 	"Copied":  "Copiado",
+	"Status":  "Estado",
 	"Answers": "Respuestas",
 	"Formats": "Formatos",
 	"JSON; with ?format= or Accept also ndjson, csv, parquet, arrow and, at endpoints with a chart, svg. format=schema is the JSON Schema of a row, format=dictionary a table of the columns.": "JSON; con ?format= o Accept también ndjson, csv, parquet, arrow y, en los endpoints con gráfico, svg. format=schema es el JSON Schema de una fila; format=dictionary, una tabla de las columnas.",

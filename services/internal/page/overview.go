@@ -29,7 +29,6 @@ type overviewPage struct {
 
 // figures is the pipeline's state as it is shown.
 type figures struct {
-	Unready    string
 	Datasets   []datasetFigures
 	Shards     []shardFigures
 	Objectives []objectiveFigures
@@ -80,10 +79,13 @@ func (s *Server) figures(ctx context.Context, v view) figures {
 		samples = []Sample{s.cfg.Pipeline.Sample(ctx).withTotals()}
 	}
 	now := samples[len(samples)-1]
-	f := figures{Unready: now.Unready}
+	var f figures
 	f.Findings, f.Checked = s.checks.latest(ctx)
 	if s.cfg.Edited != nil {
 		f.Findings = slices.Concat(s.cfg.Edited(), f.Findings)
+	}
+	if now.Unready != "" { // it is newer than the checks, which may still say that all is well
+		f.Findings = slices.Concat([]Finding{{Name: v.T("pipeline"), Found: now.Unready, Fix: v.T("if this stays, see the process' log")}}, f.Findings)
 	}
 	for _, name := range datasetsOf(now) {
 		f.Datasets = append(f.Datasets, s.datasetFigures(v, name, samples))
@@ -121,7 +123,7 @@ func (s *Server) datasetFigures(v view, name string, samples []Sample) datasetFi
 	stored := count(func(t totals) int64 { return t.stored })
 	rejected := count(func(t totals) int64 { return t.rejected })
 	f := datasetFigures{
-		Name: name, Total: v.Number(now.stored), TotalRejected: v.Number(now.rejected), Lag: v.Number(now.lag), Age: age(now.oldest),
+		Name: name, Total: v.Number(now.stored), TotalRejected: v.Number(now.rejected), Lag: lagText(v, now.lag), Age: age(now.oldest),
 	}
 	f.Fresh = fresh(samples, name)
 	f.Published, f.PublishedLine = course(v, samples, published)
@@ -173,7 +175,7 @@ func points(values []float64) string {
 func newShardFigures(v view, sh Shard, now time.Time) shardFigures {
 	f := shardFigures{
 		Shard: sh, ID: sh.Dataset + "." + strconv.Itoa(sh.Number), Owner: v.T("this process"), Total: v.Number(sh.Stored),
-		Invalid: v.Number(sh.Rejected), Entries: v.Number(sh.Lag), Age: age(sh.Oldest),
+		Invalid: v.Number(sh.Rejected), Entries: lagText(v, sh.lag()), Age: age(sh.Oldest),
 	}
 	switch {
 	case sh.Reason != "":
@@ -193,6 +195,22 @@ func newObjectiveFigures(v view, o Objective) objectiveFigures {
 		f.Share = percent(v, o.Good/o.Total)
 	}
 	return f
+}
+
+// lag is the number of entries that are not stored, -1 if the stream could not be asked.
+func (s Shard) lag() int64 {
+	if s.Published < 0 {
+		return -1
+	}
+	return s.Lag
+}
+
+// lagText writes a lag.
+func lagText(v view, n int64) string {
+	if n < 0 {
+		return "–"
+	}
+	return v.Number(n)
 }
 
 // percent writes a share, rounded so that only what is whole is 100 %.

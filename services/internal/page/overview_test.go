@@ -49,6 +49,27 @@ func TestOverviewShowsText(t *testing.T) {
 	}
 }
 
+// While the stream can't be asked, nothing says that all is well or that the lag is zero, whatever the last check found.
+func TestOverviewWithoutStream(t *testing.T) {
+	t.Parallel()
+	p := pipeline{
+		func() page.Sample {
+			return page.Sample{At: time.Now(), Unready: "redis is gone", Shards: []page.Shard{{Dataset: "readings", Published: -1}}}
+		},
+		func() []page.Finding { return nil },
+	}
+	_, app := serve(t, p, visit{true, nil})
+	_, _, body := get(t, app, "/")
+	for _, text := range []string{"redis is gone", `data-text="lag.readings">–<`, `data-text="shard.lag.readings.0">–<`} {
+		if !strings.Contains(body, text) {
+			t.Errorf("no %q in\n%s", text, body)
+		}
+	}
+	if strings.Contains(body, `<p class="well">`) {
+		t.Errorf("all is well in\n%s", body)
+	}
+}
+
 // Whoever may not inspect sees the endpoints, and nothing of the pipeline.
 func TestOverviewOfReaders(t *testing.T) {
 	t.Parallel()

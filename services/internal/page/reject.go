@@ -150,7 +150,7 @@ func (s *Server) reject(r *request) error {
 	case err != nil:
 		return r.unread(err)
 	}
-	p.Title = r.view.T("Reject") + " " + p.ID
+	p.Title = p.Dataset + ": " + r.view.T("Reject") + " " + p.ID
 	p.Size = len(p.Payload)
 	p.Parts, p.Before, p.After = markPayload(p.Payload, p.Violations)
 	return r.render(http.StatusOK, "reject", p)

@@ -301,7 +301,7 @@ func (r *request) download(d datasetView, chosen *selection, columns []rowColumn
 		return r.problem(http.StatusBadRequest, "There is no such format.")
 	}
 	if n, err := r.countRows(d.Contract, chosen, "10s"); err == nil && n > downloadRows { // the API would say so in JSON
-		return r.problem(http.StatusBadRequest, "More rows match than a download has: filter them first.")
+		return r.problem(http.StatusBadRequest, "More rows match than the 100,000 of a download: filter them first.")
 	}
 	r.c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+d.Dataset+"."+format+`"`)
 	file := chosen.file(d.Contract, fmt.Sprintf("-- limit: rows=%d time=60s\n", downloadRows), namesOf(columns), "\nORDER BY "+sqlOrder(order))

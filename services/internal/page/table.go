@@ -30,6 +30,11 @@ type tableColumn struct {
 	Number  bool
 }
 
+// Right reports whether a column's cell stands at the right, as numbers do, and NULLs among them.
+func (t table) Right(i int, c cell) bool {
+	return c.Number || c.Null && i < len(t.Columns) && t.Columns[i].Number
+}
+
 // download is a link to an answer in a format, and the name of the file.
 type download struct{ Format, Path, File string }
 

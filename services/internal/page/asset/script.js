@@ -42,6 +42,8 @@ function showFindings(all) {
 }
 
 function show(frame) {
+  // What the page lacks, such as the datasets of a worker that was starting, comes with the whole page.
+  if (Object.keys(frame.text).some((name) => !texts.has(name))) return location.reload();
   for (const [name, text] of Object.entries(frame.text)) {
     const e = texts.get(name);
     if (e && e.textContent !== text) e.textContent = text;
