@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -32,10 +33,22 @@ func (c *core) newPages(pipeline page.Pipeline, streams page.Streams) servedPage
 		Pipeline: pipeline, Streams: streams, Contracts: dataset.Contracts(c.datasets), Logger: c.log,
 		Cases: c.cases, Use: func(name string) page.Use { return page.Use(c.metrics.Use(name)) }, Edited: c.edited.findings,
 	}
+	cfg.DataDir, cfg.Data = absolute(c.g.DataDir), make([]string, len(c.g.Data))
+	for i, folder := range c.g.Data {
+		cfg.Data[i] = absolute(folder)
+	}
 	if c.store != nil { // 'estela ingest' has none
 		cfg.Rejects = storedRejects{c.store}
 	}
 	return servedPages{page.New(cfg)}
+}
+
+// absolute is a path that means the same in every directory.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path // the current directory is gone
 }
 
 // cases reads the tests of an endpoint.

@@ -174,7 +174,7 @@ func newJourney(v datasetView, e Event) journey {
 		j.Hint = v.T("It was dropped, for an event with its key was stored before.")
 	case "unsettled":
 		j.State, j.Lost = v.T("Not stored"), true
-		j.Hint = v.T("It is below the shard's position and in no table. This reads it again: estela replay") + " " + v.Dataset
+		j.Hint = v.T("It is below the shard's position and in no table. This reads it again: estela replay") + " " + v.Dataset + v.Flags
 	case "astray":
 		j.State, j.Lost = v.T("In a stream without a worker"), true
 		j.Hint = v.T("No worker reads its stream. This shows how to publish its entries: estela doctor")

@@ -65,6 +65,12 @@ type Config struct {
 	//
 	// Default: nobody edits them.
 	Edited func() []Finding
+	// DataDir and Data are the process' flags, as absolute paths, for the commands that the pages show: without them a
+	// command that is run elsewhere would find an empty directory, and do nothing.
+	//
+	// Default: the commands have none.
+	DataDir string
+	Data    []string
 	// Rejects are the datasets' rejects.
 	//
 	// Default: none; their pages are not there.

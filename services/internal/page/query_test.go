@@ -75,7 +75,7 @@ func answers(query url.Values) string {
 	if query.Get("format") == "dictionary" {
 		return "name,type,unit,title,description,example\r\nn,HUGEINT,<b>km</b>,,,\r\nt,VARCHAR,,,,\r\n\"" + strings.ReplaceAll(hostileSQL, `"`, `""`) + "\",VARCHAR,,,,\r\n"
 	}
-	return `{"data":[{"n":170141183460469231731687303715884105727,"t":"","x":"<script>alert(2)</script>"},{"n":1.10,"t":null,"x":"` + strings.Repeat("long ", 100) + `"},{"n":[1,"<u>"],"t":"null","x":"NULL"}],"meta":{"rows":3,"next":"a&b"}}`
+	return `{"data":[{"n":170141183460469231731687303715884105727,"t":"","x":"<script>alert(2)</script>"},{"n":1.10,"t":null,"x":"` + strings.Repeat("long ", 100) + `"},{"n":[1,"<u>"],"t":"null","x":"NULL"},{"n":null,"t":"a","x":"b"}],"meta":{"rows":4,"next":"a&b"}}`
 }
 
 func TestSQLPage(t *testing.T) {
@@ -93,7 +93,7 @@ func TestSQLPage(t *testing.T) {
 	for _, want := range []string{
 		">170141183460469231731687303715884105727</td>", ">1.10</td>", `<td class="short"></td>`, `<span class="null">NULL</span>`, `<td class="short">null</td>`, `<td class="short">NULL</td>`,
 		"&lt;script&gt;alert(2)&lt;/script&gt;", html.EscapeString(hostileSQL)[:20], "<small>HUGEINT</small>", "There are more rows", "<details><summary>long",
-		`src="/sql/answer?format=svg&amp;kind=bar&amp;sql=`, `download="query.parquet"`, "cursor=a%26b", "3 rows in", `<option selected>bar</option>`,
+		`src="/sql/answer?format=svg&amp;kind=bar&amp;sql=`, `download="query.parquet"`, "cursor=a%26b", "4 rows in", `<td class="number"><span class="null">NULL</span>`, `<option selected>bar</option>`,
 		"flights/endpoints/my-query.sql", "-- reads: other\n", "-- chart: bar x=t y=n", "&lt;b&gt;km", `<code>origin</code>`, "<summary>late</summary>", "<summary>airports</summary>",
 	} {
 		if !strings.Contains(body, want) {
@@ -230,21 +230,23 @@ func TestRejectPages(t *testing.T) {
 	for i := range 101 {
 		s.groups = append(s.groups, page.RejectGroup{Keyword: "<k>", Place: "/<a>", Message: "<i>" + strings.Repeat("x", 300), Rejects: 12_345, First: time.Date(2026, 1, 2, 0, 0, i, 0, time.UTC)})
 	}
-	cfg := page.Config{Rejects: s}
+	cfg := page.Config{Rejects: s, DataDir: "/srv/it's", Data: []string{"/srv/data"}}
+	flags := html.EscapeString(` --data '/srv/data' --data-dir '/srv/it'\''s'`)
+	tab := `aria-current="page">Rejects</a>`
 	v := askedVisit{inspects: true}
 	for _, c := range []struct {
 		path   string
 		status int
 		want   []string
 	}{
-		{"/datasets/flights/rejects", 200, []string{"12,345", "2026-01-02 00:00:01", "There are more reasons", "keyword=%3Ck%3E", "place=%2F%3Ca%3E", `href="/datasets/flights/rejects/0/1-000/0"`, "after=0%2F1-049%2F0", "estela rejects replay flights", "--older-than 720h"}},
+		{"/datasets/flights/rejects", 200, []string{"12,345", "2026-01-02 00:00:01", "There are more reasons", "keyword=%3Ck%3E", "place=%2F%3Ca%3E", `href="/datasets/flights/rejects/0/1-000/0"`, "after=0%2F1-049%2F0", "estela rejects replay flights" + flags, "--older-than 720h --yes" + flags, tab}},
 		{"/datasets/flights/rejects?lang=es", 200, []string{"Motivos", "12.345", "/datasets/flights/rejects/0/1-000/0?lang=es"}},
 		{"/datasets/flights/rejects?after=0/1-049/0", 200, []string{"0/1-050/0", "after=0%2F1-099%2F0", "First page"}},
 		{"/datasets/flights/rejects?after=0/1-099/0", 200, []string{"0/1-119/0"}},
 		{"/datasets/flights/rejects?after=0/2-0/0", 200, []string{"no rejects here any more"}},
 		{"/datasets/flights/rejects?after=x", 404, nil},
 		{"/datasets/flights/rejects?keyword=%3Ck%3E&place=/%3Ca%3E", 200, []string{"Newest of this reason", "0/1-119/0", "All rejects"}},
-		{"/datasets/flights/rejects/0/1-003/0", 200, []string{"<mark>&#34;&lt;script&gt;alert(1)&lt;/script&gt;&#34;</mark>, &#34;b&#34;: 2}", "<mark>{</mark>", "lacks c", "estela rejects show flights 0/1-003/0 --raw"}},
+		{"/datasets/flights/rejects/0/1-003/0", 200, []string{"<mark>&#34;&lt;script&gt;alert(1)&lt;/script&gt;&#34;</mark>, &#34;b&#34;: 2}", "<mark>{</mark>", "lacks c", "estela rejects show flights 0/1-003/0 --raw" + flags, "estela publish flights event.json" + flags, tab}},
 		{"/datasets/flights/rejects/0/1-007/0", 200, []string{"{&#34;&lt;a&gt;"}},
 		{"/datasets/flights/rejects/0/1-999/0", 404, []string{"replayed or purged"}},
 		{"/datasets/flights/rejects/%2e%2e/%2f/%00", 404, nil},

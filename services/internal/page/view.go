@@ -51,7 +51,9 @@ type view struct {
 	// Inspects and Guarded are the visit's.
 	Inspects, Guarded bool
 	asked             bool // the language is in the URL
-	query             url.Values
+	// Flags are those of a command on the process' files, FolderFlags those of one on the datasets' only.
+	Flags, FolderFlags string
+	query              url.Values
 }
 
 // newView returns that of a request.
@@ -59,6 +61,13 @@ func (s *Server) newView(visit Visit, path string, query url.Values, accept stri
 	v := view{Path: path, Inspects: visit.Inspects(), Guarded: visit.Guarded(), query: query}
 	for _, d := range visit.Datasets() {
 		v.Datasets = append(v.Datasets, d.Name)
+	}
+	for _, folder := range s.cfg.Data {
+		v.FolderFlags += " --data " + shellText(folder)
+	}
+	v.Flags = v.FolderFlags
+	if s.cfg.DataDir != "" {
+		v.Flags += " --data-dir " + shellText(s.cfg.DataDir)
 	}
 	v.Language, v.asked = localeOf(query.Get("lang"), accept)
 	return v
