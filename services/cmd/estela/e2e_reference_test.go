@@ -19,9 +19,12 @@ func TestE2EReference(t *testing.T) {
 	writeFile(t, filepath.Join(folder, "answer.sql"), "-- The answer.\n-- param: n integer default=42 minimum=0\n-- column: answer unit=kelvin -- What was asked for.\n-- chart: bar x=answer y=answer\nSELECT $n AS answer\n")
 	writeFile(t, filepath.Join(folder, "answer.test.json"), `[{"name": "default", "first": {"answer": 42}}, {"name": "another", "params": {"n": 7}, "first": {"answer": 8}}]`)
 	s := up(t, t.TempDir(), "--data", data, "--watch")
-	if want := "page       http://" + s.api + "/"; !strings.Contains(s.out.String(), want) {
-		t.Errorf("no %q in %s", want, &s.out)
-	}
+	eventually(t, "the page's address is printed", func() error {
+		if want := "page       http://" + s.api + "/"; !strings.Contains(s.out.String(), want) {
+			return fmt.Errorf("no %q in %s", want, &s.out)
+		}
+		return nil
+	})
 	has := func(path string, status int, parts ...string) error {
 		got, body := keyedGet(t, s.api, path, "")
 		if got != status {
