@@ -75,7 +75,7 @@ func TestE2EPage(t *testing.T) { //nolint:tparallel // its parts share a browser
 		shown("Overview", "en", ",")
 		tab.Do(chromedp.Click(chromedp.CSS("nav a[aria-current]")))
 		tab.Await("the language stays", `location.search === "?lang=en" && document.querySelector("h1")?.textContent === "Overview"`)
-		tab.Do(chromedp.Evaluate("history.back()", nil)) // a link to the same page is no step
+		tab.Do(chromedp.Evaluate[chromedp.Void]("history.back()")) // a link to the same page is no step
 		shown("Resumen", "es", ".")
 		tab.Go(root + "/?lang=en")
 		shown("Overview", "en", ",")
