@@ -1,6 +1,9 @@
 package page
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Spanish are the translated texts.
 func Spanish() map[string]string { return inSpanish }
@@ -18,3 +21,6 @@ func NewChecks(find func() []Finding) *Checks {
 func (c *Checks) Latest(ctx context.Context) ([]Finding, bool) { return c.latest(ctx) }
 
 func (c *Checks) Wait() { c.tasks.Wait() }
+
+// SetLiveFor sets how long a live stream lasts.
+func (s *Server) SetLiveFor(d time.Duration) { s.live.lasts = d }

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -67,6 +68,24 @@ func TestOverviewOfReaders(t *testing.T) {
 	}
 	if status, _, body := get(t, app, "/nothing?lang=es"); status != 404 || !strings.Contains(body, "Aquí no hay nada.") || !strings.Contains(body, `<html lang="es">`) {
 		t.Errorf("nothing: %d\n%s", status, body)
+	}
+}
+
+// A stream ends by itself: whoever lost the right to inspect sees no more than what is left of it.
+func TestLiveAsksForTheRightAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := pipeline{func() page.Sample { return page.Sample{At: time.Now()} }, func() []page.Finding { return nil }}
+	s, app := serve(t, p, visit{true, nil})
+	s.SetLiveFor(1500 * time.Millisecond)
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	if status, _, body := get(t, app, "/live"); status != 200 || !strings.HasPrefix(body, "id: 1\ndata: {") {
+		t.Errorf("%d %q", status, body)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
