@@ -24,3 +24,6 @@ func (c *Checks) Wait() { c.tasks.Wait() }
 
 // SetLiveFor sets how long a live stream lasts.
 func (s *Server) SetLiveFor(d time.Duration) { s.live.lasts = d }
+
+// FillTabs opens as many tabs as can be.
+func (s *Server) FillTabs() { s.live.tabs = maxTabs }

@@ -110,7 +110,7 @@ func (s *Server) serveLive(r *request) error {
 	}
 	if !s.live.enter() {
 		r.c.Set(fiber.HeaderRetryAfter, "10")
-		return fiber.NewError(http.StatusServiceUnavailable)
+		return r.c.SendStatus(http.StatusServiceUnavailable) // no error: the API would take it for one of its own
 	}
 	last, _ := strconv.ParseUint(r.c.Get("Last-Event-ID"), 10, 64)
 	language := r.view.Language

@@ -131,7 +131,7 @@ func (s *Server) datasetFigures(v view, name string, samples []Sample) datasetFi
 	}
 	f := datasetFigures{
 		Name: name, Total: v.Number(stored(now)), TotalRejected: v.Number(rejected(now)),
-		Lag: v.Number(total(func(sh Shard) int64 { return sh.Lag })(now)), Age: age(oldest),
+		Lag: lag(v, published(now) >= 0, total(func(sh Shard) int64 { return sh.Lag })(now)), Age: age(oldest),
 	}
 	f.Published, f.PublishedLine = course(v, samples, published)
 	f.Stored, f.StoredLine = course(v, samples, stored)
@@ -142,11 +142,25 @@ func (s *Server) datasetFigures(v view, name string, samples []Sample) datasetFi
 // course returns the rate of the last seconds and the points of its line.
 func course(v view, samples []Sample, count func(Sample) int64) (now, line string) {
 	last := rates(samples[max(0, len(samples)-3):], min(2, max(1, len(samples)-1)), count)
-	now = v.Number(0)
-	if len(last) > 0 {
+	switch {
+	case count(samples[len(samples)-1]) < 0:
+		now = unknown
+	case len(last) == 0:
+		now = v.Number(0)
+	default:
 		now = v.Number(int64(last[len(last)-1] + 0.5))
 	}
 	return now, points(rates(samples, step, count))
+}
+
+// unknown is shown for a figure that nobody knows now, as those of Redis while it does not answer.
+const unknown = "–"
+
+func lag(v view, known bool, entries int64) string {
+	if !known {
+		return unknown
+	}
+	return v.Number(entries)
 }
 
 // The size of a line's picture, in its own units.
@@ -170,7 +184,7 @@ func points(values []float64) string {
 func newShardFigures(v view, sh Shard, now time.Time) shardFigures {
 	f := shardFigures{
 		Shard: sh, ID: sh.Dataset + "." + strconv.Itoa(sh.Number), Owner: v.T("this process"), Total: v.Number(sh.Stored),
-		Invalid: v.Number(sh.Rejected), Entries: v.Number(sh.Lag), Age: age(sh.Oldest),
+		Invalid: v.Number(sh.Rejected), Entries: lag(v, sh.Published >= 0, sh.Lag), Age: age(sh.Oldest),
 	}
 	switch {
 	case sh.Reason != "":
@@ -185,7 +199,7 @@ func newShardFigures(v view, sh Shard, now time.Time) shardFigures {
 }
 
 func newObjectiveFigures(v view, o Objective) objectiveFigures {
-	f := objectiveFigures{Title: o.Title, Target: percent(v, o.Target), Share: "–", Budget: percent(v, o.Budget()), Left: int(100 * min(1, max(0, o.Budget())))}
+	f := objectiveFigures{Title: o.Title, Target: percent(v, o.Target), Share: unknown, Budget: percent(v, o.Budget()), Left: int(100 * min(1, max(0, o.Budget())))}
 	if o.Total > 0 {
 		f.Share = percent(v, o.Good/o.Total)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/page"
 )
@@ -86,6 +88,34 @@ func TestLiveAsksForTheRightAgain(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// More tabs than can be are no failure of the server.
+func TestLiveIsFull(t *testing.T) {
+	t.Parallel()
+	s, _ := serve(t, pipeline{func() page.Sample { return page.Sample{} }, nil}, visit{})
+	s.FillTabs()
+	app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: func(_ *fiber.Ctx, err error) error { return err }})
+	app.Get("/live", func(c *fiber.Ctx) error { return s.Serve(c, visit{inspects: true}) })
+	if status, header, _ := get(t, app, "/live"); status != 503 || header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", status, header)
+	}
+}
+
+// What Redis would say is not known while it does not answer: that is no zero.
+func TestFiguresWithoutRedis(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	p := pipeline{func() page.Sample {
+		return page.Sample{At: at, Unready: "no answer", Shards: []page.Shard{{Dataset: "x", Published: -1, Stored: 7}}}
+	}, func() []page.Finding { return nil }}
+	_, app := serve(t, p, visit{inspects: true})
+	_, _, body := get(t, app, "/")
+	for _, text := range []string{`data-text="published.x">–<`, `data-text="lag.x">–<`, `data-text="shard.lag.x.0">–<`, `data-text="stored.x">0<`, `data-text="total.x">7<`} {
+		if !strings.Contains(body, text) {
+			t.Errorf("no %s\n%s", text, body)
+		}
 	}
 }
 
