@@ -1,6 +1,9 @@
 package page
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Spanish are the translated texts.
 func Spanish() map[string]string { return inSpanish }
@@ -37,3 +40,9 @@ func (s *Server) Tabs() int {
 	defer s.live.mu.Unlock()
 	return s.live.tabs
 }
+
+// SetLiveFor sets how long a live stream lasts.
+func (s *Server) SetLiveFor(d time.Duration) { s.live.lasts = d }
+
+// FillTabs opens as many tabs as can be.
+func (s *Server) FillTabs() { s.live.tabs = maxTabs }

@@ -16,6 +16,10 @@ import (
 // maxTabs is the number of pages that are live at once; more are told to try again.
 const maxTabs = 512
 
+// liveFor is how long a stream lasts. A browser asks for the next one, with a credential that may have expired or
+// been revoked.
+const liveFor = time.Minute
+
 // frame is the state of a page's live parts. Only texts and points: a script can't be in it.
 type frame struct {
 	// Text is the text of elements, Line the points of lines and Width the width of bars in percent, by their names.
@@ -34,9 +38,12 @@ type live struct {
 	changed chan struct{}     // closed by the next frame
 	closed  bool
 	tabs    int
+	lasts   time.Duration // of a stream
 }
 
-func newLive() *live { return &live{frames: map[locale][]byte{}, changed: make(chan struct{})} }
+func newLive() *live {
+	return &live{frames: map[locale][]byte{}, changed: make(chan struct{}), lasts: liveFor}
+}
 
 // publish replaces the frames.
 func (l *live) publish(frames map[locale]frame) error {
@@ -103,13 +110,15 @@ func (s *Server) serveLive(r *request) error {
 	}
 	if !s.live.enter() {
 		r.c.Set(fiber.HeaderRetryAfter, "10")
-		return r.c.SendStatus(http.StatusServiceUnavailable)
+		return r.c.SendStatus(http.StatusServiceUnavailable) // no error: the API would take it for one of its own
 	}
 	last, _ := strconv.ParseUint(r.c.Get("Last-Event-ID"), 10, 64)
 	language := r.view.Language
 	r.c.Set(fiber.HeaderContentType, "text/event-stream")
 	r.c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer s.live.leave()
+		end := time.NewTimer(s.live.lasts)
+		defer end.Stop()
 		for {
 			event, id, changed, ok := s.live.newest(language)
 			if !ok {
@@ -122,7 +131,11 @@ func (s *Server) serveLive(r *request) error {
 				}
 				last = id
 			}
-			<-changed
+			select {
+			case <-changed:
+			case <-end.C:
+				return
+			}
 		}
 	})
 	return nil

@@ -141,18 +141,25 @@ func fresh(samples []Sample, name string) string {
 	if bound, ok := now.within(0.99); ok {
 		return "≤ " + age(bound)
 	}
-	return "–"
+	return unknown
 }
 
 // course returns the rate of the last seconds and the points of its line.
 func course(v view, samples []Sample, count func(Sample) int64) (now, line string) {
 	last := rates(samples[max(0, len(samples)-3):], min(2, max(1, len(samples)-1)), count)
-	now = v.Number(0)
-	if len(last) > 0 {
+	switch {
+	case count(samples[len(samples)-1]) < 0:
+		now = unknown
+	case len(last) == 0:
+		now = v.Number(0)
+	default:
 		now = v.Number(int64(last[len(last)-1] + 0.5))
 	}
 	return now, points(rates(samples, step, count))
 }
+
+// unknown is shown for a figure that nobody knows now, as those of Redis while it does not answer.
+const unknown = "–"
 
 // The size of a line's picture, in its own units.
 const lineWidth, lineHeight = 240, 40
@@ -190,7 +197,7 @@ func newShardFigures(v view, sh Shard, now time.Time) shardFigures {
 }
 
 func newObjectiveFigures(v view, o Objective) objectiveFigures {
-	f := objectiveFigures{Title: o.Title, Target: percent(v, o.Target), Share: "–", Budget: percent(v, o.Budget()), Left: int(100 * min(1, max(0, o.Budget())))}
+	f := objectiveFigures{Title: o.Title, Target: percent(v, o.Target), Share: unknown, Budget: percent(v, o.Budget()), Left: int(100 * min(1, max(0, o.Budget())))}
 	if o.Total > 0 {
 		f.Share = percent(v, o.Good/o.Total)
 	}
@@ -208,7 +215,7 @@ func (s Shard) lag() int64 {
 // lagText writes a lag.
 func lagText(v view, n int64) string {
 	if n < 0 {
-		return "–"
+		return unknown
 	}
 	return v.Number(n)
 }

@@ -1,12 +1,15 @@
 package page_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gofiber/fiber/v2"
 
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/page"
@@ -88,6 +91,52 @@ func TestOverviewOfReaders(t *testing.T) {
 	}
 	if status, _, body := get(t, app, "/nothing?lang=es"); status != 404 || !strings.Contains(body, "Aquí no hay nada.") || !strings.Contains(body, `<html lang="es">`) {
 		t.Errorf("nothing: %d\n%s", status, body)
+	}
+}
+
+// A stream ends by itself: whoever lost the right to inspect sees no more than what is left of it.
+func TestLiveAsksForTheRightAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := pipeline{func() page.Sample { return page.Sample{At: time.Now()} }, func() []page.Finding { return nil }}
+	s, app := serve(t, p, visit{true, nil})
+	s.SetLiveFor(1500 * time.Millisecond)
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	if status, _, body := get(t, app, "/live"); status != 200 || !strings.HasPrefix(body, "id: 1\ndata: {") {
+		t.Errorf("%d %q", status, body)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// More tabs than can be are no failure of the server.
+func TestLiveIsFull(t *testing.T) {
+	t.Parallel()
+	s, _ := serve(t, pipeline{func() page.Sample { return page.Sample{} }, nil}, visit{})
+	s.FillTabs()
+	app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: func(_ *fiber.Ctx, err error) error { return err }})
+	app.Get("/live", func(c *fiber.Ctx) error { return s.Serve(c, visit{inspects: true}) })
+	if status, header, _ := get(t, app, "/live"); status != 503 || header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", status, header)
+	}
+}
+
+// What Redis would say is not known while it does not answer: that is no zero.
+func TestFiguresWithoutRedis(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	p := pipeline{func() page.Sample {
+		return page.Sample{At: at, Unready: "no answer", Shards: []page.Shard{{Dataset: "x", Published: -1, Stored: 7}}}
+	}, func() []page.Finding { return nil }}
+	_, app := serve(t, p, visit{inspects: true})
+	_, _, body := get(t, app, "/")
+	for _, text := range []string{`data-text="published.x">–<`, `data-text="lag.x">–<`, `data-text="shard.lag.x.0">–<`, `data-text="stored.x">0<`, `data-text="total.x">7<`} {
+		if !strings.Contains(body, text) {
+			t.Errorf("no %s\n%s", text, body)
+		}
 	}
 }
 
@@ -189,7 +238,11 @@ func TestRatesAfterStart(t *testing.T) {
 		}
 		_, _, body := get(t, app, "/")
 		for _, name := range []string{"published", "stored", "rejected"} {
-			if taken > 1 && !strings.Contains(body, `data-text="`+name+`.flights">0</span>/s`) {
+			want := "0"
+			if name == "published" && taken == 2 {
+				want = "–" // unknown
+			}
+			if taken > 1 && !strings.Contains(body, `data-text="`+name+`.flights">`+want+`</span>/s`) {
 				t.Errorf("after %d samples: %s at a rate", taken, name)
 			}
 		}

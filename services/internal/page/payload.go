@@ -15,90 +15,119 @@ import (
 // byteRange is bytes of a text, from the first to before the second.
 type byteRange struct{ start, end int }
 
-// maxSteps bounds the pointers that are followed: each step reads the value again.
+// maxSteps bounds the pointers that are followed.
 const maxSteps = 64
 
-// findValue returns where the value of a JSON pointer (RFC 6901) is in a document. If it is missing, that is where
-// the last value on the way to it begins; false if the text is no JSON up to there.
-func findValue(doc []byte, pointer string) (byteRange, bool) {
-	at, ok := trimmed(doc)
-	if !ok {
-		return at, false
-	}
-	if pointer == "" {
-		return byteRange{at.start, at.start + 1}, true // the whole document: where it begins
-	}
-	steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	if len(steps) > maxSteps {
-		return byteRange{at.start, at.start + 1}, true
-	}
+// wanted is a value of a document that a pointer leads to, or through. All of them are found in one reading: an
+// event can have a thousand violations and a megabyte.
+type wanted struct {
+	at    byteRange
+	below map[string]*wanted // by the name of a member or the index of an element
+}
+
+// follow returns what the steps lead to.
+func (w *wanted) follow(steps []string) *wanted {
 	for _, step := range steps {
-		next, found := child(doc[at.start:at.end], strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
-		if !found {
-			return byteRange{at.start, at.start + 1}, true
-		}
-		at = byteRange{at.start + next.start, at.start + next.end}
-	}
-	return at, at.start < at.end
-}
-
-// trimmed returns the range of the first value of a text.
-func trimmed(doc []byte) (byteRange, bool) {
-	var value json.RawMessage
-	d := json.NewDecoder(bytes.NewReader(doc))
-	if err := d.Decode(&value); err != nil {
-		return byteRange{}, false
-	}
-	return behind(d, value), true
-}
-
-// behind returns the range of the value that has just been decoded.
-func behind(d *json.Decoder, value json.RawMessage) byteRange {
-	end := int(d.InputOffset())
-	return byteRange{max(0, end-len(value)), end}
-}
-
-// child returns the range of a member of an object, the last of that name, or of an element of an array.
-func child(value []byte, name string) (at byteRange, found bool) {
-	d := json.NewDecoder(bytes.NewReader(value))
-	open, err := d.Token()
-	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
-		return at, false
-	}
-	for i := 0; d.More(); i++ {
-		key := strconv.Itoa(i)
-		if open == json.Delim('{') {
-			token, err := d.Token()
-			if err != nil {
-				return at, found
+		next := w.below[step]
+		if next == nil {
+			next = &wanted{}
+			if w.below == nil {
+				w.below = map[string]*wanted{}
 			}
-			key, _ = token.(string)
+			w.below[step] = next
 		}
-		var inside json.RawMessage
-		if err := d.Decode(&inside); err != nil {
-			return at, found
-		}
-		if key == name {
-			at, found = behind(d, inside), true
-		}
+		w = next
 	}
-	return at, found
+	return w
+}
+
+// read finds the next value of the document, and what is wanted below it: of members of one name, the last.
+func (w *wanted) read(doc []byte, d *json.Decoder) error {
+	start := int(d.InputOffset())
+	for start < len(doc) && strings.IndexByte(" \t\r\n,:", doc[start]) >= 0 {
+		start++
+	}
+	defer func() { w.at = byteRange{start, int(d.InputOffset())} }()
+	if w.below == nil || start == len(doc) || doc[start] != '{' && doc[start] != '[' {
+		var skipped json.RawMessage
+		return d.Decode(&skipped)
+	}
+	open, err := d.Token()
+	for i := 0; err == nil && d.More(); i++ {
+		name := strconv.Itoa(i)
+		if open == json.Delim('{') {
+			var token json.Token
+			if token, err = d.Token(); err != nil {
+				return err
+			}
+			name, _ = token.(string)
+		}
+		next := w.below[name]
+		if next == nil {
+			next = &wanted{}
+		}
+		err = next.read(doc, d)
+	}
+	if err == nil {
+		_, err = d.Token()
+	}
+	return err
+}
+
+// find returns where the value of the steps is. If it is missing, or is the whole document, that is where the last
+// value on the way to it begins.
+func (w *wanted) find(steps []string) byteRange {
+	for _, step := range steps {
+		next := w.below[step]
+		if next == nil || next.at.start <= w.at.start || next.at.end > w.at.end { // or of an earlier member of that name
+			return byteRange{w.at.start, w.at.start + 1}
+		}
+		w = next
+	}
+	if len(steps) == 0 {
+		return byteRange{w.at.start, w.at.start + 1}
+	}
+	return w.at
+}
+
+// stepsOf splits a JSON pointer (RFC 6901); one of too many steps is that of the whole document.
+func stepsOf(pointer string) (steps []string) {
+	if pointer == "" || strings.Count(pointer, "/") > maxSteps {
+		return nil
+	}
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		steps = append(steps, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
+	}
+	return steps
 }
 
 // violatingByte matches the place of a payload that is no JSON.
 var violatingByte = regexp.MustCompile(`\(byte ([0-9]+)\)`)
 
-// findViolation returns the bytes of the payload that a violation is about; false if they are not known.
-func findViolation(payload []byte, v Violation) (byteRange, bool) {
-	if match := violatingByte.FindStringSubmatch(v.Message); match != nil && v.Pointer == "" {
-		at, err := strconv.Atoi(match[1])
-		if err != nil || at >= len(payload) {
-			return byteRange{}, false
+// findViolations returns the bytes of the payload that the violations are about, as far as they are known.
+func findViolations(payload []byte, violations []Violation) (all []byteRange) {
+	var whole wanted
+	var pointers [][]string
+	for _, v := range violations {
+		match := violatingByte.FindStringSubmatch(v.Message)
+		if match == nil || v.Pointer != "" {
+			steps := stepsOf(v.Pointer)
+			whole.follow(steps)
+			pointers = append(pointers, steps)
+			continue
 		}
-		_, size := utf8.DecodeRune(payload[at:])
-		return byteRange{at, at + size}, true
+		if at, err := strconv.Atoi(match[1]); err == nil && at < len(payload) {
+			_, size := utf8.DecodeRune(payload[at:])
+			all = append(all, byteRange{at, at + size})
+		}
 	}
-	return findValue(payload, v.Pointer)
+	if len(pointers) == 0 || whole.read(payload, json.NewDecoder(bytes.NewReader(payload))) != nil {
+		return all
+	}
+	for _, steps := range pointers {
+		all = append(all, whole.find(steps))
+	}
+	return all
 }
 
 // segment is a part of a payload, as text.
@@ -116,12 +145,7 @@ const (
 // markPayload returns the payload as text with the places of its violations marked, and whether some of it is left
 // out, at its beginning or at its end.
 func markPayload(payload []byte, violations []Violation) (parts []segment, before, after bool) {
-	var marks []byteRange
-	for _, v := range violations {
-		if m, ok := findViolation(payload, v); ok {
-			marks = append(marks, m)
-		}
-	}
+	marks := findViolations(payload, violations)
 	slices.SortFunc(marks, func(a, b byteRange) int { return a.start - b.start })
 	from, to := 0, min(len(payload), maxShown)
 	if len(marks) > 0 && marks[0].start >= maxShown-shownBefore {

@@ -1,8 +1,10 @@
 package page
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func marked(payload string, violations ...Violation) (all []string, text string) {
@@ -24,6 +26,8 @@ func TestPayloadIsMarked(t *testing.T) {
 		{`{"a": 1, "b": {"c": [10, "é", {"d/~": null}]}}`, "/b/c", "", `[10, "é", {"d/~": null}]`},
 		{` { "a" :  -1.50e3  }`, "/a", "", `-1.50e3`},
 		{`{"a":1,"a":2}`, "/a", "", `2`},
+		{`{"a":{"b":1},"a":{"c":2}}`, "/a/b", "", `{`},
+		{`{"a":{"b":1},"a":3}`, "/a/b", "", `3`},
 		{`{"":{"":"x"}}`, "//", "", `"x"`},
 		{`{"a\u0062":true}`, "/ab", "", `true`},
 		{`{"a":{"x":1}}`, "/a/lacking", "", `{`}, // the value that lacks it
@@ -63,6 +67,29 @@ func TestPayloadIsMarked(t *testing.T) {
 	}
 }
 
+// The page of a reject with as many violations as are listed, in an event as large as one may be, reads the event once.
+func TestPayloadOfManyViolations(t *testing.T) {
+	t.Parallel()
+	var payload strings.Builder
+	var violations []Violation
+	payload.WriteString(`{"n":0`)
+	for i := range 60_000 {
+		name := "c" + strconv.Itoa(i)
+		payload.WriteString(`,"` + name + `":1`)
+		if i < 1000 {
+			violations = append(violations, Violation{Pointer: "/" + name})
+		}
+	}
+	payload.WriteByte('}')
+	begun := time.Now()
+	if got, _ := marked(payload.String(), violations...); len(got) != len(violations) {
+		t.Errorf("marked %d of %d", len(got), len(violations))
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
 // FuzzPayload: no payload and no pointer breaks the page, and what is marked is within the text.
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte(`{"a":[1,{"b":"é"}]}`), "/a/1/b", "x (byte 3)")
@@ -70,8 +97,10 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 20000)), strings.Repeat("/0", 20000), "")
 	f.Fuzz(func(t *testing.T, payload []byte, pointer, message string) {
 		v := Violation{Pointer: pointer, Message: message}
-		if at, ok := findViolation(payload, v); ok && (at.start < 0 || at.start >= at.end || at.end > len(payload)) {
-			t.Fatalf("%v of %d bytes", at, len(payload))
+		for _, at := range findViolations(payload, []Violation{v}) {
+			if at.start < 0 || at.start >= at.end || at.end > len(payload) {
+				t.Fatalf("%v of %d bytes", at, len(payload))
+			}
 		}
 		parts, before, after := markPayload(payload, []Violation{v, {Pointer: ""}})
 		text := ""
