@@ -110,12 +110,12 @@ func TestOutOfTime(t *testing.T) {
 		case strings.Contains(file, "-- order:"):
 			return http.StatusOK, `{"data":[{"id":"<i>","at":"2026-01-01T00:00:00Z","celsius":null,"sky":"","tags":"[]","_ingested_at":"2026-01-01T00:00:00Z","_shard":0,"_stream_ms":1,"_stream_seq":2,"_line":0}],"meta":{"next":"there's more&"}}`
 		}
-		return http.StatusOK, `{"data":[{"rows":3,"some":3,"distinct":1,"low":"a","high":"a"}],"meta":{"next":null}}`
+		return http.StatusOK, `{"data":[{"rows":3,"some":3,"distinct":4,"low":"a","high":"a"}],"meta":{"next":null}}`
 	}}, nil)
 	for path, want := range map[string][]string{
 		"/datasets/readings":         {"It ran into its time limit.", "Send an event"},
 		"/datasets/readings/rows":    {"How many rows match is not known", "&lt;i&gt;", `<span class="null">NULL</span>`, "cursor=there%27s&#43;more%26"},
-		"/datasets/readings/profile": {"Not computed: the time ran out.", "Some columns are missing", "≈ 1"},
+		"/datasets/readings/profile": {"Not computed: the time ran out.", "Some columns are missing", "≈ 3"},
 	} {
 		status, _, body := get(t, app, path)
 		for _, want := range want {
@@ -134,6 +134,24 @@ func TestDownloadOfTooMany(t *testing.T) {
 	}}, nil)
 	if status, header, body := get(t, app, "/datasets/readings/rows?format=csv"); status != http.StatusBadRequest || !strings.Contains(body, "More rows match than the 100,000 of a download") || header.Get("Content-Disposition") != "" {
 		t.Errorf("%d %v %s", status, header, body)
+	}
+}
+
+// A key with outer spaces is found as it is, and one that was typed with some, too.
+func TestSpacesOfKeys(t *testing.T) {
+	t.Parallel()
+	app := readingsPages(t, asking{inspector, func(string, url.Values) (int, string) {
+		return http.StatusOK, `{"data":[],"meta":{"next":null}}`
+	}}, streams(func(asked string) (page.Located, error) {
+		if asked == " spaced " || asked == "plain" {
+			return page.Located{Events: []page.Event{{Key: asked, State: "stored"}}}, nil
+		}
+		return page.Located{}, nil
+	}))
+	for asked, want := range map[string]int{"%20spaced%20": 200, "plain": 200, "%20plain": 200, "spaced": 404, "%20": 404} {
+		if status, _, body := get(t, app, "/datasets/readings/event?key="+asked); status != want {
+			t.Errorf("%q: %d\n%s", asked, status, body)
+		}
 	}
 }
 

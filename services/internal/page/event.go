@@ -79,28 +79,38 @@ type eventValue struct {
 const eventRows = 20
 
 func (s *Server) event(r *request, d datasetView) error {
-	p := eventPage{datasetView: d, Asked: strings.TrimSpace(r.query.Get("key"))}
+	p := eventPage{datasetView: d, Asked: r.query.Get("key")}
 	if p.Asked == "" {
 		return r.render(http.StatusOK, "event", p)
 	}
+	found := s.lookUp(r, &p)
+	if typed := strings.TrimSpace(p.Asked); !found && typed != p.Asked { // spaces may be the key's, or a slip
+		p = eventPage{datasetView: d, Asked: typed}
+		found = s.lookUp(r, &p)
+	}
 	status := http.StatusOK
+	if !found {
+		status = http.StatusNotFound
+	}
+	return r.render(status, "event", p)
+}
+
+// lookUp asks for the rows and the journeys of what is asked for; false if there are none, and no fault.
+func (s *Server) lookUp(r *request, p *eventPage) (found bool) {
 	if err := p.find(r); err != nil {
 		p.Fault = err.Error()
 	}
 	if s.cfg.Streams != nil {
-		found, err := s.cfg.Streams.Locate(r.c.UserContext(), d.Dataset, p.Asked)
+		located, err := s.cfg.Streams.Locate(r.c.UserContext(), p.Dataset, p.Asked)
 		if err != nil {
 			p.Fault = err.Error()
 		}
-		p.Searched = found.Searched
-		for _, e := range found.Events {
-			p.Journeys = append(p.Journeys, newJourney(d, e))
+		p.Searched = located.Searched
+		for _, e := range located.Events {
+			p.Journeys = append(p.Journeys, newJourney(p.datasetView, e))
 		}
 	}
-	if p.Fault == "" && len(p.Journeys) == 0 && len(p.Rows) == 0 {
-		status = http.StatusNotFound
-	}
-	return r.render(status, "event", p)
+	return p.Fault != "" || len(p.Journeys) > 0 || len(p.Rows) > 0
 }
 
 // find asks for the rows of the entry's ID or else the key.

@@ -2,6 +2,7 @@ package page
 
 // querySpanish are the texts of query.go and its template.
 var querySpanish = map[string]string{
+	"NULL here may be a NaN, an infinity or a time outside of the years 0 to 9999, which JSON lacks. CSV has NaN and infinite numbers, Parquet all but infinite times.": "NULL puede ser aquí un NaN, un infinito o un instante fuera de los años 0 a 9999, que JSON no tiene. CSV tiene NaN y los números infinitos; Parquet, todo menos los instantes infinitos.",
 	"One SELECT on the datasets' tables and views": "Un SELECT sobre las tablas y vistas de los datasets",
 	"It may begin with the header of an endpoint, such as -- Summary and -- param: name string. It runs for 10 seconds at most, and shows 1,000 rows; it changes nothing.": "Puede empezar con la cabecera de un endpoint, como -- Resumen y -- param: nombre string. Se ejecuta 10 segundos como máximo y muestra 1.000 filas; no cambia nada.",
 	"Line":                           "Línea",

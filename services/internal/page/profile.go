@@ -110,7 +110,7 @@ func (p *columnProfile) fill(r *request, d datasetView, until time.Time) (rows i
 			return 0, err
 		}
 	}
-	rows, some, distinct := n[0], n[1], n[2]
+	rows, some, distinct := n[0], n[1], min(n[1], n[2]) // the last is approximate
 	p.Nulls, p.Share, p.Distinct = d.Number(rows-some), "", d.Number(distinct)
 	if rows > 0 {
 		p.Share = percent(d.view, float64(rows-some)/float64(rows))

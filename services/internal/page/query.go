@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/estela-dev/estela/services/internal/endpoint"
+	"github.com/estela-dev/estela/services/internal/problem"
 	"github.com/estela-dev/estela/services/internal/statement"
 )
 
@@ -207,7 +209,14 @@ func (p *queryPage) run(r *request) (status int, err error) {
 		return status, nil
 	}
 	start := time.Now()
+	for _, format := range sentFormats {
+		p.Downloads = append(p.Downloads, download{format, r.answerURL(format), "query." + format})
+	}
 	status, header, body, err := r.Ask(file, p.params(r.query, "format", "json", "limit", p.limit(maxShownRows), "cursor", r.query.Get("cursor")))
+	if large, ok := errors.AsType[*problem.Problem](err); ok { // for a page
+		p.Failed = large.Detail
+		return large.Status, nil
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -230,9 +239,6 @@ func (p *queryPage) run(r *request) (status int, err error) {
 		if p.Picture = r.answerURL("svg"); status != http.StatusOK {
 			p.ChartFaults, p.Picture = sqlFaults(detailOf(body), added), ""
 		}
-	}
-	for _, format := range sentFormats {
-		p.Downloads = append(p.Downloads, download{format, r.answerURL(format), "query." + format})
 	}
 	p.Saved = p.save(r)
 	return http.StatusOK, nil

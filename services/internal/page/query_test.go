@@ -16,6 +16,7 @@ import (
 	"github.com/estela-dev/estela/services/internal/contract"
 	"github.com/estela-dev/estela/services/internal/endpoint"
 	"github.com/estela-dev/estela/services/internal/page"
+	"github.com/estela-dev/estela/services/internal/problem"
 )
 
 // askedVisit is a visit whose questions are answered by a function.
@@ -76,6 +77,49 @@ func answers(query url.Values) string {
 		return "name,type,unit,title,description,example\r\nn,HUGEINT,<b>km</b>,,,\r\nt,VARCHAR,,,,\r\n\"" + strings.ReplaceAll(hostileSQL, `"`, `""`) + "\",VARCHAR,,,,\r\n"
 	}
 	return `{"data":[{"n":170141183460469231731687303715884105727,"t":"","x":"<script>alert(2)</script>"},{"n":1.10,"t":null,"x":"` + strings.Repeat("long ", 100) + `"},{"n":[1,"<u>"],"t":"null","x":"NULL"},{"n":null,"t":"a","x":"b"}],"meta":{"rows":4,"next":"a&b"}}`
+}
+
+// largeVisit is a visit whose answers are too large for a page.
+type largeVisit struct{ askedVisit }
+
+func (v largeVisit) Ask(file string, query url.Values) (int, http.Header, []byte, error) {
+	if query.Get("format") == "json" {
+		return 0, nil, nil, problem.Kind{Status: http.StatusBadRequest, Title: "Answer too large"}.New("", "It is too large for a page.")
+	}
+	return v.askedVisit.Ask(file, query)
+}
+
+// What is too large for a page can be downloaded from it, and the SQL is still there.
+func TestLargeAnswerIsForDownload(t *testing.T) {
+	t.Parallel()
+	s := page.New(page.Config{Logger: slog.New(slog.DiscardHandler)})
+	app := fiber.New()
+	v := largeVisit{askedVisit{inspects: true, answer: func(_ string, query url.Values) (int, http.Header, string) {
+		return http.StatusOK, nil, answers(query)
+	}}}
+	app.Get("/*", func(c *fiber.Ctx) error { return s.Serve(c, v) })
+	status, _, body := get(t, app, sqlURL("SELECT 42 AS large"))
+	for _, want := range []string{"It is too large for a page.", `download="query.csv"`, "SELECT 42 AS large</textarea>"} {
+		if status != http.StatusBadRequest || !strings.Contains(body, want) {
+			t.Errorf("%d, no %s in\n%s", status, want, body)
+		}
+	}
+}
+
+// A NULL that may be another value in the answer's JSON is said to be one.
+func TestDoubtfulNulls(t *testing.T) {
+	t.Parallel()
+	for kind, doubtful := range map[string]bool{"DOUBLE": true, "TIMESTAMP WITH TIME ZONE": true, "DATE": true, "VARCHAR": false, "INTEGER": false} {
+		v := askedVisit{inspects: true, answer: func(_ string, query url.Values) (int, http.Header, string) {
+			if query.Get("format") == "dictionary" {
+				return http.StatusOK, nil, "name,type,unit,title,description,example\r\nn," + kind + ",,,,\r\n"
+			}
+			return http.StatusOK, nil, `{"data":[{"n":null}],"meta":{"rows":1,"next":null}}`
+		}}
+		if _, body := visited(t, page.Config{}, v, sqlURL("SELECT 1")); strings.Contains(body, "NULL here may be a NaN") != doubtful {
+			t.Errorf("%s: %s", kind, body)
+		}
+	}
 }
 
 func TestSQLPage(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -101,6 +103,21 @@ func tableColumns(dictionary []byte) (all []tableColumn, err error) {
 	}
 	return all, nil
 }
+
+// Doubtful reports whether a NULL of the table may be a value that JSON lacks: NaN, an infinity, a far time.
+func (t table) Doubtful() bool {
+	return slices.ContainsFunc(t.Rows, func(row []cell) bool {
+		for i, c := range row {
+			if c.Null && i < len(t.Columns) && lackedByJSON.MatchString(t.Columns[i].Type) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// lackedByJSON matches the types of which JSON has not all values (package encode).
+var lackedByJSON = regexp.MustCompile(`FLOAT|DOUBLE|DATE|TIMESTAMP`)
 
 // isNumber reports whether a type of DuckDB's is one of numbers.
 func isNumber(sqlType string) bool {
