@@ -117,17 +117,8 @@ func (s *Server) rejected(r *request, c *contract.Contract) string {
 	if s.cfg.Pipeline == nil {
 		return ""
 	}
-	samples := s.history.last()
-	if len(samples) == 0 {
-		samples = []Sample{s.cfg.Pipeline.Sample(r.c.UserContext())}
-	}
-	var n int64
-	for _, sh := range samples[len(samples)-1].Shards {
-		if sh.Dataset == c.Name {
-			n += sh.Rejected
-		}
-	}
-	return r.view.Number(n)
+	samples := s.samples(r.c.UserContext())
+	return r.view.Number(samples[len(samples)-1].totals[c.Name].rejected)
 }
 
 // sqlName quotes a name of a contract.
@@ -245,12 +236,6 @@ func formatOf(query url.Values, other string) string {
 	return other
 }
 
-// rowsAnswer is an answer of the API: the rows' values in the order of their columns, as JSON.
-type rowsAnswer struct {
-	Rows [][]json.RawMessage
-	Next string
-}
-
 // refusalError is the API's problem.
 type refusalError struct {
 	Status                   int
@@ -273,22 +258,7 @@ func (r *request) askRows(file string, query url.Values) (*rowsAnswer, error) {
 		f.Status = status
 		return nil, f
 	}
-	var document struct {
-		Data []json.RawMessage
-		Meta struct{ Next string }
-	}
-	if err := json.Unmarshal(body, &document); err != nil {
-		return nil, err
-	}
-	a := &rowsAnswer{Next: document.Meta.Next}
-	for _, row := range document.Data {
-		values, err := valuesOf(row)
-		if err != nil {
-			return nil, err
-		}
-		a.Rows = append(a.Rows, values)
-	}
-	return a, nil
+	return readRows(body)
 }
 
 // texts are the values of a row as text, NULL as none.

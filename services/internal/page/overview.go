@@ -74,10 +74,7 @@ func (s *Server) overview(r *request) error {
 
 // figures returns what the samples show now.
 func (s *Server) figures(ctx context.Context, v view) figures {
-	samples := s.history.last()
-	if len(samples) == 0 {
-		samples = []Sample{s.cfg.Pipeline.Sample(ctx).withTotals()}
-	}
+	samples := s.samples(ctx)
 	now := samples[len(samples)-1]
 	var f figures
 	f.Findings, f.Checked = s.checks.latest(ctx)
@@ -97,6 +94,14 @@ func (s *Server) figures(ctx context.Context, v view) figures {
 		f.Objectives = append(f.Objectives, newObjectiveFigures(v, o))
 	}
 	return f
+}
+
+// samples are those that were taken, oldest first; one of now before Run has taken any.
+func (s *Server) samples(ctx context.Context) []Sample {
+	if taken := s.history.last(); len(taken) > 0 {
+		return taken
+	}
+	return []Sample{s.cfg.Pipeline.Sample(ctx).withTotals()}
 }
 
 // datasetsOf are the names of the sample's datasets, in order.

@@ -17,12 +17,6 @@ type property struct {
 	Rules                                     []string
 }
 
-// valuesOf are the values of a JSON object, in its order.
-func valuesOf(object json.RawMessage) ([]json.RawMessage, error) {
-	_, values, err := endpoint.Members(object)
-	return values, err
-}
-
 // lawsOf are what the contract says of all events.
 func lawsOf(v view, c *contract.Contract) []law {
 	names := func(columns ...int) string {

@@ -53,34 +53,55 @@ func (c cell) Short() bool { return c.Rest == "" && len(c.Text) <= 40 }
 // cellRunes is the length from which a value is long.
 const cellRunes = 200
 
-// newTable reads the API's answer in JSON, and its columns from the answer's dictionary, nil without one: rows
-// know no types, and an answer without rows no columns.
-func newTable(answer, dictionary []byte) (table, error) {
+// rowsAnswer is an answer of the API: the rows' values in the order of their columns, as JSON.
+type rowsAnswer struct {
+	// Names are those of the columns, none without rows.
+	Names []string
+	Rows  [][]json.RawMessage
+	// Next is the cursor of the next page, empty without one.
+	Next string
+}
+
+// readRows reads the API's answer in JSON.
+func readRows(answer []byte) (*rowsAnswer, error) {
 	var doc struct {
 		Data []json.RawMessage
-		Meta struct{ Next *string }
+		Meta struct{ Next string }
 	}
 	if err := json.Unmarshal(answer, &doc); err != nil {
-		return table{}, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	var t table
-	if doc.Meta.Next != nil {
-		t.Next = *doc.Meta.Next
-	}
-	var err error
-	if t.Columns, err = tableColumns(dictionary); err != nil {
-		return t, err
-	}
+	a := &rowsAnswer{Next: doc.Meta.Next}
 	for _, row := range doc.Data {
 		names, values, err := endpoint.Members(row)
 		if err != nil {
-			return t, fmt.Errorf("read row: %w", err)
+			return nil, fmt.Errorf("read row: %w", err)
 		}
-		if t.Columns == nil {
-			for _, name := range names {
-				t.Columns = append(t.Columns, tableColumn{Name: name})
-			}
+		if a.Names == nil {
+			a.Names = names
 		}
+		a.Rows = append(a.Rows, values)
+	}
+	return a, nil
+}
+
+// newTable reads the API's answer in JSON, and its columns from the answer's dictionary, nil without one: rows
+// know no types, and an answer without rows no columns.
+func newTable(answer, dictionary []byte) (table, error) {
+	a, err := readRows(answer)
+	if err != nil {
+		return table{}, err
+	}
+	t := table{Next: a.Next}
+	if t.Columns, err = tableColumns(dictionary); err != nil {
+		return t, err
+	}
+	if t.Columns == nil {
+		for _, name := range a.Names {
+			t.Columns = append(t.Columns, tableColumn{Name: name})
+		}
+	}
+	for _, values := range a.Rows {
 		cells := make([]cell, len(values))
 		for i, value := range values {
 			cells[i] = newCell(value)

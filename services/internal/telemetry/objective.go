@@ -75,10 +75,8 @@ func within(bound float64) func(*dto.Metric) float64 {
 // unless counts series whose label has none of these values.
 func unless(label string, count func(*dto.Metric) float64, values ...string) func(*dto.Metric) float64 {
 	return func(m *dto.Metric) float64 {
-		for _, l := range m.GetLabel() {
-			if l.GetName() == label && slices.Contains(values, l.GetValue()) {
-				return 0
-			}
+		if slices.Contains(values, labelOf(m, label)) {
+			return 0
 		}
 		return count(m)
 	}
